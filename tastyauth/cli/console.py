@@ -1,0 +1,140 @@
+"""The terminal: stdout carries the product, stderr everything else, nothing is asked unseen.
+
+* stdout is written once, whole, and checked; a pipe that is closed or a disk that is full is 74.
+* Every line on stderr begins with `tastyauth: `. An error is one sentence, its hint another.
+* Nothing is asked when stdin or stderr is not a terminal, or in CI.
+"""
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from threading import Timer
+
+from tastyauth.errors import OutputError, TastyauthError, cannot_write
+
+_PATIENCE = 0.5
+"""Seconds of waiting in silence on a terminal."""
+
+_RED, _YELLOW, _BOLD, _PLAIN = "\x1b[31m", "\x1b[33m", "\x1b[1m", "\x1b[0m"
+
+
+class Console:
+    """Where this run reads and prints, and how much it says."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self.environ = environ
+        self.quiet = False
+        self.verbose = False
+        self.color = "auto"
+
+    @property
+    def interactive(self) -> bool:
+        """Whether somebody is there to be asked."""
+        silenced = self.environ.get("CI") or self.environ.get("TASTYAUTH_NON_INTERACTIVE")
+        return not silenced and _is_terminal(0) and _is_terminal(2)
+
+    @property
+    def stdout_is_terminal(self) -> bool:
+        return _is_terminal(1)
+
+    def colors(self, descriptor: int) -> bool:
+        """Whether text for `descriptor` (1 or 2) may carry colours (no-color.org)."""
+        if self.color != "auto":
+            return self.color == "always"
+        if self.environ.get("NO_COLOR"):
+            return False
+        if self.environ.get("FORCE_COLOR"):
+            return True
+        return _is_terminal(descriptor) and self.environ.get("TERM") != "dumb"
+
+    def out(self, text: str) -> None:
+        """Writes the product; raises OutputError when it does not arrive whole."""
+        if sys.stdout is None:
+            raise OutputError("stdout is closed", "give tastyauth a stdout to write to")
+        try:
+            _write(1, text)
+        except OSError as error:
+            raise cannot_write(error) from None
+
+    def say(self, text: str) -> None:
+        """A remark for the person at the terminal, left out by --quiet."""
+        if not self.quiet:
+            self._stderr(text)
+
+    def detail(self, text: str) -> None:
+        """A remark that only --verbose shows."""
+        if self.verbose:
+            self._stderr(text)
+
+    def warn(self, text: str) -> None:
+        if not self.quiet:
+            self._stderr(self._paint(_YELLOW, "warning") + f": {text}")
+
+    def error(self, error: TastyauthError) -> None:
+        """The message and the hint, whatever --quiet says."""
+        self._stderr(self._paint(_RED, "error") + f": {error.message}")
+        if error.hint:
+            self._stderr(self._paint(_BOLD, "hint") + f": {error.hint}")
+
+    def ask(self, facts: str, question: str) -> bool:
+        """A yes-or-no question on the terminal, below the facts; anything but y or yes is no."""
+        self._stderr(facts)
+        _write(2, f"tastyauth: {question} [y/N] ")
+        return sys.stdin.readline().strip().lower() in {"y", "yes"}
+
+    @contextmanager
+    def waiting(self, what: str) -> Iterator[None]:
+        """Says what is being waited for when it takes long, and wipes it out again."""
+        if self.quiet or not _is_terminal(2):
+            yield
+            return
+        shown = False
+
+        def show() -> None:
+            nonlocal shown
+            shown = True
+            _write(2, f"tastyauth: waiting for {what} ...")
+
+        timer = Timer(_PATIENCE, show)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            timer.join()
+            if shown:
+                _write(2, "\r\x1b[K")
+
+    def _paint(self, color: str, text: str) -> str:
+        return f"{color}{text}{_PLAIN}" if self.colors(2) else text
+
+    def _stderr(self, text: str) -> None:
+        if sys.stderr is None:
+            return
+        lines = "".join(f"tastyauth: {line}".rstrip() + "\n" for line in text.split("\n"))
+        try:
+            _write(2, lines)
+        except OSError:
+            return  # nobody listens, and the exit code still tells
+
+
+def reserve_standard_descriptors() -> None:
+    """Keeps 0, 1 and 2 from being given to a file or socket when the caller closed them."""
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
+
+
+def _is_terminal(descriptor: int) -> bool:
+    stream = (sys.stdin, sys.stdout, sys.stderr)[descriptor]
+    return stream is not None and os.isatty(descriptor)
+
+
+def _write(descriptor: int, text: str) -> None:
+    data = text.encode("utf-8", "backslashreplace")
+    while data:
+        data = data[os.write(descriptor, data) :]

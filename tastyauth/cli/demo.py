@@ -1,0 +1,143 @@
+"""The main job, start to end, as a user would type it, against the simulator."""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tastyauth.cli.console import Console
+from tastyauth.cli.grammar import Commands
+from tastyauth.errors import TastyauthError
+
+if TYPE_CHECKING:
+    from tastyauth.simulator import Simulator
+
+_STEP_LIMIT = 60.0
+"""Seconds; a step takes well under one."""
+
+_CONFIG = """\
+version: 1
+profiles:
+  demo:
+    environment: custom
+    api_url: {origin}
+    client_id: {client_id}
+    client_secret: {{ file: demo.client-secret }}
+    refresh_token: {{ file: demo.refresh-token }}
+"""
+
+_ACCOUNTS = """\
+import json, os, urllib.request
+request = urllib.request.Request(
+    os.environ["TASTYTRADE_API_URL"] + "/customers/me/accounts",
+    headers={
+        "Authorization": "Bearer " + os.environ["TASTYTRADE_ACCESS_TOKEN"],
+        "User-Agent": "demo/1.0",
+    },
+)
+for item in json.load(urllib.request.urlopen(request))["data"]["items"]:
+    print("account ..." + item["account"]["account-number"][-4:])
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    says: str
+    types: str
+    ends_with: int = 0
+
+
+_BEFORE = (
+    _Step("the config declares where the secrets are, and holds none", "cat tastyauth.yaml"),
+    _Step("it can be checked without touching a secret", "tastyauth validate tastyauth.yaml"),
+    _Step(
+        "one exchange, and the exports (cut here; they carry a real token of the simulator)",
+        "tastyauth env | cut -c 1-72",
+    ),
+    _Step(
+        "use one: a shell",
+        'eval $(tastyauth env); echo "status $?, $TASTYTRADE_ENV at $TASTYTRADE_API_URL"',
+    ),
+    _Step("use three: a program, as cron would start it", "tastyauth exec -- python3 accounts.py"),
+)
+
+_AFTER = (
+    _Step(
+        "now the grant is deleted at the broker: eval fails with the true code,\n"
+        "# and a token left from before is gone",
+        "TASTYTRADE_ACCESS_TOKEN=stale\n"
+        'eval $(tastyauth env); echo "status $?, token: ${TASTYTRADE_ACCESS_TOKEN-gone}"',
+    ),
+    _Step("and no program runs without a token", "tastyauth exec -- python3 accounts.py", 77),
+)
+
+
+def register(commands: Commands) -> None:
+    """`demo`."""
+    commands.add(
+        "demo", "the main job, start to end, against the simulator", run_demo, group="look closer"
+    )
+
+
+def run_demo(_: argparse.Namespace, console: Console) -> int:
+    """Every step in a real shell; ends with an error when one does not do what it should."""
+    from tastyauth.simulator import Simulator
+
+    home = tempfile.mkdtemp(prefix="tastyauth-demo-")
+    try:
+        with Simulator() as simulator:
+            _furnish(home, simulator)
+            for step in _BEFORE:
+                _take(step, home, console)
+            simulator.fail = "grant-revoked"
+            for step in _AFTER:
+                _take(step, home, console)
+    finally:
+        shutil.rmtree(home)
+    return 0
+
+
+def _furnish(home: str, simulator: "Simulator") -> None:
+    directory = f"{home}/.config/tastyauth"
+    os.makedirs(directory, mode=0o700)
+    os.mkdir(f"{home}/bin")
+    application = simulator.application
+    config = _CONFIG.format(origin=simulator.origin, client_id=application.client_id)
+    _write(f"{directory}/tastyauth.yaml", config)
+    _write(f"{directory}/accounts.py", _ACCOUNTS)
+    _write(f"{directory}/demo.client-secret", application.client_secret.reveal())
+    _write(f"{directory}/demo.refresh-token", application.refresh_token.reveal())
+    script = f'#!/bin/sh\nexec "{sys.executable}" -P -m tastyauth "$@"\n'
+    _write(f"{home}/bin/tastyauth", script, mode=0o700)
+    os.symlink(sys.executable, f"{home}/bin/python3")
+
+
+def _take(step: _Step, home: str, console: Console) -> None:
+    console.out(f"\n# {step.says}\n" + "".join(f"$ {line}\n" for line in step.types.split("\n")))
+    done = subprocess.run(
+        [shutil.which("bash") or "/bin/sh", "-c", step.types],
+        cwd=f"{home}/.config/tastyauth",
+        env={"HOME": home, "PATH": f"{home}/bin:{os.environ.get('PATH', os.defpath)}"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=_STEP_LIMIT,
+        check=False,
+    )
+    console.out(done.stdout)
+    if done.returncode != step.ends_with:
+        raise TastyauthError(
+            f"the demo step ended with {done.returncode}, not {step.ends_with}",
+            "please report it, with the lines above",
+        )
+
+
+def _write(path: str, content: str, mode: int = 0o600) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with open(descriptor, "w", encoding="utf-8") as file:
+        file.write(content)

@@ -1,0 +1,187 @@
+"""The one full grammar of the command line: flags mean the same before and after the command."""
+
+import argparse
+from collections.abc import Callable, Sequence
+from difflib import get_close_matches
+from typing import Any, NoReturn
+
+from tastyauth.cli.console import Console
+from tastyauth.errors import UsageError
+from tastyauth.secret import mask
+
+Run = Callable[[argparse.Namespace, Console], int]
+"""A command: what was asked, and where to print; returns the exit code."""
+
+GROUPS = ("use", "set up", "trust", "look closer")
+
+_ABSENT: dict[str, Any] = {
+    "config": None,
+    "profile": None,
+    "quiet": False,
+    "verbose": False,
+    "color": "auto",
+}
+
+
+class Shown(Exception):
+    """A text was asked for instead of a run: --help or --version."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = text
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse that raises: a UsageError for a mistake, Shown for help."""
+
+    def __init__(self, **settings: Any) -> None:  # noqa: ANN401  # passed on
+        super().__init__(
+            add_help=False,
+            allow_abbrev=False,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            **settings,
+        )
+
+    def error(self, message: str) -> NoReturn:
+        # argparse repeats the argument, and somebody may have typed a secret there
+        raise UsageError(mask(message), f"see: {self.prog} --help")
+
+
+class _Show(argparse.Action):
+    """A flag that ends parsing with a text."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, **settings: Any) -> None:  # noqa: ANN401
+        self.text: Callable[[argparse.ArgumentParser], str] = settings.pop("text")
+        super().__init__(option_strings, dest, nargs=0, **settings)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        raise Shown(self.text(parser))
+
+
+class Commands:
+    """The commands as they are registered, each in the group the help lists it under."""
+
+    def __init__(self) -> None:
+        self._groups: dict[str, list[tuple[str, str]]] = {group: [] for group in GROUPS}
+        self.parser = Parser(prog="tastyauth")
+        _add_common_flags(self.parser, text=lambda _: self.help())
+        self._commands = self.parser.add_subparsers(dest="command", parser_class=Parser)
+
+    def add(
+        self, name: str, summary: str, run: Run, *, group: str, details: str = ""
+    ) -> argparse.ArgumentParser:
+        """A command; its own flags are added to the parser that comes back."""
+        self._groups[group].append((name, summary))
+        parser = self._commands.add_parser(
+            name, prog=f"tastyauth {name}", description=summary, epilog=details
+        )
+        _add_common_flags(parser, text=lambda asked: asked.format_help())
+        parser.set_defaults(run=run)
+        return parser
+
+    def parse(self, argv: Sequence[str]) -> argparse.Namespace:
+        """What was asked; raises UsageError or Shown."""
+        words = list(argv)
+        command: list[str] = []
+        if "--" in words and self._command_of(words) == "exec":
+            split = words.index("--")
+            words, command = words[:split], words[split + 1 :]
+        self._refuse_unknown_command(words)
+        arguments = self.parser.parse_args(words)
+        if arguments.command is None:
+            raise Shown(self.help())
+        if arguments.command == "exec":
+            arguments.argv = command
+        for name, value in _ABSENT.items():
+            if not hasattr(arguments, name):
+                setattr(arguments, name, value)
+        return arguments
+
+    def help(self) -> str:
+        """The commands by what one wants to do."""
+        lines = [
+            "tastytrade access tokens for shells, cron jobs and programs.",
+            "",
+            "usage: tastyauth [FLAGS] COMMAND [FLAGS]",
+        ]
+        for group, commands in self._groups.items():
+            if commands:
+                lines += ["", f"{group}:"]
+                lines += [f"  {name:<12} {summary}" for name, summary in commands]
+        return "\n".join([*lines, "", "flags, before or after the command:", _common_help(), ""])
+
+    def names(self) -> list[str]:
+        return [name for commands in self._groups.values() for name, _ in commands]
+
+    def _command_of(self, words: Sequence[str]) -> str | None:
+        return next((word for word in words if word in self.names()), None)
+
+    def _refuse_unknown_command(self, words: Sequence[str]) -> None:
+        word = first_word(words)
+        if word is None or word in self.names():
+            return
+        near = get_close_matches(word, self.names(), n=1)
+        raise UsageError(
+            f"there is no command {mask(word)!r}",
+            f"did you mean: tastyauth {near[0]}" if near else "see: tastyauth --help",
+        )
+
+
+def first_word(words: Sequence[str]) -> str | None:
+    """The first argument that is neither a common flag nor its value: the command."""
+    rest = iter(words)
+    for word in rest:
+        if word in {"--config", "--profile", "-p", "--color"}:
+            next(rest, None)
+        elif not word.startswith("-"):
+            return word
+    return None
+
+
+def _add_common_flags(
+    parser: argparse.ArgumentParser, text: Callable[[argparse.ArgumentParser], str]
+) -> None:
+    # SUPPRESS: a default set behind the command would overwrite what was said before it
+    flags = parser.add_argument_group("common flags")
+    for names, settings in _COMMON:
+        flags.add_argument(*names, default=argparse.SUPPRESS, **settings)
+    flags.add_argument(
+        "--version",
+        action=_Show,
+        text=lambda _: _version(),
+        default=argparse.SUPPRESS,
+        help="print the version",
+    )
+    flags.add_argument(
+        "--help", "-h", action=_Show, text=text, default=argparse.SUPPRESS, help="print this help"
+    )
+
+
+_COMMON: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
+    (("--config",), {"metavar": "FILE", "help": "the config to use ($TASTYAUTH_CONFIG)"}),
+    (
+        ("--profile", "-p"),
+        {"metavar": "NAME", "help": "the profile to use ($TASTYAUTH_PROFILE)"},
+    ),
+    (("--quiet", "-q"), {"action": "store_true", "help": "errors only"}),
+    (("--verbose", "-v"), {"action": "store_true", "help": "say what is being done"}),
+    (
+        ("--color",),
+        {
+            "choices": ("auto", "always", "never"),
+            "help": "colours on a terminal (NO_COLOR, FORCE_COLOR)",
+        },
+    ),
+)
+
+
+def _common_help() -> str:
+    parser = Parser()
+    _add_common_flags(parser, text=lambda _: "")
+    return parser.format_help().partition("common flags:\n")[2].rstrip("\n")
+
+
+def _version() -> str:
+    from tastyauth import __version__
+
+    return f"tastyauth {__version__}\n"

@@ -1,0 +1,79 @@
+"""The commands that trust a config, or no longer: `allow` and `deny`."""
+
+import argparse
+from difflib import ndiff
+
+from tastyauth import locate, plan, trust
+from tastyauth.cli.console import Console
+from tastyauth.cli.grammar import Commands
+from tastyauth.cli.loading import read_config, surroundings_of
+from tastyauth.errors import ConfigNotAllowed
+
+
+def register(commands: Commands) -> None:
+    """`allow`, `deny`."""
+    allow = commands.add(
+        "allow", "look at what a found config would do, and approve it", run_allow, group="trust"
+    )
+    allow.add_argument("file", nargs="?", metavar="FILE", help="default: the config that is found")
+    allow.add_argument(
+        "--print",
+        action="store_true",
+        dest="only_print",
+        help=f"print the plan and its hash, for ${trust.HASH_VARIABLE}",
+    )
+    deny = commands.add("deny", "forget every approval of a config", run_deny, group="trust")
+    deny.add_argument("file", nargs="?", metavar="FILE", help="default: the config that is found")
+
+
+def run_allow(arguments: argparse.Namespace, console: Console) -> int:
+    """Shows the plan, asks, and records the answer."""
+    surroundings = surroundings_of(console)
+    config, origin = read_config(arguments.file or arguments.config, console)
+    if arguments.file:
+        origin = locate.PROJECT  # naming it here is not yet using it: judged as if it were found
+    elif trust.needs_approval(config.path, origin) is None and not arguments.only_print:
+        console.say(f"{config.path} needs no approval: only you and root can write it")
+        return 0
+    if origin not in (locate.FLAG, locate.USER, locate.SYSTEM):
+        plan.refuse_outlaws(config, surroundings)
+    lines = plan.lines(config, surroundings)
+    digest = plan.digest(lines)
+    if arguments.only_print:
+        console.out("".join(f"{line}\n" for line in (*lines, f"sha256: {digest}")))
+        return 0
+    if not console.interactive:
+        raise ConfigNotAllowed(
+            "approving needs a terminal, so that somebody sees the plan",
+            f"look at it with: tastyauth allow --print {config.path}"
+            f" - and set {trust.HASH_VARIABLE} to the hash it shows",
+        )
+    before = trust.last_approved(config.path, surroundings.environ)
+    facts = [f"{config.path} would do this:", *_shown(before, lines), f"sha256: {digest}"]
+    if not console.ask("\n".join(facts), "allow it?"):
+        raise ConfigNotAllowed("not approved", "nothing was changed")
+    try:
+        trust.allow(config, surroundings)
+    except OSError as error:
+        raise ConfigNotAllowed(
+            f"the approval cannot be recorded: {error.strerror or error}",
+            f"make {locate.state_directory(surroundings.environ)} writable for you alone",
+        ) from None
+    console.say("allowed")
+    return 0
+
+
+def run_deny(arguments: argparse.Namespace, console: Console) -> int:
+    """Forgets the approvals of one path; the file itself need not exist any more."""
+    environ = console.environ
+    named = arguments.file or arguments.config
+    path = locate.absolute(named, environ) if named else locate.find_config(None, environ)[0]
+    count = trust.deny(path, environ)
+    console.say(f"denied: {count} approval{'' if count == 1 else 's'} of {path} forgotten")
+    return 0
+
+
+def _shown(before: plan.Lines, now: plan.Lines) -> list[str]:
+    if not before:
+        return [f"  {line}" for line in now]
+    return [line for line in ndiff(before, now) if not line.startswith("?")]

@@ -1,0 +1,123 @@
+"""The commands that hand out a token: `env`, `token` and `exec`."""
+
+import argparse
+
+from tastyauth import export, launch
+from tastyauth.cli.console import Console
+from tastyauth.cli.grammar import Commands
+from tastyauth.cli.loading import open_session, trusted_config
+from tastyauth.errors import UsageError
+
+_LONGEST_MIN_VALID = 840
+"""Seconds: a token lives 900, and one that is just asked for must be able to satisfy it."""
+
+_ENV_DETAILS = """\
+in a shell:
+  eval $(tastyauth env)
+in a script, where tastyauth may be missing altogether:
+  eval "$(tastyauth env || echo false)"
+"""
+
+_EXEC_DETAILS = """\
+in a crontab:
+  */5 9-16 * * 1-5  $HOME/.local/bin/tastyauth exec -p live -- python bot.py
+"""
+
+
+def register(commands: Commands) -> None:
+    """`env`, `token`, `exec`."""
+    env = commands.add(
+        "env", "print the exports, for eval", run_env, group="use", details=_ENV_DETAILS
+    )
+    env.add_argument(
+        "--format", choices=tuple(export.RENDER), default="sh", help="for what (default: sh)"
+    )
+    env.add_argument("--unset", action="store_true", help="only unset what may have been exported")
+    _add_terms(env)
+    token = commands.add("token", "print the bare access token", run_token, group="use")
+    token.add_argument(
+        "--header", action="store_true", help="print the whole Authorization line, for curl -H @-"
+    )
+    _add_terms(token)
+    program = commands.add(
+        "exec",
+        "run a command with the exports in its environment: exec -- CMD ...",
+        run_exec,
+        group="use",
+        details=_EXEC_DETAILS,
+    )
+    _add_terms(program)
+
+
+def _add_terms(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--min-valid",
+        type=_seconds,
+        metavar="S",
+        help="seconds the token must have left (default: 60, or a sixth of a shorter life)",
+    )
+    parser.add_argument("--refresh", action="store_true", help="get a new token in any case")
+
+
+def run_env(arguments: argparse.Namespace, console: Console) -> int:
+    """Prints the exports of a profile in the words of a shell or format."""
+    output: str = arguments.format
+    if arguments.unset:
+        return _run_unset(output, arguments, console)
+    handout = open_session(arguments, console).obtain()
+    profile = handout.profile
+    emission = export.emission(profile.name, profile.exports, profile.foreign, handout.entry.fields)
+    console.out(export.RENDER[output](emission))
+    if console.stdout_is_terminal and output in export.FAILURE:
+        console.say("this prints the exports; to use them, type: eval $(tastyauth env)")
+    return 0
+
+
+def run_token(arguments: argparse.Namespace, console: Console) -> int:
+    """Prints the access token and a newline, or the header that carries it."""
+    handout = open_session(arguments, console).obtain()
+    console.out(export.token(handout.entry.fields, header=arguments.header))
+    return 0
+
+
+def run_exec(arguments: argparse.Namespace, console: Console) -> int:
+    """Becomes CMD, with the exports in its environment and the secrets' own variables gone."""
+    argv: list[str] = arguments.argv
+    if not argv:
+        raise UsageError(
+            "exec runs a command, and there is none", "write: tastyauth exec -- CMD ..."
+        )
+    session = open_session(arguments, console)
+    handout = session.obtain()
+    profile = handout.profile
+    fields = handout.entry.fields
+    if export.for_shell(profile.exports) != profile.exports:
+        fields = fields | session.secret_fields()
+    launch.become(
+        argv,
+        console.environ,
+        profile.variables() + profile.foreign,
+        export.assign(profile.exports, fields),
+    )
+    return 0
+
+
+def _run_unset(output: str, arguments: argparse.Namespace, console: Console) -> int:
+    if output not in export.UNSET:
+        raise UsageError(
+            f"--unset needs the format of a shell, not {output}",
+            f"one of: {', '.join(export.UNSET)}",
+        )
+    names = trusted_config(arguments.config, console).shell_names()
+    console.out(export.UNSET[output](names))
+    return 0
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError("give a number of seconds") from None
+    if not 0 <= seconds <= _LONGEST_MIN_VALID:
+        raise argparse.ArgumentTypeError(f"give 0 to {_LONGEST_MIN_VALID} seconds")
+    return seconds

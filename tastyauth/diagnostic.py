@@ -1,0 +1,150 @@
+"""What is said about a config, and where: values that carry a text, its positions and its problems.
+
+Nothing here decides or prints. Lines and columns count from 1, columns in code points, as editors
+and GitHub show them.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal, NamedTuple, TypeAlias
+
+Path: TypeAlias = tuple[str | int, ...]
+"""The keys and indexes that lead to a value, from the root."""
+
+Data: TypeAlias = "dict[str, Data] | list[Data] | str | int | float | bool | None"
+"""What a YAML file can hold when it is read as JSON is."""
+
+Severity: TypeAlias = Literal["error", "warning"]
+
+
+class Span(NamedTuple):
+    """A stretch of text; the end column is the first one that no longer belongs to it."""
+
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A second place that a problem points at, and what is said there."""
+
+    span: Span
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong, told without repeating anything that may be a secret.
+
+    `message` is one sentence, `label` what is said under the carets at `span`, `help` what to do
+    next, each ready to paste (further lines of one help are indented by the report). `path` leads
+    to the value in question, or to its key (`on_key`), and may hold a secret as its last step.
+    """
+
+    code: str
+    severity: Severity
+    message: str
+    path: Path = field(repr=False)
+    span: Span
+    label: str = ""
+    labels: tuple[Label, ...] = ()
+    help: tuple[str, ...] = ()
+    on_key: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """A key or a value that is one piece of text, and where it stands."""
+
+    path: Path = field(repr=False)
+    span: Span
+    text: str = field(repr=False)
+    is_key: bool
+    plain: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A file as it was read: its text, its data, where everything stands, and what is wrong.
+
+    `data` is None when the text yields none; `problems` then says why. It may also hold data *and*
+    have problems (a key given twice): only a document without errors is a config.
+    """
+
+    name: str
+    text: str = field(repr=False)
+    lines: tuple[str, ...] = field(repr=False)
+    data: Data = field(repr=False)
+    problems: tuple[Problem, ...] = ()
+    scalars: tuple[Scalar, ...] = field(default=(), repr=False)
+    keys: dict[Path, Span] = field(default_factory=dict, repr=False)
+    values: dict[Path, Span] = field(default_factory=dict, repr=False)
+
+    def key_span(self, path: Path) -> Span:
+        """Where the key (or the list item) at `path` stands; the first line for the root."""
+        return self.keys.get(path) or self.values.get(path) or _TOP
+
+    def value_span(self, path: Path) -> Span:
+        """Where the value at `path` stands, else its key."""
+        return self.values.get(path) or self.key_span(path)
+
+    def first_key(self) -> Span:
+        """Where the first key of the file stands."""
+        return min((span for span in self.keys.values()), default=_TOP)
+
+    def is_empty(self, path: Path) -> bool:
+        """Whether nothing at all is written where the value at `path` belongs."""
+        span = self.values.get(path)
+        return span is not None and span[:2] == span[2:]
+
+    @property
+    def valid(self) -> bool:
+        """Nothing is wrong with the YAML itself."""
+        return not any(problem.severity == "error" for problem in self.problems)
+
+
+class Checked(NamedTuple):
+    """A document and everything that is wrong with it, in the order of the file."""
+
+    document: Document
+    problems: tuple[Problem, ...]
+
+    @property
+    def errors(self) -> int:
+        return sum(problem.severity == "error" for problem in self.problems)
+
+    @property
+    def warnings(self) -> int:
+        return len(self.problems) - self.errors
+
+
+_TOP = Span(1, 1, 1, 1)
+
+
+def error(
+    code: str,
+    message: str,
+    path: Path,
+    span: Span,
+    label: str = "",
+    *,
+    help: tuple[str, ...] = (),
+    labels: tuple[Label, ...] = (),
+    on_key: bool = False,
+) -> Problem:
+    """A problem that makes the file invalid."""
+    return Problem(code, "error", message, path, span, label, labels, help, on_key)
+
+
+def warning(
+    code: str,
+    message: str,
+    path: Path,
+    span: Span,
+    label: str = "",
+    *,
+    help: tuple[str, ...] = (),
+) -> Problem:
+    """A problem that the file can live with."""
+    return Problem(code, "warning", message, path, span, label, (), help)

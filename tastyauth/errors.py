@@ -1,0 +1,111 @@
+"""What can go wrong: one tree, each branch with the exit code that cron and people act on.
+
+    TastyauthError               70  a bug of ours, when nothing below fits
+    ├── UsageError                2  wrong command line, no such profile
+    ├── ConfigNotFound           66  no config found, or not readable
+    ├── SecretError              69  a secret is locked, denied, malformed or timed out
+    │   └── SecretAbsent         69  it is not here; the one case in which `first_of` moves on
+    ├── OutputError              74  stdout could not be written
+    ├── TemporaryError           75  network, 429, 5xx, lock busy: try again later
+    ├── ProtocolError            76  the server answered something that is not the protocol
+    ├── RefusedError             77  the server refused the credentials, or they are mixed up
+    └── ConfigError              78  the config is invalid
+        └── ConfigNotAllowed     78  the config is not trusted yet
+
+The numbers are those of sysexits.h where one fits. A message is one lower-case sentence without a
+full stop; the hint says what to do next. Neither ever holds a secret.
+"""
+
+APPLICATIONS_PAGE = "https://my.tastytrade.com/app.html#/manage/api-access/oauth-applications"
+"""Where grants and client secrets are made and deleted (developer.tastytrade.com, OAuth2)."""
+
+
+class TastyauthError(Exception):
+    """Something tastyauth can say in a sentence; never raised directly."""
+
+    exit_code = 70
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class UsageError(TastyauthError):
+    """The command line cannot be followed, or names a profile that does not exist."""
+
+    exit_code = 2
+
+
+class ConfigNotFound(TastyauthError):
+    """There is no config where one was looked for, or it cannot be read."""
+
+    exit_code = 66
+
+
+class SecretError(TastyauthError):
+    """A reference is here but does not yield its secret: locked, denied, malformed, timed out."""
+
+    exit_code = 69
+
+
+class SecretAbsent(SecretError):
+    """A reference points at something that does not exist or is not available here."""
+
+
+class OutputError(TastyauthError):
+    """stdout is closed, full or broken."""
+
+    exit_code = 74
+
+
+def cannot_write(error: OSError) -> OutputError:
+    """What a failed write to stdout is called."""
+    reason = (error.strerror or "unknown reason").lower()
+    return OutputError(
+        f"cannot write to stdout: {reason}", "check what reads the output, or the disk it goes to"
+    )
+
+
+class TemporaryError(TastyauthError):
+    """It may work later without anybody changing anything.
+
+    `retry_after` is the number of seconds the server asked to be left alone, when it did
+    (RFC 9110, section 10.2.3).
+    """
+
+    exit_code = 75
+
+    def __init__(self, message: str, hint: str = "", retry_after: float | None = None) -> None:
+        super().__init__(message, hint)
+        self.retry_after = retry_after
+
+
+class ProtocolError(TastyauthError):
+    """What answered does not speak OAuth 2.0 (RFC 6749, section 5)."""
+
+    exit_code = 76
+
+
+class RefusedError(TastyauthError):
+    """A person must act: the grant or the client was refused, or credentials are mixed up."""
+
+    exit_code = 77
+
+
+class ConfigError(TastyauthError):
+    """The config, or a setting of the environment, is not valid."""
+
+    exit_code = 78
+
+
+class ConfigNotAllowed(ConfigError):
+    """The config is well-formed but nobody has approved it (`tastyauth allow`)."""
+
+
+class Stopped(BaseException):
+    """A signal asked this run to end; the exit code is 128 and its number."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.exit_code = 128 + number

@@ -1,0 +1,105 @@
+"""Reading an answer of the token endpoint: status, headers and body in, a token or an error out."""
+
+import math
+import re
+from collections.abc import Mapping
+
+from tastyauth.errors import ProtocolError
+from tastyauth.exchange.foreign import header, http_date, read_body, shown
+from tastyauth.exchange.grant import RefreshGrant, TokenResponse
+from tastyauth.exchange.refusal import endpoint_hint, refusal, server_words
+from tastyauth.secret import Secret
+
+_LONGEST_TOKEN = 16 * 1024
+"""Characters; what is longer could not be read back from a reference, or exported."""
+
+_DEFAULT_LIFETIME = 900
+"""Seconds that a token of tastytrade lives (developer.tastytrade.com, OAuth2)."""
+
+_LONGEST_LIFETIME = 86400
+"""Seconds. A server that promises more is not believed: a dead token would be served for long."""
+
+_CLOCK_TOLERANCE = 60
+"""Seconds by which the clocks may differ before tokens are judged wrongly fresh."""
+
+_ACCESS_TOKEN = re.compile(r"[A-Za-z0-9\-._~+/]+=*")  # b64token, RFC 6750, section 2.1
+_REFRESH_TOKEN = re.compile(r"[!-~](?:[ -~]*[!-~])?")  # what a reference can hold
+_NUMBER = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,20})?")
+
+
+def read_response(
+    status: int, headers: Mapping[str, str], body: bytes, grant: RefreshGrant, now: float
+) -> TokenResponse:
+    """What the server granted (RFC 6749, section 5.1); pure.
+
+    `body` is as it came off the wire, `now` the epoch seconds at which it came. Raises
+    RefusedError, TemporaryError or ProtocolError.
+    """
+    if status != 200:
+        raise refusal(status, headers, body, grant, now)
+    try:
+        fields = read_body(headers, body)
+    except ValueError as reason:
+        raise _not_a_token(f"the answer is {reason}", grant) from None
+    return TokenResponse(
+        access_token=_access_token(fields, grant),
+        expires_in=_expires_in(fields, grant),
+        refresh_token=_rotated(fields, grant),
+        warnings=_clock_warnings(headers, now),
+    )
+
+
+def _access_token(fields: Mapping[str, object], grant: RefreshGrant) -> Secret:
+    kind = fields.get("token_type")
+    if kind is not None and not (isinstance(kind, str) and kind.lower() == "bearer"):
+        raise _not_a_token("the answer holds a token that is not a bearer token", grant)
+    token = fields.get("access_token")
+    if token is None:
+        said = shown(server_words(fields), grant.secrets)
+        raise _not_a_token("the answer has no access_token" + (said and f": {said}"), grant)
+    if not isinstance(token, str) or not 0 < len(token) <= _LONGEST_TOKEN:
+        raise _not_a_token("the access_token in the answer is empty or not a token", grant)
+    if not _ACCESS_TOKEN.fullmatch(token):
+        raise _not_a_token("the access_token in the answer has characters no token has", grant)
+    return Secret(token)
+
+
+def _expires_in(fields: Mapping[str, object], grant: RefreshGrant) -> int:
+    """Seconds; a missing value means what the vendor documents, a longer life is cut."""
+    value = fields.get("expires_in")
+    if value is None:
+        return _DEFAULT_LIFETIME
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        value = float(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise _not_a_token("expires_in in the answer is not a number of seconds", grant)
+    if value < 1:
+        raise _not_a_token("expires_in in the answer is not positive: a dead token", grant)
+    return math.floor(min(value, _LONGEST_LIFETIME))
+
+
+def _rotated(fields: Mapping[str, object], grant: RefreshGrant) -> Secret | None:
+    token = fields.get("refresh_token")
+    if token is None or token == "":
+        return None
+    if not isinstance(token, str) or len(token) > _LONGEST_TOKEN:
+        raise _not_a_token("the refresh_token in the answer is not a token", grant)
+    if not _REFRESH_TOKEN.fullmatch(token):
+        raise _not_a_token("the refresh_token in the answer has characters no token has", grant)
+    rotated = Secret(token)
+    return None if rotated == grant.refresh_token else rotated
+
+
+def _clock_warnings(headers: Mapping[str, str], now: float) -> tuple[str, ...]:
+    server = http_date(header(headers, "date"))
+    if server is None or abs(now - server) <= _CLOCK_TOLERANCE:
+        return ()
+    way = "ahead of" if now > server else "behind"
+    return (
+        f"the clock of this machine is {abs(now - server):.0f} s {way} the server's;"
+        " set it, or tokens are renewed too early or too late",
+    )
+
+
+def _not_a_token(message: str, grant: RefreshGrant) -> ProtocolError:
+    return ProtocolError(message, endpoint_hint(grant))

@@ -1,0 +1,126 @@
+"""The request itself, sent by httpx over a connection of its own."""
+
+import json
+import ssl
+from collections.abc import Callable, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+
+import httpx
+
+from tastyauth.errors import TemporaryError
+from tastyauth.exchange.deadline import Wire, within
+from tastyauth.exchange.fault import BrokenOff, distrusts, fault
+from tastyauth.exchange.foreign import LONGEST_BODY
+from tastyauth.exchange.grant import RefreshGrant
+from tastyauth.exchange.roots import Roots, context, roots_for
+from tastyauth.exchange.route import Proxy, proxy_for, read_endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back, unread; of a body that is too long only the beginning."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+class Channel:
+    """The way to one token endpoint: its proxy, and what TLS trusts there."""
+
+    def __init__(self, token_endpoint: str, environ: Mapping[str, str]) -> None:
+        self._endpoint = read_endpoint(token_endpoint)
+        self._proxy = proxy_for(self._endpoint, environ)
+        self._trust(roots_for(environ) if self._endpoint.scheme == "https" else Roots("none"))
+
+    def send(self, grant: RefreshGrant, remaining: Callable[[], float]) -> Answer:
+        """Sends `grant` once and returns whatever is answered in the `remaining` seconds.
+
+        Raises TemporaryError, ProtocolError (TLS, or not HTTP at all) or ConfigError (the proxy).
+        """
+        while True:
+            try:
+                return within(remaining(), lambda wire: self._post(grant, wire, remaining()))
+            except TimeoutError:
+                raise TemporaryError(
+                    f"{self._endpoint.host} did not answer within {grant.timeout:g} s",
+                    "try again later; `timeout` of the profile allows for more",
+                ) from None
+            except (httpx.TransportError, BrokenOff) as error:
+                if self._roots.otherwise is None or not distrusts(error):
+                    raise fault(error, self._endpoint, self._proxy, self._roots) from None
+            self._trust(self._roots.otherwise)
+
+    def _trust(self, roots: Roots) -> None:
+        self._roots = roots
+        # For plain http a context without roots: httpx would make one of its own otherwise.
+        plain = self._endpoint.scheme == "http"
+        self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if plain else context(roots)
+
+    def _post(self, grant: RefreshGrant, wire: Wire, seconds: float) -> Answer:
+        request = httpx.Request(
+            "POST",
+            grant.token_endpoint,
+            headers={
+                "User-Agent": grant.user_agent,
+                "Accept": "application/json",
+                "Accept-Encoding": "identity",  # nothing to unpack, so no bomb
+                "Content-Type": "application/json",
+                "Connection": "close",
+            },
+            content=_body(grant),
+            extensions={"timeout": _limits(seconds), "trace": wire.trace},
+        )
+        # The transport without a client: nothing is there that could follow a redirect, read a
+        # netrc, keep a cookie, add a header or unpack a body.
+        with httpx.HTTPTransport(
+            verify=self._tls, trust_env=False, proxy=_httpx_proxy(self._proxy, self._tls)
+        ) as transport:
+            response = transport.handle_request(request)
+            with closing(response):
+                return Answer(response.status_code, response.headers, _beginning(response))
+
+
+def _body(grant: RefreshGrant) -> bytes:
+    """The access token request (RFC 6749, section 6), as JSON, which tastytrade asks for."""
+    fields = {
+        "grant_type": "refresh_token",
+        "client_id": grant.client_id,
+        "client_secret": grant.client_secret.reveal(),
+        "refresh_token": grant.refresh_token.reveal(),
+    }
+    return json.dumps(fields, separators=(",", ":")).encode()
+
+
+def _limits(seconds: float) -> dict[str, float]:
+    # Half for connecting, so that a host with a dead first address is reached at its second.
+    # Never 0, which would mean "do not wait", nor less: by then the deadline has struck anyway.
+    seconds = max(seconds, 0.01)
+    return {"connect": seconds / 2, "read": seconds, "write": seconds, "pool": seconds}
+
+
+def _httpx_proxy(proxy: Proxy | None, tls: ssl.SSLContext) -> httpx.Proxy | None:
+    if proxy is None:
+        return None
+    username_password = None
+    if proxy.credentials is not None:
+        username, password = proxy.credentials
+        username_password = username.reveal(), password.reveal()
+    return httpx.Proxy(
+        proxy.origin,
+        auth=username_password,
+        ssl_context=tls if proxy.origin.startswith("https:") else None,
+    )
+
+
+def _beginning(response: httpx.Response) -> bytes:
+    body = b""
+    try:
+        for chunk in response.iter_raw():
+            body += chunk
+            if len(body) > LONGEST_BODY:
+                break
+    except httpx.RemoteProtocolError:
+        raise BrokenOff from None
+    return body

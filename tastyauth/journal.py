@@ -1,0 +1,76 @@
+"""Rotated refresh tokens: nothing that a server handed out is lost.
+
+A server may answer with a new refresh token and forget the old one (RFC 6749, section 6; RFC 9700,
+section 4.14.2). Where the declared source cannot be written, the new one is kept here: a file of
+mode 0600, named by the digest of where the old one belonged and what it was. Links are followed
+to their end, so a source may stay at any older token of the same grant.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from hashlib import sha256
+
+from tastyauth import private
+from tastyauth.lock import Lock, Waiter
+from tastyauth.secret import Secret
+
+_LONGEST_CHAIN = 10_000
+"""Links; a longer chain is a loop."""
+
+
+class Journal:
+    """The links of one client at one token endpoint."""
+
+    def __init__(self, directory: str, token_endpoint: str, client_id: str) -> None:
+        self.directory = directory
+        self._belongs_to = f"{token_endpoint}\0{client_id.lower()}\0"
+
+    def latest(self, refresh_token: Secret) -> Secret:
+        """The newest token that `refresh_token` was rotated into: itself, when it never was.
+
+        Raises OSError when a link is there but cannot be read.
+        """
+        for _ in range(_LONGEST_CHAIN):
+            content = private.read(self._link(refresh_token))
+            if not content:
+                break
+            refresh_token = Secret(content.decode("ascii"))
+        return refresh_token
+
+    def record(self, declared: Secret, old: Secret, new: Secret) -> None:
+        """Links `old` to `new`, and `declared` too, which keeps chains short; raises OSError."""
+        private.make_directory(self.directory)
+        private.write(self._link(old), new.reveal().encode("ascii"))
+        if declared != old:
+            private.write(self._link(declared), new.reveal().encode("ascii"))
+
+    @contextmanager
+    def sole_use(self, declared: Secret, seconds: float) -> Iterator[Secret]:
+        """The newest token of the grant, with nobody else exchanging it for so many seconds.
+
+        The lock is the newest token's own, so everybody who holds any token of the grant meets
+        there. Raises TemporaryError when another process keeps it too long, OSError when there can
+        be no lock.
+        """
+        private.make_directory(self.directory)
+        while True:
+            latest = self.latest(declared)
+            with _wait_for(f"{self._link(latest)}.lock") as lock:
+                lock.promise(seconds)
+                if self.latest(latest) == latest:
+                    yield latest
+                    private.remove(lock.path)
+                    return
+
+    def _link(self, refresh_token: Secret) -> str:
+        name = sha256((self._belongs_to + refresh_token.reveal()).encode()).hexdigest()
+        return os.path.join(self.directory, name)
+
+
+def _wait_for(path: str) -> Lock:
+    waiter = Waiter(path)
+    while True:
+        lock = waiter.poll()
+        if lock is not None:
+            return lock

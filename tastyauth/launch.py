@@ -1,0 +1,45 @@
+"""Becoming the user's program, as if a shell had started it."""
+
+import os
+from _signal import (  # type: ignore[import-not-found]  # the public module imports enum
+    SIG_DFL,
+    SIGPIPE,
+    SIGXFSZ,
+    signal,
+)
+
+from tastyauth import locate
+from tastyauth.errors import TastyauthError
+
+
+class CannotStart(TastyauthError):
+    """The program cannot be started: 127 when there is none, else 126, as a shell says it."""
+
+    def __init__(self, program: str, error: OSError) -> None:
+        reason = (error.strerror or "unknown reason").lower()
+        super().__init__(
+            f"cannot start {program}: {reason}",
+            "check the command after --, and that PATH holds it",
+        )
+        missing = isinstance(error, FileNotFoundError | NotADirectoryError)
+        self.exit_code = 127 if missing else 126
+
+
+def become(
+    argv: list[str],
+    environ: locate.Environ,
+    removed: tuple[str, ...],
+    exports: list[tuple[str, str]],
+) -> None:
+    """Replaces this process by `argv`, with `exports` set and `removed` gone; raises CannotStart.
+
+    Python ignores SIGPIPE and SIGXFSZ for itself; a program that should be ended by them must be.
+    """
+    environment = {name: value for name, value in environ.items() if name not in removed}
+    environment.update(exports)
+    signal(SIGPIPE, SIG_DFL)
+    signal(SIGXFSZ, SIG_DFL)
+    try:
+        os.execvpe(argv[0], argv, environment)  # noqa: S606  # the program the user named
+    except OSError as error:
+        raise CannotStart(argv[0], error) from None

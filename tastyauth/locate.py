@@ -1,0 +1,218 @@
+"""Where the config, the cache and the state are, and whose they are.
+
+Everything here is a few system calls over strings: it runs on every start.
+"""
+
+import os
+import stat
+
+from tastyauth.errors import ConfigNotFound
+
+CONFIG_NAME = "tastyauth.yaml"
+LARGEST_CONFIG = 64 * 1024
+"""Bytes."""
+
+_NEAR_MISSES = ("tastyauth.yml", ".tastyauth.yaml", ".tastyauth.yml")
+_SYSTEM_DIRECTORY = "/etc/tastyauth"
+
+FLAG, ENVIRONMENT, PROJECT, USER, SYSTEM = "flag", "environment", "project", "user", "system"
+"""How a config was found."""
+
+TRUSTED_ORIGINS = (FLAG, USER, SYSTEM)
+"""What may be trusted without approval: the rest is found, or named by what any `.env` can set."""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # `typing` and `collections.abc` would cost more than all the work here
+    from collections.abc import Mapping
+
+    Environ = Mapping[str, str]
+else:
+    Environ = dict
+
+
+def find_config(flag: str | None, environ: Environ) -> tuple[str, str]:
+    """The absolute path of the config and how it was found.
+
+    `--config`, else `$TASTYAUTH_CONFIG`, else the nearest one of the project, else the user's,
+    else the machine's. Raises ConfigNotFound, with the places looked at.
+    """
+    if flag is not None:
+        return absolute(flag, environ), FLAG
+    named = environ.get("TASTYAUTH_CONFIG")
+    if named:
+        return absolute(named, environ), ENVIRONMENT
+    looked_at: list[str] = []
+    for origin, directories in (
+        (PROJECT, project_directories(environ)),
+        (USER, [config_directory(environ)]),
+        (SYSTEM, [_SYSTEM_DIRECTORY]),
+    ):
+        for directory in directories:
+            path = f"{directory}/{CONFIG_NAME}"
+            if os.path.lexists(path):
+                return path, origin
+            looked_at.append(path)
+    raise ConfigNotFound(f"no config: looked at {', '.join(looked_at)}", _advice(looked_at))
+
+
+def read_config(path: str) -> bytes:
+    """The bytes of a config, read once: what is judged is what runs. Raises ConfigNotFound.
+
+    One byte more than a config may have, at the most.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            return _read(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        reason = (error.strerror or "unreadable").lower()
+        raise ConfigNotFound(
+            f"cannot read the config {path}: {reason}",
+            "name another one with --config FILE, or make it readable",
+        ) from None
+
+
+def project_directories(environ: Environ) -> list[str]:
+    """The working directory and those above it, up to the root of its repository.
+
+    Outside a repository the working directory alone; never past the home directory, and never
+    past a directory of another user.
+    """
+    try:
+        directory = os.getcwd()
+    except OSError:
+        return []
+    home = home_directory(environ)
+    directories = [directory]
+    while not os.path.lexists(f"{directory}/.git"):
+        parent = os.path.dirname(directory)
+        if directory in (home, parent) or not _is_mine(directory) or not _is_mine(parent):
+            return directories[:1]
+        directory = parent
+        directories.append(directory)
+    return directories
+
+
+def home_directory(environ: Environ) -> str:
+    """`$HOME`, or the one of the password database where it is missing or relative."""
+    home = environ.get("HOME", "")
+    if home.startswith("/"):
+        return home.rstrip("/") or "/"
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_dir
+    except KeyError:
+        return "/"
+
+
+def config_directory(environ: Environ) -> str:
+    """The user's own, `$XDG_CONFIG_HOME/tastyauth` (XDG Base Directory Specification)."""
+    return _xdg(environ, "XDG_CONFIG_HOME", ".config")
+
+
+def state_directory(environ: Environ) -> str:
+    """What must outlive the cache: approvals, rotated refresh tokens."""
+    return _xdg(environ, "XDG_STATE_HOME", ".local/state")
+
+
+def cache_directory(environ: Environ) -> str:
+    """Where access tokens wait: `$TASTYAUTH_CACHE_DIR`, else below the XDG cache directory."""
+    own = environ.get("TASTYAUTH_CACHE_DIR", "")
+    return own if own.startswith("/") else _xdg(environ, "XDG_CACHE_HOME", ".cache")
+
+
+def absolute(path: str, environ: Environ) -> str:
+    """`path` with a leading `~/` expanded, made absolute against the working directory."""
+    if path == "~" or path.startswith("~/"):
+        path = home_directory(environ) + path[1:]
+    return os.path.abspath(path)
+
+
+def abbreviated(path: str, environ: Environ) -> str:
+    """`path` with the home directory shown as `~`, fit to be pasted into a report."""
+    home = home_directory(environ)
+    if home != "/" and (path == home or path.startswith(home + "/")):
+        return "~" + path[len(home) :]
+    return path
+
+
+def exposure(path: str) -> str | None:
+    """Who else could replace `path`: a sentence, or None when only its user and root could.
+
+    The file, the directories above it, and those of what its symbolic links point to must belong
+    to this user or root. Nobody else may write to them, but a group without other members, and
+    whoever may write to a directory of root's with the sticky bit.
+    """
+    for chain in dict.fromkeys((path, os.path.realpath(path))):
+        while True:
+            reason = _exposure_of(chain)
+            if reason or chain == "/":
+                break
+            chain = os.path.dirname(chain)
+        if reason:
+            return reason
+    return None
+
+
+def _exposure_of(path: str) -> str | None:
+    found = os.lstat(path)
+    if found.st_uid not in (0, os.geteuid()):
+        return f"{path} belongs to another user"
+    if stat.S_ISLNK(found.st_mode):
+        return None  # its mode means nothing; its directory and its target are looked at
+    if stat.S_ISDIR(found.st_mode) and found.st_mode & stat.S_ISVTX and found.st_uid == 0:
+        return None
+    if found.st_mode & stat.S_IWOTH:
+        return f"{path} can be written by everybody"
+    if found.st_mode & stat.S_IWGRP and _has_other_members(found.st_gid):
+        return f"{path} can be written by its group"
+    return None
+
+
+def _has_other_members(group: int) -> bool:
+    import grp
+    import pwd
+
+    try:
+        own = pwd.getpwuid(os.geteuid())
+        members = set(grp.getgrgid(group).gr_mem) - {own.pw_name, "root"}
+    except KeyError:
+        return True
+    others = {user.pw_name for user in pwd.getpwall() if user.pw_gid == group}
+    return bool(members or others - {own.pw_name, "root"})
+
+
+def _is_mine(directory: str) -> bool:
+    try:
+        return os.stat(directory).st_uid == os.geteuid()
+    except OSError:
+        return False
+
+
+def _read(descriptor: int) -> bytes:
+    content = b""
+    while len(content) <= LARGEST_CONFIG:
+        more = os.read(descriptor, LARGEST_CONFIG + 1 - len(content))
+        if not more:
+            break
+        content += more
+    return content
+
+
+def _xdg(environ: Environ, variable: str, fallback: str) -> str:
+    base = environ.get(variable, "")
+    if not base.startswith("/"):  # empty and relative values count as absent, says the standard
+        base = f"{home_directory(environ)}/{fallback}"
+    return f"{base}/tastyauth"
+
+
+def _advice(looked_at: list[str]) -> str:
+    for path in looked_at:
+        for name in _NEAR_MISSES:
+            near = f"{os.path.dirname(path)}/{name}"
+            if os.path.lexists(near):
+                return f"there is {near}; rename it to {CONFIG_NAME}"
+    return "make one there, or name one with --config FILE or $TASTYAUTH_CONFIG"

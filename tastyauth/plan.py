@@ -1,0 +1,123 @@
+"""What a config would do, in full: the thing that is shown, approved and compared."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import asdict
+from hashlib import sha256
+from json import dumps
+
+from tastyauth import sources
+from tastyauth.config import Config, Profile
+from tastyauth.errors import ConfigNotAllowed
+from tastyauth.sources import Command, FirstOf, Reference, Surroundings
+
+Lines = tuple[str, ...]
+
+
+def lines(config: Config, surroundings: Surroundings) -> Lines:
+    """The canonical plan, one fact a line, in an order that comments and reordering leave alone.
+
+    It is computed from what the executor itself uses, resolved programs included, so that any
+    effective change changes it.
+    """
+    default = config.default_profile or (
+        config.profiles[0].name if len(config.profiles) == 1 else "none"
+    )
+    found = [f"default profile: {default}"]
+    for profile in sorted(config.profiles, key=lambda profile: profile.name):
+        found += _profile_lines(profile, surroundings)
+    return tuple(found)
+
+
+def digest(plan: Lines) -> str:
+    """The SHA-256 of a plan, in hex: what `allow` records."""
+    return sha256("\n".join(plan).encode()).hexdigest()
+
+
+def refuse_outlaws(config: Config, surroundings: Surroundings) -> None:
+    """Raises ConfigNotAllowed for what a project file may never do, approved or not.
+
+    A program inside the project can change with the next `git pull`, and a host of the project's
+    choosing must not receive the user's secrets.
+    """
+    project = _project_of(config.path)
+    for profile in config.profiles:
+        if profile.environment == "custom" and not _is_loopback(profile.api_url):
+            raise ConfigNotAllowed(
+                f"profile {profile.name} of a project file sends secrets to {profile.api_url}",
+                f"keep this profile in your own config, or use it with --config {config.path}",
+            )
+        for reference in _references(profile):
+            _refuse_program_in(project, reference, profile, surroundings)
+
+
+def _profile_lines(profile: Profile, surroundings: Surroundings) -> Iterator[str]:
+    yield f"profile {profile.name}: {profile.environment}"
+    yield f"  token endpoint: {profile.token_endpoint}"
+    for field, value in (
+        ("client_id", profile.client_id),
+        ("client_secret", profile.client_secret),
+        ("refresh_token", profile.refresh_token),
+    ):
+        if isinstance(value, str):
+            yield f"  {field}: {value}"
+        else:
+            yield from _reference_lines(f"  {field}: ", value, surroundings)
+    for name, field in sorted(profile.exports):
+        yield f"  exports {name}: {field}"
+    yield f"  timeout: {profile.timeout:g} s"
+    yield f"  user agent: {profile.user_agent}"
+
+
+def _reference_lines(
+    prefix: str, reference: Reference, surroundings: Surroundings
+) -> Iterator[str]:
+    if isinstance(reference, FirstOf):
+        for number, member in enumerate(reference.references, 1):
+            yield from _reference_lines(f"{prefix}{number}. ", member, surroundings)
+        return
+    yield f"{prefix}{dumps({reference.kind: asdict(reference)})}"  # ASCII: nothing hides in it
+    if isinstance(reference, Command):
+        program = _program(reference, surroundings)
+        yield f"{' ' * len(prefix)}runs: {dumps(program) if program else 'nothing, not found here'}"
+
+
+def _program(reference: Reference, surroundings: Surroundings) -> str | None:
+    if not isinstance(reference, Command):
+        return None
+    return sources.resolve_program(reference.argv[0], surroundings.environ, surroundings.home)
+
+
+def _refuse_program_in(
+    project: str, reference: Reference, profile: Profile, surroundings: Surroundings
+) -> None:
+    program = _program(reference, surroundings)
+    if program is None:
+        return
+    for path in (program, os.path.realpath(program)):
+        if path.startswith(project.rstrip("/") + "/"):
+            raise ConfigNotAllowed(
+                f"profile {profile.name} of a project file runs a program of the project: {path}",
+                "install the program outside the project, where a pull cannot change it",
+            )
+
+
+def _references(profile: Profile) -> Iterator[Reference]:
+    for value in (profile.client_id, profile.client_secret, profile.refresh_token):
+        if not isinstance(value, str):
+            yield from value.references if isinstance(value, FirstOf) else (value,)
+
+
+def _project_of(path: str) -> str:
+    """The repository that the config lies in, else its directory."""
+    directory = above = os.path.dirname(os.path.realpath(path))
+    while above != "/":
+        if os.path.lexists(f"{above}/.git"):
+            return above
+        above = os.path.dirname(above)
+    return directory
+
+
+def _is_loopback(api_url: str) -> bool:
+    host = api_url.partition("://")[2].rpartition(":")[0] or api_url.partition("://")[2]
+    return host in {"127.0.0.1", "[::1]", "localhost"}

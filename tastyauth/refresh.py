@@ -1,0 +1,221 @@
+"""The cold path in one function: profile, secrets, exchange, credential."""
+
+import re
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from tastyauth import cache, locate, sources
+from tastyauth.config import Profile
+from tastyauth.credential import Credential
+from tastyauth.errors import APPLICATIONS_PAGE, RefusedError, SecretError
+from tastyauth.journal import Journal
+from tastyauth.secret import Secret
+from tastyauth.sources import Reference, Surroundings
+
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+_HURRY = 3.0
+"""Seconds for an exchange, in one try, that somebody waits for who has a token still."""
+
+
+class Audience(Protocol):
+    """Whoever hears how it goes."""
+
+    def waiting(self, what: str) -> AbstractContextManager[None]:
+        """Told what is being waited for, for as long as it lasts."""
+
+    def warn(self, text: str) -> None:
+        """Told what should be looked at."""
+
+    def detail(self, text: str) -> None:
+        """Told what only the curious want to know."""
+
+
+@dataclass(frozen=True, slots=True)
+class Secrets:
+    """What a profile's references resolve to, ready for one exchange."""
+
+    client_id: str
+    client_secret: Secret
+    refresh_token: Secret
+
+    def digest(self, key: bytes) -> str:
+        """Tells these secrets from others without telling them."""
+        parts = (self.client_id, self.client_secret.reveal(), self.refresh_token.reveal())
+        return cache.digest("\0".join(parts).encode(), key)
+
+
+def refresh(
+    profile: Profile,
+    secrets: Secrets,
+    surroundings: Surroundings,
+    audience: Audience,
+    *,
+    in_a_hurry: bool = False,
+) -> Credential:
+    """A new access token for `profile` (RFC 6749, section 6).
+
+    Raises RefusedError, TemporaryError, ProtocolError, or ConfigError for proxies and roots.
+    """
+    from tastyauth import exchange
+
+    grant = exchange.RefreshGrant(
+        token_endpoint=profile.token_endpoint,
+        environment=profile.environment,
+        client_id=secrets.client_id,
+        client_secret=secrets.client_secret,
+        refresh_token=secrets.refresh_token,
+        user_agent=profile.user_agent,
+        timeout=min(profile.timeout, _HURRY) if in_a_hurry else profile.timeout,
+    )
+    exchange.check_offline(grant)
+    journal = _journal(profile, secrets, surroundings)
+    with _sole_use(journal, grant.refresh_token, grant.timeout) as newest:
+        grant = replace(grant, refresh_token=newest)
+        asked_at = time.time()
+        with audience.waiting(profile.token_endpoint):
+            response = exchange.exchange(
+                grant, environ=surroundings.environ, tries=1 if in_a_hurry else 3
+            )
+        if response.refresh_token is not None:
+            _keep(
+                secrets.refresh_token,
+                newest,
+                response.refresh_token,
+                journal,
+                profile,
+                surroundings,
+                audience,
+            )
+    for warning in response.warnings:
+        audience.warn(warning)
+    return Credential(
+        access_token=response.access_token,
+        issued_at=int(asked_at),
+        expires_at=int(asked_at) + response.expires_in,
+        profile=profile.name,
+        environment=profile.exported_environment,
+        api_url=profile.api_url,
+        client_id=secrets.client_id,
+    )
+
+
+def latest(profile: Profile, secrets: Secrets, surroundings: Surroundings) -> Secret:
+    """The newest refresh token of the grant: the declared one, unless it was rotated."""
+    try:
+        return _journal(profile, secrets, surroundings).latest(secrets.refresh_token)
+    except OSError:
+        return secrets.refresh_token
+
+
+def resolve_secrets(profile: Profile, surroundings: Surroundings, audience: Audience) -> Secrets:
+    """All three, one after the other: a locked store asks once, not twice at the same time."""
+    with (
+        _named("client_secret", profile),
+        sources.begin(profile.client_secret, surroundings) as collect,
+    ):
+        from tastyauth import exchange  # noqa: F401  # httpx loads while the command runs
+
+        with audience.waiting(_source("client_secret", profile.client_secret)):
+            client_secret = collect()
+    refresh_token = resolve("refresh_token", profile.refresh_token, profile, surroundings, audience)
+    return Secrets(_client_id(profile, surroundings, audience), client_secret, refresh_token)
+
+
+def resolve(
+    field: str,
+    reference: Reference,
+    profile: Profile,
+    surroundings: Surroundings,
+    audience: Audience,
+) -> Secret:
+    """What `reference` yields now; errors name the field and the profile."""
+    with _named(field, profile), audience.waiting(_source(field, reference)):
+        return sources.resolve(reference, surroundings)
+
+
+def time_limit(profile: Profile, surroundings: Surroundings) -> float:
+    """Seconds within which a refresh has ended, well or badly."""
+    return profile.timeout + sum(
+        sources.time_limit(reference, surroundings) for reference in profile.references
+    )
+
+
+def _journal(profile: Profile, secrets: Secrets, surroundings: Surroundings) -> Journal:
+    state = locate.state_directory(surroundings.environ)
+    return Journal(f"{state}/grants", profile.token_endpoint, secrets.client_id)
+
+
+@contextmanager
+def _sole_use(journal: Journal, declared: Secret, seconds: float) -> Iterator[Secret]:
+    """The newest refresh token of the grant, kept from others where there can be a lock."""
+    with ExitStack() as stack:
+        try:
+            latest = stack.enter_context(journal.sole_use(declared, seconds))
+        except OSError:  # no state directory: then nothing was ever rotated into it
+            latest = declared
+        yield latest
+
+
+def _keep(
+    declared: Secret,
+    latest: Secret,
+    rotated: Secret,
+    journal: Journal,
+    profile: Profile,
+    surroundings: Surroundings,
+    audience: Audience,
+) -> None:
+    """Stores a rotated refresh token before anything else is done with the answer."""
+    where = sources.describe(profile.refresh_token)
+    try:
+        journal.record(declared, latest, rotated)
+        kept = True
+    except OSError:
+        kept = False
+    if sources.store(profile.refresh_token, declared, rotated, surroundings):
+        audience.detail(f"the server rotated the refresh token; the new one is in {where}")
+    elif kept:
+        audience.warn(
+            f"the server rotated the refresh token; {where} cannot be written, so the new one"
+            f" is kept in {journal.directory} and used from there"
+        )
+    else:
+        audience.warn(
+            "the server rotated the refresh token and the new one cannot be stored anywhere:"
+            f" make {journal.directory} writable, then create a new grant on {APPLICATIONS_PAGE}"
+        )
+
+
+@contextmanager
+def _named(field: str, profile: Profile) -> Iterator[None]:
+    try:
+        yield
+    except SecretError as error:
+        message = f"{field} of profile {profile.name}: {error.message}"
+        raise type(error)(message, error.hint) from None
+
+
+def _source(field: str, reference: Reference) -> str:
+    return f"{field} from {sources.describe(reference)}"
+
+
+def _client_id(profile: Profile, surroundings: Surroundings, audience: Audience) -> str:
+    if isinstance(profile.client_id, str):
+        return profile.client_id
+    value = resolve("client_id", profile.client_id, profile, surroundings, audience).reveal()
+    if _UUID.fullmatch(value):
+        return value
+    where = sources.describe(profile.client_id)
+    if value.startswith("eyJ"):
+        raise RefusedError(
+            f"client_id of profile {profile.name}: {where} holds a token, not a client ID",
+            f"a client ID is a UUID; it stands beside the application on {APPLICATIONS_PAGE}",
+        )
+    raise SecretError(
+        f"client_id of profile {profile.name}: what {where} holds is not a UUID",
+        f"the client ID stands beside the application on {APPLICATIONS_PAGE}",
+    )

@@ -1,0 +1,87 @@
+"""The masked type: a secret shows itself only to whoever asks for it by name."""
+
+import hmac
+import re
+from collections.abc import Iterable
+from typing import NoReturn, Self
+
+MASK = "[hidden]"
+
+_SHORTEST_FRAGMENT = 8
+"""Characters. A shorter run of a secret says nothing about it, and would mask common words."""
+
+_CREDENTIAL_SHAPE = re.compile(
+    r"eyJ[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)*"  # a JWT, or the beginning of one
+    r"|(?<![A-Za-z0-9+/_=-])(?![0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![A-Za-z0-9+/_=-]))"
+    r"[A-Za-z0-9+/_=-]{32,}"  # hex, base64 or a token; a UUID is public and stays
+)
+
+
+class Secret:
+    """A value that no repr, str, format, pickle or copy gives away; `reveal` does."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """The value itself, for the one place that needs it."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return MASK
+
+    __str__ = __repr__
+
+    def __format__(self, specification: str) -> str:
+        return MASK
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Secret):
+            return NotImplemented
+        return hmac.compare_digest(self._value.encode(), other._value.encode())
+
+    __hash__ = None  # type: ignore[assignment]  # a hash in a log would be a fingerprint
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError("a secret is not pickled")
+
+
+def mask(text: str, secrets: Iterable[Secret] = ()) -> str:
+    """`text` without any fragment of `secrets`, and without anything shaped like a credential.
+
+    Foreign text may echo a secret cut, escaped or re-encoded. So every run of eight or more
+    characters that also occurs in a secret goes, and so does every JWT and every long run of
+    token characters, whoever it belongs to.
+    """
+    hidden = [False] * len(text)
+    for secret in secrets:
+        _mark_fragments(text, secret.reveal(), hidden)
+    for found in _CREDENTIAL_SHAPE.finditer(text):
+        hidden[found.start() : found.end()] = [True] * (found.end() - found.start())
+    return _without(text, hidden)
+
+
+def _mark_fragments(text: str, value: str, hidden: list[bool]) -> None:
+    width = min(_SHORTEST_FRAGMENT, len(value))
+    fragments = {value[i : i + width] for i in range(len(value) - width + 1)}
+    for i in range(len(text) - width + 1):
+        if text[i : i + width] in fragments:
+            hidden[i : i + width] = [True] * width
+
+
+def _without(text: str, hidden: list[bool]) -> str:
+    parts: list[str] = []
+    for character, hide in zip(text, hidden, strict=True):
+        if not hide:
+            parts.append(character)
+        elif not parts or parts[-1] != MASK:
+            parts.append(MASK)
+    return "".join(parts)

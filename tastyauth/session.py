@@ -1,0 +1,238 @@
+"""The main path: the cached token while it is fresh, else one exchange for everybody who waits.
+
+look ── fresh ───────────────────────────────────────────────► hand out
+  ├──── nearly over ── lock free? ── renew ahead, or serve ──► hand out
+  └──── nothing ────── lock ── look again ── exchange, store ► hand out
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from tastyauth import attempt as attempts
+from tastyauth import cache, config, locate, lock, private, refresh, trust, turn
+from tastyauth.attempt import Attempt
+from tastyauth.cache import Entry, ProfileOutline, View
+from tastyauth.config import Config
+from tastyauth.credential import Credential
+from tastyauth.errors import TastyauthError
+from tastyauth.lock import Lock
+from tastyauth.refresh import Audience
+from tastyauth.sources import Surroundings
+
+_SOFT_TIMEOUT = 3.0
+"""Seconds for what renewing ahead may take: somebody waits who has a token that is still good."""
+
+_GRACE = 5.0
+"""Seconds a holder promises on top of its time limits: imports, files, a slow machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What one caller wants: a token of a profile of the config that was found.
+
+    `found` is the path and how it was found, `content` the bytes that were read there once.
+    `min_valid` is in seconds, None for the default; `started_at` is in epoch seconds.
+    """
+
+    found: tuple[str, str]
+    content: bytes
+    profile: str | None
+    min_valid: float | None
+    refresh: bool
+    started_at: float
+
+    def accepts(self, view: View) -> bool:
+        """Whether the entry answers: it lives long enough, or came while this caller waited."""
+        if view.entry is None:
+            return False
+        came_since = view.entry.stored_at >= self.started_at
+        if self.refresh and not came_since:
+            return False
+        min_valid = 0.0 if came_since else self.min_valid
+        return cache.judge(view.entry, time.time(), min_valid) != cache.STALE
+
+
+@dataclass(frozen=True, slots=True)
+class Handout:
+    """The answer: a token with its fields, and what its profile makes of them."""
+
+    profile: ProfileOutline
+    entry: Entry
+
+
+class Session:
+    """One caller's way to its token."""
+
+    def __init__(self, asked: Asked, surroundings: Surroundings, audience: Audience) -> None:
+        self._asked = asked
+        self._surroundings = surroundings
+        self._environ = surroundings.environ
+        self._audience = audience
+        self._config: Config | None = None
+        self._approval = ""
+
+    def obtain(self, held: Lock | None = None) -> Handout:
+        """A token that lives long enough; `held` is a lock that was waited for already.
+
+        Raises UsageError for an unknown profile, and whatever keeps the token from coming.
+        """
+        try:
+            private.make_directory(locate.cache_directory(self._environ))
+            view, held = self._turn(held)
+        except OSError as error:
+            self._audience.warn(f"the token cache is not used: {error.strerror or error}")
+            return self._uncached()
+        if held is None:
+            return self._from_cache(view)
+        with held:
+            return self._exchanged(view, held)
+
+    def config(self, *, known_valid: bool = False) -> Config:
+        """The config, parsed and trusted; raises ConfigError and ConfigNotAllowed."""
+        if self._config is None:
+            path, origin = self._asked.found
+            home = self._surroundings.home
+            found = config.parse(self._asked.content, path, home=home, known_valid=known_valid)
+            self._approval = trust.require(found, origin, self._surroundings)
+            self._config = found
+        return self._config
+
+    def secret_fields(self) -> dict[str, str]:
+        """The long-lived secrets, resolved anew: what only `exec` hands out, and nothing caches."""
+        profile = self.config().profile(self._asked.profile)
+        secrets = refresh.resolve_secrets(profile, self._surroundings, self._audience)
+        return {
+            "client_secret": secrets.client_secret.reveal(),
+            "refresh_token": refresh.latest(profile, secrets, self._surroundings).reveal(),
+        }
+
+    def _look(self) -> View:
+        return cache.look(
+            self._asked.found, self._asked.content, self._asked.profile, self._environ
+        )
+
+    def _turn(self, held: Lock | None) -> tuple[View, Lock | None]:
+        while True:
+            with self._audience.waiting("another tastyauth that is getting this token"):
+                view, held = turn.take(self._look, self._asked.accepts, held)
+            if held is None or view.profile is not None:
+                return view, held
+            self._write_outline(view)
+
+    def _write_outline(self, view: View) -> None:
+        """Writes down what the hot path needs of this config; raises OSError."""
+        found = self.config()
+        found.profile(self._asked.profile)
+        known = cache.read_outline(view.directory, found.path, view.outline_name)
+        salt = known.salt if known else os.urandom(16).hex()
+        outline = found.outline(cache.digest(self._asked.content), self._approval, salt)
+        try:
+            cache.write_outline(view.directory, outline, view.outline_name)
+        except ValueError as error:
+            raise OSError(str(error)) from None
+        if self._look().profile is None:
+            raise OSError("what was written there cannot be read")
+
+    def _from_cache(self, view: View) -> Handout:
+        assert view.profile is not None
+        assert view.entry is not None
+        entry = view.entry
+        if self._verdict(entry) == cache.SOFT and entry.stored_at < self._asked.started_at:
+            entry = self._renewed_ahead(view) or entry
+        return self._handout(view.profile, entry)
+
+    def _renewed_ahead(self, view: View) -> Entry | None:
+        """A new token before the old one is over; None, with a warning, when there is none."""
+        try:
+            held = lock.try_acquire(view.lock_path)
+        except OSError:
+            return None
+        if held is None:
+            return None
+        with held:
+            again = self._look().entry
+            if again and self._verdict(again) == cache.FRESH:
+                return again
+            record = attempts.read(view.attempt_path)
+            now = time.time()
+            if not record.may_renew_ahead(now):
+                return None
+            hurry = replace(self._surroundings, interactive=False, patience=_SOFT_TIMEOUT)
+            try:
+                return self._attempt(view, held, record.renewing_ahead(now), hurry)
+            except TastyauthError as error:
+                self._audience.warn(f"the token could not be renewed ahead: {error.message}")
+                return None
+
+    def _exchanged(self, view: View, held: Lock) -> Handout:
+        assert view.profile is not None
+        record = attempts.read(view.attempt_path)
+        now = time.time()
+        if record.ended_while_waiting(self._asked.started_at, now):
+            raise record.error()
+        if not self._asked.refresh and record.forbids(now):
+            raise record.reminder(now)
+        entry = self._attempt(view, held, record, self._surroundings)
+        return self._handout(view.profile, entry)
+
+    def _attempt(
+        self, view: View, held: Lock, record: Attempt, surroundings: Surroundings
+    ) -> Entry:
+        """One exchange, its outcome written down."""
+        assert view.outline is not None
+        profile = self.config(known_valid=True).profile(self._asked.profile)
+        ahead = surroundings is not self._surroundings
+        held.promise(refresh.time_limit(profile, surroundings) + _GRACE)
+        with self._recorded(view, record, ""):
+            secrets = refresh.resolve_secrets(profile, surroundings, self._audience)
+        used = secrets.digest(bytes.fromhex(view.outline.salt))
+        now = time.time()
+        if not self._asked.refresh and record.forbids(now, used):
+            raise record.reminder(now)
+        held.promise(profile.timeout + _GRACE)
+        with self._recorded(view, record, used):
+            refreshed = refresh.refresh(
+                profile, secrets, surroundings, self._audience, in_a_hurry=ahead
+            )
+        entry = _entry_of(refreshed)
+        self._store(lambda: cache.write_entry(view.directory, view.name, entry))
+        self._store(lambda: attempts.write(view.attempt_path, record.succeeded(time.time())))
+        return entry
+
+    @contextmanager
+    def _recorded(self, view: View, record: Attempt, secrets: str) -> Iterator[None]:
+        """Writes a failure down for those who wait."""
+        try:
+            yield
+        except TastyauthError as error:
+            failed = record.failed(error, secrets, time.time())
+            self._store(lambda: attempts.write(view.attempt_path, failed))
+            raise
+
+    def _store(self, write: Callable[[], None]) -> None:
+        try:
+            write()
+        except OSError as error:
+            self._audience.warn(f"the token cache cannot be written: {error.strerror or error}")
+
+    def _uncached(self) -> Handout:
+        found = self.config()
+        profile = found.profile(self._asked.profile)
+        secrets = refresh.resolve_secrets(profile, self._surroundings, self._audience)
+        refreshed = refresh.refresh(profile, secrets, self._surroundings, self._audience)
+        return self._handout(found.outline("", "", "").profiles[profile.name], _entry_of(refreshed))
+
+    def _handout(self, profile: ProfileOutline, entry: Entry) -> Handout:
+        if self._verdict(entry) == cache.STALE:
+            self._audience.warn("the new token lives shorter than was asked for")
+        return Handout(profile, entry)
+
+    def _verdict(self, entry: Entry) -> str:
+        return cache.judge(entry, time.time(), self._asked.min_valid)
+
+
+def _entry_of(credential: Credential) -> Entry:
+    return Entry(credential.fields(), credential.issued_at, time.time())

@@ -1,0 +1,72 @@
+"""What arrives at the simulator and what leaves it: requests and answers, without any I/O."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+
+Headers = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Request:
+    """One HTTP request; names of headers are lower-case. Its repr shows method and path alone."""
+
+    method: str
+    target: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+    def __repr__(self) -> str:
+        return f"<Request {self.method} {self.path}>"
+
+    @property
+    def path(self) -> str:
+        """The target without its query."""
+        return self.target.partition("?")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One HTTP response; `drip` is the number of seconds between its bytes, 0 for all at once."""
+
+    status: int
+    headers: Headers = ()
+    body: bytes = field(default=b"", repr=False)
+    drip: float = 0.0
+
+
+def json_answer(status: int, content: Mapping[str, object], headers: Headers = ()) -> Answer:
+    """An answer of the API itself."""
+    body = json.dumps(content, separators=(",", ":")).encode()
+    return Answer(status, (("Content-Type", "application/json; charset=utf-8"), *headers), body)
+
+
+def api_error(status: int, code: str, message: str) -> Answer:
+    """An error as every endpoint but the token endpoint words it (API overview, Error Codes)."""
+    return json_answer(status, {"error": {"code": code, "message": message}})
+
+
+def refusal(code: str, description: str) -> Answer:
+    """An error as the token endpoint words it: RFC 6749, section 5.2, but for `error_code`."""
+    return json_answer(400, {"error_code": code, "error_description": description})
+
+
+def page(status: int, title: str = "", headers: Headers = ()) -> Answer:
+    """What the web server in front of the API says when the API itself never hears of it."""
+    heading = f"{status} {title or HTTPStatus(status).phrase}"
+    lines = (
+        "<html>",
+        f"<head><title>{heading}</title></head>",
+        "<body>",
+        f"<center><h1>{heading}</h1></center>",
+        "<hr><center>nginx</center>",
+        "</body>",
+        "</html>",
+        "",
+    )
+    return Answer(status, (("Content-Type", "text/html"), *headers), "\r\n".join(lines).encode())
+
+
+USER_AGENT_MISSING = page(401, "Authorization Required")
+"""The answer to every request without a User-Agent (developer.tastytrade.com, FAQ)."""

@@ -1,0 +1,154 @@
+"""Where secrets live: references, and a source for each kind of them."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+from tastyauth.errors import SecretAbsent, SecretError
+from tastyauth.secret import Secret
+from tastyauth.sources.file import resolve_credential, resolve_file
+from tastyauth.sources.label import describe
+from tastyauth.sources.limits import time_limit
+from tastyauth.sources.program import resolve_program
+from tastyauth.sources.reference import (
+    Command,
+    Dotenv,
+    Env,
+    File,
+    FirstOf,
+    Keyring,
+    OnePassword,
+    Pass,
+    Reference,
+    Single,
+    SystemdCredential,
+    parse,
+)
+from tastyauth.sources.storing import store_file
+from tastyauth.sources.surroundings import Surroundings
+from tastyauth.sources.value import accept
+
+__all__ = [
+    "SOURCES",
+    "Command",
+    "Dotenv",
+    "Env",
+    "File",
+    "FirstOf",
+    "Keyring",
+    "OnePassword",
+    "Pass",
+    "Reference",
+    "Single",
+    "Surroundings",
+    "SystemdCredential",
+    "begin",
+    "describe",
+    "parse",
+    "resolve",
+    "resolve_program",
+    "store",
+    "time_limit",
+]
+
+
+def resolve(reference: Reference, surroundings: Surroundings) -> Secret:
+    """The secret that `reference` points at.
+
+    Raises SecretAbsent when it is not available here (no such variable, file, program, directory),
+    and SecretError when it is here but locked, denied, malformed, late or broken.
+    """
+    return SOURCES[reference.kind](reference, surroundings)
+
+
+@contextmanager
+def begin(reference: Reference, surroundings: Surroundings) -> Iterator[Callable[[], Secret]]:
+    """Starts what takes time, and gives the function that collects the secret, to be called once.
+
+    Only a command is started early, and only when it cannot ask: two that ask at once would do so
+    on one terminal. What has not been collected is ended when the context is left. Both entering
+    and collecting raise what `resolve` raises.
+    """
+    if surroundings.interactive or not isinstance(reference, Command):
+        yield partial(resolve, reference, surroundings)
+        return
+    from tastyauth.sources import command
+
+    with command.start(reference, surroundings) as running:
+        yield partial(command.collect, reference, running, surroundings)
+
+
+def store(reference: Reference, old: Secret, new: Secret, surroundings: Surroundings) -> bool:
+    """Replaces `old` by `new` where it came from; False when that cannot be written.
+
+    Of a `first_of`, the member that holds `old` is written, and no other.
+    """
+    members = reference.references if isinstance(reference, FirstOf) else (reference,)
+    for member in members:
+        write = STORES.get(member.kind)
+        if write is not None and _holds(member, old, surroundings):
+            return write(member, new)
+    return False
+
+
+def _holds(reference: Reference, value: Secret, surroundings: Surroundings) -> bool:
+    try:
+        return resolve(reference, surroundings) == value
+    except SecretError:
+        return False
+
+
+def _resolve_env(reference: Env, surroundings: Surroundings) -> Secret:
+    label = describe(reference)
+    value = surroundings.environ.get(reference.name)
+    if not value:
+        state = "is not set" if value is None else "is empty"
+        raise SecretAbsent(f"{label} {state}", "export it; cron passes on no variable of a shell")
+    # Bytes that are no UTF-8 arrive as lone surrogates (PEP 383) and stay invalid on the way back.
+    return accept(value.encode("utf-8", "surrogatepass"), label)
+
+
+def _resolve_command(reference: Command, surroundings: Surroundings) -> Secret:
+    # Imported late: subprocess is dearer than all the rest of the package, and few configs run
+    # a command.
+    from tastyauth.sources import command
+
+    return command.resolve(reference, surroundings)
+
+
+def _resolve_first_of(reference: FirstOf, surroundings: Surroundings) -> Secret:
+    reasons = []
+    for member in reference.references:
+        try:
+            return resolve(member, surroundings)
+        except SecretAbsent as absent:
+            reasons.append(absent.message)
+    raise SecretAbsent(
+        f"none of {len(reasons)} sources has the secret: {'; '.join(reasons)}",
+        "make one of them available",
+    )
+
+
+def _not_built(instead: str, reference: Reference, surroundings: Surroundings) -> Secret:
+    raise SecretAbsent(
+        f"{describe(reference, surroundings.home)} cannot be read by this version",
+        f"use {instead} instead",
+    )
+
+
+SOURCES: dict[str, Callable[[Any, Surroundings], Secret]] = {  # each takes its own kind
+    "env": _resolve_env,
+    "file": resolve_file,
+    "systemd_credential": resolve_credential,
+    "dotenv": partial(_not_built, "`env`, or `file` with the secret alone"),
+    "keyring": partial(_not_built, "`command: [secret-tool, lookup, service, …, username, …]`"),
+    "command": _resolve_command,
+    "onepassword": partial(_not_built, "`command: [op, read, --no-newline, 'op://…']`"),
+    "pass": partial(_not_built, "`command: {argv: [pass, show, …], line: 1}`"),
+    "first_of": _resolve_first_of,
+}
+"""From the kind of a reference to the function that resolves it."""
+
+STORES: dict[str, Callable[[Any, Secret], bool]] = {"file": store_file}
+"""From the kind of a reference to the function that writes a secret back, where there is one."""

@@ -1,0 +1,135 @@
+"""Secrets that a program knows: its stdout, and a plain word about it when it fails."""
+
+import os
+import re
+import signal
+
+from tastyauth import process
+from tastyauth.errors import SecretAbsent, SecretError
+from tastyauth.secret import Secret, mask
+from tastyauth.sources.label import describe, printable
+from tastyauth.sources.program import resolve_program
+from tastyauth.sources.reference import Command
+from tastyauth.sources.selection import pick_json, pick_line
+from tastyauth.sources.surroundings import Surroundings
+from tastyauth.sources.value import accept
+
+INSIDE = "TASTYAUTH_SOURCE"
+"""Set for every secret command: a config whose command runs tastyauth would never end."""
+
+_COMPLAINT = 200
+"""Characters of a program's stderr that an error quotes."""
+
+_SHORTEST_ANSWER = 8
+"""Characters. Less on stdout is no secret, and hiding it would only blot the complaint."""
+
+_TERMINAL_SEQUENCE = re.compile(
+    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~])"  # ECMA-48, 5.3-5.6
+)
+
+
+def resolve(reference: Command, surroundings: Surroundings) -> Secret:
+    """The secret that the program gives; raises SecretAbsent when the program is not here."""
+    with start(reference, surroundings) as running:
+        return collect(reference, running, surroundings)
+
+
+def start(reference: Command, surroundings: Surroundings) -> process.Running:
+    """Starts the program; raises SecretAbsent when it is not here, SecretError when it cannot."""
+    label = describe(reference, surroundings.home)
+    if surroundings.environ.get(INSIDE):
+        raise SecretError(
+            f"{label} would run inside another command that tastyauth runs for a secret",
+            "let that command use a config of its own, without commands",
+        )
+    program = resolve_program(reference.argv[0], surroundings.environ, surroundings.home)
+    if program is None:
+        raise SecretAbsent(
+            f"{label} is not available here: there is no program {_name(reference)}",
+            "install it, or name it by its absolute path (cron's PATH is short)",
+        )
+    try:
+        return process.start(
+            [program, *reference.argv[1:]],
+            environ={**surroundings.environ, INSIDE: "1"},
+            interactive=surroundings.interactive,
+            directory=_directory(surroundings.home),
+        )
+    except process.CannotStart as error:
+        raise SecretError(
+            f"{label} cannot be started: {error}", f"look at {printable(program)}"
+        ) from None
+
+
+def collect(reference: Command, running: process.Running, surroundings: Surroundings) -> Secret:
+    """The secret that the started program gives, within its time limit from its start."""
+    label = describe(reference, surroundings.home)
+    limit = surroundings.limit if reference.timeout is None else reference.timeout
+    try:
+        completed = running.wait(limit)
+    except process.TimedOut as late:
+        raise SecretError(
+            f"{label} did not end within {limit:g} s{_complaint(late.stderr)}",
+            "it may be waiting for an answer; run it by hand, or raise its `timeout`",
+        ) from None
+    except process.TooMuchOutput:
+        raise SecretError(
+            f"{label} wrote more than {process.STDOUT_LIMIT // 1024} KiB",
+            "have it write the secret alone",
+        ) from None
+    if completed.returncode:
+        raise SecretError(
+            f"{label} {_ending(completed.returncode)}"
+            f"{_complaint(completed.stderr, completed.stdout)}",
+            "run it by hand, as the same user, until it gives the secret",
+        )
+    return _pick(completed.stdout, reference, label)
+
+
+def _pick(stdout: bytes, reference: Command, label: str) -> Secret:
+    if reference.line is None and reference.json is None:
+        return accept(stdout, label, "pick one of them: `line: 1` beside `argv` in the config")
+    try:
+        text = stdout.decode("utf-8")
+    except UnicodeDecodeError:
+        return accept(stdout, label)
+    if reference.line is not None:
+        text = pick_line(text, reference.line, label)
+    if reference.json is not None:
+        text = pick_json(text, reference.json, label)
+    return accept(text.encode("utf-8", "surrogatepass"), label)
+
+
+def _directory(home: str) -> str:
+    return home if os.path.isdir(home) and os.access(home, os.X_OK) else "/"
+
+
+def _name(reference: Command) -> str:
+    return printable(mask(os.path.basename(reference.argv[0])))
+
+
+def _ending(returncode: int) -> str:
+    if returncode > 0:
+        return f"failed with exit code {returncode}"
+    try:
+        return f"was ended by {signal.Signals(-returncode).name}"
+    except ValueError:
+        return f"was ended by signal {-returncode}"
+
+
+def _complaint(stderr: bytes, stdout: bytes = b"") -> str:
+    """`: ` and the end of what the program said, fit to be shown; nothing when it said nothing.
+
+    The order matters: a colour code inside a secret would hide it from the mask, and a cut before
+    the mask could leave the rest of a secret unrecognised.
+    """
+    text = _TERMINAL_SEQUENCE.sub("", stderr.decode("utf-8", "replace"))
+    text = "".join(c if c.isprintable() else " " for c in text if c.isprintable() or c.isspace())
+    if len(stderr) >= process.STDERR_TAIL:
+        text = text.partition(" ")[2]  # the first word has lost its beginning
+    answer = stdout.decode("utf-8", "replace").strip()
+    text = mask(text, [Secret(answer)] if len(answer) >= _SHORTEST_ANSWER else [])
+    text = " ".join(text.split())
+    if not text:
+        return ""
+    return f": …{text[-_COMPLAINT:]}" if len(text) > _COMPLAINT else f": {text}"

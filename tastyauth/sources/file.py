@@ -1,0 +1,170 @@
+"""Secrets in files and named pipes: opened once, judged by what was opened."""
+
+import os
+import select
+import shlex
+import stat
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tastyauth.errors import SecretAbsent, SecretError
+from tastyauth.secret import Secret
+from tastyauth.sources.label import describe, printable
+from tastyauth.sources.reference import File, SystemdCredential
+from tastyauth.sources.surroundings import Surroundings
+from tastyauth.sources.value import accept
+
+LIMIT = 64 * 1024
+"""Bytes. A larger file is not a secret, and need not be read to say so."""
+
+CREDENTIALS_DIRECTORY = "CREDENTIALS_DIRECTORY"
+
+_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
+"""O_NONBLOCK: a named pipe without a writer would hold the open itself for ever."""
+
+_LOOK = 0.02
+"""Seconds between two looks at a pipe to which nobody has written yet."""
+
+
+def resolve_file(reference: File, surroundings: Surroundings) -> Secret:
+    """The secret in a file; raises SecretAbsent without a file, SecretError for an unfit one."""
+    label = describe(reference, surroundings.home)
+    with _opened(reference.path, label) as descriptor:
+        if not reference.any_permissions:
+            _require_private(descriptor, reference.path, label, surroundings)
+        return accept(_read(descriptor, label, surroundings.limit), label)
+
+
+def resolve_credential(reference: SystemdCredential, surroundings: Surroundings) -> Secret:
+    """The secret that systemd put into `$CREDENTIALS_DIRECTORY`; no mode is judged there.
+
+    Raises SecretAbsent outside such a service and for a credential that it was not given.
+    """
+    label = describe(reference)
+    if "/" in reference.name or reference.name in {"", ".", ".."}:
+        raise SecretError(f"{label} is not a single file name", "use the ID that the unit loads")
+    directory = surroundings.environ.get(CREDENTIALS_DIRECTORY, "")
+    if not directory.startswith("/"):
+        raise SecretAbsent(
+            f"{label} is not here: ${CREDENTIALS_DIRECTORY} is not set",
+            f"run it as a systemd service with LoadCredential={printable(reference.name)}:PATH",
+        )
+    path = os.path.join(directory, reference.name)
+    with _opened(path, label, os.O_NOFOLLOW) as descriptor:  # a link could lead outside
+        return accept(_read(descriptor, label, surroundings.limit), label)
+
+
+@contextmanager
+def _opened(path: str, label: str, more_flags: int = 0) -> Iterator[int]:
+    descriptor = _open(path, label, _FLAGS | more_flags)
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISFIFO(mode):
+            raise SecretError(f"{label} is neither a file nor a named pipe", "name a file")
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _open(path: str, label: str, flags: int) -> int:
+    try:
+        return os.open(path, flags)
+    except (FileNotFoundError, NotADirectoryError):
+        raise SecretAbsent(
+            f"{label} does not exist", "make it, or correct the reference in the config"
+        ) from None
+    except PermissionError:
+        raise SecretError(
+            f"{label} may not be read by this user", "look at its owner and mode: ls -l"
+        ) from None
+    except OSError as error:
+        reason = (error.strerror or "no reason given").lower()
+        raise SecretError(f"{label} cannot be opened: {reason}", "name a file") from None
+    except ValueError:
+        raise SecretError(f"{label} is no path", "correct the reference in the config") from None
+
+
+def _require_private(descriptor: int, path: str, label: str, surroundings: Surroundings) -> None:
+    found = os.fstat(descriptor)
+    # Only what its owner can mend with chmod: mounted secrets (containers, services) belong to
+    # another user or come from a file system on which modes say nothing.
+    if found.st_uid != os.geteuid() or not found.st_mode & (stat.S_IRGRP | stat.S_IROTH):
+        return
+    if _is_read_only(descriptor) or _is_in_memory(found.st_dev):
+        return
+    if _is_below(path, surroundings.environ.get(CREDENTIALS_DIRECTORY, "")):
+        return
+    raise SecretError(
+        f"{label} can be read by other users", f"run: chmod 600 {printable(shlex.quote(path))}"
+    )
+
+
+def _is_read_only(descriptor: int) -> bool:
+    return bool(os.fstatvfs(descriptor).f_flag & os.ST_RDONLY)
+
+
+def _is_in_memory(device: int) -> bool:
+    """Whether the file lies on tmpfs or on ramfs, its unswappable kin (proc(5), mountinfo)."""
+    number = b"%d:%d" % (os.major(device), os.minor(device))
+    try:
+        with open("/proc/self/mountinfo", "rb") as mounts:
+            for line in mounts:
+                mount, _, file_system = line.partition(b" - ")
+                if mount.split()[2] == number:
+                    return file_system.split()[0] in {b"tmpfs", b"ramfs"}
+    except OSError:  # macOS has neither /proc nor tmpfs
+        return False
+    return False
+
+
+def _is_below(path: str, directory: str) -> bool:
+    return directory.startswith("/") and os.path.realpath(path).startswith(
+        os.path.realpath(directory).rstrip("/") + "/"
+    )
+
+
+def _read(descriptor: int, label: str, limit: float) -> bytes:
+    if stat.S_ISFIFO(os.fstat(descriptor).st_mode):
+        content = _read_pipe(descriptor, label, limit)
+    else:
+        content = _read_regular(descriptor, label)
+    if len(content) > LIMIT:
+        raise SecretError(f"{label} is larger than {LIMIT // 1024} KiB", "name the right file")
+    return content
+
+
+def _read_regular(descriptor: int, label: str) -> bytes:
+    content = b""
+    try:
+        while len(content) <= LIMIT and (chunk := os.read(descriptor, LIMIT + 1)):
+            content += chunk
+    except OSError as error:
+        reason = (error.strerror or "no reason given").lower()
+        raise SecretError(f"{label} cannot be read: {reason}", "look at its file system") from None
+    return content
+
+
+def _read_pipe(descriptor: int, label: str, limit: float) -> bytes:
+    # The end of file counts once something has come: before that it says, on some systems, that
+    # no writer has arrived yet.
+    content = b""
+    deadline = time.monotonic() + limit
+    readable = select.poll()
+    readable.register(descriptor, select.POLLIN)
+    while (remaining := deadline - time.monotonic()) > 0:
+        if not readable.poll(remaining * 1000):
+            break
+        try:
+            chunk = os.read(descriptor, LIMIT + 1)
+        except BlockingIOError:  # another reader of the pipe was quicker
+            continue
+        content += chunk
+        if len(content) > LIMIT or (content and not chunk):
+            return content
+        if not content:
+            time.sleep(_LOOK)
+    raise SecretError(
+        f"{label} is a named pipe that gave no whole value within {limit:g} s",
+        "start the program that writes to it",
+    )

@@ -1,0 +1,25 @@
+"""What a source may look at besides its reference: variables, the terminal's presence, the home."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """The world of one run, as far as sources see it.
+
+    `interactive` says that a program may ask the user; `patience` is the time limit in seconds for
+    whatever names none of its own, None for the default of `limit`.
+    """
+
+    environ: Mapping[str, str] = field(repr=False)
+    interactive: bool
+    home: str
+    patience: float | None = None
+
+    @property
+    def limit(self) -> float:
+        """Seconds: two minutes for a person to find a password, half a minute for a program."""
+        if self.patience is not None:
+            return self.patience
+        return 120.0 if self.interactive else 30.0

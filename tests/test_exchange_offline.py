@@ -1,0 +1,134 @@
+"""What a refresh token gives away before anything is sent."""
+
+import base64
+import json
+
+import pytest
+from exchange_fakes import CLIENT_ID, OTHER_ID, grant, jwt
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tastyauth.errors import APPLICATIONS_PAGE, RefusedError
+from tastyauth.exchange import check_offline
+from tastyauth.secret import Secret
+
+RT = {"alg": "EdDSA", "typ": "rt+jwt"}
+PRODUCTION = (
+    "https://api.tastytrade.com",
+    "https://api.tastyworks.com",
+    "https://API.TastyTrade.com/",
+)
+SANDBOX = "https://api.cert.tastyworks.com"
+
+
+def check(token: str, environment: str = "production", client_id: str = CLIENT_ID) -> None:
+    check_offline(grant(refresh_token=Secret(token), environment=environment, client_id=client_id))
+
+
+def refused(token: str, environment: str = "production") -> RefusedError:
+    with pytest.raises(RefusedError) as caught:
+        check(token, environment)
+    error = caught.value
+    assert error.exit_code == 77
+    assert APPLICATIONS_PAGE in error.hint
+    assert "Manage → Create Grant" in error.hint
+    return error
+
+
+@pytest.mark.parametrize("kind", ["at+jwt", "AT+JWT", "application/at+jwt", "at+something"])
+def test_an_access_token_is_not_a_refresh_token(kind: str) -> None:
+    """Whatever else it says, and wherever."""
+    for environment in ("production", "sandbox", "custom"):
+        assert "access token" in refused(jwt({"typ": kind}, {}), environment).message
+
+
+def test_an_access_token_is_known_by_its_header_alone() -> None:
+    """It may have been cut."""
+    assert "access token" in refused(jwt({"typ": "at+jwt"}, {}).partition(".")[0]).message
+
+
+@pytest.mark.parametrize("audience", [OTHER_ID, OTHER_ID.upper(), [OTHER_ID], ["api", OTHER_ID]])
+def test_another_client_is_named(audience: object) -> None:
+    """Both IDs are shown; they are public."""
+    for environment in ("production", "sandbox", "custom"):
+        error = refused(jwt(RT, {"aud": audience}), environment)
+        assert OTHER_ID in error.message
+        assert CLIENT_ID in error.message
+        assert "different OAuth applications" in error.message
+
+
+@pytest.mark.parametrize("issuer", PRODUCTION)
+def test_a_production_token_is_not_for_the_sandbox(issuer: str) -> None:
+    """Production has two names and is one environment."""
+    token = jwt(RT, {"iss": issuer, "aud": CLIENT_ID})
+    check(token, "production")
+    check(token, "custom")
+    message = refused(token, "sandbox").message
+    assert "issued by production" in message
+    assert "sandbox" in message
+
+
+def test_a_sandbox_token_is_not_for_production() -> None:
+    """It is refused before the production server sees it."""
+    token = jwt(RT, {"iss": SANDBOX, "aud": CLIENT_ID})
+    check(token, "sandbox")
+    check(token, "custom")
+    assert "issued by sandbox" in refused(token, "production").message
+
+
+PASSES = {
+    "its own client": jwt(RT, {"aud": CLIENT_ID}),
+    "its own client, in capitals": jwt(RT, {"aud": CLIENT_ID.upper()}),
+    "its own client among others": jwt(RT, {"aud": [OTHER_ID, CLIENT_ID]}),
+    "an audience that is no UUID": jwt(RT, {"aud": "https://api.example"}),
+    "an audience of another type": jwt(RT, {"aud": {"id": OTHER_ID}}),
+    "an empty audience": jwt(RT, {"aud": []}),
+    "no audience": jwt(RT, {}),
+    "an unknown issuer": jwt(RT, {"iss": "https://login.example"}),
+    "an issuer that only ends alike": jwt(RT, {"iss": "https://x.api.cert.tastyworks.com"}),
+    "an issuer that is no address": jwt(RT, {"iss": "https://[api.cert.tastyworks.com"}),
+    "an issuer of another type": jwt(RT, {"iss": [SANDBOX]}),
+    "another type of token": jwt({"typ": "JWT"}, {"aud": OTHER_ID, "iss": SANDBOX}),
+    "no type of token": jwt({}, {"aud": OTHER_ID, "iss": SANDBOX}),
+    "a type that is no text": jwt({"typ": ["at+jwt"]}, {}),
+    "a list for a header": jwt(["at+jwt"], {}),
+    "no JWT": "a-password",
+    "nothing but dots": "....",
+    "nothing": "",
+    "a header that is no base64": "%%%." + jwt(RT, {"aud": OTHER_ID}).partition(".")[2],
+    "other characters": "\u00fcber." * 3,
+    "a type said twice": base64.urlsafe_b64encode(b'{"typ":"at+jwt","typ":"at+jwt"}').decode(),
+    "deep nesting": base64.urlsafe_b64encode(b"[" * 9000).decode(),
+    "a long number": base64.urlsafe_b64encode(b'{"typ":' + b"9" * 9000 + b"}").decode(),
+    "a hundred megabytes": "e" * 100_000_000,
+}
+
+
+@pytest.mark.parametrize("name", PASSES)
+def test_what_is_not_known_for_certain_passes(name: str) -> None:
+    """The server is the judge, and none of this is documented."""
+    check(PASSES[name])
+
+
+@given(st.text() | st.binary().map(lambda b: base64.urlsafe_b64encode(b).decode()))
+def test_any_token_passes_or_is_refused(token: str) -> None:
+    """No token makes the check itself fail."""
+    check(f"{token}.{token}.{token}")
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text() | st.sampled_from([OTHER_ID, SANDBOX]),
+    lambda v: st.lists(v) | st.dictionaries(st.text(), v),
+)
+
+
+@given(
+    st.fixed_dictionaries({"typ": st.sampled_from(["rt+jwt", "at+jwt", "JWT"]) | json_values}),
+    st.fixed_dictionaries({}, optional={"aud": json_values, "iss": json_values}),
+)
+def test_any_claims_pass_or_are_refused(header: object, claims: object) -> None:
+    """Refusing is the one way to fail."""
+    try:
+        check(jwt(header, claims))
+    except RefusedError as error:
+        assert json.dumps(error.message, ensure_ascii=True).isascii()  # noqa: PT017

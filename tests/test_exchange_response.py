@@ -1,0 +1,465 @@
+"""Reading an answer of the token endpoint: bytes in, a token or an error out."""
+
+import base64
+import json
+import urllib.parse
+from typing import Any
+
+import pytest
+from exchange_fakes import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN, grant, jwt, reveals
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tastyauth.errors import (
+    APPLICATIONS_PAGE,
+    ProtocolError,
+    RefusedError,
+    TastyauthError,
+    TemporaryError,
+)
+from tastyauth.exchange import TokenResponse, read_response
+
+NOW = 1_800_000_000.0
+NOW_AS_DATE = "Fri, 15 Jan 2027 08:00:00 GMT"
+HTML = "<html><head><title>401 Authorization Required</title></head></html>"
+
+
+def read(
+    status: int, body: object, environment: str = "production", **headers: str
+) -> TokenResponse:
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return read_response(status, named, data, grant(environment=environment), NOW)
+
+
+def failure(status: int, body: object, environment: str = "production", **headers: str) -> Any:
+    with pytest.raises(TastyauthError) as caught:
+        read(status, body, environment, **headers)
+    error = caught.value
+    assert error.hint, "every error says what to do next"
+    assert not reveals(error.message + error.hint)
+    return error
+
+
+def oauth(code: str, description: str | None = None) -> dict[str, str]:
+    """The live shape of tastytrade's refusals."""
+    return {"error_code": code} | ({"error_description": description} if description else {})
+
+
+CUSTOMER = oauth("invalid_request", "User is not a TastyTrade customer")
+
+REFUSED: list[tuple[int, object, str, str]] = [
+    (
+        400,
+        oauth("invalid_grant", "Grant revoked"),
+        "grant was deleted",
+        "invalid_grant, Grant revoked",
+    ),
+    (400, oauth("invalid_grant", "Grant revoked."), "grant was deleted", "Grant revoked."),
+    (
+        400,
+        oauth("invalid_grant", "Client secret mismatch"),
+        "different OAuth applications",
+        "mismatch",
+    ),
+    (400, oauth("invalid_grant", "Invalid JWT"), "cut short, quoted", "Invalid JWT"),
+    (400, oauth("invalid_grant", "Something new"), "not valid any more", "Something new"),
+    (400, oauth("invalid_grant"), "not valid any more", "invalid_grant"),
+    (401, oauth("invalid_client"), "do not belong together", "invalid_client"),
+    (400, oauth("invalid_client", "Bad client"), "do not belong together", "Bad client"),
+    (403, oauth("unauthorized_client"), "may not use refresh tokens", "unauthorized_client"),
+    (429, oauth("invalid_grant", "Grant revoked"), "grant was deleted", "Grant revoked"),
+    # RFC 6749's own shape, and that of the rest of the API
+    (
+        400,
+        {"error": "invalid_grant", "error_description": "Invalid JWT"},
+        "cut short",
+        "Invalid JWT",
+    ),
+    (
+        400,
+        {"error": {"code": "invalid_grant", "message": "Invalid JWT"}},
+        "cut short",
+        "Invalid JWT",
+    ),
+    (400, {"error_code": "invalid_grant", "error": "server_error"}, "not valid", "invalid_grant"),
+    (400, {"error_code": None, "error": "invalid_client"}, "do not belong", "invalid_client"),
+    (400, CUSTOMER, "no account", "User is not a TastyTrade customer"),
+]
+
+TEMPORARY: list[tuple[int, object, str]] = [
+    (408, {}, "408 Request Timeout"),
+    (425, {}, "425 Too Early"),
+    (429, oauth("rate_limited", "Slow down"), "rate_limited, Slow down"),
+    (429, b"", "429 Too Many Requests"),
+    (500, {"error": {"code": "internal_error", "message": "support id 7"}}, "support id 7"),
+    (500, oauth("invalid_grant", "Grant revoked"), "500"),
+    (502, HTML.encode(), "502 Bad Gateway"),
+    (503, b"", "503 Service Unavailable"),
+    (504, b"\xff\xfe\x00", "504"),
+    (599, b"{", "599"),
+]
+
+NO_LIFETIMES: list[object] = [0, -1, 0.5, "0", "-900", "soon", "", "9e2", True, [], {}, "\u0669"]
+
+NOT_OAUTH: list[tuple[int, object, str]] = [
+    (400, b"", "400 Bad Request"),
+    (400, b'{"error_code":"invalid_grant","error_code":"invalid_grant"}', "400"),
+    (400, oauth("invalid_request", "grant_type missing"), "grant_type missing"),
+    (400, oauth("unsupported_grant_type"), "unsupported_grant_type"),
+    (400, HTML.encode(), "400"),
+    (401, {"error": {"code": "token_invalid"}}, "401 Unauthorized: token_invalid"),
+    (403, HTML.encode(), "403"),
+    (404, {"error": {"code": "not_found"}}, "not_found"),
+    (406, {"error": {"code": 406, "message": "no such version"}}, "406, no such version"),
+    (422, [], "422"),
+    (201, {"access_token": "abc"}, "201"),
+    (204, b"", "204"),
+    (101, b"", "101"),
+    (999, b"", "999"),
+    (200, HTML.encode(), "not JSON"),
+    (200, b"", "not JSON"),
+    (200, b"\xff", "not JSON"),
+    (200, b"[" * 60_000, "not JSON"),
+    (200, b'{"expires_in":' + b"9" * 5000 + b"}", "not JSON"),
+    (200, b'{"access_token":"abc","expires_in":NaN}', "not JSON"),
+    (200, b'{"access_token":"abc","access_token":"abd"}', "not JSON"),
+    (200, b" " * 65_536 + b"{}", "larger than 64 KiB"),
+    (200, ["abc"], "not a JSON object"),
+    (200, {}, "no access_token"),
+    (200, oauth("invalid_grant", "Grant revoked"), "no access_token: invalid_grant, Grant revoked"),
+    (200, {"data": {"access_token": "abc"}}, "no access_token"),
+    (200, {"access_token": ""}, "access_token"),
+    (200, {"access_token": 7}, "access_token"),
+    (200, {"access_token": ["abc"]}, "access_token"),
+    (200, {"access_token": "a b"}, "access_token"),
+    (200, {"access_token": "abc\n"}, "access_token"),
+    (200, {"access_token": "a'$(id)"}, "access_token"),
+    (200, {"access_token": "t\u00f6ken"}, "access_token"),
+    (200, {"access_token": "\ud800"}, "access_token"),
+    (200, {"access_token": "="}, "access_token"),
+    (200, {"access_token": "a" * 16_385}, "access_token"),
+    (200, {"access_token": "abc", "token_type": "mac"}, "bearer"),
+    (200, {"access_token": "abc", "token_type": 1}, "bearer"),
+    (200, {"access_token": "abc", "refresh_token": 1}, "refresh_token"),
+    (200, {"access_token": "abc", "refresh_token": "t\u00f6ken"}, "refresh_token"),
+    (200, {"access_token": "abc", "refresh_token": "token\n"}, "refresh_token"),
+    (200, {"access_token": "abc", "refresh_token": "r" * 16_385}, "refresh_token"),
+    *((200, {"access_token": "abc", "expires_in": value}, "expires_in") for value in NO_LIFETIMES),
+    (200, b'{"access_token":"abc","expires_in":-1e400}', "expires_in"),
+]
+
+
+@pytest.mark.parametrize(("status", "body", "hint", "message"), REFUSED)
+def test_a_refusal_that_no_waiting_repairs(
+    status: int, body: object, hint: str, message: str
+) -> None:
+    """It ends with 77, says what the server said, and names the page and the button."""
+    error = failure(status, body)
+    assert (type(error), error.exit_code) == (RefusedError, 77)
+    assert message in error.message
+    assert hint in error.hint
+    assert APPLICATIONS_PAGE in error.hint
+    assert "Manage → Create Grant" in error.hint
+
+
+@pytest.mark.parametrize(("status", "body", "message"), TEMPORARY)
+def test_a_failure_that_may_pass(status: int, body: object, message: str) -> None:
+    """It ends with 75, whatever the body says."""
+    error = failure(status, body)
+    assert (type(error), error.exit_code) == (TemporaryError, 75)
+    assert message in error.message
+
+
+@pytest.mark.parametrize(("status", "body", "message"), NOT_OAUTH)
+def test_an_answer_that_is_not_the_protocol(status: int, body: object, message: str) -> None:
+    """It ends with 76."""
+    error = failure(status, body)
+    assert (type(error), error.exit_code) == (ProtocolError, 76)
+    assert message in error.message
+
+
+@pytest.mark.parametrize("environment", ["sandbox", "custom"])
+def test_not_a_customer_passes_away_from_production(environment: str) -> None:
+    """The sandbox says so for minutes at a time."""
+    error = failure(400, CUSTOMER, environment)
+    assert error.exit_code == 75
+    assert "User is not a TastyTrade customer" in error.message
+
+
+@pytest.mark.parametrize("headers", [{"Content_Type": "text/html; charset=UTF-8"}, {}])
+def test_an_html_401_is_about_the_user_agent(headers: dict[str, str]) -> None:
+    """The gateway in front of the API turns away requests without one."""
+    error = failure(401, HTML.encode(), **headers)
+    assert error.exit_code == 76
+    assert "User-Agent" in error.message
+    assert "user_agent" in error.hint
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br", "identity, gzip"])
+def test_a_compressed_token_is_refused(encoding: str) -> None:
+    """It was asked for as it is, and is not unpacked."""
+    error = failure(200, {"access_token": "abc"}, Content_Encoding=encoding)
+    assert error.exit_code == 76
+    assert "compressed" in error.message
+
+
+@pytest.mark.parametrize(
+    ("location", "named"),
+    [
+        ("https://user:pass@portal.example:8443/path?secret=1", " to portal.example:8443;"),
+        ("//portal.example/path", " to portal.example;"),
+        ("/elsewhere", "redirects;"),
+        ("https://[::1", "redirects;"),
+        ("", "redirects;"),
+        (f"https://{CLIENT_SECRET}.portal.example/", " to [hidden].portal.example;"),
+        (f"https://x/?token={REFRESH_TOKEN}", " to x;"),
+    ],
+)
+def test_a_redirect_is_named_by_its_host_alone(location: str, named: str) -> None:
+    """It is not followed, and ends with 76."""
+    error = failure(307, b"", Location=location)
+    assert error.exit_code == 76
+    assert named in error.message
+    assert "/path" not in error.message
+    assert "user" not in error.message
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        ("7", 7.0),
+        (" 0 ", 0.0),
+        ("9" * 400, 86_400.0),
+        ("Fri, 15 Jan 2027 08:00:30 GMT", 30.0),
+        ("Fri, 15 Jan 2021 08:00:30 GMT", 0.0),
+        ("-3", None),
+        ("1.5", None),
+        ("soon", None),
+        ("\u0663", None),
+        ("Fri, 99 Jan 99999999999999999999 08:00:30 GMT", None),
+        ("", None),
+    ],
+)
+def test_retry_after_travels_with_the_error(value: str, seconds: float | None) -> None:
+    """Seconds or an HTTP date; nonsense counts as not said."""
+    assert failure(503, b"", Retry_After=value).retry_after == seconds
+
+
+def test_a_retry_after_date_is_read_by_the_servers_clock() -> None:
+    """A wrong clock of this machine changes nothing."""
+    dates = {
+        "Date": "Fri, 15 Jan 2027 07:00:00 GMT",
+        "retry_after": "Fri, 15 Jan 2027 07:00:09 GMT",
+    }
+    assert failure(503, b"", **dates).retry_after == 9.0
+
+
+@pytest.mark.parametrize(
+    ("given", "lifetime"),
+    [
+        ({}, 900),
+        ({"expires_in": None}, 900),
+        ({"expires_in": 60}, 60),
+        ({"expires_in": 1}, 1),
+        ({"expires_in": 900.9}, 900),
+        ({"expires_in": "900"}, 900),
+        ({"expires_in": "899.5"}, 899),
+        ({"expires_in": 86_401}, 86_400),
+        ({"expires_in": 10**300}, 86_400),
+        ({"expires_in": "99999999999999999999"}, 86_400),
+    ],
+)
+def test_the_life_of_a_token(given: dict[str, object], lifetime: int) -> None:
+    """It is never raised, and cut to a day; without one it is what the vendor documents."""
+    assert read(200, {"access_token": "abc", **given}).expires_in == lifetime
+
+
+def test_an_infinite_life_is_cut_to_a_day() -> None:
+    """A number may be larger than any float."""
+    assert read(200, b'{"access_token":"abc","expires_in":1e400}').expires_in == 86_400
+
+
+@pytest.mark.parametrize("token", ["a", "A-Z._~+/09==", jwt({}, {}), "a" * 16_384])
+def test_what_an_access_token_may_be(token: str) -> None:
+    """The b64token of RFC 6750; nothing else in the answer is needed."""
+    response = read(200, {"access_token": token, "id_token": "x y", "scope": ["read"]})
+    assert response.access_token.reveal() == token
+    assert token not in repr(response) or token == "a"
+    assert response.refresh_token is None
+    assert response.warnings == ()
+
+
+@pytest.mark.parametrize("kind", ["Bearer", "bearer", "BEARER", None])
+def test_the_token_type_compares_without_case(kind: str | None) -> None:
+    """RFC 6749, section 5.1."""
+    assert read(200, {"access_token": "abc", "token_type": kind}).access_token.reveal() == "abc"
+
+
+@pytest.mark.parametrize(
+    ("sent_back", "rotated"),
+    [(REFRESH_TOKEN, None), ("", None), (None, None), ("another one", "another one")],
+)
+def test_only_a_different_refresh_token_is_a_rotation(
+    sent_back: str | None, rotated: str | None
+) -> None:
+    """The same one, or none, leaves everything as it is."""
+    found = read(200, {"access_token": "abc", "refresh_token": sent_back}).refresh_token
+    assert (found and found.reveal()) == rotated
+
+
+@pytest.mark.parametrize(
+    ("date", "word"),
+    [
+        ("Fri, 15 Jan 2027 07:58:00 GMT", "120 s ahead"),
+        ("Fri, 15 Jan 2027 08:02:00 GMT", "120 s behind"),
+        ("Fri, 15 Jan 2027 08:00:59 GMT", None),
+        (NOW_AS_DATE, None),
+        ("yesterday", None),
+        ("Fri, 15 Jan 2021 08:02:00", None),
+    ],
+)
+def test_a_clock_that_is_off_is_a_warning(date: str, word: str | None) -> None:
+    """The token is good all the same."""
+    (*warnings,) = read(200, {"access_token": "abc"}, DATE=date).warnings
+    assert len(warnings) == (word is not None)
+    assert word is None or word in warnings[0]
+
+
+def test_server_text_is_shown_without_what_moves_a_terminal() -> None:
+    """Control, direction and invisible characters go; so does most of a long text."""
+    text = "a\x1b]0;b\x07\u202ec\u200bd\ud800e\nf" + "g " * 500
+    message = failure(400, oauth("invalid_request", text)).message
+    assert message.isprintable()
+    assert "a]0;bcde f" in message
+    assert len(message) < 300
+
+
+def spellings(text: str) -> dict[str, str]:
+    """How a server, or a gateway before it, may echo what it was sent."""
+    raw = text.encode()
+    return {
+        "as it is": text,
+        "quoted": json.dumps(text),
+        "JSON escapes": "".join(f"\\u{ord(c):04x}" for c in text),
+        "JSON escapes, twice": "".join(f"\\\\u{ord(c):04X}" for c in text),
+        "percent": urllib.parse.quote(text, safe=""),
+        "percent, every byte": "".join(f"%{byte:02X}" for byte in raw),
+        "percent, twice": "".join(f"%25{byte:02x}" for byte in raw),
+        "base64": base64.b64encode(raw).decode(),
+        "base64 with a shift": "see " + base64.b64encode(b"x" + raw).decode(),
+        "base64, another shift": base64.b64encode(b"xy" + raw).decode(),
+        "base64url": base64.urlsafe_b64encode(raw).decode().rstrip("="),
+        "base64 in lines": "\r\n".join(
+            base64.b64encode(raw[i : i + 15]).decode() for i in range(0, len(raw), 15)
+        ),
+        "base64 in words": " ".join(
+            base64.b64encode(raw[i : i + 15]).decode() for i in range(0, len(raw), 15)
+        ),
+        "hex": raw.hex(),
+        "spaced": " ".join(text[i : i + 4] for i in range(0, len(text), 4)),
+        "zero width": "\u200b".join(text),
+        "cut": text[: len(text) // 2],
+        "beheaded": text[len(text) // 2 :],
+        "upper case": text.upper(),
+    }
+
+
+REQUEST_BODY = json.dumps(
+    {"grant_type": "refresh_token", "client_secret": CLIENT_SECRET, "refresh_token": REFRESH_TOKEN}
+)
+ECHOED = {
+    f"{what}, {name}": spelling
+    for what, text in (
+        ("client secret", CLIENT_SECRET),
+        ("refresh token", REFRESH_TOKEN),
+        ("request", REQUEST_BODY),
+    )
+    for name, spelling in spellings(text).items()
+}
+
+
+def holds_a_secret(message: str) -> bool:
+    """Whether somebody with a decoder at hand finds part of a secret in `message`."""
+    squeezed = "".join(message.split())
+    unescaped = urllib.parse.unquote(urllib.parse.unquote(squeezed.replace("\\", "")))
+    encoded = "".join(
+        c for c in squeezed.replace("-", "+").replace("_", "/") if c.isalnum() or c in "+/"
+    )
+    decoded = [
+        base64.b64decode(encoded[i:][: (len(encoded) - i) // 4 * 4]).decode("latin-1")
+        for i in range(4)
+        if encoded.isascii()
+    ]
+    return any(reveals(text) for text in (message, squeezed, unescaped, *decoded))
+
+
+@pytest.mark.parametrize("name", ECHOED)
+def test_no_echo_shows_a_secret(name: str) -> None:
+    """Whatever field the server puts it in, and however it spells it."""
+    text = ECHOED[name]
+    for body in (
+        oauth("invalid_grant", text),
+        oauth("invalid_grant", f"bad request: {text} (1 of 2)"),
+        {"error": {"code": text, "message": text}},
+        {"error": text},
+        {"error_code": text, "access_token": text},
+        text.encode("utf-8", "replace"),
+    ):
+        for status in (400, 200, 429, 404):
+            try:
+                read(status, body)
+            except TastyauthError as error:
+                assert not holds_a_secret(error.message + error.hint), error.message  # noqa: PT017
+
+
+def test_an_ordinary_sentence_is_not_taken_for_a_secret() -> None:
+    """Masking leaves the words that help."""
+    text = f"Client secret mismatch; see https://support.example/help/123 ({CLIENT_ID})"
+    assert text in failure(400, oauth("invalid_grant", text)).message
+
+
+ANSWERED = ("access_token", "expires_in", "token_type", "refresh_token")
+
+words = st.one_of(
+    st.sampled_from([*ECHOED.values(), "invalid_grant", "Grant revoked", "", "Bearer", "900"]),
+    st.text(max_size=40),
+)
+scalars = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), words)
+values = st.recursive(
+    scalars, lambda v: st.lists(v, max_size=3) | st.dictionaries(words, v, max_size=3), max_leaves=6
+)
+fields = st.dictionaries(
+    st.sampled_from([*ANSWERED, "error", "error_code", "error_description", "message"]),
+    values,
+)
+bodies = st.one_of(
+    st.binary(max_size=200),
+    fields.map(lambda f: json.dumps(f).encode()),
+    words.map(lambda text: text.encode("utf-8", "surrogatepass")),
+)
+header_names = st.sampled_from(
+    ["Date", "Retry-After", "Location", "Content-Type", "Content-Encoding", "x"]
+)
+
+
+@given(
+    status=st.one_of(st.sampled_from([200, 302, 400, 401, 429, 503]), st.integers(0, 999)),
+    headers=st.dictionaries(header_names, words),
+    body=bodies,
+    environment=st.sampled_from(["production", "sandbox", "custom"]),
+    now=st.floats(0, 4e9),
+)
+def test_nothing_surprising_comes_out_of_any_answer(
+    status: int, headers: dict[str, str], body: bytes, environment: str, now: float
+) -> None:
+    """A token, or one of three errors, without a secret."""
+    try:
+        response = read_response(status, headers, body, grant(environment=environment), now)
+    except (RefusedError, TemporaryError, ProtocolError) as error:
+        assert not holds_a_secret(error.message + " " + error.hint)  # noqa: PT017
+        assert error.message.isprintable()  # noqa: PT017
+    else:
+        assert status == 200
+        assert 1 <= response.expires_in <= 86_400
+        assert response.access_token.reveal().isascii()

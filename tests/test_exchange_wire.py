@@ -1,0 +1,555 @@
+"""One exchange on the wire: what is sent, how often, and how it ends on time."""
+
+import contextlib
+import gzip
+import itertools
+import json
+import os
+import random
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+from exchange_fakes import (
+    CLIENT_ID,
+    CLIENT_SECRET,
+    REFRESH_TOKEN,
+    TOKEN,
+    Script,
+    grant,
+    http,
+    jwt,
+    reveals,
+    says,
+    serving,
+)
+from pytest_httpx import HTTPXMock
+
+from tastyauth.errors import RefusedError, TastyauthError, TemporaryError
+from tastyauth.exchange import RefreshGrant, TokenResponse, exchange
+from tastyauth.secret import Secret
+
+NOW = 1_800_000_000.0
+SHORT = 0.6
+"""Seconds that a hanging server gets in these tests."""
+
+LATE = 2.5
+"""Seconds; a deadline that has not struck by then does not exist."""
+
+
+class Clock:
+    """Time that passes only by sleeping."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.slept: list[float] = []
+
+    def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        self.seconds += seconds
+
+    def exchange(
+        self, of: RefreshGrant, jitter: Callable[[], float] = lambda: 1.0, **more: Any
+    ) -> TokenResponse:
+        return exchange(
+            of,
+            environ={},
+            now=lambda: NOW,
+            monotonic=lambda: self.seconds,
+            sleep=self.sleep,
+            jitter=jitter,
+            **more,
+        )
+
+
+def ask(url: str, **changes: Any) -> TokenResponse:
+    """An exchange with the real clock, and no pause between tries."""
+    changes = {"environment": "custom", "timeout": 5.0, **changes}
+    return exchange(grant(token_endpoint=url, **changes), environ={}, jitter=lambda: 0.0)
+
+
+def failure(url: str, **changes: Any) -> Any:
+    with pytest.raises(TastyauthError) as caught:
+        ask(url, **changes)
+    error = caught.value
+    assert error.hint
+    assert not reveals(error.message + error.hint)
+    return error
+
+
+# What is sent
+
+
+def test_the_request_to_the_byte() -> None:
+    """Four fields of JSON, and no header that is not needed; above all no Authorization."""
+    with serving(says(TOKEN)) as server:
+        assert ask(server.url()).access_token.reveal() == "abc.def"
+    body = (
+        f'{{"grant_type":"refresh_token","client_id":"{CLIENT_ID}",'
+        f'"client_secret":"{CLIENT_SECRET}","refresh_token":"{REFRESH_TOKEN}"}}'
+    )
+    head = [
+        "POST /oauth/token HTTP/1.1",
+        f"Host: 127.0.0.1:{server.port}",
+        "User-Agent: tastyauth/1.0",
+        "Accept: application/json",
+        "Accept-Encoding: identity",
+        "Content-Type: application/json",
+        "Connection: close",
+        f"Content-Length: {len(body)}",
+    ]
+    assert server.requests == ["\r\n".join([*head, "", body]).encode()]
+
+
+def test_nothing_of_the_environment_gets_into_the_request(
+    tmp_path: "os.PathLike[str]", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No netrc and no proxy of this process: a request to loopback goes there as it is."""
+    netrc = os.path.join(tmp_path, ".netrc")
+    with open(netrc, "w") as file:
+        file.write("machine 127.0.0.1 login user password hunter2\n")
+    os.chmod(netrc, 0o600)
+    monkeypatch.setenv("NETRC", netrc)
+    monkeypatch.setenv("HOME", os.fspath(tmp_path))
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    with serving(says(TOKEN)) as server:
+        ask(server.url())
+    assert b"authorization" not in server.requests[0].lower()
+
+
+def test_a_cookie_is_not_sent_back() -> None:
+    """Each try is the first."""
+    with serving(says(http("503 Busy", b"", "Set-Cookie: a=b; Path=/")), says(TOKEN)) as server:
+        ask(server.url())
+    first, second = server.requests
+    assert first == second
+
+
+def test_the_request_as_httpx_sees_it(httpx_mock: HTTPXMock) -> None:
+    """The production endpoint, by POST, with JSON."""
+    httpx_mock.add_response(
+        method="POST",
+        url="https://api.tastyworks.com/oauth/token",
+        match_headers={"User-Agent": "tastyauth/1.0", "Content-Type": "application/json"},
+        match_json={
+            "grant_type": "refresh_token",
+            "client_id": CLIENT_ID,
+            "client_secret": CLIENT_SECRET,
+            "refresh_token": REFRESH_TOKEN,
+        },
+        json={"access_token": "abc"},
+    )
+    assert Clock().exchange(grant()).access_token.reveal() == "abc"
+    (request,) = httpx_mock.get_requests()
+    assert "Authorization" not in request.headers
+
+
+def test_a_mix_up_is_found_before_anything_is_sent(httpx_mock: HTTPXMock) -> None:
+    """An access token in place of the refresh token reaches no server."""
+    with pytest.raises(RefusedError):
+        Clock().exchange(grant(refresh_token=Secret(jwt({"typ": "at+jwt"}, {}))))
+    assert httpx_mock.get_requests() == []
+
+
+# How often
+
+
+def answers(httpx_mock: HTTPXMock, *answers: int | Exception | dict[str, Any]) -> None:
+    for answer in answers:
+        if isinstance(answer, Exception):
+            httpx_mock.add_exception(answer)
+        elif isinstance(answer, int):
+            httpx_mock.add_response(status_code=answer)
+        else:
+            httpx_mock.add_response(**answer)
+
+
+GOOD = {"json": {"access_token": "abc"}}
+LATER = {"status_code": 503, "headers": {"Retry-After": "5"}}
+DATED = {
+    "status_code": 429,
+    "headers": {
+        "Date": "Fri, 15 Jan 2027 08:00:00 GMT",
+        "Retry-After": "Fri, 15 Jan 2027 08:00:04 GMT",
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("before", "pauses"),
+    [
+        ([503], [1.0]),
+        ([503, 429], [1.0, 2.0]),
+        ([408, 599], [1.0, 2.0]),
+        ([httpx.ConnectError("x"), httpx.ReadError("x")], [1.0, 2.0]),
+        ([httpx.ReadTimeout("x"), httpx.RemoteProtocolError("x")], [1.0, 2.0]),
+        ([LATER], [5.0]),
+        ([DATED, 500], [4.0, 2.0]),
+    ],
+)
+def test_what_may_pass_is_tried_again(
+    httpx_mock: HTTPXMock, before: list[Any], pauses: list[float]
+) -> None:
+    """After a pause that doubles, or the one that the server asked for."""
+    answers(httpx_mock, *before, GOOD)
+    clock = Clock()
+    assert clock.exchange(grant()).access_token.reveal() == "abc"
+    assert clock.slept == pauses
+
+
+def test_pauses_are_spread_from_nothing_to_the_whole(httpx_mock: HTTPXMock) -> None:
+    """Callers that failed together do not come back together."""
+    answers(httpx_mock, 503, 503, GOOD)
+    clock = Clock()
+    clock.exchange(grant(), jitter=random.Random(1).random)
+    first, second = clock.slept
+    assert 0.0 < first < 1.0
+    assert 0.0 < second < 2.0
+    assert second != first * 2
+
+
+def test_the_last_failure_is_reported(httpx_mock: HTTPXMock) -> None:
+    """After three requests."""
+    answers(httpx_mock, 503, 429, 502)
+    with pytest.raises(TemporaryError, match="502"):
+        Clock().exchange(grant())
+    assert len(httpx_mock.get_requests()) == 3
+
+
+@pytest.mark.parametrize("tries", [1, 2])
+def test_fewer_tries_can_be_allowed(httpx_mock: HTTPXMock, tries: int) -> None:
+    """Whoever has something to fall back on asks once."""
+    answers(httpx_mock, *itertools.repeat(503, tries))
+    with pytest.raises(TemporaryError, match="503"):
+        Clock().exchange(grant(), tries=tries)
+    assert len(httpx_mock.get_requests()) == tries
+
+
+@pytest.mark.parametrize(
+    ("answer", "timeout"),
+    [
+        ({"status_code": 503, "headers": {"Retry-After": "15"}}, 15.0),
+        ({"status_code": 429, "headers": {"Retry-After": "3600"}}, 15.0),
+        ({"status_code": 503}, 1.0),
+    ],
+)
+def test_a_pause_that_does_not_fit_fails_at_once(
+    httpx_mock: HTTPXMock, answer: dict[str, Any], timeout: float
+) -> None:
+    """What the server asked for travels with the error."""
+    answers(httpx_mock, answer)
+    clock = Clock()
+    with pytest.raises(TemporaryError) as caught:
+        clock.exchange(grant(timeout=timeout))
+    assert clock.slept == []
+    asked = answer.get("headers", {}).get("Retry-After")
+    assert caught.value.retry_after == (asked and float(asked))
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"status_code": 400, "json": {"error_code": "invalid_grant"}},
+        {"status_code": 401, "html": "<html></html>"},
+        {"status_code": 404},
+        {"status_code": 307, "headers": {"Location": "https://api.tastyworks.com/oauth/token"}},
+        {"status_code": 200, "text": "hello"},
+        {
+            "status_code": 400,
+            "json": {
+                "error_code": "invalid_request",
+                "error_description": "User is not a TastyTrade customer",
+            },
+        },
+    ],
+)
+@pytest.mark.parametrize("environment", ["production", "sandbox"])
+def test_what_does_not_pass_is_asked_once(
+    httpx_mock: HTTPXMock, answer: dict[str, Any], environment: str
+) -> None:
+    """A broker blocks addresses that keep failing."""
+    answers(httpx_mock, answer)
+    with pytest.raises(TastyauthError):
+        Clock().exchange(grant(environment=environment))
+    assert len(httpx_mock.get_requests()) == 1
+
+
+# Servers that do not behave
+
+
+def reset(connection: socket.socket) -> None:
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        reset,
+        says(b""),
+        says(b"HTTP/1.1 200 OK\r\nConte"),
+        says(b'HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n{"access_token":"abc"'),
+        says(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{"),
+    ],
+)
+def test_a_connection_that_breaks_is_temporary(script: Script) -> None:
+    """Before, in the middle of, or after the head of the answer; it is tried three times."""
+    with serving(script, script, script) as server:
+        assert failure(server.url()).exit_code == 75
+    assert len(server.requests) == 3
+
+
+def test_a_closed_port_is_temporary() -> None:
+    """It says that nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    error = failure(f"http://127.0.0.1:{port}/oauth/token")
+    assert error.exit_code == 75
+    assert "refuses" in error.message
+
+
+def test_a_name_without_an_address_is_temporary(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says which name."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise socket.gaierror(socket.EAI_NONAME, "unknown")
+
+    monkeypatch.setattr(socket, "getaddrinfo", fail)
+    error = failure("http://localhost:9/oauth/token")
+    assert error.exit_code == 75
+    assert "localhost cannot be resolved" in error.message
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"SSH-2.0-OpenSSH_9.2\r\n\r\n",
+        b"HTTP/1.1 abc\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n\x00bad\r\n\r\n",
+    ],
+)
+def test_what_is_not_http_is_not_the_protocol(data: bytes) -> None:
+    """Another service listens on that port."""
+    with serving(says(data)) as server:
+        assert failure(server.url()).exit_code == 76
+    assert len(server.requests) == 1
+
+
+def test_a_redirect_is_not_followed() -> None:
+    """The secrets stay where they were sent."""
+    with serving(says(TOKEN)) as other:
+        location = f"Location: {other.url(host='localhost')}"
+        with serving(says(http("308 Permanent Redirect", b"", location))) as server:
+            error = failure(server.url())
+    assert error.exit_code == 76
+    assert f"localhost:{other.port}" in error.message
+    assert other.requests == []
+
+
+@pytest.mark.parametrize(
+    "framing", ["Content-Length: 30000000", "Transfer-Encoding: chunked", "X: y"]
+)
+def test_a_huge_answer_is_not_read(framing: str) -> None:
+    """After 64 KiB the connection is closed."""
+    sent = 0
+
+    def flood(connection: socket.socket) -> None:
+        nonlocal sent
+        connection.sendall(f"HTTP/1.1 200 OK\r\n{framing}\r\n\r\n".encode())
+        chunk = b" " * 8192
+        if "chunked" in framing:
+            chunk = b"2000\r\n" + chunk + b"\r\n"
+        while sent < 30_000_000:
+            connection.sendall(chunk)
+            sent += 8192
+
+    with serving(flood) as server:
+        error = failure(server.url())
+    assert error.exit_code == 76
+    assert "64 KiB" in error.message
+    assert sent < 30_000_000
+
+
+def test_a_compression_bomb_stays_packed() -> None:
+    """Nothing is unpacked, asked for or not."""
+    bomb = gzip.compress(b"0" * 50_000_000)
+    with serving(says(http("200 OK", bomb, "Content-Encoding: gzip"))) as server:
+        assert failure(server.url()).exit_code == 76
+
+
+# Ending on time
+
+
+def drip(data: Iterator[bytes]) -> Script:
+    def script(connection: socket.socket) -> None:
+        for piece in data:
+            connection.sendall(piece)
+            time.sleep(0.05)
+
+    return script
+
+
+def hang(connection: socket.socket) -> None:
+    """Until the other side gives up."""
+    connection.settimeout(10)
+    while connection.recv(65536):
+        pass
+
+
+def dripping(head: bytes, forever: bytes) -> Script:
+    return drip(itertools.chain([head], itertools.repeat(forever)))
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        hang,
+        drip(bytes([byte]) for byte in b"HTTP/1.1 200 OK\r\n" * 100),
+        dripping(b"HTTP/1.1 200 OK\r\n", b"X: y\r\n"),
+        dripping(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", b" "),
+        dripping(b"HTTP/1.1 200 OK\r\n\r\n", b" "),
+        dripping(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"),
+        dripping(b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
+    ],
+    ids=["hang", "status", "headers", "body", "body without end", "chunks", "100"],
+)
+def test_a_server_that_drips_does_not_keep_anyone(script: Script) -> None:
+    """The limit holds for the whole exchange, not for each byte."""
+    with serving(script) as server:
+        started = time.monotonic()
+        error = failure(server.url(), timeout=SHORT)
+        took = time.monotonic() - started
+    assert error.exit_code == 75
+    assert "in time" in error.message or "within" in error.message
+    assert SHORT * 0.9 < took < LATE
+    assert_no_thread_stays()
+
+
+def assert_no_thread_stays() -> None:
+    for _ in range(100):
+        if not any(thread.name == "tastyauth exchange" for thread in threading.enumerate()):
+            return
+        time.sleep(0.02)
+    raise AssertionError("a thread of an exchange outlives it")
+
+
+def test_a_handshake_that_hangs_ends_on_time() -> None:
+    """A server that listens and never speaks TLS."""
+    with serving(hang, hang, reads=False) as server:
+        started = time.monotonic()
+        error = failure(server.url("https"), timeout=SHORT)
+        took = time.monotonic() - started
+    assert error.exit_code == 75
+    assert took < LATE
+
+
+def test_a_name_server_that_hangs_ends_on_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And when it answers at last, nothing is sent any more."""
+    answered = threading.Event()
+    ask_name_server = socket.getaddrinfo
+
+    def slow(*args: Any, **options: Any) -> Any:
+        assert answered.wait(10)
+        return ask_name_server(*args, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", slow)
+    with serving(hang, reads=False) as server:
+        started = time.monotonic()
+        error = failure(server.url(host="localhost"), timeout=SHORT)
+        assert time.monotonic() - started < LATE
+        answered.set()
+        assert_no_thread_stays()
+    assert error.exit_code == 75
+    assert server.requests == []
+
+
+def test_a_pause_and_a_second_try_are_within_the_limit() -> None:
+    """A server that first fails and then hangs."""
+    with serving(says(http("503 Busy", b"")), hang) as server:
+        started = time.monotonic()
+        error = failure(server.url(), timeout=SHORT)
+        assert time.monotonic() - started < LATE
+    assert error.exit_code == 75
+    assert len(server.requests) == 2
+
+
+def test_it_works_in_a_thread() -> None:
+    """Ten at once, each with its own deadline."""
+    outcomes: list[str] = []
+
+    def one(url: str) -> None:
+        try:
+            outcomes.append(ask(url, timeout=SHORT).access_token.reveal())
+        except TemporaryError:
+            outcomes.append("late")
+
+    with contextlib.ExitStack() as stack:
+        servers = [stack.enter_context(serving(script)) for script in [says(TOKEN), hang] * 5]
+        threads = [threading.Thread(target=one, args=(server.url(),)) for server in servers]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(5)
+    assert sorted(outcomes) == ["abc.def"] * 5 + ["late"] * 5
+
+
+PROGRAM = """
+import signal, sys
+from tastyauth.exchange import RefreshGrant, exchange
+from tastyauth.secret import Secret
+
+def end(number, frame):
+    raise SystemExit(100 + number)
+
+signal.signal(signal.SIGTERM, end)
+signal.signal(signal.SIGINT, end)
+grant = RefreshGrant(sys.argv[1], "custom", "x", Secret("y"), Secret("z"), "tastyauth/1.0", 60.0)
+exchange(grant, environ={})
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_is_heard_while_a_server_hangs(number: signal.Signals) -> None:
+    """The handler of the main thread runs at once, and the connection is closed."""
+    arrived, closed = threading.Event(), threading.Event()
+
+    def wait(connection: socket.socket) -> None:
+        arrived.set()
+        hang(connection)
+        closed.set()
+
+    with serving(wait) as server:
+        program = subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, server.url()], stderr=subprocess.PIPE
+        )
+        assert arrived.wait(10)
+        started = time.monotonic()
+        program.send_signal(number)
+        _, complaint = program.communicate(timeout=10)
+        assert closed.wait(5)
+    assert time.monotonic() - started < 2
+    assert program.returncode == 100 + number, complaint.decode()
+
+
+def test_no_secret_is_in_the_trace_of_a_failure() -> None:
+    """Neither in the error nor in what Python prints for it."""
+    echo = json.dumps({"error_code": "invalid_grant", "error_description": REFRESH_TOKEN}).encode()
+    for script in (says(http("400 Bad Request", echo)), says(echo), reset):
+        with serving(script, script, script) as server, pytest.raises(TastyauthError) as caught:
+            ask(server.url())
+        assert not reveals("".join(traceback.format_exception(caught.value)))
+
+
+def test_an_answer_that_comes_in_pieces_is_read_whole() -> None:
+    """Slow is not late."""
+    with serving(drip(TOKEN[i : i + 20] for i in range(0, len(TOKEN), 20))) as server:
+        assert ask(server.url()).access_token.reveal() == "abc.def"

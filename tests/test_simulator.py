@@ -1,0 +1,831 @@
+"""The simulator answers as tastytrade's token and account endpoints have been seen to answer."""
+
+import base64
+import http.client
+import json
+import re
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import quote, urlencode, urlsplit
+
+import pytest
+import trustme
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tastyauth.errors import UsageError
+from tastyauth.secret import Secret
+from tastyauth.simulator import FAILURES, Simulator
+from tastyauth.simulator.answers import respond
+from tastyauth.simulator.broker import Application, Broker, open_broker
+from tastyauth.simulator.messages import Answer, Request
+
+LIMIT = 30
+"""Seconds after which a test has failed; none needs more than one."""
+NOW = 1_750_000_000.0
+JSON = {"user-agent": "tastyauth/1.0", "content-type": "application/json"}
+FORM = {"user-agent": "tastyauth/1.0", "content-type": "application/x-www-form-urlencoded"}
+
+
+def a_broker(environment: str = "sandbox", *, rotate: bool = False) -> Broker:
+    return open_broker(environment, lifetime=900, rotate=rotate, now=NOW)
+
+
+BROKER = a_broker()
+
+
+def parameters(application: Application, **changes: object) -> dict[str, object]:
+    sent = {
+        "grant_type": "refresh_token",
+        "client_secret": application.client_secret.reveal(),
+        "refresh_token": application.refresh_token.reveal(),
+    }
+    merged: dict[str, object] = {**sent, **changes}
+    return {name: value for name, value in merged.items() if value is not None}
+
+
+def token_request(content: object, headers: Mapping[str, str] = JSON) -> Request:
+    body = content if isinstance(content, bytes) else json.dumps(content).encode()
+    return Request("POST", "/oauth/token", headers, body)
+
+
+def content(answer: Answer) -> Any:
+    assert dict(answer.headers)["Content-Type"].startswith("application/json")
+    return json.loads(answer.body)
+
+
+def exchange(broker: Broker, **changes: object) -> tuple[Any, Broker]:
+    answer, after = respond(token_request(parameters(broker.application, **changes)), broker, NOW)
+    assert answer.status == 200
+    return content(answer), after
+
+
+def error_of(answer: Answer) -> tuple[int, str, str]:
+    body = content(answer)
+    return answer.status, body["error_code"], body["error_description"]
+
+
+def decoded(token: str) -> tuple[dict[str, Any], dict[str, Any], bytes]:
+    def segment(text: str) -> bytes:
+        return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+
+    header, claims, signature = token.split(".")
+    return json.loads(segment(header)), json.loads(segment(claims)), segment(signature)
+
+
+# The token endpoint.
+
+
+def test_a_token_request_is_answered_flat_and_underscored() -> None:
+    broker = a_broker()
+    answer, _ = respond(token_request(parameters(broker.application)), broker, NOW)
+    assert answer.status == 200
+    assert dict(answer.headers)["Cache-Control"] == "no-store"
+    body = content(answer)
+    assert set(body) == {"access_token", "token_type", "expires_in"}
+    assert (body["token_type"], body["expires_in"]) == ("Bearer", 900)
+
+
+@pytest.mark.parametrize("agent", ["tastyauth/1.0", "tastytrade-sdk-js", "python-httpx2/2.16.2"])
+def test_a_user_agent_needs_no_slash(agent: str) -> None:
+    broker = a_broker()
+    request = token_request(parameters(broker.application), {**JSON, "user-agent": agent})
+    assert respond(request, broker, NOW)[0].status == 200
+
+
+def test_a_form_is_as_good_as_json() -> None:
+    broker = a_broker()
+    body = urlencode(parameters(broker.application)).encode()
+    assert respond(token_request(body, FORM), broker, NOW)[0].status == 200
+
+
+def test_the_client_id_is_optional_and_scope_is_ignored() -> None:
+    broker = a_broker()
+    exchange(broker, client_id=broker.application.client_id, scope="read trade")
+
+
+def test_every_access_token_is_another_even_within_a_second() -> None:
+    first, after = exchange(a_broker())
+    second, after = exchange(after)
+    assert first["access_token"] != second["access_token"]
+    assert after.exchanges == 2
+
+
+def corrupted(token: str) -> str:
+    return token[:-5] + ("A" if token[-5] != "A" else "B") + token[-4:]
+
+
+REFUSED: list[tuple[str, Callable[[Application], dict[str, object]], str, str]] = [
+    ("another secret", lambda _: {"client_secret": "0" * 40}, "invalid_grant", "Client secret m"),
+    ("a password", lambda _: {"refresh_token": "hunter2"}, "invalid_grant", "Invalid JWT"),
+    (
+        "a truncated token",
+        lambda a: {"refresh_token": a.refresh_token.reveal()[:-1]},
+        "invalid_grant",
+        "Invalid JWT",
+    ),
+    (
+        "a quoted token",
+        lambda a: {"refresh_token": f'"{a.refresh_token.reveal()}"'},
+        "invalid_grant",
+        "Invalid JWT",
+    ),
+    (
+        "a changed signature",
+        lambda a: {"refresh_token": corrupted(a.refresh_token.reveal())},
+        "invalid_grant",
+        "Invalid JWT",
+    ),
+    (
+        "a changed signature outside of ASCII",
+        lambda a: {"refresh_token": a.refresh_token.reveal()[:-1] + "\N{DEGREE SIGN}"},
+        "invalid_request",
+        "Missing or malformed",
+    ),
+    ("lists in place of objects", lambda _: {"refresh_token": "W10.W10.x"}, "invalid_grant", "Inv"),
+    (
+        "another client",
+        lambda _: {"client_id": "11111111-2222-4333-8444-555555555555"},
+        "invalid_grant",
+        "Client id mismatch",
+    ),
+    ("no grant type", lambda _: {"grant_type": None}, "invalid_request", "Missing"),
+    ("no secret", lambda _: {"client_secret": None}, "invalid_request", "Missing"),
+    ("an empty token", lambda _: {"refresh_token": ""}, "invalid_request", "Missing"),
+    ("a surrogate", lambda _: {"client_secret": "\ud800"}, "invalid_request", "Missing or malf"),
+    ("a password grant", lambda _: {"grant_type": "password"}, "unsupported_grant_type", ""),
+]
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "description"),
+    [case[1:] for case in REFUSED],
+    ids=[case[0] for case in REFUSED],
+)
+@pytest.mark.parametrize("kind", [JSON, FORM], ids=["json", "form"])
+def test_wrong_credentials_are_refused_by_name(
+    changes: Callable[[Application], dict[str, object]],
+    code: str,
+    description: str,
+    kind: dict[str, str],
+) -> None:
+    broker = a_broker()
+    sent = parameters(broker.application, **changes(broker.application))
+    body = urlencode(sent, errors="surrogatepass").encode() if kind is FORM else sent
+    answer, after = respond(token_request(body, kind), broker, NOW)
+    status, error_code, error_description = error_of(answer)
+    assert (status, error_code) == (400, code)
+    assert error_description.startswith(description)
+    assert after == broker
+
+
+@pytest.mark.parametrize(
+    ("body", "headers"),
+    [
+        (b"{", JSON),
+        (b"[" * 60_000, JSON),
+        (b'"text"', JSON),
+        (b"\xff\xfe", JSON),
+        (b"{}", {"user-agent": "x"}),
+        (b"<a/>", {"user-agent": "x", "content-type": "text/xml"}),
+        (b"grant_type=refresh_token&grant_type=refresh_token", FORM),
+    ],
+)
+def test_a_malformed_body_is_an_invalid_request(body: bytes, headers: dict[str, str]) -> None:
+    answer, _ = respond(token_request(body, headers), a_broker(), NOW)
+    assert error_of(answer) == (400, "invalid_request", "Malformed request body")
+
+
+@pytest.mark.parametrize("value", [7, True, ["x"], {"x": "y"}])
+def test_a_value_that_is_no_text_counts_as_missing(value: object) -> None:
+    sent = parameters(BROKER.application, client_secret=value)
+    answer, _ = respond(token_request(sent), BROKER, NOW)
+    assert error_of(answer)[1:] == (
+        "invalid_request",
+        "Missing or malformed parameter client_secret",
+    )
+
+
+def test_an_access_token_is_no_refresh_token() -> None:
+    body, after = exchange(a_broker())
+    sent = parameters(after.application, refresh_token=body["access_token"])
+    answer, _ = respond(token_request(sent), after, NOW)
+    assert error_of(answer) == (400, "invalid_grant", "Invalid JWT")
+
+
+def test_a_token_of_the_other_environment_is_a_revoked_grant() -> None:
+    token = a_broker("production").application.refresh_token.reveal()
+    broker = a_broker("sandbox")
+    sent = parameters(broker.application, refresh_token=token)
+    answer, _ = respond(token_request(sent), broker, NOW)
+    assert error_of(answer) == (400, "invalid_grant", "Grant revoked")
+
+
+def test_a_left_over_authorization_header_is_refused() -> None:
+    broker = a_broker()
+    headers = {**JSON, "authorization": "Bearer old"}
+    answer, _ = respond(token_request(parameters(broker.application), headers), broker, NOW)
+    assert error_of(answer)[:2] == (400, "invalid_request")
+
+
+@pytest.mark.parametrize("agent", [{}, {"user-agent": ""}, {"user-agent": "  "}])
+@pytest.mark.parametrize("target", ["/oauth/token", "/customers/me/accounts"])
+def test_without_a_user_agent_the_gateway_answers(agent: dict[str, str], target: str) -> None:
+    answer, _ = respond(Request("POST", target, agent, b"{}"), a_broker(), NOW)
+    assert answer.status == 401
+    assert dict(answer.headers)["Content-Type"] == "text/html"
+    assert b"401 Authorization Required" in answer.body
+
+
+@settings(deadline=None)
+@given(body=st.binary(), kind=st.sampled_from([JSON, FORM]))
+def test_no_body_breaks_it_or_is_given_a_token(body: bytes, kind: dict[str, str]) -> None:
+    answer, after = respond(token_request(body, kind), BROKER, NOW)
+    assert answer.status == 400
+    assert after == BROKER
+
+
+@settings(deadline=None)
+@given(
+    values=st.dictionaries(
+        st.sampled_from(["grant_type", "refresh_token", "client_secret", "client_id"]),
+        st.one_of(st.text(), st.none(), st.integers(), st.lists(st.text()), st.just("a.b.c")),
+        min_size=1,
+    )
+)
+def test_no_value_breaks_it(values: dict[str, object]) -> None:
+    sent = {**parameters(BROKER.application), **values}
+    answer, _ = respond(token_request(sent), BROKER, NOW)
+    assert answer.status in (200, 400)
+
+
+# Tokens.
+
+
+def test_the_application_has_credentials_of_the_real_shape() -> None:
+    application = a_broker().application
+    assert re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", application.client_id)
+    assert re.fullmatch(r"[0-9a-f]{40}", application.client_secret.reveal())
+
+
+@pytest.mark.parametrize(
+    ("environment", "issuer"),
+    [
+        ("production", "https://api.tastytrade.com"),
+        ("sandbox", "https://api.cert.tastyworks.com"),
+    ],
+)
+def test_a_refresh_token_is_a_jwt_that_never_expires(environment: str, issuer: str) -> None:
+    broker = a_broker(environment)
+    header, claims, signature = decoded(broker.application.refresh_token.reveal())
+    assert (header["alg"], header["typ"]) == ("EdDSA", "rt+jwt")
+    assert set(header) == {"alg", "typ", "kid"}
+    assert set(claims) == {"iss", "sub", "iat", "aud", "grant_id", "scope"}
+    assert (claims["iss"], claims["iat"]) == (issuer, int(NOW))
+    assert claims["aud"] == broker.application.client_id
+    assert len(signature) == 64
+
+
+def test_an_access_token_says_when_it_ends() -> None:
+    body, _ = exchange(a_broker("production"))
+    header, claims, signature = decoded(body["access_token"])
+    assert (header["alg"], header["typ"]) == ("EdDSA", "at+jwt")
+    assert (claims["iat"], claims["exp"]) == (int(NOW), int(NOW) + 900)
+    assert claims["iss"] == "https://api.tastytrade.com"
+    assert len(signature) == 64
+
+
+def test_rotation_replaces_the_refresh_token_and_revokes_the_old_one() -> None:
+    broker = a_broker(rotate=True)
+    body, after = exchange(broker)
+    assert body["refresh_token"] != broker.application.refresh_token.reveal()
+    assert Secret(body["refresh_token"]) == after.application.refresh_token
+    old = token_request(parameters(broker.application))
+    assert error_of(respond(old, after, NOW)[0]) == (400, "invalid_grant", "Grant revoked")
+    again, _ = exchange(after)
+    assert again["refresh_token"] != body["refresh_token"]
+    assert decoded(again["refresh_token"])[0]["typ"] == "rt+jwt"
+
+
+def test_an_unknown_environment_is_named() -> None:
+    with pytest.raises(ValueError, match="production, sandbox"):
+        a_broker("staging")
+
+
+# The account endpoints.
+
+
+def call(broker: Broker, token: str | None, method: str, target: str, now: float = NOW) -> Answer:
+    headers = {"user-agent": "x"} | ({"authorization": f"Bearer {token}"} if token else {})
+    return respond(Request(method, target, headers), broker, now)[0]
+
+
+def test_accounts_are_dasherized_and_enveloped() -> None:
+    body, after = exchange(a_broker())
+    answer = call(after, body["access_token"], "GET", "/customers/me/accounts?page=1")
+    assert answer.status == 200
+    assert content(answer)["context"] == "/customers/me/accounts"
+    items = content(answer)["data"]["items"]
+    assert [item["account"]["is-closed"] for item in items] == [False, True]
+    assert {item["authority-level"] for item in items} == {"owner"}
+
+
+def test_a_quote_token_is_for_production_only() -> None:
+    body, after = exchange(a_broker("production"))
+    answer = call(after, body["access_token"], "GET", "/api-quote-tokens")
+    assert set(content(answer)["data"]) >= {"token", "dxlink-url", "level"}
+    body, after = exchange(a_broker("sandbox"))
+    answer = call(after, body["access_token"], "GET", "/api-quote-tokens")
+    assert answer.status == 404
+    assert content(answer)["error"]["code"] == "quote_streamer.customer_not_found_error"
+
+
+def test_a_session_can_be_validated() -> None:
+    body, after = exchange(a_broker())
+    assert call(after, body["access_token"], "POST", "/sessions/validate").status == 200
+
+
+def test_an_access_token_is_over_when_it_says_so() -> None:
+    body, after = exchange(a_broker())
+    path = "/customers/me/accounts"
+    assert call(after, body["access_token"], "GET", path, NOW + 899).status == 200
+    answer = call(after, body["access_token"], "GET", path, NOW + 900)
+    assert answer.status == 401
+    assert content(answer)["error"]["code"] == "token_invalid"
+
+
+@pytest.mark.parametrize("token", [None, "x", "a.b.c", "W10.W10.x", "refresh", "foreign", "accent"])
+def test_only_an_access_token_of_its_own_opens_an_account(token: str | None) -> None:
+    broker = a_broker()
+    if token == "refresh":
+        token = broker.application.refresh_token.reveal()
+    if token == "foreign":
+        token = exchange(a_broker())[0]["access_token"]
+    if token == "accent":
+        token = exchange(broker)[0]["access_token"][:-1] + "\N{DEGREE SIGN}"
+    answer = call(broker, token, "GET", "/customers/me/accounts")
+    assert answer.status == 401
+    assert set(content(answer)["error"]) == {"code", "message"}
+
+
+def test_a_bearer_token_goes_by_no_other_scheme() -> None:
+    body, after = exchange(a_broker())
+    headers = {"user-agent": "x", "authorization": f"Basic {body['access_token']}"}
+    request = Request("GET", "/customers/me/accounts", headers)
+    assert respond(request, after, NOW)[0].status == 401
+
+
+@pytest.mark.parametrize(
+    ("method", "target"),
+    [("GET", "/"), ("GET", "/oauth/token"), ("POST", "/customers/me/accounts"), ("GET", "//[")],
+)
+def test_an_unknown_path_is_an_error_of_the_api(method: str, target: str) -> None:
+    answer = call(a_broker(), None, method, target)
+    assert answer.status == 404
+    assert set(content(answer)["error"]) == {"code", "message"}
+
+
+# Failures.
+
+HTML = {"Content-Type": "text/html"}
+
+FAILED: dict[str, tuple[int, dict[str, str], str]] = {
+    "grant-revoked": (400, {}, '{"error_code":"invalid_grant","error_description":"Grant rev'),
+    "secret-mismatch": (400, {}, '{"error_code":"invalid_grant","error_description":"Client s'),
+    "invalid-jwt": (400, {}, '{"error_code":"invalid_grant","error_description":"Invalid JWT"'),
+    "not-a-customer": (400, {}, '{"error_code":"invalid_request","error_description":"User is n'),
+    "429": (429, {"Retry-After": "30"}, "<html>"),
+    "503": (503, HTML, "<html>"),
+    "html-401": (401, HTML, "<html>"),
+    "slow": (504, HTML, "<html>"),
+    "redirect": (307, {"Location": "/elsewhere/oauth/token"}, "<html>"),
+    "not-json": (200, HTML, "<!DOCTYPE html>"),
+    "echo": (400, {}, '{"error_code":"invalid_grant","error_description":"POST /oauth/token'),
+}
+
+
+@pytest.mark.parametrize("kind", FAILURES)
+def test_a_failure_answers_token_requests_that_are_right(kind: str) -> None:
+    status, headers, beginning = FAILED[kind]
+    broker = a_broker()
+    answer, after = respond(token_request(parameters(broker.application)), broker, NOW, kind)
+    assert answer.status == status
+    assert dict(answer.headers) | headers == dict(answer.headers)
+    assert answer.body.decode().startswith(beginning)
+    assert after == broker
+    assert (answer.drip > 0) == (kind == "slow")
+
+
+def test_the_echo_repeats_every_secret_of_the_request() -> None:
+    broker = a_broker()
+    request = token_request(parameters(broker.application), {**JSON, "x-note": "seen"})
+    description = error_of(respond(request, broker, NOW, "echo")[0])[2]
+    assert broker.application.client_secret.reveal() in description
+    assert broker.application.refresh_token.reveal() in description
+    assert "x-note: seen" in description
+
+
+@pytest.mark.parametrize("kind", FAILURES)
+def test_a_failure_leaves_the_account_endpoints_alone(kind: str) -> None:
+    body, after = exchange(a_broker())
+    headers = {"user-agent": "x", "authorization": f"Bearer {body['access_token']}"}
+    request = Request("GET", "/customers/me/accounts", headers)
+    assert respond(request, after, NOW, kind)[0].status == 200
+
+
+# The server.
+
+
+@pytest.fixture
+def simulator() -> Iterator[Simulator]:
+    with Simulator() as running:
+        yield running
+
+
+def address_of(simulator: Simulator) -> tuple[str, int]:
+    parts = urlsplit(simulator.origin)
+    assert parts.hostname is not None
+    assert parts.port is not None
+    return parts.hostname, parts.port
+
+
+def connect(simulator: Simulator) -> http.client.HTTPConnection:
+    return http.client.HTTPConnection(*address_of(simulator), timeout=LIMIT)
+
+
+def post_token(
+    simulator: Simulator, connection: http.client.HTTPConnection, **changes: object
+) -> tuple[int, bytes]:
+    body = json.dumps(parameters(simulator.application, **changes))
+    connection.request("POST", "/oauth/token", body, JSON)
+    response = connection.getresponse()
+    return response.status, response.read()
+
+
+def test_it_speaks_http_to_a_client_it_does_not_know(simulator: Simulator) -> None:
+    request = urllib.request.Request(
+        f"{simulator.origin}/oauth/token",
+        urlencode(parameters(simulator.application)).encode(),
+        {"User-Agent": "stranger"},
+    )
+    with urllib.request.urlopen(request, timeout=LIMIT) as response:
+        token = json.load(response)["access_token"]
+        assert response.headers["Date"] is not None
+    request = urllib.request.Request(
+        f"{simulator.origin}/customers/me/accounts",
+        headers={"User-Agent": "stranger", "Authorization": f"Bearer {token}"},
+    )
+    with urllib.request.urlopen(request, timeout=LIMIT) as response:
+        assert len(json.load(response)["data"]["items"]) == 2
+
+
+def test_a_connection_is_kept_alive(simulator: Simulator) -> None:
+    connection = connect(simulator)
+    assert post_token(simulator, connection)[0] == 200
+    kept = connection.sock
+    assert kept is not None
+    assert post_token(simulator, connection, client_secret="0" * 40)[0] == 400
+    assert connection.sock is kept
+    connection.close()
+
+
+def test_it_is_called_by_a_free_port_of_the_loopback_address(simulator: Simulator) -> None:
+    assert re.fullmatch(r"http://127\.0\.0\.1:[1-9]\d+", simulator.origin)
+
+
+def test_requests_are_counted_and_recorded(simulator: Simulator) -> None:
+    connection = connect(simulator)
+    post_token(simulator, connection)
+    post_token(simulator, connection, client_secret="0" * 40)
+    connection.request("GET", "/customers/me/accounts?x=1", headers={"User-Agent": "x"})
+    connection.getresponse().read()
+    connection.close()
+    assert (simulator.exchanges, simulator.token_requests) == (1, 2)
+    last = simulator.requests[-1]
+    assert (last.method, last.path, last.target) == (
+        "GET",
+        "/customers/me/accounts",
+        "/customers/me/accounts?x=1",
+    )
+    assert simulator.requests[0].headers["user-agent"] == "tastyauth/1.0"
+    assert json.loads(simulator.requests[0].body)["grant_type"] == "refresh_token"
+
+
+def test_a_client_that_says_nothing_holds_up_nobody(simulator: Simulator) -> None:
+    with socket.create_connection(address_of(simulator)):
+        connection = connect(simulator)
+        assert post_token(simulator, connection)[0] == 200
+        connection.close()
+
+
+def test_two_requests_are_answered_at_once(simulator: Simulator) -> None:
+    simulator.fail = "slow"
+    slow = connect(simulator)
+    slow.request("POST", "/oauth/token", "{}", JSON)
+    wait_for(lambda: simulator.token_requests == 1)
+    simulator.fail = None
+    quick = connect(simulator)
+    assert post_token(simulator, quick)[0] == 200
+    quick.close()
+    slow.close()
+
+
+def test_many_connections_at_once_are_all_served(simulator: Simulator) -> None:
+    statuses: list[int] = []
+
+    def ask() -> None:
+        connection = connect(simulator)
+        statuses.append(post_token(simulator, connection)[0])
+        connection.close()
+
+    threads = [threading.Thread(target=ask) for _ in range(50)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert statuses == [200] * 50
+    assert simulator.exchanges == 50
+
+
+def test_a_slow_answer_drips_and_stops_when_the_server_does() -> None:
+    request = b"POST /oauth/token HTTP/1.1\r\nUser-Agent: x\r\nContent-Length: 0\r\n\r\n"
+    with (
+        Simulator(fail="slow") as simulator,
+        socket.create_connection(address_of(simulator), timeout=LIMIT) as client,
+    ):
+        client.sendall(request)
+        assert client.recv(100) == b"H"
+        began = time.monotonic()
+        simulator.close()
+        assert time.monotonic() - began < 0.9
+        assert len(client.recv(100)) < 2
+
+
+def test_closing_ends_idle_connections_too(simulator: Simulator) -> None:
+    connection = connect(simulator)
+    post_token(simulator, connection)
+    assert connection.sock is not None
+    simulator.close()
+    assert connection.sock.recv(1) == b""
+    connection.close()
+    simulator.close()
+
+
+def test_after_closing_nothing_listens() -> None:
+    with Simulator() as simulator:
+        address = address_of(simulator)
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(address)
+    with pytest.raises(RuntimeError):
+        _ = simulator.origin
+
+
+def test_a_failure_can_be_chosen_while_it_runs(simulator: Simulator) -> None:
+    connection = connect(simulator)
+    for kind, status in (("503", 503), ("429", 429), ("redirect", 307), (None, 200)):
+        simulator.fail = kind
+        assert post_token(simulator, connection)[0] == status
+    connection.close()
+    assert (simulator.exchanges, simulator.token_requests) == (1, 4)
+    with pytest.raises(ValueError, match="grant-revoked"):
+        simulator.fail = "503 "
+
+
+def test_rotation_over_the_wire() -> None:
+    with Simulator(rotate=True) as simulator:
+        first = simulator.application.refresh_token.reveal()
+        connection = connect(simulator)
+        _, body = post_token(simulator, connection)
+        assert Secret(json.loads(body)["refresh_token"]) == simulator.application.refresh_token
+        assert post_token(simulator, connection, refresh_token=first)[0] == 400
+        assert post_token(simulator, connection)[0] == 200
+        connection.close()
+
+
+def test_its_clock_decides_when_tokens_expire_and_dates_the_answers() -> None:
+    clock = [NOW]
+    with Simulator(now=lambda: clock[0], lifetime=60) as simulator:
+        connection = connect(simulator)
+        answer = json.loads(post_token(simulator, connection)[1])
+        assert answer["expires_in"] == 60
+        headers = {"User-Agent": "x", "Authorization": f"Bearer {answer['access_token']}"}
+        statuses = []
+        for _ in range(2):
+            connection.request("GET", "/customers/me/accounts", headers=headers)
+            response = connection.getresponse()
+            response.read()
+            statuses.append(response.status)
+            date = parsedate_to_datetime(response.headers["Date"])
+            assert date.timestamp() == clock[0]
+            clock[0] += 61
+        connection.close()
+    assert statuses == [200, 401]
+
+
+def test_over_tls_it_is_called_https() -> None:
+    authority = trustme.CA()
+    serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(serving)
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
+    with Simulator(tls=serving) as simulator:
+        assert simulator.origin.startswith("https://127.0.0.1:")
+        host, port = address_of(simulator)
+        silent = socket.create_connection((host, port))
+        connection = http.client.HTTPSConnection(host, port, timeout=5, context=trusting)
+        assert post_token(simulator, connection)[0] == 200
+        distrusting = http.client.HTTPSConnection(host, port, timeout=LIMIT)
+        with pytest.raises(ssl.SSLCertVerificationError):
+            post_token(simulator, distrusting)
+        distrusting.close()
+    connection.close()
+    silent.close()
+
+
+def test_an_ipv6_loopback_address_is_bracketed() -> None:
+    try:
+        with Simulator(host="::1") as simulator:
+            assert simulator.origin.startswith("http://[::1]:")
+            connection = connect(simulator)
+            assert post_token(simulator, connection)[0] == 200
+            connection.close()
+    except UsageError as error:  # this machine has no IPv6
+        pytest.skip(error.message)
+
+
+def test_a_port_in_use_is_named_with_what_to_do(simulator: Simulator) -> None:
+    _, port = address_of(simulator)
+    with (
+        pytest.raises(UsageError, match=f"port {port} .* already in use") as caught,
+        Simulator(port=port),
+    ):
+        pass
+    assert "--port" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("header", "status"),
+    [
+        (b"Content-Length: 65537", 413),
+        (b"Content-Length: " + b"9" * 5000, 413),
+        (b"Content-Length: -1", 400),
+        (b"Transfer-Encoding: chunked", 411),
+    ],
+)
+def test_a_body_without_a_reasonable_length_is_not_read(
+    simulator: Simulator, header: bytes, status: int
+) -> None:
+    with socket.create_connection(address_of(simulator), timeout=LIMIT) as client:
+        client.sendall(b"POST /oauth/token HTTP/1.1\r\nUser-Agent: x\r\n" + header + b"\r\n\r\n")
+        received = b"".join(iter(lambda: client.recv(4096), b""))
+    assert received.startswith(b"HTTP/1.1 %d " % status)
+    assert simulator.requests == []
+
+
+def test_a_body_that_breaks_off_is_no_request(simulator: Simulator) -> None:
+    with socket.create_connection(address_of(simulator), timeout=LIMIT) as client:
+        client.sendall(b"POST /oauth/token HTTP/1.1\r\nUser-Agent: x\r\nContent-Length: 9\r\n\r\n{")
+        client.shutdown(socket.SHUT_WR)
+        received = b"".join(iter(lambda: client.recv(4096), b""))
+    assert received.startswith(b"HTTP/1.1 400 ")
+    assert simulator.requests == []
+
+
+def test_hostile_targets_and_methods_do_not_stop_it(simulator: Simulator) -> None:
+    connection = connect(simulator)
+    for method in ("GET", "PUT", "PATCH", "DELETE"):
+        connection.request(method, "/" + quote("x y") * 100 + "?[", headers={"User-Agent": "x"})
+        response = connection.getresponse()
+        assert (response.status, response.read()[:9]) == (404, b'{"error":')
+    connection.close()
+
+
+def test_nothing_of_it_shows_a_secret_and_nothing_is_printed(
+    simulator: Simulator, capfd: pytest.CaptureFixture[str]
+) -> None:
+    connection = connect(simulator)
+    access_token = json.loads(post_token(simulator, connection)[1])["access_token"]
+    connection.request(
+        "GET",
+        f"/nowhere?token={access_token}",
+        headers={"User-Agent": "x", "Authorization": f"Bearer {access_token}"},
+    )
+    connection.getresponse().read()
+    connection.close()
+    with socket.create_connection(address_of(simulator), timeout=LIMIT) as client:
+        client.sendall(access_token.encode() + b"\r\n\r\n")
+        while client.recv(4096):
+            pass
+    broker = a_broker()
+    request = token_request(parameters(broker.application))
+    shown = repr((simulator, simulator.application, simulator.requests))
+    shown += repr((broker, request, respond(request, broker, NOW)))
+    printed = capfd.readouterr()
+    assert (printed.out, printed.err) == ("", "")
+    assert "<Simulator sandbox http://127.0.0.1:" in shown
+    assert simulator.application.client_secret.reveal() not in shown
+    assert "eyJ" not in shown
+    assert broker.key.hex()[:8] not in shown
+    assert repr(broker.key)[2:8] not in shown
+
+
+# The command.
+
+
+@contextmanager
+def command(*arguments: str) -> Iterator["subprocess.Popen[str]"]:
+    running = subprocess.Popen(
+        [sys.executable, "-m", "tastyauth", "simulator", *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with running:
+        try:
+            yield running
+        finally:
+            running.kill()
+
+
+def first_line(running: "subprocess.Popen[str]") -> dict[str, str]:
+    assert running.stdout is not None
+    line: dict[str, str] = json.loads(running.stdout.readline())
+    return line
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_the_command_prints_what_it_accepts_and_serves_until_it_is_stopped(
+    number: signal.Signals, code: int
+) -> None:
+    with command("--environment", "production", "--lifetime", "60") as running:
+        printed = first_line(running)
+        assert set(printed) == {"origin", "client_id", "client_secret", "refresh_token"}
+        assert decoded(printed["refresh_token"])[1]["iss"] == "https://api.tastytrade.com"
+        connection = http.client.HTTPConnection(urlsplit(printed["origin"]).netloc, timeout=LIMIT)
+        origin = printed.pop("origin")
+        body = json.dumps({"grant_type": "refresh_token", **printed})
+        connection.request("POST", "/oauth/token", body, JSON)
+        assert json.load(connection.getresponse())["expires_in"] == 60
+        connection.close()
+        running.send_signal(number)
+        output, errors = running.communicate(timeout=LIMIT)
+    assert (running.returncode, output) == (code, "")
+    assert origin in errors
+    assert all(line.startswith("tastyauth: ") for line in errors.splitlines())
+    assert printed["client_secret"] not in errors
+    assert printed["refresh_token"] not in errors
+
+
+def test_the_command_fails_as_it_is_told() -> None:
+    with command("--fail", "503") as running:
+        netloc = urlsplit(first_line(running)["origin"]).netloc
+        connection = http.client.HTTPConnection(netloc, timeout=LIMIT)
+        connection.request("POST", "/oauth/token", "{}", JSON)
+        assert connection.getresponse().status == 503
+        connection.close()
+
+
+def test_the_command_says_that_a_port_is_in_use(simulator: Simulator) -> None:
+    _, port = address_of(simulator)
+    with command("--port", str(port)) as running:
+        output, errors = running.communicate(timeout=LIMIT)
+    assert (running.returncode, output) == (2, "")
+    assert f"{port} on 127.0.0.1 is already in use" in errors
+    assert "hint" in errors
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("--port", "65536"), ("--port", "-1"), ("--lifetime", "0"), ("--fail", "badly")],
+)
+def test_the_command_refuses_what_it_cannot_do(arguments: tuple[str, str]) -> None:
+    with command(*arguments) as running:
+        output, errors = running.communicate(timeout=LIMIT)
+    assert (running.returncode, output) == (2, "")
+    assert errors.startswith("tastyauth: error: ")
+
+
+def test_the_help_of_the_command_explains_every_failure() -> None:
+    with command("--help") as running:
+        output, _ = running.communicate(timeout=LIMIT)
+    assert running.returncode == 0
+    for kind, description in FAILURES.items():
+        assert re.search(rf"^  {kind} +{re.escape(description)}$", output, re.MULTILINE)
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    limit = time.monotonic() + LIMIT
+    while not condition():
+        assert time.monotonic() < limit
+        time.sleep(0.005)

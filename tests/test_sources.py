@@ -1,0 +1,907 @@
+"""Secret sources: real files, pipes, mounts, programs and terminals."""
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import pexpect
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tastyauth.errors import ConfigError, SecretAbsent, SecretError
+from tastyauth.sources import (
+    SOURCES,
+    Command,
+    Dotenv,
+    Env,
+    File,
+    FirstOf,
+    Keyring,
+    OnePassword,
+    Pass,
+    Reference,
+    Single,
+    Surroundings,
+    SystemdCredential,
+    begin,
+    describe,
+    parse,
+    resolve,
+    resolve_program,
+)
+
+VALUE = "s3cret value/with=all+sorts"
+PATH = "/usr/local/bin:/usr/bin:/bin"
+NOBODY = 65534
+
+
+def around(
+    environ: Mapping[str, str] | None = None,
+    *,
+    interactive: bool = False,
+    home: str = "/nowhere",
+    patience: float | None = 30,
+) -> Surroundings:
+    return Surroundings({"PATH": PATH, **(environ or {})}, interactive, home, patience)
+
+
+def value_of(reference: Reference, surroundings: Surroundings | None = None) -> str:
+    return resolve(reference, surroundings or around()).reveal()
+
+
+def refusal(reference: Reference, surroundings: Surroundings | None = None) -> SecretError:
+    """The error of a source that is here and broken."""
+    with pytest.raises(SecretError) as caught:
+        resolve(reference, surroundings or around())
+    assert not isinstance(caught.value, SecretAbsent)
+    assert caught.value.exit_code == 69
+    assert caught.value.hint
+    return caught.value
+
+
+def absence(reference: Reference, surroundings: Surroundings | None = None) -> SecretAbsent:
+    """The error of a source that is not here."""
+    with pytest.raises(SecretAbsent) as caught:
+        resolve(reference, surroundings or around())
+    assert caught.value.hint
+    return caught.value
+
+
+def shell(script: str, timeout: float | None = None) -> Command:
+    return Command(("sh", "-c", script), timeout=timeout)
+
+
+def out(line: int | None = None, json: str | None = None) -> Command:
+    """A command that gives what the variable OUT holds."""
+    return Command(("sh", "-c", 'printf %s "$OUT"'), line=line, json=json)
+
+
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    """Without root's eyes, when we are root."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.fixture
+def secret_file(tmp_path: Path) -> Path:
+    path = tmp_path / "secret"
+    path.write_text(VALUE + "\n")
+    path.chmod(0o600)
+    return path
+
+
+@pytest.fixture
+def on_disk(tmp_path: Path) -> Path:
+    """A directory that is not on tmpfs, where modes count."""
+    if sys.platform == "linux":
+        found = subprocess.run(["stat", "-f", "-c", "%T", tmp_path], capture_output=True, text=True)
+        if found.stdout.strip() == "tmpfs":
+            pytest.skip("the temporary directory is on tmpfs; TMPDIR=/var/tmp has a disk below it")
+    return tmp_path
+
+
+@pytest.fixture
+def bin_directory(tmp_path: Path) -> Path:
+    directory = tmp_path / "bin"
+    directory.mkdir()
+    return directory
+
+
+def install(directory: Path, name: str, script: str) -> Path:
+    program = directory / name
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    return program
+
+
+# --- references ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "reference"),
+    [
+        ({"env": "TT_SECRET"}, Env("TT_SECRET")),
+        ({"file": "/run/x"}, File("/run/x")),
+        ({"file": "x.secret"}, File("/cfg/x.secret")),
+        ({"file": "./sub//x"}, File("/cfg/sub/x")),
+        ({"file": "../x"}, File("/cfg/../x")),
+        ({"file": "~/x"}, File("/home/me/x")),
+        ({"file": "~other/x"}, File("/cfg/~other/x")),
+        ({"file": {"path": "x"}}, File("/cfg/x")),
+        ({"file": {"path": "~/x", "permissions": "any"}}, File("/home/me/x", any_permissions=True)),
+        ({"systemd_credential": "tt"}, SystemdCredential("tt")),
+        ({"dotenv": {"path": ".env", "name": "TT"}}, Dotenv("/cfg/.env", "TT")),
+        ({"keyring": {"service": "a", "username": "b/c"}}, Keyring("a", "b/c")),
+        ({"command": ["pass", "show", "x"]}, Command(("pass", "show", "x"))),
+        (
+            {"command": ["~/bin/x", "./a", "../b", "~/c", "d/e", "."]},
+            Command(("/home/me/bin/x", "/cfg/a", "/cfg/../b", "~/c", "d/e", ".")),
+        ),
+        ({"command": {"argv": ["x"]}}, Command(("x",))),
+        (
+            {"command": {"argv": ["x", "y"], "line": 2, "json": "/a", "timeout": 20}},
+            Command(("x", "y"), line=2, json="/a", timeout=20.0),
+        ),
+        ({"onepassword": "op://Trading/tt/token"}, OnePassword("op://Trading/tt/token")),
+        ({"pass": "brokers/tt"}, Pass("brokers/tt")),
+        (
+            {"first_of": [{"env": "A"}, {"first_of": [{"file": "b"}, {"pass": "c"}]}]},
+            FirstOf((Env("A"), File("/cfg/b"), Pass("c"))),
+        ),
+    ],
+)
+def test_a_one_key_mapping_becomes_a_reference(value: object, reference: Reference) -> None:
+    assert parse(value, directory="/cfg", home="/home/me") == reference
+
+
+@pytest.mark.parametrize("value", ["hunter2hunter2", {}, {"vault": "hunter2hunter2"}, {"env": 3}])
+def test_what_is_no_reference_is_refused_without_its_contents(value: object) -> None:
+    with pytest.raises(ConfigError) as refused:
+        parse(value, directory="/cfg", home="/home/me")
+    assert "hunter2" not in refused.value.message + refused.value.hint
+
+
+def test_every_kind_that_can_be_written_can_be_resolved() -> None:
+    kinds = {kind.kind for kind in (*Single.__args__, FirstOf)}
+    assert set(SOURCES) == kinds
+
+
+@pytest.mark.parametrize(
+    ("reference", "label"),
+    [
+        (Env("TASTYTRADE_PRODUCTION_CLIENT_SECRET"), "env TASTYTRADE_PRODUCTION_CLIENT_SECRET"),
+        (File("/home/me/bot/x"), "file ~/bot/x"),
+        (File("/home/melanie/x"), "file /home/melanie/x"),
+        (
+            File("/srv/trading/bots/tastytrade/secrets/live"),
+            "file /srv/trading/bots/tastytrade/secrets/live",
+        ),
+        (SystemdCredential("tt"), "systemd_credential tt"),
+        (Dotenv("/home/me/.env", "TT"), "dotenv ~/.env TT"),
+        (Keyring("tastyauth", "live/refresh"), "keyring tastyauth live/refresh"),
+        (Command(("pass", "show", "brokers/tt")), "command pass show brokers/tt"),
+        (Command(("/home/me/bin/x", "a b")), "command ~/bin/x 'a b'"),
+        (OnePassword("op://Trading/tt/token"), "onepassword op://Trading/tt/token"),
+        (Pass("brokers/tt"), "pass brokers/tt"),
+        (FirstOf((Env("A"), File("/home/me/b"))), "first_of (env A, file ~/b)"),
+        (Command(("x", "--token=" + "0123456789abcdef" * 3)), "command x [hidden]"),
+        (Pass("a/eyJhbGciOiJFZERTQSJ9.eyJpc3MiOiJ4In0.c2ln"), "pass a/[hidden]"),
+        (File("/x\x1b[31m\n\u202e"), r"file /x\x1b[31m\n\u202e"),
+    ],
+)
+def test_a_label_is_short_and_shows_neither_secrets_nor_control_characters(
+    reference: Reference, label: str
+) -> None:
+    assert describe(reference, "/home/me") == label
+
+
+def test_without_a_home_a_label_has_the_whole_path() -> None:
+    assert describe(File("/home/me/x")) == "file /home/me/x"
+
+
+def test_surroundings_show_no_variable_in_a_repr() -> None:
+    assert VALUE not in repr(around({"TT": VALUE}))
+
+
+@pytest.mark.parametrize(("interactive", "seconds"), [(False, 30), (True, 120)])
+def test_patience_is_longer_with_a_terminal(interactive: bool, seconds: float) -> None:
+    assert around(interactive=interactive, patience=None).limit == seconds
+
+
+def test_importing_sources_does_not_import_subprocess() -> None:
+    script = "import sys, tastyauth.sources; sys.exit('subprocess' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", script]).returncode == 0
+
+
+# --- the value ----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def scratch(tmp_path_factory: pytest.TempPathFactory) -> File:
+    path = tmp_path_factory.mktemp("values") / "secret"
+    path.touch(0o600)
+    return File(str(path))
+
+
+@pytest.mark.parametrize("ending", ["", "\n", "\r\n"])
+@pytest.mark.parametrize("value", ["x", VALUE, "'quoted'", '"quoted"', "~", "x" * 16384])
+def test_a_value_loses_exactly_one_line_ending(scratch: File, value: str, ending: str) -> None:
+    Path(scratch.path).write_bytes((value + ending).encode())
+    assert value_of(scratch) == value
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"", "is empty"),
+        (b"\n", "is empty"),
+        (b"\r\n", "is empty"),
+        (b"hunter2\n\n", "has 2 lines"),
+        (b"hunter2\nuser: me\nurl: x\n", "has 3 lines"),
+        (b"hunter2\r\nuser: me\r\n", "has 2 lines"),
+        (b"hunter2\r", "a carriage return at position 8"),
+        (b"hunter2\r\r\n", "a carriage return at position 8"),
+        (b"hun\rter2", "a carriage return at position 4"),
+        (b" hunter2", "begins with a blank"),
+        (b"\thunter2", "begins with a blank"),
+        (b"hunter2 \n", "ends with a blank"),
+        (b"hunter2\t", "ends with a blank"),
+        ("\u00a0hunter2".encode(), "begins with a blank"),
+        (b"hun\tter2", "a control character at position 4"),
+        (b"hunter2\0", "a control character at position 8"),
+        (b"\x7fhunter2", "a control character at position 1"),
+        ("hünter2".encode(), "a non-ASCII character at position 2"),
+        ("\ufeffhunter2".encode(), "begins with a byte order mark"),
+        (b"hunter2\xff", "is not UTF-8"),
+        ("hunter2".encode("utf-16"), "is not UTF-8"),
+        (b"h" * 16385, "is longer than 16384 characters"),
+    ],
+)
+def test_a_malformed_value_is_named_by_its_defect_and_never_shown(
+    scratch: File, content: bytes, what: str
+) -> None:
+    Path(scratch.path).write_bytes(content)
+    error = refusal(scratch)
+    assert what in error.message
+    shown = "".join(traceback.format_exception(error)) + error.hint
+    assert "unter2" not in shown
+    assert "hhhhhhhh" not in shown
+
+
+@settings(deadline=None)
+@given(st.binary(max_size=40))
+def test_a_secret_is_printable_ascii_whatever_the_source_holds(
+    scratch: File, content: bytes
+) -> None:
+    """Bytes become the same characters, less one line ending, or an error."""
+    Path(scratch.path).write_bytes(content)
+    try:
+        value = value_of(scratch)
+    except SecretError:
+        return
+    assert content in {value.encode() + ending for ending in (b"", b"\n", b"\r\n")}
+    assert value.strip() == value
+    assert value.isascii()
+    assert value.isprintable()
+
+
+# --- env ----------------------------------------------------------------------------------------
+
+
+def test_a_variable_is_read_from_the_given_environment() -> None:
+    assert value_of(Env("TT"), around({"TT": VALUE})) == VALUE
+
+
+@pytest.mark.parametrize("environ", [{}, {"TT": ""}])
+def test_a_variable_that_is_unset_or_empty_is_absent(environ: dict[str, str]) -> None:
+    assert "env TT" in absence(Env("TT"), around(environ)).message
+
+
+@pytest.mark.parametrize("value", ["\n", " ", "a\nb", "a\udcff", "é"])
+def test_a_variable_with_a_malformed_value_is_an_error(value: str) -> None:
+    refusal(Env("TT"), around({"TT": value}))
+
+
+# --- file ---------------------------------------------------------------------------------------
+
+
+def test_a_private_file_is_read(secret_file: Path) -> None:
+    assert value_of(File(str(secret_file))) == VALUE
+
+
+def test_a_symbolic_link_is_followed(secret_file: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(secret_file)
+    assert value_of(File(str(tmp_path / "link"))) == VALUE
+
+
+@pytest.mark.parametrize("below", ["missing", "missing/deep", "secret/below-a-file", "dangling"])
+def test_a_file_that_does_not_exist_is_absent(
+    secret_file: Path, tmp_path: Path, below: str
+) -> None:
+    (tmp_path / "dangling").symlink_to("nowhere")
+    absence(File(str(tmp_path / below)))
+
+
+def test_a_file_that_may_not_be_read_is_an_error_and_not_absent(
+    secret_file: Path, tmp_path: Path
+) -> None:
+    secret_file.chmod(0o000)
+    with as_nobody():
+        assert "may not be read" in refusal(File(str(secret_file))).message
+
+
+@pytest.mark.parametrize("path", ["a\0b", "a\ud800", "x" * 300])
+def test_a_path_that_the_system_does_not_take_is_an_error(tmp_path: Path, path: str) -> None:
+    refusal(File(f"{tmp_path}/{path}"))
+
+
+def test_neither_a_directory_nor_a_device_nor_a_socket_is_a_secret_file(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "s"))
+        for path in (str(tmp_path), "/dev/zero", str(tmp_path / "s")):
+            assert "file" in refusal(File(path)).message
+
+
+@pytest.mark.parametrize(("size", "what"), [(65536, "16384 characters"), (65537, "64 KiB")])
+def test_a_file_may_have_64_kib_a_secret_a_quarter(secret_file: Path, size: int, what: str) -> None:
+    secret_file.write_bytes(b"x" * size)
+    assert what in refusal(File(str(secret_file))).message
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o644, 0o444])
+@pytest.mark.parametrize("make", [Path.touch, os.mkfifo])
+def test_ones_own_file_that_others_can_read_is_an_error_with_the_chmod_to_run(
+    on_disk: Path, mode: int, make: Callable[[Path], None]
+) -> None:
+    path = on_disk / "it's open"
+    make(path)
+    path.chmod(mode)
+    before = path.stat().st_mode
+    hint = refusal(File(str(path)), around(patience=0.1)).hint
+    assert hint.startswith("run: chmod 600 ")
+    subprocess.run(["sh", "-c", hint.removeprefix("run: ")], check=True)
+    assert path.stat().st_mode & 0o7777 == 0o600 != before
+    # Now it is judged by what is in it, no longer by its mode.
+    assert "other users" not in refusal(File(str(path)), around(patience=0.1)).message
+
+
+def test_a_mode_that_lets_nobody_else_read_is_private(on_disk: Path, secret_file: Path) -> None:
+    secret_file.chmod(0o733)
+    assert value_of(File(str(secret_file))) == VALUE
+
+
+def test_permissions_any_takes_an_open_file(on_disk: Path, secret_file: Path) -> None:
+    secret_file.chmod(0o644)
+    assert value_of(File(str(secret_file), any_permissions=True)) == VALUE
+
+
+def test_an_open_file_of_another_user_is_a_mounted_secret(on_disk: Path, secret_file: Path) -> None:
+    if os.geteuid() != 0:
+        pytest.skip("only root can give a file away")
+    secret_file.chmod(0o644)
+    os.chown(secret_file, NOBODY, NOBODY)
+    assert value_of(File(str(secret_file))) == VALUE
+
+
+def test_an_open_file_on_tmpfs_is_taken() -> None:
+    if not os.path.isdir("/dev/shm"):
+        pytest.skip("no /dev/shm here")
+    path = Path(f"/dev/shm/tastyauth-test-{os.getpid()}")
+    path.write_text(VALUE)
+    try:
+        path.chmod(0o644)
+        assert value_of(File(str(path))) == VALUE
+    finally:
+        path.unlink()
+
+
+@pytest.mark.parametrize("through_link", [False, True])
+def test_an_open_file_below_the_credentials_directory_is_taken(
+    on_disk: Path, secret_file: Path, through_link: bool
+) -> None:
+    secret_file.chmod(0o644)
+    (on_disk / "link").symlink_to(on_disk, target_is_directory=True)
+    directory = on_disk / "link" if through_link else on_disk
+    assert value_of(File(str(secret_file)), around({"CREDENTIALS_DIRECTORY": str(directory)}))
+
+
+@pytest.mark.parametrize("elsewhere", ["", ".", "secre"])
+def test_an_open_file_beside_the_credentials_directory_is_not(
+    on_disk: Path, secret_file: Path, elsewhere: str
+) -> None:
+    secret_file.chmod(0o644)
+    directory = f"{on_disk}/{elsewhere}" if elsewhere == "secre" else elsewhere
+    refusal(File(str(secret_file)), around({"CREDENTIALS_DIRECTORY": directory}))
+
+
+def test_an_open_file_on_a_read_only_mount_is_taken(on_disk: Path, secret_file: Path) -> None:
+    if os.geteuid() != 0 or sys.platform != "linux":
+        pytest.skip("only root can mount, and only Linux for one program alone")
+    secret_file.chmod(0o644)
+    read = (
+        "import sys; from tastyauth.sources import *;"
+        "print(resolve(File(sys.argv[1]), Surroundings({}, False, '/')).reveal())"
+    )
+    mount = 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" || exit 9; shift; exec "$@"'
+    done = subprocess.run(
+        [
+            "unshare",
+            "-m",
+            "sh",
+            "-c",
+            mount,
+            "sh",
+            on_disk,
+            sys.executable,
+            "-c",
+            read,
+            secret_file,
+        ],
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode == 9 or "unshare" in done.stderr:
+        pytest.skip("this system does not let root mount")
+    assert (done.stdout, done.stderr) == (VALUE + "\n", "")
+
+
+# --- named pipes --------------------------------------------------------------------------------
+
+
+@contextmanager
+def pipe_fed_with(path: Path, *chunks: bytes, pause: float = 0.1) -> Iterator[File]:
+    """A private named pipe to which somebody writes, a little late and piece by piece."""
+    os.mkfifo(path, 0o600)
+
+    def feed() -> None:
+        time.sleep(pause)
+        with path.open("wb", buffering=0) as pipe:
+            for chunk in chunks:
+                pipe.write(chunk)
+                time.sleep(pause)
+
+    feeder = threading.Thread(target=feed, daemon=True)
+    feeder.start()
+    yield File(str(path))
+    feeder.join(10)
+    assert not feeder.is_alive()
+
+
+def test_a_named_pipe_is_read_until_its_writer_closes_it(tmp_path: Path) -> None:
+    with pipe_fed_with(tmp_path / "pipe", VALUE[:5].encode(), VALUE[5:].encode()) as pipe:
+        assert value_of(pipe) == VALUE
+
+
+def test_a_named_pipe_without_a_writer_does_not_hang(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe", 0o600)
+    began = time.monotonic()
+    assert "named pipe" in refusal(File(str(tmp_path / "pipe")), around(patience=0.2)).message
+    assert 0.2 <= time.monotonic() - began < 5
+
+
+def test_a_writer_that_never_ends_is_given_up(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path, 0o600)
+    writer = os.open(path, os.O_RDWR)
+    os.write(writer, VALUE.encode())
+    error = refusal(File(str(path)), around(patience=0.2))
+    os.close(writer)
+    assert "named pipe" in error.message
+    assert VALUE not in error.message
+
+
+def test_a_named_pipe_may_hold_no_more_than_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "pipe"
+    feeder = ["sh", "-c", 'cat /dev/zero >"$1" 2>/dev/null', "sh", str(path)]
+    os.mkfifo(path, 0o600)
+    with subprocess.Popen(feeder):
+        assert "64 KiB" in refusal(File(str(path))).message
+
+
+# --- systemd credentials ------------------------------------------------------------------------
+
+
+def test_a_credential_is_read_whatever_its_mode(secret_file: Path, tmp_path: Path) -> None:
+    secret_file.chmod(0o444)
+    surroundings = around({"CREDENTIALS_DIRECTORY": str(tmp_path)})
+    assert value_of(SystemdCredential("secret"), surroundings) == VALUE
+
+
+@pytest.mark.parametrize("directory", [None, "", "relative"])
+def test_outside_a_service_a_credential_is_absent(directory: str | None) -> None:
+    environ = {} if directory is None else {"CREDENTIALS_DIRECTORY": directory}
+    assert "CREDENTIALS_DIRECTORY" in absence(SystemdCredential("tt"), around(environ)).message
+
+
+def test_a_credential_that_the_service_was_not_given_is_absent(tmp_path: Path) -> None:
+    absence(SystemdCredential("tt"), around({"CREDENTIALS_DIRECTORY": str(tmp_path)}))
+
+
+@pytest.mark.parametrize("name", ["../secret", "a/b", "..", ".", "", "/etc/passwd", "link"])
+def test_a_credential_never_lies_outside_its_directory(
+    tmp_path: Path, secret_file: Path, name: str
+) -> None:
+    directory = tmp_path / "credentials"
+    directory.mkdir()
+    (directory / "link").symlink_to(secret_file)
+    refusal(SystemdCredential(name), around({"CREDENTIALS_DIRECTORY": str(directory)}))
+
+
+# --- commands -----------------------------------------------------------------------------------
+
+
+def test_a_command_gives_its_stdout() -> None:
+    assert value_of(shell("echo value")) == "value"
+    assert value_of(Command(("printf", "%s", "$HOME `id`"))) == "$HOME `id`"
+
+
+def test_a_command_is_found_on_path_and_runs_at_home(bin_directory: Path, tmp_path: Path) -> None:
+    install(bin_directory, "pass", 'test "$*" = "show brokers/tt" && pwd')
+    home = tmp_path / "home"
+    home.mkdir()
+    surroundings = around({"PATH": f"{bin_directory}:{PATH}"}, home=str(home))
+    command = Command(("pass", "show", "brokers/tt"))
+    assert os.path.realpath(value_of(command, surroundings)) == str(home.resolve())
+
+
+def test_a_command_runs_in_the_root_when_there_is_no_home() -> None:
+    assert value_of(Command(("pwd",)), around(home="/nowhere")) == "/"
+
+
+def test_a_command_has_our_variables_and_knows_that_it_is_one() -> None:
+    assert value_of(shell('echo "$A $TASTYAUTH_SOURCE"'), around({"A": "b"})) == "b 1"
+
+
+@pytest.mark.parametrize("reference", [shell("echo x"), FirstOf((shell("echo x"), Env("PATH")))])
+def test_a_command_inside_a_command_is_refused(reference: Reference) -> None:
+    error = refusal(reference, around({"TASTYAUTH_SOURCE": "1"}))
+    assert "inside another command" in error.message
+
+
+@pytest.mark.parametrize("program", ["no-such-program", "/no/such", "~/no/such", "./sh", "bin/sh"])
+def test_a_command_whose_program_is_not_here_is_absent(program: str) -> None:
+    assert "not available here" in absence(Command((program, "x"))).message
+
+
+def test_a_program_that_cannot_be_executed_is_an_error(secret_file: Path) -> None:
+    assert "permission denied" in refusal(Command((str(secret_file),))).message
+
+
+def test_a_program_is_looked_up_in_absolute_entries_of_path_only(
+    bin_directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(bin_directory, "pass", "echo x")
+    monkeypatch.chdir(bin_directory)
+    for unsafe in ("", ".", "../bin", "bin", f":{tmp_path}", f"{tmp_path}::"):
+        assert resolve_program("pass", {"PATH": unsafe}, str(tmp_path)) is None
+    found = resolve_program("pass", {"PATH": f":.:{tmp_path}:{bin_directory}"}, str(tmp_path))
+    assert found == str(bin_directory / "pass")
+
+
+def test_on_path_only_executable_files_count(bin_directory: Path, tmp_path: Path) -> None:
+    (bin_directory / "pass").mkdir()
+    (tmp_path / "pass").touch(0o600)
+    good = install(tmp_path / "bin" / "pass", "pass", "echo x")
+    path = f"{bin_directory}:{tmp_path}:{good.parent}"
+    assert resolve_program("pass", {"PATH": path}, "/") == str(good)
+
+
+def test_a_program_may_be_named_by_an_absolute_path_or_from_home(bin_directory: Path) -> None:
+    program = install(bin_directory, "x", "echo x")
+    assert resolve_program(str(program), {}, "/nowhere") == str(program)
+    assert resolve_program("~/x", {}, str(bin_directory)) == str(program)
+    assert resolve_program("~/y", {}, str(bin_directory)) is None
+
+
+def test_without_path_the_systems_default_is_searched() -> None:
+    assert resolve_program("sh", {}, "/") in {"/bin/sh", "/usr/bin/sh"}
+
+
+@pytest.mark.parametrize(
+    ("output", "reference", "value"),
+    [
+        ("one\ntwo\n", out(line=1), "one"),
+        ("one\ntwo", out(line=2), "two"),
+        ("one\r\ntwo\r\n", out(line=1), "one"),
+        ("one\r\ntwo\r\n", out(line=2), "two"),
+        ('{"a": {"b": "x"}}', out(json="/a/b"), "x"),
+        ('{"a": ["x", "y"]}', out(json="/a/1"), "y"),
+        ('{"a/b": {"m~n": {"": "x"}}}', out(json="/a~1b/m~0n/"), "x"),
+        ('{"~1": "x"}', out(json="/~01"), "x"),
+        ('{"01": "x"}', out(json="/01"), "x"),
+        ('"x"', out(json=""), "x"),
+        ('{"a": "x\\n"}', out(json="/a"), "x"),
+        ('noise\n{"a": "x"}\n', out(line=2, json="/a"), "x"),
+    ],
+)
+def test_a_line_or_a_json_string_is_picked(output: str, reference: Command, value: str) -> None:
+    assert value_of(reference, around({"OUT": output})) == value
+
+
+@pytest.mark.parametrize(
+    ("output", "reference", "what"),
+    [
+        ("hunter2\nx\ny\n", out(), "3 lines"),
+        ("hunter2\nx\n", out(line=3), "gave 2 lines"),
+        ("hunter2", out(line=2), "gave 1 line,"),
+        ("\nhunter2\n", out(line=1), "is empty"),
+        ("hunter2", out(json="/a"), "did not give JSON"),
+        ('{"a": "hunter2"', out(json="/a"), "did not give JSON"),
+        ("[" * 60000, out(json="/a"), "did not give JSON"),
+        ('{"a": "hunter2"}', out(json="/b"), "nothing at `json: /b`"),
+        ('{"a": "hunter2"}', out(json="/a/0"), "nothing at"),
+        ('{"a": ["hunter2"]}', out(json="/a/1"), "nothing at"),
+        ('{"a": ["hunter2"]}', out(json="/a/-"), "nothing at"),
+        ('{"a": ["hunter2"]}', out(json="/a/-1"), "nothing at"),
+        ('{"a": ["x", "hunter2"]}', out(json="/a/01"), "nothing at"),
+        ('{"a": ["x", "hunter2"]}', out(json="/a/\u0661"), "nothing at"),
+        ('{"a": 5}', out(json="/a"), "a number"),
+        ('{"a": 5.5}', out(json="/a"), "a number"),
+        ('{"a": true}', out(json="/a"), "a boolean"),
+        ('{"a": null}', out(json="/a"), "null"),
+        ('{"a": ["hunter2"]}', out(json="/a"), "an array"),
+        ('{"a": "hunter2"}', out(json=""), "an object"),
+        ('{"a": ""}', out(json="/a"), "is empty"),
+        ('{"a": "hunter2\\nx"}', out(json="/a"), "2 lines"),
+        ('{"a": "hunter2\\ud800"}', out(json="/a"), "not UTF-8"),
+    ],
+)
+def test_what_cannot_be_picked_is_named_without_the_output(
+    output: str, reference: Command, what: str
+) -> None:
+    error = refusal(reference, around({"OUT": output}))
+    assert what in error.message
+    assert "hunter2" not in "".join(traceback.format_exception(error)) + error.hint
+
+
+@pytest.mark.parametrize("reference", [out(line=1), out(json="/a"), shell("printf '\\377'")])
+def test_output_that_is_not_utf8_is_an_error(reference: Command) -> None:
+    environ = {"OUT": "\udcff\udcfe"}
+    assert "not UTF-8" in refusal(reference, around(environ)).message
+
+
+def test_several_lines_of_a_command_are_an_error_that_names_the_option() -> None:
+    assert "line: 1" in refusal(out(), around({"OUT": "one\ntwo\n"})).hint
+
+
+def test_a_failing_command_is_an_error_with_its_code_and_its_last_words() -> None:
+    message = refusal(shell("echo first >&2; echo '  last words ' >&2; exit 3")).message
+    assert "exit code 3" in message
+    assert message.endswith("first last words")
+
+
+def test_a_failing_command_is_an_error_though_it_gave_a_value() -> None:
+    refusal(shell("echo value; exit 1"))
+
+
+def test_a_command_ended_by_a_signal_is_an_error_that_names_it() -> None:
+    assert "SIGKILL" in refusal(shell("kill -KILL $$")).message
+
+
+JWT = "eyJhbGciOiJFZERTQSIsInR5cCI6InJ0K2p3dCJ9.eyJpc3MiOiJodHRwcyJ9.c2lnbmF0dXJl"
+HEX = "0123456789abcdef0123456789abcdef01234567"
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        f"echo bad token {JWT} >&2; exit 1",
+        f"echo key={HEX} >&2; exit 1",
+        f"printf '\\033[1m{JWT[:30]}\\033[0m{JWT[30:]}' >&2; exit 1",
+        f"printf '{HEX[:20]}\\0\\b{HEX[20:]}' >&2; exit 1",
+        "echo correct-horse-battery; echo not correct-horse-battery! >&2; exit 1",
+        f"printf 'x%.0s' $(seq 60) >&2; for i in $(seq 99); do printf {HEX} >&2; done; exit 1",
+        f"echo {HEX} >&2; exec sleep 60",
+    ],
+)
+def test_what_a_failing_command_says_is_masked(script: str, tmp_path: Path) -> None:
+    program = install(tmp_path, "leaky", script)
+    message = refusal(Command((str(program),), timeout=1)).message
+    for part in (JWT[:12], JWT[30:42], HEX[:9], HEX[20:30], "horse"):
+        assert part not in message
+
+
+def test_what_a_failing_command_says_is_cut_and_cannot_steer_the_terminal(tmp_path: Path) -> None:
+    script = (
+        "for i in $(seq 500); do echo line $i >&2; done;"
+        "printf '\\033[31mred\\033]0;title\\007\\r\\342\\200\\256 end\\n' >&2; exit 1"
+    )
+    message = refusal(Command((str(install(tmp_path, "loud", script)),))).message
+    assert message.isprintable()
+    assert message.endswith("line 500 red end")
+    said = message.partition("exit code 1")[2]
+    assert 150 < len(said) <= 210
+
+
+def test_a_command_that_does_not_end_is_an_error_with_its_last_words() -> None:
+    error = refusal(shell("echo touch the key >&2; exec sleep 60", timeout=0.3))
+    assert "did not end within 0.3 s: touch the key" in error.message
+    assert "timeout" in error.hint
+
+
+def test_a_command_without_a_limit_of_its_own_has_that_of_the_run() -> None:
+    assert "0.2 s" in refusal(shell("sleep 60"), around(patience=0.2)).message
+
+
+def test_a_command_that_talks_too_much_is_an_error() -> None:
+    assert "64 KiB" in refusal(shell("yes")).message
+
+
+def test_a_command_that_may_not_ask_has_no_input(tmp_path: Path) -> None:
+    assert "empty" in refusal(Command(("cat",))).message
+
+
+DRIVER = """
+import os, sys
+from tastyauth.sources import Command, Surroundings, resolve
+surroundings = Surroundings(os.environ, True, os.environ["HOME"])
+print("got", resolve(Command(("pass", "show", "tt"), line=1), surroundings).reveal()[::-1])
+"""
+
+
+def test_a_command_that_may_ask_does_so_on_the_terminal(
+    bin_directory: Path, tmp_path: Path
+) -> None:
+    script = (
+        "echo opening the store >&2; printf 'PIN: ' >/dev/tty; read -r pin </dev/tty;"
+        'printf "%s-token\\nuser: me\\n" "$pin"'
+    )
+    install(bin_directory, "pass", script)
+    terminal = pexpect.spawn(
+        sys.executable,
+        ["-c", DRIVER],
+        env={"PATH": f"{bin_directory}:{PATH}", "HOME": str(tmp_path)},
+        encoding="utf-8",
+        timeout=30,
+    )
+    terminal.expect_exact("opening the store")
+    terminal.expect_exact("PIN: ")
+    terminal.sendline("1234")
+    terminal.expect_exact("got nekot-4321")
+    terminal.expect(pexpect.EOF)
+    terminal.close()
+    assert terminal.exitstatus == 0
+
+
+# --- starting early -----------------------------------------------------------------------------
+
+
+def appears(path: Path, within: float) -> bool:
+    deadline = time.monotonic() + within
+    while not path.exists():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def test_commands_that_may_not_ask_start_at_once_and_side_by_side(tmp_path: Path) -> None:
+    def meets(mine: str, other: str) -> Command:
+        wait = f"until test -e {other}; do sleep 0.01; done"
+        return shell(f"cd '{tmp_path}'; touch {mine}; {wait}; echo {mine}", timeout=20)
+
+    with begin(meets("a", "b"), around()) as first, begin(meets("b", "a"), around()) as second:
+        assert appears(tmp_path / "a", within=20)
+        assert first().reveal() == "a"
+        assert second().reveal() == "b"
+
+
+def test_commands_that_may_ask_start_only_when_their_turn_comes(tmp_path: Path) -> None:
+    reference = shell(f"touch '{tmp_path}/started'; echo value")
+    with begin(reference, around(interactive=True)) as collect:
+        assert not appears(tmp_path / "started", within=0.3)
+        assert collect().reveal() == "value"
+
+
+def test_a_command_that_nobody_collects_is_ended(tmp_path: Path) -> None:
+    reference = shell(f"touch '{tmp_path}/started'; sleep 1; touch '{tmp_path}/survived'")
+    with begin(reference, around()):
+        assert appears(tmp_path / "started", within=20)
+    assert not appears(tmp_path / "survived", within=1.5)
+
+
+@pytest.mark.parametrize(
+    "reference", [Env("TT"), FirstOf((Env("NO"), Env("TT"))), shell('echo "$TT"')]
+)
+def test_every_source_can_be_begun(reference: Reference) -> None:
+    with begin(reference, around({"TT": VALUE})) as collect:
+        assert collect().reveal() == VALUE
+
+
+@pytest.mark.parametrize("reference", [Env("NO"), Command(("no-such-program",))])
+def test_a_source_that_is_absent_says_so_when_it_is_begun_or_collected(
+    reference: Reference,
+) -> None:
+    with pytest.raises(SecretAbsent), begin(reference, around()) as collect:
+        collect()
+
+
+# --- first_of -----------------------------------------------------------------------------------
+
+ABSENT: list[Single] = [
+    Env("UNSET"),
+    Env("EMPTY"),
+    File("/no/such/file"),
+    File("/dev/null/below"),
+    SystemdCredential("tt"),
+    Command(("no-such-program",)),
+    Command(("/no/such/program",)),
+    Dotenv("/no/.env", "TT"),
+    Keyring("tastyauth", "live"),
+    OnePassword("op://a/b/c"),
+    Pass("a/b"),
+]
+
+
+@pytest.mark.parametrize("member", ABSENT, ids=describe)
+def test_first_of_moves_on_from_what_is_not_here(member: Single) -> None:
+    assert value_of(FirstOf((member, Env("TT"))), around({"TT": VALUE, "EMPTY": ""})) == VALUE
+
+
+@pytest.mark.parametrize(
+    "member",
+    [
+        Env("MALFORMED"),
+        File("/"),
+        File("/dev/zero"),
+        SystemdCredential("../x"),
+        shell("exit 1"),
+        shell("true"),
+        shell("sleep 60", timeout=0.1),
+        shell("echo one; echo two"),
+        shell("yes"),
+        Command(("/",)),
+    ],
+    ids=describe,
+)
+def test_first_of_stops_at_what_is_here_and_broken(member: Single) -> None:
+    refusal(FirstOf((member, Env("TT"))), around({"TT": VALUE, "MALFORMED": " x"}))
+
+
+def test_first_of_stops_at_files_that_are_empty_open_or_denied(
+    on_disk: Path, secret_file: Path
+) -> None:
+    first_of = FirstOf((File(str(secret_file)), Env("TT")))
+    secret_file.chmod(0o644)
+    assert "other users" in refusal(first_of, around({"TT": VALUE})).message
+    secret_file.chmod(0o000)
+    with as_nobody():
+        assert "may not be read" in refusal(first_of, around({"TT": VALUE})).message
+    secret_file.chmod(0o600)
+    secret_file.write_text("")
+    assert "is empty" in refusal(first_of, around({"TT": VALUE})).message
+
+
+def test_first_of_asks_nobody_after_the_first_that_is_here(tmp_path: Path) -> None:
+    later = shell(f"touch '{tmp_path}/asked'; echo other")
+    assert value_of(FirstOf((Env("TT"), later)), around({"TT": VALUE})) == VALUE
+    assert not (tmp_path / "asked").exists()
+
+
+def test_when_nothing_is_here_first_of_is_absent_and_says_why_for_each() -> None:
+    message = absence(FirstOf(tuple(ABSENT)), around({"EMPTY": ""})).message
+    for member in ABSENT:
+        assert describe(member) in message
+
+
+@pytest.mark.parametrize("reference", ABSENT[-4:], ids=describe)
+def test_a_kind_that_this_version_cannot_read_says_what_to_use(reference: Reference) -> None:
+    error = absence(reference)
+    assert "this version" in error.message
+    assert "use `" in error.hint
+    assert error.exit_code == 69
