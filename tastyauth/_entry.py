@@ -10,7 +10,11 @@ import sys
 import time
 
 from tastyauth import cache, export, launch, locate
-from tastyauth.errors import TastyauthError, cannot_write
+from tastyauth.errors import Stopped, TastyauthError, cannot_write
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tastyauth.lock import Lock
 
 _VALUED = {"-p": "profile", "--profile": "profile", "--config": "config"}
 
@@ -32,29 +36,55 @@ def main() -> None:
     """Runs the command line of this process, and ends it."""
     started_at = time.time()
     words = sys.argv[1:]
-    code = _hit(words)
+    wish = _wish(words)
+    code, held = (None, None) if wish is None else _lane(wish, words, started_at)
     if code is None:
         from tastyauth import cli
 
-        code = cli.main(words, started_at)
+        code = cli.main(words, started_at, held)
     # everything is written and checked; tearing the interpreter down would cost 12 % of a hit
     os._exit(code)
 
 
-def _hit(words: list[str]) -> int | None:
-    """The exit code of an answer from the cache, None when the full command line must answer."""
-    wish = _wish(words)
-    if wish is None or sys.stdin is None or sys.stdout is None or sys.stderr is None:
-        return None
+def _lane(wish: _Wish, words: list[str], started_at: float) -> "tuple[int | None, Lock | None]":
+    """The exit code; or None, with the lock when this is the process to get the token."""
+    if sys.stdin is None or sys.stdout is None or sys.stderr is None:
+        return None, None
     try:
-        view = _look(wish)
-        if view.profile is None or view.entry is None:
-            return None
-        if cache.judge(view.entry, time.time()) != cache.FRESH:
-            return None
-        return _answer(wish, view.profile, view.entry, words)
+        asked = _asked(wish)
+    except TastyauthError:
+        return None, None  # it is said in full there
+    try:
+        view = cache.look(asked)
+        if view.entry is not None and cache.judge(view.entry, time.time()) == cache.FRESH:
+            return _answer(wish, view, words), None
     except (OSError, TastyauthError):
-        return None  # whatever it is, it is said in full there
+        pass
+    return _queue(wish, asked, words, started_at)
+
+
+def _queue(
+    wish: _Wish, asked: cache.Asked, words: list[str], started_at: float
+) -> "tuple[int | None, Lock | None]":
+    """Waits for the one who gets the token, before anything heavy is imported."""
+    from tastyauth import stopping, turn
+
+    try:
+        stopping.raise_when_stopped()
+        view, held = turn.line_up(asked, started_at)
+        return (_answer(wish, view, words) if held is None else None), held
+    except OSError:
+        return None, None  # there can be no cache, and why is said there
+    except (TastyauthError, Stopped) as error:
+        from tastyauth import cli
+
+        return cli.ended(words, error), None
+
+
+def _asked(wish: _Wish) -> cache.Asked:
+    found = locate.find_config(wish.config, os.environ)
+    profile = wish.profile or os.environ.get("TASTYAUTH_PROFILE") or None
+    return cache.Asked(found, locate.read_config(found[0]), profile, os.environ)
 
 
 def _wish(words: list[str]) -> _Wish | None:
@@ -78,17 +108,11 @@ def _wish(words: list[str]) -> _Wish | None:
     return wish if wish.command and (wish.argv or wish.command != "exec") else None
 
 
-def _look(wish: _Wish) -> cache.View:
-    """What the cache holds for the wish; raises OSError or TastyauthError on any doubt."""
-    found = locate.find_config(wish.config, os.environ)
-    profile = wish.profile or os.environ.get("TASTYAUTH_PROFILE")
-    return cache.look(found, locate.read_config(found[0]), profile, os.environ)
-
-
-def _answer(
-    wish: _Wish, profile: cache.ProfileOutline, entry: cache.Entry, words: list[str]
-) -> int | None:
+def _answer(wish: _Wish, view: cache.View, words: list[str]) -> int | None:
     """Hands the token out in the way that was wished for; None when that is not for the lane."""
+    profile, entry = view.profile, view.entry
+    if profile is None or entry is None:
+        return None
     if wish.command == "token":
         return _print(export.token(entry.fields, header=wish.header), words)
     emission = export.emission(profile.name, profile.exports, profile.foreign, entry.fields)
@@ -109,5 +133,5 @@ def _print(text: str, words: list[str]) -> int:
     except OSError as error:
         from tastyauth import cli
 
-        return cli.failed(words, cannot_write(error))
+        return cli.ended(words, cannot_write(error))
     return 0

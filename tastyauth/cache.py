@@ -121,26 +121,43 @@ class View:
         return f"{self.directory}/{self.name}.attempt"
 
 
-def look(
-    found: tuple[str, str], content: bytes, profile: str | None, environ: locate.Environ
-) -> View:
-    """What the cache holds for a profile of the config that was `found` (path, origin).
+class Asked:
+    """Which token is meant: a profile of the config that was found, in an environment.
 
-    Raises OSError when the cache directory may not be used.
+    `path` and `origin` say which config and how it was found; `content` is what was read there,
+    once; `profile` is None for the default one.
     """
-    path, origin = found
+
+    __slots__ = ("content", "environ", "origin", "path", "profile")
+
+    def __init__(
+        self,
+        found: tuple[str, str],
+        content: bytes,
+        profile: str | None,
+        environ: locate.Environ,
+    ) -> None:
+        self.path, self.origin = found
+        self.content = content
+        self.profile = profile
+        self.environ = environ
+
+
+def look(asked: Asked) -> View:
+    """What the cache holds for this; raises OSError when its directory may not be used."""
+    path, environ = asked.path, asked.environ
     directory = locate.cache_directory(environ)
     view = View(directory, outline_name(path, locate.home_directory(environ)))
     private.check(directory)
     outline = read_outline(directory, path, view.outline_name)
-    if outline is None or outline.config != digest(content):
+    if outline is None or outline.config != digest(asked.content):
         return view
-    if not approved(outline, origin, environ):
+    if not approved(outline, asked.origin, environ):
         return view
     view.outline = outline
-    view.profile = outline.profile(profile)
+    view.profile = outline.profile(asked.profile)
     if view.profile is not None:
-        view.name = entry_name(outline, view.profile, environ)
+        view.name = f"{view.outline_name}.{entry_name(outline, view.profile, environ)}"
         view.entry = read_entry(directory, view.name)
     return view
 
@@ -225,6 +242,26 @@ def write_entry(directory: str, name: str, entry: Entry) -> None:
     lines = [f"{key}\t{value}" for key, value in entry.fields.items()]
     lines += [f"issued_at\t{entry.issued_at}", f"stored_at\t{entry.stored_at!r}"]
     _write(f"{directory}/{name}.entry", f"{_ENTRY_MAGIC} {name}", lines)
+
+
+def clear(directory: str, config: str = "") -> int:
+    """Removes entries and records of attempts: all, or those of the outline named `config`.
+
+    Returns how many tokens there were; raises OSError. Locks stay, somebody may hold one.
+    """
+    tokens = 0
+    for name in _names(directory):
+        if name.startswith(config) and name.endswith((".entry", ".attempt", ".outline")):
+            private.remove(f"{directory}/{name}")
+            tokens += name.endswith(".entry")
+    return tokens
+
+
+def _names(directory: str) -> list[str]:
+    try:
+        return os.listdir(directory)
+    except FileNotFoundError:
+        return []
 
 
 def _outline(path: str, lines: list[str]) -> Outline:

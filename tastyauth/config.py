@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import cast
 
-from tastyauth import __version__, document, export, schema, sources
+from tastyauth import __version__, document, export, sources
 from tastyauth.cache import Outline, ProfileOutline
 from tastyauth.errors import ConfigError, UsageError
 from tastyauth.sources import Dotenv, Env, File, FirstOf, Reference, SystemdCredential
@@ -66,13 +66,17 @@ class Config:
     profiles: tuple[Profile, ...]
     default_profile: str | None
 
+    @property
+    def default_name(self) -> str:
+        """The profile that is meant when none is named; empty when one must be."""
+        only = self.profiles[0].name if len(self.profiles) == 1 else ""
+        return self.default_profile or only
+
     def profile(self, name: str | None) -> Profile:
         """The profile of that name, or the default one; raises UsageError."""
         names = ", ".join(profile.name for profile in self.profiles)
-        wanted = name or self.default_profile
-        if wanted is None:
-            if len(self.profiles) == 1:
-                return self.profiles[0]
+        wanted = name or self.default_name
+        if not wanted:
             raise UsageError(
                 f"several profiles and no default_profile in {self.path}",
                 f"say which one with -p: {names}",
@@ -105,8 +109,7 @@ class Config:
             )
             for profile in self.profiles
         }
-        default = self.default_profile or (self.profiles[0].name if len(profiles) == 1 else "")
-        return Outline(self.path, digest, salt, approval, default, profiles)
+        return Outline(self.path, digest, salt, approval, self.default_name, profiles)
 
 
 def parse(content: bytes, path: str, *, home: str, known_valid: bool = False) -> Config:
@@ -115,7 +118,7 @@ def parse(content: bytes, path: str, *, home: str, known_valid: bool = False) ->
     `known_valid` leaves the schema out: these very bytes have passed it before.
     """
     text = document.read(content, path)
-    problems = text.problems if known_valid else schema.check(text)
+    problems = text.problems if known_valid else _check(text)
     errors = [problem for problem in problems if problem.severity == "error"]
     if errors:
         raise ConfigError(_summary(path, errors), f"see all of it: tastyauth validate {path}")
@@ -161,6 +164,12 @@ def _cheap_inputs(reference: Reference) -> tuple[tuple[str, str], ...]:
         case FirstOf(references):
             return tuple(pair for member in references for pair in _cheap_inputs(member))
     return ()
+
+
+def _check(text: document.Document) -> tuple[document.Problem, ...]:
+    from tastyauth import schema  # three quarters of the time a changed config costs
+
+    return schema.check(text)
 
 
 def _summary(path: str, errors: list[document.Problem]) -> str:

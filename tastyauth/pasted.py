@@ -32,11 +32,12 @@ _LOOKS_LIKE: dict[Shape, str] = {
     "JWT": "a token (JWT)",
     "client secret": "a tastytrade client secret (hexadecimal)",
 }
-_LEAKED: dict[Shape, str] = {
-    "refresh token": f"delete its grant and create a new one: {APPLICATIONS_PAGE}",
-    "access token": "it ends by itself after 15 minutes",
-    "JWT": f"if it is a refresh token, delete its grant: {APPLICATIONS_PAGE}",
-    "client secret": f"regenerate it: {APPLICATIONS_PAGE}",
+_LEAKED = "treat it as leaked if this file was ever committed or shared"
+_ADVICE: dict[Shape, str] = {
+    "refresh token": f"{_LEAKED}: delete its grant and create a new one: {APPLICATIONS_PAGE}",
+    "access token": "it ends by itself, 15 minutes after it was made",
+    "JWT": f"{_LEAKED}: if it is a refresh token, delete its grant: {APPLICATIONS_PAGE}",
+    "client secret": f"{_LEAKED}: regenerate it: {APPLICATIONS_PAGE}",
 }
 
 _TOKEN_RUN = re.compile(r"[A-Za-z0-9_.-]{20,}")
@@ -72,7 +73,7 @@ def looks_like(shape: Shape) -> str:
 
 def advice(shape: Shape) -> str:
     """What to do about a secret of this shape that has been written into a file."""
-    return f"treat it as leaked if this file was ever committed or shared: {_LEAKED[shape]}"
+    return _ADVICE[shape]
 
 
 def in_document(document: Document) -> list[Problem]:
@@ -86,21 +87,21 @@ def in_document(document: Document) -> list[Problem]:
         problems.append(_about_scalar(scalar, found))
         for line in range(scalar.span.line, scalar.span.end_line + 1):
             told.setdefault(line, []).append(scalar.span)
-    for span, found, in_comment in _in_lines(document.lines):
+    for span, found, in_comment in _in_each(document.lines):
         if not any(_within(span, other) for other in told.get(span.line, ())):
             problems.append(_about_line(span, found, "a comment" if in_comment else "this line"))
     return problems
 
 
-def in_text(text: str) -> list[Problem]:
-    """Refresh tokens and client secrets in a file that is not a config.
+def in_lines(lines: Iterable[str]) -> list[Problem]:
+    """Refresh tokens and client secrets in the lines of a file that is not a config.
 
     40 hexadecimal digits count only on a line that also speaks of a secret, of TT_ or of tasty, and
     not where a commit or a checksum stands. A line that says `tastyauth: allow` is left out.
     """
     return [
         _about_line(Span(number, find.start + 1, number, find.end + 1), find.shape, "this line")
-        for number, line in enumerate(text.split("\n"), 1)
+        for number, line in enumerate(lines, 1)
         if ALLOWANCE not in line
         for find in _finds_elsewhere(line)
     ]
@@ -159,7 +160,7 @@ def _in_scalar(scalar: Scalar) -> Shape | None:
     return shape(text)
 
 
-def _in_lines(lines: Iterable[str]) -> Iterator[tuple[Span, Shape, bool]]:
+def _in_each(lines: Iterable[str]) -> Iterator[tuple[Span, Shape, bool]]:
     for number, line in enumerate(lines, 1):
         for find in _finds(line):
             span = Span(number, find.start + 1, number, find.end + 1)
@@ -198,7 +199,8 @@ def _about_scalar(scalar: Scalar, found: Shape) -> Problem:
 def _remedy(path: Path) -> str:
     last = path[-1] if path else ""
     if last == "env":
-        return "write the NAME of the variable, for example  env: TASTYTRADE_REFRESH_TOKEN"
+        what = "CLIENT_SECRET" if "client_secret" in path else "REFRESH_TOKEN"
+        return f"write the NAME of the variable, for example  env: TASTYTRADE_{what}"
     if last in {"file", "path"}:
         return "write the path of the file that holds it"
     if "argv" in path or "command" in path:

@@ -20,10 +20,7 @@ def lines(config: Config, surroundings: Surroundings) -> Lines:
     It is computed from what the executor itself uses, resolved programs included, so that any
     effective change changes it.
     """
-    default = config.default_profile or (
-        config.profiles[0].name if len(config.profiles) == 1 else "none"
-    )
-    found = [f"default profile: {default}"]
+    found = [f"default profile: {config.default_name or 'none'}"]
     for profile in sorted(config.profiles, key=lambda profile: profile.name):
         found += _profile_lines(profile, surroundings)
     return tuple(found)

@@ -1,6 +1,5 @@
 """The masked type: a secret shows itself only to whoever asks for it by name."""
 
-import hmac
 import re
 from collections.abc import Iterable
 from typing import NoReturn, Self
@@ -40,7 +39,7 @@ class Secret:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Secret):
             return NotImplemented
-        return hmac.compare_digest(self._value.encode(), other._value.encode())
+        return self._value == other._value
 
     __hash__ = None  # type: ignore[assignment]  # a hash in a log would be a fingerprint
 

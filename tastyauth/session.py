@@ -8,13 +8,13 @@ look ── fresh ────────────────────�
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 
 from tastyauth import attempt as attempts
-from tastyauth import cache, config, locate, lock, private, refresh, trust, turn
+from tastyauth import cache, config, locate, lock, private, refresh, sweep, trust, turn
 from tastyauth.attempt import Attempt
-from tastyauth.cache import Entry, ProfileOutline, View
+from tastyauth.cache import Asked, Entry, ProfileOutline, View
 from tastyauth.config import Config
 from tastyauth.credential import Credential
 from tastyauth.errors import TastyauthError
@@ -30,21 +30,17 @@ _GRACE = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What one caller wants: a token of a profile of the config that was found.
+class Terms:
+    """What a caller wants of its token.
 
-    `found` is the path and how it was found, `content` the bytes that were read there once.
     `min_valid` is in seconds, None for the default; `started_at` is in epoch seconds.
     """
 
-    found: tuple[str, str]
-    content: bytes
-    profile: str | None
     min_valid: float | None
     refresh: bool
     started_at: float
 
-    def accepts(self, view: View) -> bool:
+    def accept(self, view: View) -> bool:
         """Whether the entry answers: it lives long enough, or came while this caller waited."""
         if view.entry is None:
             return False
@@ -66,10 +62,12 @@ class Handout:
 class Session:
     """One caller's way to its token."""
 
-    def __init__(self, asked: Asked, surroundings: Surroundings, audience: Audience) -> None:
-        self._asked = asked
+    def __init__(
+        self, asked: Asked, terms: Terms, surroundings: Surroundings, audience: Audience
+    ) -> None:
+        self.asked = asked
+        self._terms = terms
         self._surroundings = surroundings
-        self._environ = surroundings.environ
         self._audience = audience
         self._config: Config | None = None
         self._approval = ""
@@ -80,29 +78,33 @@ class Session:
         Raises UsageError for an unknown profile, and whatever keeps the token from coming.
         """
         try:
-            private.make_directory(locate.cache_directory(self._environ))
+            private.make_directory(locate.cache_directory(self.asked.environ))
             view, held = self._turn(held)
         except OSError as error:
             self._audience.warn(f"the token cache is not used: {error.strerror or error}")
             return self._uncached()
-        if held is None:
-            return self._from_cache(view)
-        with held:
+        with held or nullcontext():
+            if self._terms.accept(view):
+                return self._from_cache(view, held)
+            assert held is not None
             return self._exchanged(view, held)
 
     def config(self, *, known_valid: bool = False) -> Config:
         """The config, parsed and trusted; raises ConfigError and ConfigNotAllowed."""
         if self._config is None:
-            path, origin = self._asked.found
-            home = self._surroundings.home
-            found = config.parse(self._asked.content, path, home=home, known_valid=known_valid)
-            self._approval = trust.require(found, origin, self._surroundings)
+            found = config.parse(
+                self.asked.content,
+                self.asked.path,
+                home=self._surroundings.home,
+                known_valid=known_valid,
+            )
+            self._approval = trust.require(found, self.asked.origin, self._surroundings)
             self._config = found
         return self._config
 
     def secret_fields(self) -> dict[str, str]:
         """The long-lived secrets, resolved anew: what only `exec` hands out, and nothing caches."""
-        profile = self.config().profile(self._asked.profile)
+        profile = self.config().profile(self.asked.profile)
         secrets = refresh.resolve_secrets(profile, self._surroundings, self._audience)
         return {
             "client_secret": secrets.client_secret.reveal(),
@@ -110,25 +112,23 @@ class Session:
         }
 
     def _look(self) -> View:
-        return cache.look(
-            self._asked.found, self._asked.content, self._asked.profile, self._environ
-        )
+        return cache.look(self.asked)
 
     def _turn(self, held: Lock | None) -> tuple[View, Lock | None]:
         while True:
             with self._audience.waiting("another tastyauth that is getting this token"):
-                view, held = turn.take(self._look, self._asked.accepts, held)
-            if held is None or view.profile is not None:
+                view, held = turn.take(self._look, self._terms.accept, held)
+            if view.profile is not None:
                 return view, held
             self._write_outline(view)
 
     def _write_outline(self, view: View) -> None:
         """Writes down what the hot path needs of this config; raises OSError."""
         found = self.config()
-        found.profile(self._asked.profile)
+        found.profile(self.asked.profile)
         known = cache.read_outline(view.directory, found.path, view.outline_name)
         salt = known.salt if known else os.urandom(16).hex()
-        outline = found.outline(cache.digest(self._asked.content), self._approval, salt)
+        outline = found.outline(cache.digest(self.asked.content), self._approval, salt)
         try:
             cache.write_outline(view.directory, outline, view.outline_name)
         except ValueError as error:
@@ -136,44 +136,38 @@ class Session:
         if self._look().profile is None:
             raise OSError("what was written there cannot be read")
 
-    def _from_cache(self, view: View) -> Handout:
+    def _from_cache(self, view: View, held: Lock | None) -> Handout:
         assert view.profile is not None
         assert view.entry is not None
         entry = view.entry
-        if self._verdict(entry) == cache.SOFT and entry.stored_at < self._asked.started_at:
-            entry = self._renewed_ahead(view) or entry
+        if self._verdict(entry) == cache.SOFT and entry.stored_at < self._terms.started_at:
+            with held or _lock_if_free(view) or nullcontext() as held:
+                entry = (held and self._renewed_ahead(view, held)) or entry
         return self._handout(view.profile, entry)
 
-    def _renewed_ahead(self, view: View) -> Entry | None:
+    def _renewed_ahead(self, view: View, held: Lock) -> Entry | None:
         """A new token before the old one is over; None, with a warning, when there is none."""
+        again = self._look().entry
+        if again and self._verdict(again) == cache.FRESH:
+            return again
+        record = attempts.read(view.attempt_path)
+        now = time.time()
+        if not record.may_renew_ahead(now):
+            return None
+        hurry = replace(self._surroundings, interactive=False, patience=_SOFT_TIMEOUT)
         try:
-            held = lock.try_acquire(view.lock_path)
-        except OSError:
+            return self._attempt(view, held, record.renewing_ahead(now), hurry)
+        except TastyauthError as error:
+            self._audience.warn(f"the token could not be renewed ahead: {error.message}")
             return None
-        if held is None:
-            return None
-        with held:
-            again = self._look().entry
-            if again and self._verdict(again) == cache.FRESH:
-                return again
-            record = attempts.read(view.attempt_path)
-            now = time.time()
-            if not record.may_renew_ahead(now):
-                return None
-            hurry = replace(self._surroundings, interactive=False, patience=_SOFT_TIMEOUT)
-            try:
-                return self._attempt(view, held, record.renewing_ahead(now), hurry)
-            except TastyauthError as error:
-                self._audience.warn(f"the token could not be renewed ahead: {error.message}")
-                return None
 
     def _exchanged(self, view: View, held: Lock) -> Handout:
         assert view.profile is not None
         record = attempts.read(view.attempt_path)
         now = time.time()
-        if record.ended_while_waiting(self._asked.started_at, now):
+        if record.ended_while_waiting(self._terms.started_at, now):
             raise record.error()
-        if not self._asked.refresh and record.forbids(now):
+        if not self._terms.refresh and record.forbids(now):
             raise record.reminder(now)
         entry = self._attempt(view, held, record, self._surroundings)
         return self._handout(view.profile, entry)
@@ -183,14 +177,14 @@ class Session:
     ) -> Entry:
         """One exchange, its outcome written down."""
         assert view.outline is not None
-        profile = self.config(known_valid=True).profile(self._asked.profile)
+        profile = self.config(known_valid=True).profile(self.asked.profile)
         ahead = surroundings is not self._surroundings
         held.promise(refresh.time_limit(profile, surroundings) + _GRACE)
         with self._recorded(view, record, ""):
             secrets = refresh.resolve_secrets(profile, surroundings, self._audience)
         used = secrets.digest(bytes.fromhex(view.outline.salt))
         now = time.time()
-        if not self._asked.refresh and record.forbids(now, used):
+        if not self._terms.refresh and record.forbids(now, used):
             raise record.reminder(now)
         held.promise(profile.timeout + _GRACE)
         with self._recorded(view, record, used):
@@ -200,6 +194,7 @@ class Session:
         entry = _entry_of(refreshed)
         self._store(lambda: cache.write_entry(view.directory, view.name, entry))
         self._store(lambda: attempts.write(view.attempt_path, record.succeeded(time.time())))
+        self._store(lambda: sweep.sweep(view, time.time()))
         return entry
 
     @contextmanager
@@ -220,7 +215,7 @@ class Session:
 
     def _uncached(self) -> Handout:
         found = self.config()
-        profile = found.profile(self._asked.profile)
+        profile = found.profile(self.asked.profile)
         secrets = refresh.resolve_secrets(profile, self._surroundings, self._audience)
         refreshed = refresh.refresh(profile, secrets, self._surroundings, self._audience)
         return self._handout(found.outline("", "", "").profiles[profile.name], _entry_of(refreshed))
@@ -231,7 +226,14 @@ class Session:
         return Handout(profile, entry)
 
     def _verdict(self, entry: Entry) -> str:
-        return cache.judge(entry, time.time(), self._asked.min_valid)
+        return cache.judge(entry, time.time(), self._terms.min_valid)
+
+
+def _lock_if_free(view: View) -> Lock | None:
+    try:
+        return lock.try_acquire(view.lock_path)
+    except OSError:
+        return None
 
 
 def _entry_of(credential: Credential) -> Entry:

@@ -51,7 +51,7 @@ DEFAULT_EXPORTS = (
     ("TASTYTRADE_ENV", "environment"),
     ("TASTYTRADE_API_URL", "api_url"),
 )
-"""What a profile without `exports` hands out; `tastyauth.export` says the same (a test compares)."""
+"""What a profile without `exports` hands out, as in `tastyauth.export` (a test compares them)."""
 
 _OTHER_KEYS = ("path", "permissions", "name", "service", "username", "argv", "line", "json", "any")
 
@@ -106,17 +106,29 @@ _PRONOUNCEABLE_FROM = 6
 _ACCOUNT_NUMBER = re.compile(r"[0-9][A-Z]{2}[0-9]{5}")
 
 
+_HARMLESS = re.compile(
+    r"[-+]?[0-9]{1,4}(?:\.[0-9]{0,3})?|~|null|true|false|yes|no|on|off|y|n", re.IGNORECASE
+)
+
+
+def is_harmless(text: str) -> bool:
+    """Whether `text` is too short a number, or too plain a word, to be anybody's secret."""
+    return _HARMLESS.fullmatch(text) is not None
+
+
 def shown(text: str) -> str:
     """`text` when it reads like a name somebody gave to a thing, else `[hidden]`.
 
     A name is made of words: letters with vowels, at most 14 in a row, with at most two digits at
-    the end. Keys, tokens and generated passwords are not. An account number keeps its last four.
+    the end. Keys, tokens and generated passwords are not. An account number keeps its last four,
+    and a known word what it is when more follows it.
     """
     if is_known(text) or _reads_like_a_name(text):
         return text
     if _ACCOUNT_NUMBER.fullmatch(text):
         return f"****{text[-4:]}"
-    return HIDDEN
+    first, blank, _ = text.partition(" ")
+    return f"{first} {HIDDEN}" if blank and first in VOCABULARY else HIDDEN
 
 
 def _reads_like_a_name(text: str) -> bool:

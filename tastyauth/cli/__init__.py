@@ -6,84 +6,98 @@ the same code, since `eval` of nothing succeeds.
 """
 
 import os
-import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
-from types import FrameType
+from collections.abc import Sequence
+from contextlib import suppress
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from tastyauth import export
 from tastyauth.cli.console import Console, reserve_standard_descriptors
 from tastyauth.cli.grammar import Commands, Shown, first_word
 from tastyauth.errors import OutputError, Stopped, TastyauthError
+from tastyauth.stopping import raise_when_stopped
 
-_STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+if TYPE_CHECKING:
+    from tastyauth.lock import Lock
+
+_FILES = {
+    "env": "use",
+    "token": "use",
+    "exec": "use",
+    "allow": "trust",
+    "deny": "trust",
+    "validate": "validate",
+    "no-secrets": "validate",
+    "schema": "validate",
+    "explain": "validate",
+    "status": "look",
+    "clear": "look",
+    "simulator": "simulator",
+    "demo": "demo",
+}
+"""Every command, in the order of the help, and the file here that has it."""
 
 
-def main(argv: Sequence[str] | None = None, started_at: float | None = None) -> int:
+def main(
+    argv: Sequence[str] | None = None,
+    started_at: float | None = None,
+    held: "Lock | None" = None,
+) -> int:
     """Runs one command; returns the exit code (the table is in `tastyauth.errors`).
 
-    `started_at`, in epoch seconds, is when this process began to wait for its answer.
+    `started_at`, in epoch seconds, is when this process began to wait for its answer, and `held`
+    the lock that it has waited for.
     """
     reserve_standard_descriptors()
     words = sys.argv[1:] if argv is None else list(argv)
     console = Console(os.environ)
     try:
-        with _stoppable():
-            return _run(words, console, time.time() if started_at is None else started_at)
-    except TastyauthError as error:
-        return failed(words, error, console)
-    except Stopped as stopped:
-        return _last_words(words, console, stopped.exit_code)
-    except Exception as error:  # noqa: BLE001  # the one boundary
-        return failed(words, _bug(error, console), console)
+        raise_when_stopped()
+        arguments = _commands_for(words).parse(words)
+        console.quiet = arguments.quiet
+        console.verbose = arguments.verbose
+        console.color = arguments.color
+        arguments.started_at = time.time() if started_at is None else started_at
+        arguments.held = held
+        code: int = arguments.run(arguments, console)
+        return code
+    except BaseException as error:  # noqa: BLE001  # the one boundary
+        return ended(words, error, console)
 
 
-def failed(words: Sequence[str], error: TastyauthError, console: Console | None = None) -> int:
-    """Tells a failure, on stderr and to `eval`; returns its exit code."""
+def ended(words: Sequence[str], error: BaseException, console: Console | None = None) -> int:
+    """Tells how a run ended badly, on stderr and to `eval`; returns its exit code."""
     console = console or Console(os.environ)
-    console.error(error)
-    return _last_words(words, console, error.exit_code)
+    if isinstance(error, Shown):
+        return _show(error.text, console)
+    if isinstance(error, Stopped):
+        return _last_words(words, console, error.exit_code)
+    known = error if isinstance(error, TastyauthError) else _bug(error, console)
+    console.error(known)
+    return _last_words(words, console, known.exit_code)
 
 
-def _run(words: Sequence[str], console: Console, started_at: float) -> int:
-    commands = Commands()
-    for register in _groups():
-        register(commands)
+def _show(text: str, console: Console) -> int:
     try:
-        arguments = commands.parse(words)
-    except Shown as shown:
-        console.out(shown.text)
-        return 0
-    console.quiet = arguments.quiet
-    console.verbose = arguments.verbose
-    console.color = arguments.color
-    arguments.started_at = started_at
-    code: int = arguments.run(arguments, console)
-    return code
+        console.out(text)
+    except OutputError as error:
+        console.error(error)
+        return error.exit_code
+    return 0
 
 
-def _groups() -> tuple[Callable[[Commands], None], ...]:
-    from tastyauth.cli import demo, look, simulator, trust, use, validate
+def _commands_for(words: Sequence[str]) -> Commands:
+    """The grammar of the command that is asked for; of all, where help or a mistake needs them.
 
-    modules = (use, trust, validate, look, simulator, demo)
-    return tuple(module.register for module in modules)
-
-
-@contextmanager
-def _stoppable() -> Iterator[None]:
-    """INT, TERM and HUP raise once, and are ignored while the failure is being told."""
-
-    def stop(number: int, _: FrameType | None) -> None:
-        for each in _STOPPING:
-            signal.signal(each, signal.SIG_IGN)
-        raise Stopped(number)
-
-    for number in _STOPPING:
-        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup, or a background job
-            signal.signal(number, stop)
-    yield
+    Each file of commands brings its imports, and most starts need one file.
+    """
+    commands = Commands(_FILES)
+    wanted = _FILES.get(first_word(words) or "")
+    for file in [wanted] if wanted else dict.fromkeys(_FILES.values()):
+        import_module(f"tastyauth.cli.{file}").register(commands)
+    return commands
 
 
 def _last_words(words: Sequence[str], console: Console, code: int) -> int:
@@ -124,7 +138,7 @@ def _value_of(flag: str, words: Sequence[str]) -> str | None:
     return found
 
 
-def _bug(error: Exception, console: Console) -> TastyauthError:
+def _bug(error: BaseException, console: Console) -> TastyauthError:
     """Names the place and the kind, never the text: it may hold anything."""
     places = []
     frame = error.__traceback__

@@ -1,8 +1,7 @@
 """The one full grammar of the command line: flags mean the same before and after the command."""
 
 import argparse
-from collections.abc import Callable, Sequence
-from difflib import get_close_matches
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, NoReturn
 
 from tastyauth.cli.console import Console
@@ -59,9 +58,13 @@ class _Show(argparse.Action):
 
 
 class Commands:
-    """The commands as they are registered, each in the group the help lists it under."""
+    """The commands as they are registered, each in the group the help lists it under.
 
-    def __init__(self) -> None:
+    `names` are all there are, whether registered or not.
+    """
+
+    def __init__(self, names: Collection[str]) -> None:
+        self._names = names
         self._groups: dict[str, list[tuple[str, str]]] = {group: [] for group in GROUPS}
         self.parser = Parser(prog="tastyauth")
         _add_common_flags(self.parser, text=lambda _: self.help())
@@ -83,7 +86,7 @@ class Commands:
         """What was asked; raises UsageError or Shown."""
         words = list(argv)
         command: list[str] = []
-        if "--" in words and self._command_of(words) == "exec":
+        if "--" in words and first_word(words) == "exec":
             split = words.index("--")
             words, command = words[:split], words[split + 1 :]
         self._refuse_unknown_command(words)
@@ -110,17 +113,13 @@ class Commands:
                 lines += [f"  {name:<12} {summary}" for name, summary in commands]
         return "\n".join([*lines, "", "flags, before or after the command:", _common_help(), ""])
 
-    def names(self) -> list[str]:
-        return [name for commands in self._groups.values() for name, _ in commands]
-
-    def _command_of(self, words: Sequence[str]) -> str | None:
-        return next((word for word in words if word in self.names()), None)
-
     def _refuse_unknown_command(self, words: Sequence[str]) -> None:
         word = first_word(words)
-        if word is None or word in self.names():
+        if word is None or word in self._names:
             return
-        near = get_close_matches(word, self.names(), n=1)
+        from difflib import get_close_matches
+
+        near = get_close_matches(word, self._names, n=1)
         raise UsageError(
             f"there is no command {mask(word)!r}",
             f"did you mean: tastyauth {near[0]}" if near else "see: tastyauth --help",

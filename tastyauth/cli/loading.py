@@ -4,30 +4,30 @@ import argparse
 
 from tastyauth import config as configs
 from tastyauth import locate, trust
+from tastyauth.cache import Asked
 from tastyauth.cli.console import Console
 from tastyauth.config import Config
-from tastyauth.session import Asked, Session
+from tastyauth.session import Session, Terms
 from tastyauth.sources import Surroundings
 
 
 def open_session(arguments: argparse.Namespace, console: Console) -> Session:
     """A session for the profile and terms of this command line; raises ConfigNotFound."""
-    found = locate.find_config(arguments.config, console.environ)
-    asked = Asked(
-        found=found,
-        content=locate.read_config(found[0]),
-        profile=wanted_profile(arguments, console),
+    found = find(arguments.config, console)
+    profile = arguments.profile or console.environ.get("TASTYAUTH_PROFILE") or None
+    asked = Asked(found, locate.read_config(found[0]), profile, console.environ)
+    terms = Terms(
         min_valid=getattr(arguments, "min_valid", None),
         refresh=getattr(arguments, "refresh", False),
         started_at=arguments.started_at,
     )
-    console.detail(f"config {found[0]} ({found[1]})")
-    return Session(asked, surroundings_of(console), console)
+    console.detail(f"config {asked.path} ({asked.origin})")
+    return Session(asked, terms, surroundings_of(console), console)
 
 
-def wanted_profile(arguments: argparse.Namespace, console: Console) -> str | None:
-    """The profile that was named, None for the default."""
-    return arguments.profile or console.environ.get("TASTYAUTH_PROFILE") or None
+def find(flag: str | None, console: Console) -> tuple[str, str]:
+    """The path of the config and how it was found; raises ConfigNotFound."""
+    return locate.find_config(flag, console.environ)
 
 
 def trusted_config(flag: str | None, console: Console) -> Config:

@@ -1,32 +1,61 @@
-"""The command that looks: `status`."""
+"""The commands that look at what is there, and forget it: `status` and `clear`."""
 
 import argparse
 import json
+import time
+from collections.abc import Iterator
 from dataclasses import asdict
 
-from tastyauth import locate
+from tastyauth import cache, locate
 from tastyauth.cli.console import Console
 from tastyauth.cli.grammar import Commands
-from tastyauth.cli.loading import surroundings_of, trusted_config
+from tastyauth.cli.loading import find, open_session, surroundings_of
+from tastyauth.errors import ConfigError
 from tastyauth.status import ProfileStatus, status
 
 
 def register(commands: Commands) -> None:
-    """`status`."""
-    parser = commands.add(
-        "status", "what is configured, present and missing", run_status, group="look closer"
+    """`status`, `clear`."""
+    looking = commands.add(
+        "status",
+        "what is configured, cached, refused and missing",
+        run_status,
+        group="look closer",
     )
-    parser.add_argument("--format", choices=("human", "json"), default="human")
+    looking.add_argument("--format", choices=("human", "json"), default="human")
+    clearing = commands.add(
+        "clear", "forget cached tokens and failed attempts", run_clear, group="look closer"
+    )
+    clearing.add_argument("--all", action="store_true", help="of every config, not of this one")
 
 
 def run_status(arguments: argparse.Namespace, console: Console) -> int:
     """The config and its profiles, fit to be pasted: home is shown as ~."""
-    config = trusted_config(arguments.config, console)
-    profiles = status(config, surroundings_of(console))
-    render = _as_json if arguments.format == "json" else _as_text
-    text = render(config.path, profiles)
+    session = open_session(arguments, console)
+    now = time.time()
+    profiles = status(session.config(), session.asked, surroundings_of(console), now)
+    path = session.asked.path
+    text = _as_json(path, profiles) if arguments.format == "json" else _as_text(path, profiles, now)
     home = locate.home_directory(console.environ)
     console.out(text if home == "/" else text.replace(f"{home}/", "~/"))
+    return 0
+
+
+def run_clear(arguments: argparse.Namespace, console: Console) -> int:
+    """Forgets tokens and attempts; rotated refresh tokens are never forgotten."""
+    environ = console.environ
+    of_config = ""
+    if not arguments.all:
+        path, _ = find(arguments.config, console)
+        of_config = cache.outline_name(path, locate.home_directory(environ))
+    try:
+        count = cache.clear(locate.cache_directory(environ), of_config)
+    except OSError as error:
+        raise ConfigError(
+            f"the token cache cannot be cleared: {error.strerror or error}",
+            f"look at who owns {locate.cache_directory(environ)}",
+        ) from None
+    console.say(f"{count} cached token{'' if count == 1 else 's'} forgotten")
     return 0
 
 
@@ -39,10 +68,34 @@ def _as_json(path: str, profiles: tuple[ProfileStatus, ...]) -> str:
     return json.dumps(document, indent=2) + "\n"
 
 
-def _as_text(path: str, profiles: tuple[ProfileStatus, ...]) -> str:
+def _as_text(path: str, profiles: tuple[ProfileStatus, ...], now: float) -> str:
     lines = [f"config {path}"]
     for profile in profiles:
         default = " (default)" if profile.is_default else ""
         lines += ["", f"{profile.name}{default}: {profile.environment}, {profile.api_url}"]
         lines += [f"  {field.field:<13}  {field.state}: {field.source}" for field in profile.fields]
+        lines += [f"  {name:<13}  {text}" for name, text in _history(profile, now)]
     return "\n".join(lines) + "\n"
+
+
+def _history(profile: ProfileStatus, now: float) -> Iterator[tuple[str, str]]:
+    left = profile.expires_at - now
+    yield "access_token", f"cached, {_duration(left)} left" if left > 0 else "none cached"
+    if profile.last_success_at:
+        yield "last success", f"{_duration(now - profile.last_success_at)} ago"
+    if profile.last_failure_at:
+        times = f", {profile.failures} in a row" if profile.failures > 1 else ""
+        said = f": {profile.last_failure}" if profile.last_failure else ""
+        ago = _duration(now - profile.last_failure_at)
+        yield "last failure", f"{ago} ago, code {profile.last_failure_code}{times}{said}"
+    if profile.asks_again_at > now:
+        wait = _duration(profile.asks_again_at - now)
+        yield "not asked", f"for {wait} with the same secrets; --refresh asks at once"
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{max(seconds, 0):.0f} s"
+    if seconds < 2 * 3600:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.0f} h"

@@ -1,9 +1,10 @@
 """The commands that trust a config, or no longer: `allow` and `deny`."""
 
 import argparse
+from contextlib import suppress
 from difflib import ndiff
 
-from tastyauth import locate, plan, trust
+from tastyauth import cache, locate, plan, trust
 from tastyauth.cli.console import Console
 from tastyauth.cli.grammar import Commands
 from tastyauth.cli.loading import read_config, surroundings_of
@@ -69,6 +70,9 @@ def run_deny(arguments: argparse.Namespace, console: Console) -> int:
     named = arguments.file or arguments.config
     path = locate.absolute(named, environ) if named else locate.find_config(None, environ)[0]
     count = trust.deny(path, environ)
+    with suppress(OSError):  # what is left there needs the approval that is gone
+        name = cache.outline_name(path, locate.home_directory(environ))
+        cache.clear(locate.cache_directory(environ), name)
     console.say(f"denied: {count} approval{'' if count == 1 else 's'} of {path} forgotten")
     return 0
 

@@ -64,7 +64,7 @@ def run_env(arguments: argparse.Namespace, console: Console) -> int:
     output: str = arguments.format
     if arguments.unset:
         return _run_unset(output, arguments, console)
-    handout = open_session(arguments, console).obtain()
+    handout = open_session(arguments, console).obtain(arguments.held)
     profile = handout.profile
     emission = export.emission(profile.name, profile.exports, profile.foreign, handout.entry.fields)
     console.out(export.RENDER[output](emission))
@@ -75,7 +75,7 @@ def run_env(arguments: argparse.Namespace, console: Console) -> int:
 
 def run_token(arguments: argparse.Namespace, console: Console) -> int:
     """Prints the access token and a newline, or the header that carries it."""
-    handout = open_session(arguments, console).obtain()
+    handout = open_session(arguments, console).obtain(arguments.held)
     console.out(export.token(handout.entry.fields, header=arguments.header))
     return 0
 
@@ -88,7 +88,7 @@ def run_exec(arguments: argparse.Namespace, console: Console) -> int:
             "exec runs a command, and there is none", "write: tastyauth exec -- CMD ..."
         )
     session = open_session(arguments, console)
-    handout = session.obtain()
+    handout = session.obtain(arguments.held)
     profile = handout.profile
     fields = handout.entry.fields
     if export.for_shell(profile.exports) != profile.exports:

@@ -1,0 +1,29 @@
+"""Every diagnostic and exit code explained at length, offline."""
+
+import os
+import re
+from typing import NamedTuple
+
+_HEADING = re.compile(r"^## (\S+) (.+)$", re.MULTILINE)
+
+
+class Page(NamedTuple):
+    """What there is to say about one code."""
+
+    code: str
+    title: str
+    text: str
+
+
+def pages() -> dict[str, Page]:
+    """All pages by code, diagnostics first, in their order."""
+    path = os.path.join(os.path.dirname(__file__), "explain.md")
+    with open(path, encoding="utf-8") as file:
+        _, *parts = _HEADING.split(file.read())
+    each = zip(parts[::3], parts[1::3], parts[2::3], strict=True)
+    return {code: Page(code, title, text.strip()) for code, title, text in each}
+
+
+def page(code: str) -> Page | None:
+    """The page of `code` (`TA101`, `ta101`, `75`), or None."""
+    return pages().get(code.strip().upper())
