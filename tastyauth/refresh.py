@@ -24,6 +24,10 @@ _HURRY = 3.0
 class Audience(Protocol):
     """Whoever hears how it goes."""
 
+    @property
+    def verbose(self) -> bool:
+        """Whether details are worth the work of finding them out."""
+
     def waiting(self, what: str) -> AbstractContextManager[None]:
         """Told what is being waited for, for as long as it lasts."""
 
@@ -72,6 +76,10 @@ def refresh(
         timeout=min(profile.timeout, _HURRY) if in_a_hurry else profile.timeout,
     )
     exchange.check_offline(grant)
+    if audience.verbose:
+        route = exchange.route(grant.token_endpoint, surroundings.environ)
+        audience.detail(f"asking {grant.token_endpoint}, proxy: {route.proxy or 'none'},")
+        audience.detail(f"certificate authorities: {route.roots}")
     journal = _journal(profile, secrets, surroundings)
     with _sole_use(journal, grant.refresh_token, grant.timeout) as newest:
         grant = replace(grant, refresh_token=newest)

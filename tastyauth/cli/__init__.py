@@ -6,6 +6,7 @@ the same code, since `eval` of nothing succeeds.
 """
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -72,6 +73,8 @@ def ended(words: Sequence[str], error: BaseException, console: Console | None = 
     console = console or Console(os.environ)
     if isinstance(error, Shown):
         return _show(error.text, console)
+    if isinstance(error, KeyboardInterrupt):
+        error = Stopped(signal.SIGINT)  # it came before the handlers were there
     if isinstance(error, Stopped):
         return _last_words(words, console, error.exit_code)
     known = error if isinstance(error, TastyauthError) else _bug(error, console)

@@ -25,7 +25,7 @@ class Console:
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.environ = environ
         self.quiet = False
-        self.verbose = False
+        self.verbose = False  # the name and type that refresh.Audience asks for
         self.color = "auto"
 
     @property
