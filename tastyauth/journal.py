@@ -41,9 +41,8 @@ class Journal:
     def record(self, declared: Secret, old: Secret, new: Secret) -> None:
         """Links `old` to `new`, and `declared` too, which keeps chains short; raises OSError."""
         private.make_directory(self.directory)
-        private.write(self._link(old), new.reveal().encode("ascii"))
-        if declared != old:
-            private.write(self._link(declared), new.reveal().encode("ascii"))
+        for older in (old,) if declared == old else (old, declared):
+            private.write(self._link(older), new.reveal().encode("ascii"), durable=True)
 
     @contextmanager
     def sole_use(self, declared: Secret, seconds: float) -> Iterator[Secret]:

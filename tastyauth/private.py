@@ -65,10 +65,11 @@ def read(path: str) -> bytes | None:
         os.close(descriptor)
 
 
-def write(path: str, content: bytes) -> None:
+def write(path: str, content: bytes, *, durable: bool = False) -> None:
     """Replaces `path` by a new file, mode 0600 from its first moment; raises OSError.
 
-    A reader sees the old or the new file, both whole; so does the next start after a crash.
+    A reader sees the old or the new file, both whole. So does the next start after a power cut,
+    when `durable`; what can be had again is not worth the wait for the disk.
     """
     temporary = f"{path}.{os.getpid()}.new"
     remove(temporary)  # left by a process of the same number that was killed
@@ -77,9 +78,11 @@ def write(path: str, content: bytes) -> None:
         with open(os.open(temporary, flags, 0o600), "wb") as file:
             file.write(content)
             file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         os.replace(temporary, path)
-        _sync(os.path.dirname(path))
+        if durable:
+            _sync(os.path.dirname(path))
     except BaseException:
         remove(temporary)
         raise

@@ -7,8 +7,8 @@ look ── fresh ────────────────────�
 
 import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 
 from tastyauth import attempt as attempts
@@ -120,7 +120,12 @@ class Session:
                 view, held = turn.take(self._look, self._terms.accept, held)
             if view.profile is not None:
                 return view, held
-            self._write_outline(view)
+            try:
+                self._write_outline(view)
+            except BaseException:
+                if held is not None:
+                    held.release()
+                raise
 
     def _write_outline(self, view: View) -> None:
         """Writes down what the hot path needs of this config; raises OSError."""
@@ -147,9 +152,10 @@ class Session:
 
     def _renewed_ahead(self, view: View, held: Lock) -> Entry | None:
         """A new token before the old one is over; None, with a warning, when there is none."""
-        again = self._look().entry
-        if again and self._verdict(again) == cache.FRESH:
-            return again
+        with suppress(OSError):
+            again = self._look().entry
+            if again and self._verdict(again) == cache.FRESH:
+                return again
         record = attempts.read(view.attempt_path)
         now = time.time()
         if not record.may_renew_ahead(now):
@@ -192,9 +198,11 @@ class Session:
                 profile, secrets, surroundings, self._audience, in_a_hurry=ahead
             )
         entry = _entry_of(refreshed)
-        self._store(lambda: cache.write_entry(view.directory, view.name, entry))
-        self._store(lambda: attempts.write(view.attempt_path, record.succeeded(time.time())))
-        self._store(lambda: sweep.sweep(view, time.time()))
+        with self._storing():
+            view = self._look()  # a rotated refresh token has changed the file it is declared in
+            cache.write_entry(view.directory, view.name, entry)
+            attempts.write(view.attempt_path, record.succeeded(time.time()))
+            sweep.sweep(view, time.time())
         return entry
 
     @contextmanager
@@ -203,13 +211,15 @@ class Session:
         try:
             yield
         except TastyauthError as error:
-            failed = record.failed(error, secrets, time.time())
-            self._store(lambda: attempts.write(view.attempt_path, failed))
+            with self._storing():
+                attempts.write(view.attempt_path, record.failed(error, secrets, time.time()))
             raise
 
-    def _store(self, write: Callable[[], None]) -> None:
+    @contextmanager
+    def _storing(self) -> Iterator[None]:
+        """What cannot be stored is a pity, and no reason to withhold a token."""
         try:
-            write()
+            yield
         except OSError as error:
             self._audience.warn(f"the token cache cannot be written: {error.strerror or error}")
 

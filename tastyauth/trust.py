@@ -54,7 +54,7 @@ def allow(config: Config, surroundings: Surroundings) -> None:
     lines = plan.lines(config, surroundings)
     record = _record(config.path, plan.digest(lines), surroundings.environ)
     private.make_directory(os.path.dirname(record))
-    private.write(record, "\n".join((config.path, *lines, "")).encode())
+    private.write(record, "\n".join((config.path, *lines, "")).encode(), durable=True)
 
 
 def deny(path: str, environ: locate.Environ) -> int:

@@ -135,6 +135,18 @@ def test_a_server_without_tls_is_not_the_protocol(ca_file: str) -> None:
     assert "TLS" in error.message
 
 
+def test_a_handshake_that_breaks_is_temporary(ca_file: str) -> None:
+    """A balancer that is out of servers hangs up in the middle."""
+
+    def hang_up(connection: socket.socket) -> None:
+        connection.recv(65536)
+        connection.shutdown(socket.SHUT_WR)
+
+    with serving(hang_up, hang_up, hang_up, reads=False) as server:
+        assert failure(server, {"SSL_CERT_FILE": ca_file}).exit_code == 75
+    assert server.connections == 3
+
+
 def test_no_key_log_is_written(
     ca_file: str, tmp_path: "os.PathLike[str]", monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -76,6 +76,6 @@ def within(seconds: float, call: Callable[[Wire], T]) -> T:
 
     threading.Thread(target=run, name="tastyauth exchange", daemon=True).start()
     try:
-        return outcome.result(60)
+        return outcome.result(max(0.0, seconds))
     finally:
         wire.cut()

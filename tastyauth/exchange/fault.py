@@ -12,7 +12,9 @@ from tastyauth.exchange.refusal import is_temporary
 from tastyauth.exchange.roots import Roots
 from tastyauth.exchange.route import Endpoint, Proxy
 
-_TRY_LATER = "is this machine online? try again later; `tastyauth doctor` looks at every link"
+_TRY_LATER = (
+    "is this machine online? try again later; -v names the proxy and the roots that are used"
+)
 
 _UNTIMELY = (9, 10)  # X509_V_ERR_CERT_NOT_YET_VALID, _HAS_EXPIRED
 _OTHER_NAME = (62, 64)  # X509_V_ERR_HOSTNAME_MISMATCH, _IP_ADDRESS_MISMATCH
@@ -26,9 +28,7 @@ def fault(
     error: Exception, endpoint: Endpoint, proxy: Proxy | None, roots: Roots
 ) -> TastyauthError:
     """The error to raise for `error` of httpx; raise it `from None`."""
-    where = (
-        endpoint.host if proxy is None else f"{endpoint.host} (by the proxy of {proxy.variable})"
-    )
+    where = endpoint.host + (f" (by the proxy of {proxy.variable})" if proxy else "")
     tls = _tls_failure(error)
     if isinstance(tls, ssl.SSLCertVerificationError):
         return _certificate(tls, where, roots)
@@ -74,9 +74,9 @@ def _certificate(failure: ssl.SSLCertVerificationError, where: str, roots: Roots
 
 
 def _proxy_refusal(error: httpx.ProxyError, proxy: Proxy) -> TastyauthError:
-    answer = str(error)  # "407 Proxy Authentication Required": status, and the proxy's own words
-    message = f"the proxy of {proxy.variable} answered {shown(answer, proxy.credentials or ())}"
-    status = answer[:3]
+    status, _, words = str(error).partition(" ")  # "407 Proxy Authentication Required"
+    said = shown(words, proxy.credentials or ())
+    message = f"the proxy of {proxy.variable} answered {status} {said}"
     if status.isdigit() and is_temporary(int(status)):
         return TemporaryError(message, _TRY_LATER)
     return ConfigError(

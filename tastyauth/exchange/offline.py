@@ -36,7 +36,7 @@ def check_offline(grant: RefreshGrant) -> None:
         raise RefusedError(
             "the refresh token is an access token",
             "store what is shown as refresh token after Manage → Create Grant on"
-            f" {APPLICATIONS_PAGE}: tastyauth secret set refresh_token",
+            f" {APPLICATIONS_PAGE}",
         )
     if kind != "rt+jwt":
         return

@@ -113,10 +113,10 @@ def server_words(fields: Mapping[str, object]) -> str:
 def endpoint_hint(grant: RefreshGrant) -> str:
     """What to look at when something else than a token endpoint seems to answer."""
     if grant.environment == "custom":
-        return "does api_url name the origin of a token endpoint? `tastyauth doctor` looks closer"
+        return "does api_url name the origin of a token endpoint? -v shows what was asked"
     return (
-        "perhaps a proxy or the sign-in page of this network answered in its place;"
-        " `tastyauth doctor` looks at every link"
+        "perhaps a proxy or the sign-in page of this network answered in its place; -v names the"
+        " proxy that is used"
     )
 
 
