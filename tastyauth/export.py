@@ -5,6 +5,8 @@ section 2.1), everything else when the config is read. A shell form is one physi
 statement ended by `;`, so that `eval "$(...)"` and the unquoted `eval $(...)` read the same bytes.
 """
 
+from tastyauth.errors import ConfigError
+
 DEFAULT_EXPORTS = (
     ("TASTYTRADE_ACCESS_TOKEN", "access_token"),
     ("TASTYTRADE_ACCESS_TOKEN_EXPIRES_AT", "expires_at"),
@@ -20,6 +22,7 @@ _LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./"
 _BARE = frozenset(_LETTERS + "+:@%,=-")
 _BARE_FIRST = _BARE - frozenset("=~-")  # zsh expands a leading =, and - may read as an option
 _OCTAL_KEPT = frozenset(_LETTERS)
+_DOTENV_SPECIAL = frozenset("'\"\\$`#")
 
 Exports = tuple[tuple[str, str], ...]
 """Names, and what each stands for."""
@@ -80,6 +83,38 @@ def sh_unset(names: tuple[str, ...]) -> str:
     return f"{_sh_unset(names)}\n"
 
 
+def fish(emission: Emission) -> str:
+    """For fish, whose escapes are its own (`\\Xhh` is a byte)."""
+    statements = [f"set -gx {name} {_fish_word(value)};" for name, value in emission.pairs]
+    return f"{_fish_unset(emission.unset)}{''.join(statements)}\n"
+
+
+def fish_failure(names: tuple[str, ...], code: int) -> str:
+    """fish has no `(exit 75)`: a subshell is not of its language."""
+    return f"{_fish_unset(names)}sh -c 'exit {code}';\n"
+
+
+def fish_unset(names: tuple[str, ...]) -> str:
+    """What `--unset` prints."""
+    return f"{_fish_unset(names)}\n"
+
+
+def csh(emission: Emission) -> str:
+    """For csh and tcsh."""
+    statements = [f"setenv {name} {_csh_word(value)};" for name, value in emission.pairs]
+    return f"{_csh_unset(emission.unset)}{''.join(statements)}\n"
+
+
+def csh_failure(names: tuple[str, ...], code: int) -> str:
+    """As `sh_failure`."""
+    return f"{_csh_unset(names)}(exit {code});\n"
+
+
+def csh_unset(names: tuple[str, ...]) -> str:
+    """What `--unset` prints."""
+    return f"{_csh_unset(names)}\n"
+
+
 def json(emission: Emission) -> str:
     """One JSON object, for programs and for shells without `eval`."""
     from json import dumps
@@ -93,13 +128,46 @@ def json(emission: Emission) -> str:
     return dumps(document) + "\n"
 
 
-RENDER = {"sh": sh, "json": json}
+def dotenv(emission: Emission) -> str:
+    """Lines that docker's --env-file, systemd's EnvironmentFile= and python-dotenv read alike.
+
+    docker takes quotes for part of the value and the others take them away, so nothing may need
+    any; nothing that is exported does. Raises ConfigError if it should.
+    """
+    for name, value in emission.pairs:
+        if _DOTENV_SPECIAL.intersection(value) or value != value.strip():
+            raise ConfigError(
+                f"the value of {name} cannot be written so that every reader of .env agrees",
+                "use another --format",
+            )
+    return "".join(f"{name}={value}\n" for name, value in emission.pairs)
+
+
+def github_masks(emission: Emission) -> str:
+    """What a GitHub Actions step prints so that its log hides the values from then on."""
+    return "".join(f"::add-mask::{value}\n" for _, value in emission.pairs)
+
+
+RENDER = {"sh": sh, "fish": fish, "csh": csh, "json": json, "dotenv": dotenv}
 """How each format says names and values."""
 
-FAILURE = {"sh": sh_failure}
+FAILURE = {"sh": sh_failure, "fish": fish_failure, "csh": csh_failure}
 """The shell formats, and how each fails; a data format prints nothing instead."""
 
-UNSET = {"sh": sh_unset}
+UNSET = {"sh": sh_unset, "fish": fish_unset, "csh": csh_unset}
+"""How each shell format takes everything back."""
+
+GITHUB = "github-env"
+"""The format that goes into a file: masks on stdout first, then lines in $GITHUB_ENV."""
+
+FORMATS = (*RENDER, GITHUB)
+
+USAGE = {
+    "sh": "eval $(tastyauth env)",
+    "fish": "tastyauth env --format fish | source",
+    "csh": "eval `tastyauth env --format csh`",
+}
+"""What to type to use it."""
 
 
 def _sh_unset(names: tuple[str, ...]) -> str:
@@ -107,10 +175,30 @@ def _sh_unset(names: tuple[str, ...]) -> str:
 
 
 def _sh_word(value: str) -> str:
-    if value and value[0] in _BARE_FIRST and _BARE.issuperset(value):
+    return value if _is_bare(value) else f"\"$(printf '{_octal(value)}')\""
+
+
+def _fish_unset(names: tuple[str, ...]) -> str:
+    return f"set -e {' '.join(names)};" if names else ""
+
+
+def _fish_word(value: str) -> str:
+    if _is_bare(value):
         return value
-    return f"\"$(printf '{''.join(map(_octal, value))}')\""
+    return "".join(c if c in _OCTAL_KEPT else f"\\X{ord(c):02x}" for c in value) or "''"
 
 
-def _octal(character: str) -> str:
-    return character if character in _OCTAL_KEPT else f"\\{ord(character):03o}"
+def _csh_unset(names: tuple[str, ...]) -> str:
+    return "".join(f"unsetenv {name};" for name in names)
+
+
+def _csh_word(value: str) -> str:
+    return value if _is_bare(value) else f"\"`printf '{_octal(value)}'`\""
+
+
+def _is_bare(value: str) -> bool:
+    return bool(value) and value[0] in _BARE_FIRST and _BARE.issuperset(value)
+
+
+def _octal(value: str) -> str:
+    return "".join(c if c in _OCTAL_KEPT else f"\\{ord(c):03o}" for c in value)

@@ -14,8 +14,8 @@ from tastyauth.errors import TemporaryError
 LONGEST_WAIT = 180.0
 """Seconds, whatever the holder promises."""
 
-_POLL = 0.04
-"""Seconds between two looks: short beside an exchange, long beside a look (0.05 ms)."""
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.03, 0.15
+"""Seconds between two looks, growing: most exchanges are short, and two hundred may wait."""
 
 _FIRST_PROMISE = 30.0
 """Seconds a holder gets before it has said how long it will take."""
@@ -75,6 +75,7 @@ class Waiter:
         self.path = path
         self._until = time.monotonic() + LONGEST_WAIT
         self._overdue: str | None = None
+        self._pause = _FIRST_PAUSE
 
     def poll(self) -> Lock | None:
         """The lock, or None after a short sleep; raises TemporaryError when the wait is over."""
@@ -93,7 +94,8 @@ class Waiter:
                 "try again; if it stays, look at what that process is waiting for",
             )
         self._overdue = holder if overdue else None
-        time.sleep(_POLL)
+        time.sleep(self._pause)
+        self._pause = min(self._pause * 1.3, _LONGEST_PAUSE)
         return None
 
 

@@ -42,17 +42,16 @@ _ADVICE: dict[Shape, str] = {
 
 _TOKEN_RUN = re.compile(r"[A-Za-z0-9_.-]{20,}")
 _JWT_BEGIN = re.compile(r"(?<![A-Za-z])eyJ")
-_JWT_HEADER = re.compile(r'"(?:alg|typ|kid|jku)"')
+_JWT_HEADER = r'"(?:alg|typ|kid|jku)"'
 _SHORTEST_JWT = 30
 _LONG_HEXADECIMAL = re.compile(r"[0-9A-Fa-f]{32,}")
 
-_CLIENT_SECRET = re.compile(r"(?<![0-9A-Za-z+/_-])[0-9a-f]{40}(?![0-9A-Za-z+/_-])")
-_SPEAKS_OF_SECRETS = re.compile(r"secret|tasty|(?<![a-z0-9])tt_", re.IGNORECASE)
-_PINNED = re.compile(  # what stands before a commit or a checksum
-    r"(?:[@#/]|(?:sha-?1|commit|revision|rev|reference|ref|hash|digest|checksum|integrity)\W{0,4})$",
-    re.IGNORECASE,
+_FORTY_DIGITS = r"(?<![0-9A-Za-z+/_-])[0-9a-f]{40}(?![0-9A-Za-z+/_-])"
+_SPEAKS_OF_SECRETS = r"(?i:secret|tasty|(?<![a-z0-9])tt_)"
+_PINNED = (  # what stands before a commit or a checksum
+    r"(?i:[@#/]|(?:sha-?1|commit|revision|rev|reference|ref|hash|digest|checksum|integrity)\W{0,4})$"
 )
-_SUMS_LINE = re.compile(r"[0-9a-f]{40}\s+\*?\S+\s*")  # sha1sum, git ls-remote
+_SUMS_LINE = r"[0-9a-f]{40}\s+\*?\S+\s*"  # sha1sum, git ls-remote
 
 
 class _Find(NamedTuple):
@@ -120,16 +119,16 @@ def _finds_elsewhere(line: str) -> Iterator[_Find]:
     for find in _finds(line):
         if find.shape == "refresh token":
             yield find
-    if not _SPEAKS_OF_SECRETS.search(line) or _SUMS_LINE.fullmatch(line):
+    if not re.search(_SPEAKS_OF_SECRETS, line) or re.fullmatch(_SUMS_LINE, line):
         return
-    for found in _CLIENT_SECRET.finditer(line):
-        if not _PINNED.search(line[max(0, found.start() - 24) : found.start()]):
+    for found in re.finditer(_FORTY_DIGITS, line):
+        if not re.search(_PINNED, line[max(0, found.start() - 24) : found.start()]):
             yield _Find(found.start(), found.end(), "client secret")
 
 
 def _is_jwt(token: str) -> bool:
     header, *rest = token.split(".")
-    if _JWT_HEADER.search(_decoded(header)):
+    if re.search(_JWT_HEADER, _decoded(header)):
         return True
     return len(rest) >= 2 and all((header, *rest[:2])) and len(token) >= _SHORTEST_JWT
 

@@ -17,6 +17,16 @@ from tastyauth.sources import Reference, Surroundings
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
+_WHERE_FROM = {
+    "client_id": f"it stands beside the OAuth application on {APPLICATIONS_PAGE}",
+    "client_secret": (
+        "it was shown once, when the OAuth application was made; regenerating it ends all its"
+        f" grants: {APPLICATIONS_PAGE}"
+    ),
+    "refresh_token": f"a new one comes from Manage → Create Grant on {APPLICATIONS_PAGE}",
+}
+"""Where a person gets each credential (developer.tastytrade.com, OAuth2)."""
+
 _HURRY = 3.0
 """Seconds for an exchange, in one try, that somebody waits for who has a token still."""
 
@@ -204,7 +214,7 @@ def _named(field: str, profile: Profile) -> Iterator[None]:
         yield
     except SecretError as error:
         message = f"{field} of profile {profile.name}: {error.message}"
-        raise type(error)(message, error.hint) from None
+        raise type(error)(message, f"{error.hint}; {_WHERE_FROM[field]}") from None
 
 
 def _source(field: str, reference: Reference) -> str:
@@ -218,12 +228,9 @@ def _client_id(profile: Profile, surroundings: Surroundings, audience: Audience)
     if _UUID.fullmatch(value):
         return value
     where = sources.describe(profile.client_id)
+    hint = f"a client ID is a UUID; {_WHERE_FROM['client_id']}"
     if value.startswith("eyJ"):
         raise RefusedError(
-            f"client_id of profile {profile.name}: {where} holds a token, not a client ID",
-            f"a client ID is a UUID; it stands beside the application on {APPLICATIONS_PAGE}",
+            f"client_id of profile {profile.name}: {where} holds a token, not a client ID", hint
         )
-    raise SecretError(
-        f"client_id of profile {profile.name}: what {where} holds is not a UUID",
-        f"the client ID stands beside the application on {APPLICATIONS_PAGE}",
-    )
+    raise SecretError(f"client_id of profile {profile.name}: {where} holds no UUID", hint)

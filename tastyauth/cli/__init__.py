@@ -56,6 +56,7 @@ def main(
     console = Console(os.environ)
     try:
         raise_when_stopped()
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, every child would seem to succeed
         arguments = _commands_for(words).parse(words)
         console.quiet = arguments.quiet
         console.verbose = arguments.verbose
@@ -117,7 +118,7 @@ def _format_asked_for(words: Sequence[str]) -> str | None:
     if first_word(words) != "env":
         return None
     value = _value_of("--format", words) or "sh"
-    return value if value in export.RENDER else "sh"
+    return value if value in export.FORMATS else "sh"
 
 
 def _names_to_unset(words: Sequence[str], console: Console) -> tuple[str, ...]:

@@ -6,14 +6,20 @@ from tastyauth import export, launch
 from tastyauth.cli.console import Console
 from tastyauth.cli.grammar import Commands
 from tastyauth.cli.loading import open_session, trusted_config
-from tastyauth.errors import UsageError
+from tastyauth.errors import OutputError, UsageError
 
 _LONGEST_MIN_VALID = 840
 """Seconds: a token lives 900, and one that is just asked for must be able to satisfy it."""
 
 _ENV_DETAILS = """\
-in a shell:
-  eval $(tastyauth env)
+formats, and what to type:
+  sh          eval $(tastyauth env)                     bash, zsh, dash, ksh, mksh, yash, busybox
+  fish        tastyauth env --format fish | source
+  csh         eval `tastyauth env --format csh`         csh, tcsh
+  json        tastyauth env --format json               programs; nushell, elvish, xonsh, PowerShell
+  dotenv      tastyauth env --format dotenv > .env      docker, systemd, python-dotenv
+  github-env  tastyauth env --format github-env         a step of GitHub Actions
+
 in a script, where tastyauth may be missing altogether:
   eval "$(tastyauth env || echo false)"
 """
@@ -30,7 +36,7 @@ def register(commands: Commands) -> None:
         "env", "print the exports, for eval", run_env, group="use", details=_ENV_DETAILS
     )
     env.add_argument(
-        "--format", choices=tuple(export.RENDER), default="sh", help="for what (default: sh)"
+        "--format", choices=export.FORMATS, default="sh", help="for what (default: sh)"
     )
     env.add_argument("--unset", action="store_true", help="only unset what may have been exported")
     _add_terms(env)
@@ -67,9 +73,11 @@ def run_env(arguments: argparse.Namespace, console: Console) -> int:
     handout = open_session(arguments, console).obtain(arguments.held)
     profile = handout.profile
     emission = export.emission(profile.name, profile.exports, profile.foreign, handout.entry.fields)
+    if output == export.GITHUB:
+        return _run_github(emission, console)
     console.out(export.RENDER[output](emission))
-    if console.stdout_is_terminal and output in export.FAILURE:
-        console.say("this prints the exports; to use them, type: eval $(tastyauth env)")
+    if console.stdout_is_terminal and output in export.USAGE:
+        console.say(f"this prints the exports; to use them, type: {export.USAGE[output]}")
     return 0
 
 
@@ -99,6 +107,25 @@ def run_exec(arguments: argparse.Namespace, console: Console) -> int:
         profile.variables() + profile.foreign,
         export.assign(profile.exports, fields),
     )
+    return 0
+
+
+def _run_github(emission: export.Emission, console: Console) -> int:
+    """Masks first: what is in the file may be printed by any later step."""
+    path = console.environ.get("GITHUB_ENV")
+    if not path:
+        raise UsageError(
+            "GITHUB_ENV is not set", "this format is for a step of GitHub Actions, which sets it"
+        )
+    console.out(export.github_masks(emission))
+    try:
+        with open(path, "a", encoding="ascii") as file:
+            file.write(export.dotenv(emission))
+    except OSError as error:
+        raise OutputError(
+            f"cannot write to $GITHUB_ENV: {(error.strerror or 'unknown reason').lower()}",
+            "look at the runner's disk",
+        ) from None
     return 0
 
 

@@ -18,8 +18,7 @@ def store_file(reference: File, value: Secret) -> bool:
         found = os.lstat(reference.path)
         if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
             return False
-        private.write(reference.path, value.reveal().encode() + b"\n")
+        private.write(reference.path, value.reveal().encode() + b"\n", durable=True)
     except OSError:
         return False
     return True
-
