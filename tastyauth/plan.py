@@ -9,7 +9,7 @@ from json import dumps
 from tastyauth import sources
 from tastyauth.config import Config, Profile
 from tastyauth.errors import ConfigNotAllowed
-from tastyauth.sources import Command, FirstOf, Reference, Surroundings
+from tastyauth.sources import FirstOf, Reference, Surroundings
 
 Lines = tuple[str, ...]
 
@@ -74,15 +74,16 @@ def _reference_lines(
             yield from _reference_lines(f"{prefix}{number}. ", member, surroundings)
         return
     yield f"{prefix}{dumps({reference.kind: asdict(reference)})}"  # ASCII: nothing hides in it
-    if isinstance(reference, Command):
+    if sources.command_of(reference):
         program = _program(reference, surroundings)
         yield f"{' ' * len(prefix)}runs: {dumps(program) if program else 'nothing, not found here'}"
 
 
 def _program(reference: Reference, surroundings: Surroundings) -> str | None:
-    if not isinstance(reference, Command):
+    command = sources.command_of(reference)
+    if command is None:
         return None
-    return sources.resolve_program(reference.argv[0], surroundings.environ, surroundings.home)
+    return sources.resolve_program(command.argv[0], surroundings.environ, surroundings.home)
 
 
 def _refuse_program_in(

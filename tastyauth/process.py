@@ -165,22 +165,29 @@ class Running:
 
 
 def start(
-    argv: Sequence[str], *, environ: Mapping[str, str], interactive: bool, directory: str
+    argv: Sequence[str],
+    *,
+    environ: Mapping[str, str],
+    interactive: bool,
+    directory: str,
+    stdin: bytes = b"",
 ) -> Running:
     """Starts `argv`, whose first item is the path of the program, in `directory`.
 
     Not interactive: stdin is the null device and the session is its own, so that nothing can ask
     and all of it can be killed. Interactive: session, process group and terminal are ours (in a
     group of its own a program is stopped by its first read of the terminal), stdin and stderr
-    pass through; at the limit only the program itself is ended. Raises CannotStart.
+    pass through; at the limit only the program itself is ended. `stdin`, at most what a pipe
+    holds (4 KiB everywhere, 64 KiB on Linux), is given to it instead. Raises CannotStart.
     """
+    given = subprocess.PIPE if stdin else None if interactive else subprocess.DEVNULL
     try:
         program = subprocess.Popen(
             argv,
             bufsize=0,
             cwd=directory,
             env=environ,
-            stdin=None if interactive else subprocess.DEVNULL,
+            stdin=given,
             stdout=subprocess.PIPE,
             stderr=None if interactive else subprocess.PIPE,
             start_new_session=not interactive,
@@ -189,6 +196,9 @@ def start(
         raise CannotStart((error.strerror or "no reason given").lower()) from None
     except ValueError:
         raise CannotStart("an argument or variable that no program can be given") from None
+    if program.stdin is not None:
+        with suppress(BrokenPipeError), program.stdin as pipe:
+            pipe.write(stdin)
     return Running(program, owns_group=not interactive)
 
 
@@ -199,7 +209,10 @@ def run(
     interactive: bool,
     directory: str,
     timeout: float,
+    stdin: bytes = b"",
 ) -> Completed:
     """`start` and `wait` in one; `timeout` in seconds; raises any ProcessError."""
-    with start(argv, environ=environ, interactive=interactive, directory=directory) as running:
+    with start(
+        argv, environ=environ, interactive=interactive, directory=directory, stdin=stdin
+    ) as running:
         return running.wait(timeout)

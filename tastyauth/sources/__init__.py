@@ -44,6 +44,7 @@ __all__ = [
     "Surroundings",
     "SystemdCredential",
     "begin",
+    "command_of",
     "describe",
     "parse",
     "resolve",
@@ -88,7 +89,7 @@ def store(reference: Reference, old: Secret, new: Secret, surroundings: Surround
     for member in members:
         write = STORES.get(member.kind)
         if write is not None and _holds(member, old, surroundings):
-            return write(member, new)
+            return write(member, new, surroundings)
     return False
 
 
@@ -97,6 +98,15 @@ def _holds(reference: Reference, value: Secret, surroundings: Surroundings) -> b
         return resolve(reference, surroundings) == value
     except SecretError:
         return False
+
+
+def command_of(reference: Reference) -> Command | None:
+    """The command that resolving `reference` runs, None when it runs none."""
+    if isinstance(reference, OnePassword | Pass):
+        from tastyauth.sources import preset
+
+        return preset.command_of(reference)
+    return reference if isinstance(reference, Command) else None
 
 
 def _resolve_env(reference: Env, surroundings: Surroundings) -> Secret:
@@ -130,25 +140,45 @@ def _resolve_first_of(reference: FirstOf, surroundings: Surroundings) -> Secret:
     )
 
 
-def _not_built(instead: str, reference: Reference, surroundings: Surroundings) -> Secret:
-    raise SecretAbsent(
-        f"{describe(reference, surroundings.home)} cannot be read by this version",
-        f"use {instead} instead",
-    )
+def _resolve_preset(reference: OnePassword | Pass, surroundings: Surroundings) -> Secret:
+    from tastyauth.sources import preset
+
+    return preset.resolve_preset(reference, surroundings)
+
+
+def _resolve_dotenv(reference: Dotenv, surroundings: Surroundings) -> Secret:
+    from tastyauth.sources import dotenv
+
+    return dotenv.resolve_dotenv(reference, surroundings)
+
+
+def _resolve_keyring(reference: Keyring, surroundings: Surroundings) -> Secret:
+    from tastyauth.sources import keyring
+
+    return keyring.resolve_keyring(reference, surroundings)
+
+
+def _store_keyring(reference: Keyring, value: Secret, surroundings: Surroundings) -> bool:
+    from tastyauth.sources import keyring
+
+    return keyring.store_keyring(reference, value, surroundings)
 
 
 SOURCES: dict[str, Callable[[Any, Surroundings], Secret]] = {  # each takes its own kind
     "env": _resolve_env,
     "file": resolve_file,
     "systemd_credential": resolve_credential,
-    "dotenv": partial(_not_built, "`env`, or `file` with the secret alone"),
-    "keyring": partial(_not_built, "`command: [secret-tool, lookup, service, …, username, …]`"),
+    "dotenv": _resolve_dotenv,
+    "keyring": _resolve_keyring,
     "command": _resolve_command,
-    "onepassword": partial(_not_built, "`command: [op, read, --no-newline, 'op://…']`"),
-    "pass": partial(_not_built, "`command: {argv: [pass, show, …], line: 1}`"),
+    "onepassword": _resolve_preset,
+    "pass": _resolve_preset,
     "first_of": _resolve_first_of,
 }
 """From the kind of a reference to the function that resolves it."""
 
-STORES: dict[str, Callable[[Any, Secret], bool]] = {"file": store_file}
+STORES: dict[str, Callable[[Any, Secret, Surroundings], bool]] = {
+    "file": store_file,
+    "keyring": _store_keyring,
+}
 """From the kind of a reference to the function that writes a secret back, where there is one."""

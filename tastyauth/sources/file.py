@@ -30,10 +30,15 @@ _LOOK = 0.02
 def resolve_file(reference: File, surroundings: Surroundings) -> Secret:
     """The secret in a file; raises SecretAbsent without a file, SecretError for an unfit one."""
     label = describe(reference, surroundings.home)
+    return accept(read_file(reference, surroundings, label), label)
+
+
+def read_file(reference: File, surroundings: Surroundings, label: str) -> bytes:
+    """The bytes in a file that is fit to hold secrets; raises as `resolve_file` does."""
     with _opened(reference.path, label) as descriptor:
         if not reference.any_permissions:
             _require_private(descriptor, reference.path, label, surroundings)
-        return accept(_read(descriptor, label, surroundings.limit), label)
+        return _read(descriptor, label, surroundings.limit)
 
 
 def resolve_credential(reference: SystemdCredential, surroundings: Surroundings) -> Secret:

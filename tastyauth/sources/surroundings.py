@@ -1,7 +1,7 @@
 """What a source may look at besides its reference: variables, the terminal's presence, the home."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,3 +23,7 @@ class Surroundings:
         if self.patience is not None:
             return self.patience
         return 120.0 if self.interactive else 30.0
+
+    def with_variable(self, name: str, value: str) -> "Surroundings":
+        """The same, with one variable more."""
+        return replace(self, environ={**self.environ, name: value})

@@ -1,0 +1,37 @@
+"""One variable of a .env file, read by python-dotenv (extra `dotenv`)."""
+
+import io
+
+from tastyauth.errors import SecretAbsent, SecretError
+from tastyauth.secret import Secret
+from tastyauth.sources.file import read_file
+from tastyauth.sources.label import describe
+from tastyauth.sources.reference import Dotenv, File
+from tastyauth.sources.surroundings import Surroundings
+from tastyauth.sources.value import accept
+
+
+def resolve_dotenv(reference: Dotenv, surroundings: Surroundings) -> Secret:
+    """The value as it is written: nothing in it is expanded.
+
+    Raises SecretAbsent without the extra, the file or the name, SecretError for a name that is
+    given twice, since readers disagree about which one counts.
+    """
+    label = describe(reference, surroundings.home)
+    try:
+        from dotenv.parser import parse_stream
+    except ImportError:
+        raise SecretAbsent(
+            f"{label} needs python-dotenv, which is not installed",
+            "install the extra: pipx inject tastyauth python-dotenv",
+        ) from None
+    try:
+        text = read_file(File(reference.path), surroundings, label).decode("utf-8")
+    except UnicodeDecodeError:
+        raise SecretError(f"{label} is not UTF-8 text", "store it again as plain text") from None
+    found = [it.value for it in parse_stream(io.StringIO(text)) if it.key == reference.name]
+    if not found or not found[0]:
+        raise SecretAbsent(f"{label} has no such name, or nothing for it", "add it to the file")
+    if len(found) > 1:
+        raise SecretError(f"{label} is given {len(found)} times", "keep one of the lines")
+    return accept(found[0].encode("utf-8"), label)

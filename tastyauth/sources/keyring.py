@@ -1,0 +1,93 @@
+"""The desktop's keyring, asked in a child process with a time limit (extra `keyring`).
+
+A keyring that waits for somebody to unlock it waits for ever, and takes no limit; so it is asked
+where it can be ended. Back ends that keep nothing, or keep it in plain text, are refused by name.
+"""
+
+import json
+import sys
+
+from tastyauth import process
+from tastyauth.errors import SecretAbsent, SecretError
+from tastyauth.secret import Secret
+from tastyauth.sources.label import describe, printable
+from tastyauth.sources.reference import Keyring
+from tastyauth.sources.surroundings import Surroundings
+from tastyauth.sources.value import accept
+
+_INSTALL = "install the extra: pipx inject tastyauth keyring"
+
+_ABSENT = {
+    "no extra": ("needs keyring, which is not installed", _INSTALL),
+    "no keyring": (
+        "is not available here: there is no keyring",
+        "cron and servers have none (no session bus); use a file or a systemd credential there",
+    ),
+    "no entry": ("does not exist", "store it: keyring set SERVICE USERNAME"),
+}
+_BROKEN = {
+    "locked": ("is locked", "unlock the keyring: log in to the desktop, or unlock it by hand"),
+    "denied": ("was denied", "allow it when the keyring asks"),
+    "refused": (
+        "is kept by a back end that is not a keyring",
+        "choose another with PYTHON_KEYRING_BACKEND, or use a file reference instead",
+    ),
+}
+
+
+def resolve_keyring(reference: Keyring, surroundings: Surroundings) -> Secret:
+    """The password of that service and user name.
+
+    Raises SecretAbsent without the extra, a keyring or the entry, SecretError when it is locked,
+    denied or late.
+    """
+    label = describe(reference, surroundings.home)
+    answer = _ask(["get", reference.service, reference.username], "", label, surroundings)
+    state, backend = answer.get("state", ""), printable(answer.get("backend", ""))
+    if state == "found":
+        return accept(answer.get("secret", "").encode("utf-8", "surrogatepass"), label)
+    by = f" ({backend})" if backend else ""
+    if state in _ABSENT:
+        what, cure = _ABSENT[state]
+        raise SecretAbsent(f"{label} {what}{by}", cure)
+    what, cure = _BROKEN.get(state, ("cannot be read", "try it by hand: keyring get …"))
+    raise SecretError(f"{label} {what}{by}", cure)
+
+
+def store_keyring(reference: Keyring, value: Secret, surroundings: Surroundings) -> bool:
+    """Replaces the password; False when the keyring does not take it."""
+    try:
+        answer = _ask(
+            ["set", reference.service, reference.username],
+            value.reveal(),
+            describe(reference),
+            surroundings,
+        )
+    except SecretError:
+        return False
+    return answer.get("state") == "stored"
+
+
+def _ask(words: list[str], secret: str, label: str, surroundings: Surroundings) -> dict[str, str]:
+    argv = [sys.executable, "-P", "-m", "tastyauth.sources.keyring_child", *words]
+    try:
+        completed = process.run(
+            argv,
+            environ=surroundings.environ,
+            interactive=surroundings.interactive,
+            directory="/",
+            timeout=surroundings.limit,
+            stdin=secret.encode(),
+        )
+    except process.TimedOut:
+        raise SecretError(
+            f"{label} did not answer within {surroundings.limit:g} s",
+            "the keyring may be waiting to be unlocked; unlock it first",
+        ) from None
+    except process.ProcessError as error:
+        raise SecretError(f"{label} cannot be asked: {error}", _INSTALL) from None
+    try:
+        answer = json.loads(completed.stdout)
+    except ValueError:
+        return {}
+    return {str(key): str(value) for key, value in answer.items()}

@@ -1,0 +1,60 @@
+"""Password managers with a command line of their own: a command each, and what to do about it."""
+
+from tastyauth.errors import SecretAbsent, SecretError
+from tastyauth.secret import Secret
+from tastyauth.sources.reference import Command, OnePassword, Pass
+from tastyauth.sources.surroundings import Surroundings
+
+_ABSENT = {
+    "onepassword": ("isn't an item", "isn't a vault", "isn't a field", "could not find item"),
+    "pass": ("is not in the password store",),
+}
+"""What each program says when the entry does not exist (op 2, pass 1.7)."""
+
+_ADVICE = {
+    "onepassword": (
+        ("not currently signed in", "sign in first: eval $(op signin)"),
+        ("session expired", "sign in again: eval $(op signin)"),
+        ("no accounts configured", "cron needs a service account: OP_SERVICE_ACCOUNT_TOKEN"),
+        ("authorization", "unlock the 1Password app, or use a service account"),
+    ),
+    "pass": (
+        ("no secret key", "this user's gpg has no key for the password store: gpg -K"),
+        (
+            "ioctl",
+            "gpg cannot ask for the passphrase here; unlock it first, or without one in cron",
+        ),
+        ("no pinentry", "gpg cannot ask for the passphrase here; unlock it first: pass show …"),
+        ("cancelled", "the passphrase was not given"),
+    ),
+}
+"""What its complaint contains, in lower case, and what helps."""
+
+
+def command_of(reference: OnePassword | Pass) -> Command:
+    """What the preset runs."""
+    match reference:
+        case OnePassword(uri):
+            return Command(("op", "read", "--no-newline", uri))
+        case Pass(entry):
+            return Command(("pass", "show", entry), line=1)
+
+
+def resolve_preset(reference: OnePassword | Pass, surroundings: Surroundings) -> Secret:
+    """What the password manager gives; SecretAbsent when it, or the entry, is not there."""
+    from tastyauth.sources import command
+
+    if isinstance(reference, OnePassword) and not surroundings.interactive:
+        surroundings = surroundings.with_variable("OP_LOAD_DESKTOP_APP_SETTINGS", "false")
+    try:
+        return command.resolve(command_of(reference), surroundings)
+    except SecretAbsent:
+        raise
+    except SecretError as error:
+        complaint = error.message.lower()
+        if any(words in complaint for words in _ABSENT[reference.kind]):
+            raise SecretAbsent(error.message, "correct the entry in the config") from None
+        for words, advice in _ADVICE[reference.kind]:
+            if words in complaint:
+                raise SecretError(error.message, advice) from None
+        raise
