@@ -1,7 +1,7 @@
 """The one full grammar of the command line: flags mean the same before and after the command."""
 
 import argparse
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, NoReturn
 
 from tastyauth.cli.console import Console
@@ -67,6 +67,7 @@ class Commands:
         self._names = names
         self._groups: dict[str, list[tuple[str, str]]] = {group: [] for group in GROUPS}
         self.parser = Parser(prog="tastyauth")
+        self._parsers: dict[str, argparse.ArgumentParser] = {}
         _add_common_flags(self.parser, text=lambda _: self.help())
         self._commands = self.parser.add_subparsers(dest="command", parser_class=Parser)
 
@@ -80,6 +81,7 @@ class Commands:
         )
         _add_common_flags(parser, text=lambda asked: asked.format_help())
         parser.set_defaults(run=run)
+        self._parsers[name] = parser
         return parser
 
     def parse(self, argv: Sequence[str]) -> argparse.Namespace:
@@ -90,9 +92,11 @@ class Commands:
             split = words.index("--")
             words, command = words[:split], words[split + 1 :]
         self._refuse_unknown_command(words)
-        arguments = self.parser.parse_args(words)
-        if arguments.command is None:
+        arguments, strays = self.parser.parse_known_args(words)
+        if arguments.command is None and not strays:
             raise Shown(self.help())
+        if strays:
+            raise self._stray(strays[0], arguments.command)
         if arguments.command == "exec":
             arguments.argv = command
         for name, value in _ABSENT.items():
@@ -113,17 +117,36 @@ class Commands:
                 lines += [f"  {name:<12} {summary}" for name, summary in commands]
         return "\n".join([*lines, "", "flags, before or after the command:", _common_help(), ""])
 
+    def _stray(self, word: str, command: str | None) -> UsageError:
+        parser = self._parsers.get(command or "", self.parser)
+        # somebody may have typed a secret there
+        message = f"{parser.prog} does not take {mask(word)!r}"
+        if command == "exec" and not word.startswith("-"):
+            return UsageError(message, f"write the command behind --: {parser.prog} -- CMD ...")
+        near = _nearest(word.partition("=")[0], _flags_in(parser.format_usage()))
+        return UsageError(
+            message, f"did you mean {near}?" if near else f"see: {parser.prog} --help"
+        )
+
     def _refuse_unknown_command(self, words: Sequence[str]) -> None:
         word = first_word(words)
         if word is None or word in self._names:
             return
-        from difflib import get_close_matches
-
-        near = get_close_matches(word, self._names, n=1)
+        near = _nearest(word, self._names)
         raise UsageError(
             f"there is no command {mask(word)!r}",
-            f"did you mean: tastyauth {near[0]}" if near else "see: tastyauth --help",
+            f"did you mean: tastyauth {near}" if near else "see: tastyauth --help",
         )
+
+
+def _nearest(word: str, known: Iterable[str]) -> str | None:
+    from difflib import get_close_matches
+
+    return next(iter(get_close_matches(word, known, n=1)), None)
+
+
+def _flags_in(usage: str) -> set[str]:
+    return {word.strip("[]|,") for word in usage.split() if word.startswith("[-")}
 
 
 def first_word(words: Sequence[str]) -> str | None:
