@@ -34,6 +34,7 @@ _FILES = {
     "schema": "validate",
     "explain": "validate",
     "status": "look",
+    "as-curl": "look",
     "clear": "look",
     "simulator": "simulator",
     "demo": "demo",

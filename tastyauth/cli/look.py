@@ -1,4 +1,4 @@
-"""The commands that look at what is there, and forget it: `status` and `clear`."""
+"""The commands that look at what is there, or forget it: `status`, `as-curl` and `clear`."""
 
 import argparse
 import json
@@ -15,7 +15,7 @@ from tastyauth.status import ProfileStatus, status
 
 
 def register(commands: Commands) -> None:
-    """`status`, `clear`."""
+    """`status`, `as-curl`, `clear`."""
     looking = commands.add(
         "status",
         "what is configured, cached, refused and missing",
@@ -23,10 +23,23 @@ def register(commands: Commands) -> None:
         group="look closer",
     )
     looking.add_argument("--format", choices=("human", "json"), default="human")
+    commands.add(
+        "as-curl", "the same by hand: a script for sh and curl", run_as_curl, group="look closer"
+    )
     clearing = commands.add(
         "clear", "forget cached tokens and failed attempts", run_clear, group="look closer"
     )
     clearing.add_argument("--all", action="store_true", help="of every config, not of this one")
+
+
+def run_as_curl(arguments: argparse.Namespace, console: Console) -> int:
+    """Prints a script that does the same with curl; it says where the secrets are, not what."""
+    from tastyauth import by_hand
+
+    session = open_session(arguments, console)
+    profile = session.config().profile(session.asked.profile)
+    console.out(by_hand.script(profile, surroundings_of(console)))
+    return 0
 
 
 def run_status(arguments: argparse.Namespace, console: Console) -> int:
