@@ -16,13 +16,19 @@ class NotPrivate(OSError):
 
 
 def make_directory(path: str) -> None:
-    """Makes `path` (mode 0700) and what is missing above it; raises OSError.
+    """Makes `path` (mode 0700) and what is missing above it, and checks it; raises OSError."""
+    make_ancestors(f"{path}/.")
+    check(path)
+
+
+def make_ancestors(path: str) -> None:
+    """Makes the directories above `path` that are missing, mode 0700; raises OSError.
 
     As root nothing is made below a directory of another user: `sudo` keeps `$HOME`, and files of
     root's there would lock their owner out.
     """
     missing = []
-    above = path
+    above = os.path.dirname(path)
     while not os.path.lexists(above):
         missing.append(above)
         above = os.path.dirname(above)
@@ -33,7 +39,6 @@ def make_directory(path: str) -> None:
             os.mkdir(directory, 0o700)
         except FileExistsError:
             continue  # another process was first
-    check(path)
 
 
 def check(path: str) -> None:

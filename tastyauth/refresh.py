@@ -194,7 +194,7 @@ def _keep(
         kept = True
     except OSError:
         kept = False
-    if sources.store(profile.refresh_token, declared, rotated, surroundings):
+    if sources.replace(profile.refresh_token, declared, rotated, surroundings):
         audience.detail(f"the server rotated the refresh token; the new one is in {where}")
     elif kept:
         audience.warn(

@@ -25,7 +25,6 @@ from tastyauth.sources.reference import (
     SystemdCredential,
     parse,
 )
-from tastyauth.sources.storing import store_file
 from tastyauth.sources.surroundings import Surroundings
 from tastyauth.sources.value import accept
 
@@ -46,10 +45,12 @@ __all__ = [
     "begin",
     "command_of",
     "describe",
+    "members",
     "parse",
+    "put",
+    "replace",
     "resolve",
     "resolve_program",
-    "store",
     "time_limit",
 ]
 
@@ -80,16 +81,34 @@ def begin(reference: Reference, surroundings: Surroundings) -> Iterator[Callable
         yield partial(command.collect, reference, running, surroundings)
 
 
-def store(reference: Reference, old: Secret, new: Secret, surroundings: Surroundings) -> bool:
+def put(reference: Single, value: Secret, surroundings: Surroundings) -> None:
+    """Writes `value` to where `reference` points; raises SecretError when that cannot be."""
+    write = STORES.get(reference.kind)
+    if write is None:
+        raise SecretError(
+            f"{describe(reference, surroundings.home)} cannot be written by tastyauth",
+            "store the secret there by hand",
+        )
+    write(reference, value, surroundings)
+
+
+def members(reference: Reference) -> tuple[Single, ...]:
+    """What `first_of` lists, or the reference itself."""
+    return reference.references if isinstance(reference, FirstOf) else (reference,)
+
+
+def replace(reference: Reference, old: Secret, new: Secret, surroundings: Surroundings) -> bool:
     """Replaces `old` by `new` where it came from; False when that cannot be written.
 
     Of a `first_of`, the member that holds `old` is written, and no other.
     """
-    members = reference.references if isinstance(reference, FirstOf) else (reference,)
-    for member in members:
-        write = STORES.get(member.kind)
-        if write is not None and _holds(member, old, surroundings):
-            return write(member, new, surroundings)
+    for member in members(reference):
+        if member.kind in STORES and _holds(member, old, surroundings):
+            try:
+                put(member, new, surroundings)
+            except SecretError:
+                return False
+            return True
     return False
 
 
@@ -158,10 +177,22 @@ def _resolve_keyring(reference: Keyring, surroundings: Surroundings) -> Secret:
     return keyring.resolve_keyring(reference, surroundings)
 
 
-def _store_keyring(reference: Keyring, value: Secret, surroundings: Surroundings) -> bool:
+def _put_file(reference: File, value: Secret, surroundings: Surroundings) -> None:
+    from tastyauth.sources import storing
+
+    storing.put_file(reference, value, surroundings)
+
+
+def _put_keyring(reference: Keyring, value: Secret, surroundings: Surroundings) -> None:
     from tastyauth.sources import keyring
 
-    return keyring.store_keyring(reference, value, surroundings)
+    keyring.put_keyring(reference, value, surroundings)
+
+
+def _put_pass(reference: Pass, value: Secret, surroundings: Surroundings) -> None:
+    from tastyauth.sources import storing
+
+    storing.put_pass(reference, value, surroundings)
 
 
 SOURCES: dict[str, Callable[[Any, Surroundings], Secret]] = {  # each takes its own kind
@@ -177,8 +208,9 @@ SOURCES: dict[str, Callable[[Any, Surroundings], Secret]] = {  # each takes its 
 }
 """From the kind of a reference to the function that resolves it."""
 
-STORES: dict[str, Callable[[Any, Secret, Surroundings], bool]] = {
-    "file": store_file,
-    "keyring": _store_keyring,
+STORES: dict[str, Callable[[Any, Secret, Surroundings], None]] = {
+    "file": _put_file,
+    "keyring": _put_keyring,
+    "pass": _put_pass,
 }
-"""From the kind of a reference to the function that writes a secret back, where there is one."""
+"""From the kind of a reference to the function that writes a secret to it, where there is one."""

@@ -43,29 +43,18 @@ def resolve_keyring(reference: Keyring, surroundings: Surroundings) -> Secret:
     """
     label = describe(reference, surroundings.home)
     answer = _ask(["get", reference.service, reference.username], "", label, surroundings)
-    state, backend = answer.get("state", ""), printable(answer.get("backend", ""))
-    if state == "found":
+    if answer.get("state") == "found":
         return accept(answer.get("secret", "").encode("utf-8", "surrogatepass"), label)
-    by = f" ({backend})" if backend else ""
-    if state in _ABSENT:
-        what, cure = _ABSENT[state]
-        raise SecretAbsent(f"{label} {what}{by}", cure)
-    what, cure = _BROKEN.get(state, ("cannot be read", "try it by hand: keyring get …"))
-    raise SecretError(f"{label} {what}{by}", cure)
+    raise _failure(answer, label)
 
 
-def store_keyring(reference: Keyring, value: Secret, surroundings: Surroundings) -> bool:
-    """Replaces the password; False when the keyring does not take it."""
-    try:
-        answer = _ask(
-            ["set", reference.service, reference.username],
-            value.reveal(),
-            describe(reference),
-            surroundings,
-        )
-    except SecretError:
-        return False
-    return answer.get("state") == "stored"
+def put_keyring(reference: Keyring, value: Secret, surroundings: Surroundings) -> None:
+    """Replaces the password; raises SecretError."""
+    label = describe(reference, surroundings.home)
+    words = ["set", reference.service, reference.username]
+    answer = _ask(words, value.reveal(), label, surroundings)
+    if answer.get("state") != "stored":
+        raise _failure(answer, label)
 
 
 def _ask(words: list[str], secret: str, label: str, surroundings: Surroundings) -> dict[str, str]:
@@ -91,3 +80,13 @@ def _ask(words: list[str], secret: str, label: str, surroundings: Surroundings) 
     except ValueError:
         return {}
     return {str(key): str(value) for key, value in answer.items()}
+
+
+def _failure(answer: dict[str, str], label: str) -> SecretError:
+    state, backend = answer.get("state", ""), printable(answer.get("backend", ""))
+    by = f" ({backend})" if backend else ""
+    if state in _ABSENT:
+        what, cure = _ABSENT[state]
+        return SecretAbsent(f"{label} {what}{by}", cure)
+    what, cure = _BROKEN.get(state, ("cannot be used", "try it by hand: keyring get …"))
+    return SecretError(f"{label} {what}{by}", cure)
