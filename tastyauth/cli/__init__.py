@@ -27,6 +27,8 @@ _FILES = {
     "env": "use",
     "token": "use",
     "exec": "use",
+    "init": "init",
+    "secret": "secret",
     "allow": "trust",
     "deny": "trust",
     "validate": "validate",

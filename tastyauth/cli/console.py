@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from threading import Timer
 
-from tastyauth.errors import OutputError, TastyauthError, cannot_write
+from tastyauth.errors import OutputError, TastyauthError, UsageError, cannot_write
 
 _PATIENCE = 0.5
 """Seconds of waiting in silence on a terminal."""
@@ -82,6 +82,42 @@ class Console:
         self._stderr(facts)
         _write(2, f"tastyauth: {question} [y/N] ")
         return sys.stdin.readline().strip().lower() in {"y", "yes"}
+
+    def ask_text(self, question: str, flag: str) -> str:
+        """A line of text; raises UsageError, naming the flag, where nobody can be asked."""
+        if not self.interactive:
+            raise UsageError(f"no {question} was given", f"give it with {flag}")
+        while True:
+            _write(2, f"tastyauth: {question}: ")
+            line = sys.stdin.readline()
+            if not line:
+                raise UsageError(f"no {question} was given", f"enter it, or give it with {flag}")
+            if line.strip():
+                return line.strip()
+
+    def ask_hidden(self, question: str) -> str:
+        """A line that is not shown while it is typed; from stdin where nobody can be asked."""
+        if self.interactive:
+            from getpass import getpass
+
+            try:
+                return getpass(f"tastyauth: {question} (not shown): ")
+            except EOFError:
+                raise UsageError(f"no {question} was given", "enter it, and press Enter") from None
+        line = sys.stdin.readline() if sys.stdin is not None else ""
+        if not line:
+            raise UsageError(f"no {question} on stdin", "give one line for each that is asked for")
+        return line
+
+    def choose(self, question: str, options: Mapping[str, str], flag: str) -> str:
+        """One of `options`, each of which comes with an explanation."""
+        if self.interactive:
+            width = max(map(len, options))
+            self._stderr("\n".join(f"  {name:<{width}}  {why}" for name, why in options.items()))
+        while True:
+            answer = self.ask_text(f"{question} ({', '.join(options)})", flag)
+            if answer in options:
+                return answer
 
     @contextmanager
     def waiting(self, what: str) -> Iterator[None]:

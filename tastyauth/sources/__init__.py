@@ -45,6 +45,7 @@ __all__ = [
     "begin",
     "command_of",
     "describe",
+    "is_available",
     "members",
     "parse",
     "put",
@@ -90,6 +91,19 @@ def put(reference: Single, value: Secret, surroundings: Surroundings) -> None:
             "store the secret there by hand",
         )
     write(reference, value, surroundings)
+
+
+def is_available(kind: str, surroundings: Surroundings) -> bool:
+    """Whether secrets can be stored in sources of this kind here."""
+    if kind == "keyring":
+        from tastyauth.sources import keyring
+
+        return keyring.is_available(surroundings)
+    if kind == "pass":
+        from tastyauth.sources import preset
+
+        return preset.is_pass_available(surroundings)
+    return kind in STORES
 
 
 def members(reference: Reference) -> tuple[Single, ...]:

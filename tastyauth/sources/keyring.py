@@ -48,6 +48,16 @@ def resolve_keyring(reference: Keyring, surroundings: Surroundings) -> Secret:
     raise _failure(answer, label)
 
 
+def is_available(surroundings: Surroundings) -> bool:
+    """Whether there is a keyring that could be written."""
+    label = "keyring"
+    try:
+        answer = _ask(["get", "tastyauth", "is there a keyring"], "", label, surroundings)
+    except SecretError:
+        return False
+    return answer.get("state") in ("found", "no entry")
+
+
 def put_keyring(reference: Keyring, value: Secret, surroundings: Surroundings) -> None:
     """Replaces the password; raises SecretError."""
     label = describe(reference, surroundings.home)

@@ -1,7 +1,10 @@
 """Password managers with a command line of their own: a command each, and what to do about it."""
 
+import os
+
 from tastyauth.errors import SecretAbsent, SecretError
 from tastyauth.secret import Secret
+from tastyauth.sources.program import resolve_program
 from tastyauth.sources.reference import Command, OnePassword, Pass
 from tastyauth.sources.surroundings import Surroundings
 
@@ -38,6 +41,13 @@ def command_of(reference: OnePassword | Pass) -> Command:
             return Command(("op", "read", "--no-newline", uri))
         case Pass(entry):
             return Command(("pass", "show", entry), line=1)
+
+
+def is_pass_available(surroundings: Surroundings) -> bool:
+    """Whether there is a password store that could be written."""
+    store = surroundings.environ.get("PASSWORD_STORE_DIR") or f"{surroundings.home}/.password-store"
+    program = resolve_program("pass", surroundings.environ, surroundings.home)
+    return program is not None and os.path.exists(f"{store}/.gpg-id")
 
 
 def resolve_preset(reference: OnePassword | Pass, surroundings: Surroundings) -> Secret:

@@ -1,0 +1,194 @@
+"""The commands that check files, and say what they check them against.
+
+`validate`, `no-secrets`, `schema` and `explain` touch no secret, run nothing and stay offline.
+"""
+
+import argparse
+import gc
+import os
+from collections.abc import Callable, Iterable, Sequence
+
+from tastyauth import locate
+from tastyauth.cli.console import Console
+from tastyauth.cli.grammar import Commands
+from tastyauth.diagnostic import Checked, Document
+from tastyauth.errors import ConfigNotFound, UsageError
+from tastyauth.words import HIDDEN
+
+_STDIN = "-"
+_VALIDATE_DETAILS = """\
+before a commit:
+  tastyauth validate tastyauth.yaml
+in GitHub Actions:
+  tastyauth validate --format github tastyauth.yaml
+"""
+_NO_SECRETS_DETAILS = """\
+A line that says `tastyauth: allow` (in a comment) is not searched.
+"""
+
+
+def register(commands: Commands) -> None:
+    """`validate`, `no-secrets`, `schema`, `explain`."""
+    validate = commands.add(
+        "validate",
+        "check configs; touches no secret, runs nothing",
+        run_validate,
+        group="look closer",
+        details=_VALIDATE_DETAILS,
+    )
+    validate.add_argument(
+        "files", nargs="*", metavar="FILE", help="default: the config that is found; - is stdin"
+    )
+    validate.add_argument(
+        "--format", choices=("human", "json", "github"), default="human", help="(default: human)"
+    )
+    no_secrets = commands.add(
+        "no-secrets",
+        "look for secrets of tastytrade in any text file",
+        run_no_secrets,
+        group="look closer",
+        details=_NO_SECRETS_DETAILS,
+    )
+    no_secrets.add_argument("files", nargs="+", metavar="FILE", help="- is stdin")
+    commands.add("schema", "print the JSON Schema of the config", run_schema, group="look closer")
+    explain = commands.add(
+        "explain", "explain a diagnostic or an exit code", run_explain, group="look closer"
+    )
+    explain.add_argument("code", nargs="?", metavar="CODE", help="default: list them all")
+
+
+def run_validate(arguments: argparse.Namespace, console: Console) -> int:
+    """Checks each file, whatever it is called: 1 when one has errors, 66 when one is not read."""
+    gc.disable()  # the run is short, and collecting between imports would take 5 % of it
+    from tastyauth import document, schema
+
+    def check(content: bytes, name: str) -> Checked:
+        read = document.read(content, name)
+        return Checked(read, schema.check(read))
+
+    files = arguments.files or [locate.find_config(arguments.config, dict(console.environ))[0]]
+    checked, unread = _check_each(files, document.LARGEST + 1, check, console)
+    _print(checked, arguments.format, console)
+    return _code(checked, unread=unread)
+
+
+def run_no_secrets(arguments: argparse.Namespace, console: Console) -> int:
+    """Looks for secrets in each file; 1 when one holds some, 66 when one cannot be read."""
+    checked, unread = _check_each(arguments.files, -1, _search, console)
+    _print(checked, "human", console)
+    return _code(checked, unread=unread)
+
+
+def run_schema(_: argparse.Namespace, console: Console) -> int:
+    """Prints the JSON Schema, for an editor or another validator."""
+    from tastyauth import schema
+
+    console.out(schema.text())
+    return 0
+
+
+def run_explain(arguments: argparse.Namespace, console: Console) -> int:
+    """Prints the page of a code, or the list of all codes."""
+    from tastyauth import explain
+
+    if arguments.code is None:
+        console.out("".join(f"{page.code:<6} {page.title}\n" for page in explain.pages().values()))
+        return 0
+    page = explain.page(arguments.code)
+    if page is None:
+        raise UsageError("there is no such code", "see all of them: tastyauth explain")
+    console.out(f"{page.code}: {page.title}\n\n{page.text}\n")
+    return 0
+
+
+def _check_each(
+    files: Sequence[str],
+    most: int,
+    check: Callable[[bytes, str], Checked],
+    console: Console,
+) -> tuple[list[Checked], bool]:
+    """What `check` says of each file that can be read, and whether one could not be."""
+    checked = []
+    unread = False
+    for file in dict.fromkeys(files):
+        try:
+            content = _read(file, most)
+        except OSError as error:
+            console.error(_unreadable(_name(file, console), error))
+            unread = True
+            continue
+        checked.append(check(content, _name(file, console)))
+    return checked, unread
+
+
+def _read(file: str, most: int) -> bytes:
+    """The first `most` bytes of a file (all of them for -1)."""
+    if file == _STDIN:
+        with open(0, "rb", closefd=False) as stdin:
+            return stdin.read(most)
+    with open(file, "rb") as opened:
+        return opened.read(most)
+
+
+def _unreadable(name: str, error: OSError) -> ConfigNotFound:
+    reason = os.strerror(error.errno).lower() if error.errno else "unreadable"
+    return ConfigNotFound(f"cannot read {name}: {reason}", "check the name and its permissions")
+
+
+def _name(file: str, console: Console) -> str:
+    """What the report calls a file: as it was named, home as ~, nothing that forges a line."""
+    from tastyauth import pasted
+
+    if file == _STDIN:
+        return "<stdin>"
+    name = locate.abbreviated(_from_here(file), console.environ)
+    printable = "".join(letter if letter.isprintable() else "?" for letter in name)
+    return HIDDEN if pasted.shape(printable) else printable
+
+
+def _from_here(file: str) -> str:
+    """A file below the working directory relative to it, as GitHub and people want it."""
+    try:
+        here = os.getcwd() + "/"
+    except OSError:
+        return file
+    return file.removeprefix(here)
+
+
+def _search(content: bytes, name: str) -> Checked:
+    """What looks like a secret; a file that is called like a config is searched like one."""
+    from tastyauth import pasted
+
+    if os.path.basename(name).lstrip(".") in {"tastyauth.yaml", "tastyauth.yml"}:
+        from tastyauth import document
+
+        config = document.read(content, name)
+        return Checked(config, tuple(pasted.in_document(config)))
+    text = _decoded(content)
+    lines = tuple(text.split("\n"))
+    return Checked(Document(name, text, lines, None), tuple(pasted.in_lines(lines)))
+
+
+def _decoded(content: bytes) -> str:
+    """Any file as text in which ASCII is found; the rest does not matter here."""
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return content.decode("utf-16", "replace")
+    return content.decode("utf-8", "replace")
+
+
+def _print(checked: Sequence[Checked], output: str, console: Console) -> None:
+    """The report; of files without a problem only a word, and only where somebody looks."""
+    if output != "human" or any(each.problems for each in checked):
+        from tastyauth import report  # late: most runs find nothing
+
+        console.out(report.FORMATS[output](checked, console.colors(1)))
+    if console.stdout_is_terminal or console.verbose:
+        for each in checked:
+            if not each.problems:
+                console.say(f"{each.document.name}: valid")
+
+
+def _code(checked: Iterable[Checked], *, unread: bool) -> int:
+    if unread:
+        return ConfigNotFound.exit_code
+    return 1 if any(each.errors for each in checked) else 0
