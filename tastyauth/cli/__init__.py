@@ -126,9 +126,9 @@ def _format_asked_for(words: Sequence[str]) -> str | None:
 
 def _names_to_unset(words: Sequence[str], console: Console) -> tuple[str, ...]:
     """What a trusted config exports, else the four defaults: an untrusted file chooses no names."""
-    from tastyauth.cli.loading import trusted_config
-
     try:
+        from tastyauth.cli.loading import trusted_config
+
         config = trusted_config(_value_of("--config", words), console)
     except Exception:  # noqa: BLE001  # this run has failed already, and said why
         return export.DEFAULT_NAMES

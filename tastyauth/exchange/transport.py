@@ -15,6 +15,7 @@ from tastyauth.exchange.foreign import LONGEST_BODY
 from tastyauth.exchange.grant import RefreshGrant
 from tastyauth.exchange.roots import Roots, context, roots_for
 from tastyauth.exchange.route import Proxy, proxy_for, read_endpoint
+from tastyauth.secret import Secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +40,25 @@ class Channel:
 
         Raises TemporaryError, ProtocolError (TLS, or not HTTP at all) or ConfigError (the proxy).
         """
+        return self._deliver(lambda: _token_request(grant), remaining, grant.timeout)
+
+    def get(
+        self, url: str, access_token: Secret, user_agent: str, remaining: Callable[[], float]
+    ) -> Answer:
+        """What the API at the same origin answers to the bearer of `access_token`; as `send`."""
+        return self._deliver(
+            lambda: _api_request(url, access_token, user_agent), remaining, remaining()
+        )
+
+    def _deliver(
+        self, request: Callable[[], httpx.Request], remaining: Callable[[], float], limit: float
+    ) -> Answer:
         while True:
             try:
-                return within(remaining(), lambda wire: self._post(grant, wire, remaining()))
+                return within(remaining(), lambda wire: self._answer(request(), wire, remaining()))
             except TimeoutError:
                 raise TemporaryError(
-                    f"{self._endpoint.host} did not answer within {grant.timeout:g} s",
+                    f"{self._endpoint.host} did not answer within {limit:g} s",
                     "try again later; `timeout` of the profile allows for more",
                 ) from None
             except (httpx.TransportError, BrokenOff) as error:
@@ -58,20 +72,8 @@ class Channel:
         plain = self._endpoint.scheme == "http"
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if plain else context(roots)
 
-    def _post(self, grant: RefreshGrant, wire: Wire, seconds: float) -> Answer:
-        request = httpx.Request(
-            "POST",
-            grant.token_endpoint,
-            headers={
-                "User-Agent": grant.user_agent,
-                "Accept": "application/json",
-                "Accept-Encoding": "identity",  # nothing to unpack, so no bomb
-                "Content-Type": "application/json",
-                "Connection": "close",
-            },
-            content=_body(grant),
-            extensions={"timeout": _limits(seconds), "trace": wire.trace},
-        )
+    def _answer(self, request: httpx.Request, wire: Wire, seconds: float) -> Answer:
+        request.extensions = {"timeout": _limits(seconds), "trace": wire.trace}
         # The transport without a client: nothing is there that could follow a redirect, read a
         # netrc, keep a cookie, add a header or unpack a body.
         with httpx.HTTPTransport(
@@ -80,6 +82,30 @@ class Channel:
             response = transport.handle_request(request)
             with closing(response):
                 return Answer(response.status_code, response.headers, _beginning(response))
+
+
+def _token_request(grant: RefreshGrant) -> httpx.Request:
+    return httpx.Request(
+        "POST",
+        grant.token_endpoint,
+        headers=_headers(grant.user_agent, ("Content-Type", "application/json")),
+        content=_body(grant),
+    )
+
+
+def _api_request(url: str, access_token: Secret, user_agent: str) -> httpx.Request:
+    bearer = ("Authorization", f"Bearer {access_token.reveal()}")
+    return httpx.Request("GET", url, headers=_headers(user_agent, bearer))
+
+
+def _headers(user_agent: str, own: tuple[str, str]) -> dict[str, str]:
+    return {
+        "User-Agent": user_agent,
+        "Accept": "application/json",
+        "Accept-Encoding": "identity",  # nothing to unpack, so no bomb
+        own[0]: own[1],
+        "Connection": "close",
+    }
 
 
 def _body(grant: RefreshGrant) -> bytes:

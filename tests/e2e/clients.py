@@ -17,14 +17,12 @@ def pypi_client(
     credentials: Credentials,
     environment: str,
     base_url: str = "",
-    timeout: float = 30.0,
     lists: int = 1,
 ) -> dict[str, Any]:
     """PyPI `tastytrade`: what it got, or what it raised. It `lists` the accounts so often."""
     finished = place.run(
         installed("tastytrade/bin/python"),
         os.path.join(HERE, "programs", "pypi_client.py"),
-        timeout=timeout,
         TT_SECRET=credentials.client_secret,
         TT_REFRESH=credentials.refresh_token,
         ENVIRONMENT=environment,
@@ -39,7 +37,6 @@ def npm_client(
     credentials: Credentials,
     environment: str,
     base_url: str = "",
-    timeout: float = 30.0,
 ) -> dict[str, Any]:
     """npm `@tastytrade/api`, the broker's own: what it got, or what it threw."""
     finished = place.run(
@@ -49,7 +46,6 @@ def npm_client(
         "--input-type=module",
         "-",
         given=text_of("programs/npm_client.mjs"),
-        timeout=timeout,
         CLIENT_SECRET=credentials.client_secret,
         REFRESH_TOKEN=credentials.refresh_token,
         ENVIRONMENT=environment,

@@ -1,9 +1,13 @@
 """django-oauth-toolkit as a token endpoint that speaks JSON; run by .e2e/django's Python.
 
 Prints one line of JSON when it listens: where it is, and credentials that it will take and refuse.
+Ends when its standard input does, so that it does not outlive the tests.
 """
 
 import json
+import os
+import sys
+import threading
 import uuid
 from datetime import timedelta
 from wsgiref.simple_server import WSGIRequestHandler, make_server
@@ -81,6 +85,12 @@ def mint(user: object, client: object) -> RefreshToken:
     )
 
 
+def end_with_the_input() -> None:
+    sys.stdin.read()
+    os._exit(0)
+
+
+threading.Thread(target=end_with_the_input, daemon=True).start()
 call_command("migrate", verbosity=0)
 user = User.objects.create_user("trader")
 client_id, client_secret = str(uuid.uuid4()), uuid.uuid4().hex

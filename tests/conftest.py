@@ -1,0 +1,65 @@
+"""What every test stands in: an environment without the caller's settings, and a home that traps.
+
+A test that needs a home takes `world`, or makes one of its own below `tmp_path`.
+"""
+
+import os
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from world import World
+
+from tastyauth.simulator import Simulator
+
+_FOUND = dict(os.environ)
+
+_SETTINGS = ("TASTYAUTH_", "TASTYTRADE_", "XDG_", "SSL_")
+"""Beginnings of names of variables that tastyauth or its parts would follow. `CI` is not among
+them: it tells tests whether a missing part is a failure, and no process of `world` sees it."""
+
+_COLORS = ("NO_COLOR", "FORCE_COLOR", "CREDENTIALS_DIRECTORY", "SSLKEYLOGFILE")
+
+
+@pytest.fixture(scope="session")
+def callers_environment() -> dict[str, str]:
+    """The environment in which the tests were started, for tools that fetch packages."""
+    return dict(_FOUND)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def trap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The home directory of the test process, which no test may write to."""
+    home = os.fspath(tmp_path_factory.mktemp("trap"))
+    with pytest.MonkeyPatch.context() as patch:
+        for name in _FOUND:
+            proxy = name.upper().endswith("_PROXY")
+            if proxy or name.startswith(_SETTINGS) or name in _COLORS:
+                patch.delenv(name)
+        patch.setenv("HOME", home)
+        yield home
+
+
+@pytest.fixture(autouse=True)
+def _nothing_trapped(trap: str) -> Iterator[None]:
+    """Fails a test that has used the default directories for cache, state or config."""
+    yield
+    caught = sorted(os.listdir(trap))
+    for name in caught:
+        shutil.rmtree(os.path.join(trap, name), ignore_errors=True)
+    assert not caught, f"this test wrote {caught} into the home directory"
+
+
+@pytest.fixture
+def simulator() -> Iterator[Simulator]:
+    """A broker on a free port of 127.0.0.1."""
+    with Simulator() as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def world(simulator: Simulator, tmp_path: os.PathLike[str]) -> World:
+    """A scratch home with a valid config of the simulator, and its secrets in files."""
+    world = World(os.fspath(tmp_path), simulator)
+    world.configure()
+    return world
