@@ -7,6 +7,7 @@ from typing import cast
 from tastyauth import __version__, document, export, sources
 from tastyauth.cache import Outline, ProfileOutline
 from tastyauth.errors import ConfigError, UsageError
+from tastyauth.secret import mask
 from tastyauth.sources import Dotenv, Env, File, FirstOf, Reference, SystemdCredential
 
 ENVIRONMENTS = {
@@ -84,7 +85,9 @@ class Config:
         for profile in self.profiles:
             if profile.name == wanted:
                 return profile
-        raise UsageError(f"no profile {wanted!r} in {self.path}", f"its profiles are: {names}")
+        # somebody may have typed a secret there
+        message = f"no profile {mask(wanted)!r} in {self.path}"
+        raise UsageError(message, f"its profiles are: {names}")
 
     def shell_names(self) -> tuple[str, ...]:
         """Every name that `env` sets for any profile, sorted."""
@@ -92,8 +95,8 @@ class Config:
         return tuple(sorted({name for name, _ in pairs}))
 
     def foreign_names(self, profile: Profile) -> tuple[str, ...]:
-        """What other profiles export and this one does not: unset when switching."""
-        own = {name for name, _ in profile.exports}
+        """What `env` sets for other profiles and not for this one: unset when switching."""
+        own = {name for name, _ in profile.shell_exports}
         return tuple(name for name in self.shell_names() if name not in own)
 
     def outline(self, digest: str, approval: str, salt: str) -> Outline:

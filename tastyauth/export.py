@@ -86,7 +86,7 @@ def sh_unset(names: tuple[str, ...]) -> str:
 def fish(emission: Emission) -> str:
     """For fish, whose escapes are its own (`\\Xhh` is a byte)."""
     statements = [f"set -gx {name} {_fish_word(value)};" for name, value in emission.pairs]
-    return f"{_fish_unset(emission.unset)}{''.join(statements)}\n"
+    return f"{_fish_cleared(emission.unset)}{''.join(statements)}\n"
 
 
 def fish_failure(names: tuple[str, ...], code: int) -> str:
@@ -96,7 +96,7 @@ def fish_failure(names: tuple[str, ...], code: int) -> str:
 
 def fish_unset(names: tuple[str, ...]) -> str:
     """What `--unset` prints."""
-    return f"{_fish_unset(names)}\n"
+    return f"{_fish_cleared(names)}\n"
 
 
 def csh(emission: Emission) -> str:
@@ -182,8 +182,13 @@ def _fish_unset(names: tuple[str, ...]) -> str:
     return f"set -e {' '.join(names)};" if names else ""
 
 
+def _fish_cleared(names: tuple[str, ...]) -> str:
+    # erasing what is not set leaves a status behind that setting others does not change
+    return f"{_fish_unset(names)}true;" if names else ""
+
+
 def _fish_word(value: str) -> str:
-    if _is_bare(value):
+    if _is_bare(value) and "%" not in value:  # %self is the number of the process
         return value
     return "".join(c if c in _OCTAL_KEPT else f"\\X{ord(c):02x}" for c in value) or "''"
 

@@ -20,7 +20,7 @@ def lines(config: Config, surroundings: Surroundings) -> Lines:
     It is computed from what the executor itself uses, resolved programs included, so that any
     effective change changes it.
     """
-    found = [f"default profile: {config.default_name or 'none'}"]
+    found = [f"default profile: {config.default_name or '(none)'}"]
     for profile in sorted(config.profiles, key=lambda profile: profile.name):
         found += _profile_lines(profile, surroundings)
     return tuple(found)
@@ -37,7 +37,7 @@ def refuse_outlaws(config: Config, surroundings: Surroundings) -> None:
     A program inside the project can change with the next `git pull`, and a host of the project's
     choosing must not receive the user's secrets.
     """
-    project = _project_of(config.path)
+    projects = _projects_of(config.path)
     for profile in config.profiles:
         if profile.environment == "custom" and not _is_loopback(profile.api_url):
             raise ConfigNotAllowed(
@@ -45,7 +45,7 @@ def refuse_outlaws(config: Config, surroundings: Surroundings) -> None:
                 f"keep this profile in your own config, or use it with --config {config.path}",
             )
         for reference in _references(profile):
-            _refuse_program_in(project, reference, profile, surroundings)
+            _refuse_program_in(projects, reference, profile, surroundings)
 
 
 def _profile_lines(profile: Profile, surroundings: Surroundings) -> Iterator[str]:
@@ -62,7 +62,7 @@ def _profile_lines(profile: Profile, surroundings: Surroundings) -> Iterator[str
             yield from _reference_lines(f"  {field}: ", value, surroundings)
     for name, field in sorted(profile.exports):
         yield f"  exports {name}: {field}"
-    yield f"  timeout: {profile.timeout:g} s"
+    yield f"  timeout: {profile.timeout!r} s"
     yield f"  user agent: {profile.user_agent}"
 
 
@@ -87,13 +87,13 @@ def _program(reference: Reference, surroundings: Surroundings) -> str | None:
 
 
 def _refuse_program_in(
-    project: str, reference: Reference, profile: Profile, surroundings: Surroundings
+    projects: set[str], reference: Reference, profile: Profile, surroundings: Surroundings
 ) -> None:
     program = _program(reference, surroundings)
     if program is None:
         return
     for path in (program, os.path.realpath(program)):
-        if path.startswith(project.rstrip("/") + "/"):
+        if any(path.startswith(project.rstrip("/") + "/") for project in projects):
             raise ConfigNotAllowed(
                 f"profile {profile.name} of a project file runs a program of the project: {path}",
                 "install the program outside the project, where a pull cannot change it",
@@ -106,9 +106,13 @@ def _references(profile: Profile) -> Iterator[Reference]:
             yield from value.references if isinstance(value, FirstOf) else (value,)
 
 
-def _project_of(path: str) -> str:
-    """The repository that the config lies in, else its directory."""
-    directory = above = os.path.dirname(os.path.realpath(path))
+def _projects_of(path: str) -> set[str]:
+    """The repository that the config lies in, else its directory; of a link, also its target's."""
+    return {_repository_or(os.path.dirname(each)) for each in (path, os.path.realpath(path))}
+
+
+def _repository_or(directory: str) -> str:
+    directory = above = os.path.realpath(directory)
     while above != "/":
         if os.path.lexists(f"{above}/.git"):
             return above
@@ -117,5 +121,6 @@ def _project_of(path: str) -> str:
 
 
 def _is_loopback(api_url: str) -> bool:
-    host = api_url.partition("://")[2].rpartition(":")[0] or api_url.partition("://")[2]
-    return host in {"127.0.0.1", "[::1]", "localhost"}
+    address = api_url.partition("://")[2]
+    hosts = ("127.0.0.1", "[::1]", "localhost")
+    return any(address == host or address.startswith(f"{host}:") for host in hosts)

@@ -17,7 +17,7 @@ from tastyauth.sources import Reference, Surroundings
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
-_WHERE_FROM = {
+WHERE_FROM = {
     "client_id": f"it stands beside the OAuth application on {APPLICATIONS_PAGE}",
     "client_secret": (
         "it was shown once, when the OAuth application was made; regenerating it ends all its"
@@ -90,7 +90,7 @@ def refresh(
         route = exchange.route(grant.token_endpoint, surroundings.environ)
         audience.detail(f"asking {grant.token_endpoint}, proxy: {route.proxy or 'none'},")
         audience.detail(f"certificate authorities: {route.roots}")
-    journal = _journal(profile, secrets, surroundings)
+    journal = _journal(profile, secrets.client_id, surroundings)
     with _sole_use(journal, grant.refresh_token, grant.timeout) as newest:
         grant = replace(grant, refresh_token=newest)
         asked_at = time.time()
@@ -121,12 +121,14 @@ def refresh(
     )
 
 
-def latest(profile: Profile, secrets: Secrets, surroundings: Surroundings) -> Secret:
+def latest(
+    profile: Profile, client_id: str, declared: Secret, surroundings: Surroundings
+) -> Secret:
     """The newest refresh token of the grant: the declared one, unless it was rotated."""
     try:
-        return _journal(profile, secrets, surroundings).latest(secrets.refresh_token)
+        return _journal(profile, client_id, surroundings).latest(declared)
     except OSError:
-        return secrets.refresh_token
+        return declared
 
 
 def resolve_secrets(profile: Profile, surroundings: Surroundings, audience: Audience) -> Secrets:
@@ -162,9 +164,9 @@ def time_limit(profile: Profile, surroundings: Surroundings) -> float:
     )
 
 
-def _journal(profile: Profile, secrets: Secrets, surroundings: Surroundings) -> Journal:
+def _journal(profile: Profile, client_id: str, surroundings: Surroundings) -> Journal:
     state = locate.state_directory(surroundings.environ)
-    return Journal(f"{state}/grants", profile.token_endpoint, secrets.client_id)
+    return Journal(f"{state}/grants", profile.token_endpoint, client_id)
 
 
 @contextmanager
@@ -214,7 +216,7 @@ def _named(field: str, profile: Profile) -> Iterator[None]:
         yield
     except SecretError as error:
         message = f"{field} of profile {profile.name}: {error.message}"
-        raise type(error)(message, f"{error.hint}; {_WHERE_FROM[field]}") from None
+        raise type(error)(message, f"{error.hint}; {WHERE_FROM[field]}") from None
 
 
 def _source(field: str, reference: Reference) -> str:
@@ -228,7 +230,7 @@ def _client_id(profile: Profile, surroundings: Surroundings, audience: Audience)
     if _UUID.fullmatch(value):
         return value
     where = sources.describe(profile.client_id)
-    hint = f"a client ID is a UUID; {_WHERE_FROM['client_id']}"
+    hint = f"a client ID is a UUID; {WHERE_FROM['client_id']}"
     if value.startswith("eyJ"):
         raise RefusedError(
             f"client_id of profile {profile.name}: {where} holds a token, not a client ID", hint

@@ -10,17 +10,20 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from tastyauth import attempt as attempts
-from tastyauth import cache, config, locate, lock, private, refresh, sweep, trust, turn
+from tastyauth import cache, locate, lock, private, turn
 from tastyauth.attempt import Attempt
 from tastyauth.cache import Asked, Entry, ProfileOutline, View
-from tastyauth.config import Config
-from tastyauth.credential import Credential
 from tastyauth.errors import TastyauthError
 from tastyauth.lock import Lock
-from tastyauth.refresh import Audience
-from tastyauth.sources import Surroundings
+
+if TYPE_CHECKING:  # a hit needs none of these: no YAML, no source, no HTTP
+    from tastyauth.config import Config, Profile
+    from tastyauth.credential import Credential
+    from tastyauth.refresh import Audience, Secrets
+    from tastyauth.sources import Surroundings
 
 _SOFT_TIMEOUT = 3.0
 """Seconds for what renewing ahead may take: somebody waits who has a token that is still good."""
@@ -33,12 +36,19 @@ _GRACE = 5.0
 class Terms:
     """What a caller wants of its token.
 
-    `min_valid` is in seconds, None for the default; `started_at` is in epoch seconds.
+    `min_valid` is in seconds, None for the default; `started_at` is in epoch seconds. `heedful`
+    callers do not ask again what was refused, even when they want a new token.
     """
 
     min_valid: float | None
     refresh: bool
     started_at: float
+    heedful: bool = False
+
+    @property
+    def insistent(self) -> bool:
+        """Whether the server is asked although it said no."""
+        return self.refresh and not self.heedful
 
     def accept(self, view: View) -> bool:
         """Whether the entry answers: it lives long enough, or came while this caller waited."""
@@ -63,9 +73,16 @@ class Session:
     """One caller's way to its token."""
 
     def __init__(
-        self, asked: Asked, terms: Terms, surroundings: Surroundings, audience: Audience
+        self,
+        asked: Asked,
+        terms: Terms,
+        surroundings: "Surroundings",
+        audience: "Audience",
+        secrets: "Secrets | None" = None,
     ) -> None:
+        """`secrets` are those of the profile, where the caller has resolved them already."""
         self.asked = asked
+        self._secrets = secrets
         self._terms = terms
         self._surroundings = surroundings
         self._audience = audience
@@ -89,9 +106,11 @@ class Session:
             assert held is not None
             return self._exchanged(view, held)
 
-    def config(self, *, known_valid: bool = False) -> Config:
+    def config(self, *, known_valid: bool = False) -> "Config":
         """The config, parsed and trusted; raises ConfigError and ConfigNotAllowed."""
         if self._config is None:
+            from tastyauth import config, trust
+
             found = config.parse(
                 self.asked.content,
                 self.asked.path,
@@ -104,11 +123,15 @@ class Session:
 
     def secret_fields(self) -> dict[str, str]:
         """The long-lived secrets, resolved anew: what only `exec` hands out, and nothing caches."""
+        from tastyauth import refresh
+
         profile = self.config().profile(self.asked.profile)
         secrets = refresh.resolve_secrets(profile, self._surroundings, self._audience)
         return {
             "client_secret": secrets.client_secret.reveal(),
-            "refresh_token": refresh.latest(profile, secrets, self._surroundings).reveal(),
+            "refresh_token": refresh.latest(
+                profile, secrets.client_id, secrets.refresh_token, self._surroundings
+            ).reveal(),
         }
 
     def _look(self) -> View:
@@ -173,24 +196,26 @@ class Session:
         now = time.time()
         if record.ended_while_waiting(self._terms.started_at, now):
             raise record.error()
-        if not self._terms.refresh and record.forbids(now):
+        if not self._terms.insistent and record.forbids(now):
             raise record.reminder(now)
         entry = self._attempt(view, held, record, self._surroundings)
         return self._handout(view.profile, entry)
 
     def _attempt(
-        self, view: View, held: Lock, record: Attempt, surroundings: Surroundings
+        self, view: View, held: Lock, record: Attempt, surroundings: "Surroundings"
     ) -> Entry:
         """One exchange, its outcome written down."""
+        from tastyauth import refresh, sweep
+
         assert view.outline is not None
         profile = self.config(known_valid=True).profile(self.asked.profile)
         ahead = surroundings is not self._surroundings
         held.promise(refresh.time_limit(profile, surroundings) + _GRACE)
         with self._recorded(view, record, ""):
-            secrets = refresh.resolve_secrets(profile, surroundings, self._audience)
+            secrets = self._secrets or self._resolved(profile, surroundings)
         used = secrets.digest(bytes.fromhex(view.outline.salt))
         now = time.time()
-        if not self._terms.refresh and record.forbids(now, used):
+        if not self._terms.insistent and record.forbids(now, used):
             raise record.reminder(now)
         held.promise(profile.timeout + _GRACE)
         with self._recorded(view, record, used):
@@ -224,11 +249,18 @@ class Session:
             self._audience.warn(f"the token cache cannot be written: {error.strerror or error}")
 
     def _uncached(self) -> Handout:
+        from tastyauth import refresh
+
         found = self.config()
         profile = found.profile(self.asked.profile)
-        secrets = refresh.resolve_secrets(profile, self._surroundings, self._audience)
+        secrets = self._secrets or self._resolved(profile, self._surroundings)
         refreshed = refresh.refresh(profile, secrets, self._surroundings, self._audience)
         return self._handout(found.outline("", "", "").profiles[profile.name], _entry_of(refreshed))
+
+    def _resolved(self, profile: "Profile", surroundings: "Surroundings") -> "Secrets":
+        from tastyauth import refresh
+
+        return refresh.resolve_secrets(profile, surroundings, self._audience)
 
     def _handout(self, profile: ProfileOutline, entry: Entry) -> Handout:
         if self._verdict(entry) == cache.STALE:
@@ -246,5 +278,5 @@ def _lock_if_free(view: View) -> Lock | None:
         return None
 
 
-def _entry_of(credential: Credential) -> Entry:
+def _entry_of(credential: "Credential") -> Entry:
     return Entry(credential.fields(), credential.issued_at, time.time())

@@ -36,6 +36,7 @@ _FILES = {
     "schema": "validate",
     "explain": "validate",
     "status": "look",
+    "doctor": "doctor",
     "as-curl": "look",
     "clear": "look",
     "simulator": "simulator",
@@ -118,7 +119,8 @@ def _last_words(words: Sequence[str], console: Console, code: int) -> int:
 
 def _format_asked_for(words: Sequence[str]) -> str | None:
     """The format of an `env` that could not even be parsed; an unknown one is taken for sh."""
-    if first_word(words) != "env":
+    command = first_word(words)
+    if command != "env" and (command in _FILES or "env" not in words):
         return None
     value = _value_of("--format", words) or "sh"
     return value if value in export.FORMATS else "sh"

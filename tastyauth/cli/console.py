@@ -81,7 +81,10 @@ class Console:
         """A yes-or-no question on the terminal, below the facts; anything but y or yes is no."""
         self._stderr(facts)
         _write(2, f"tastyauth: {question} [y/N] ")
-        return sys.stdin.readline().strip().lower() in {"y", "yes"}
+        try:
+            return sys.stdin.readline().strip().lower() in {"y", "yes"}
+        except UnicodeDecodeError:
+            return False
 
     def ask_text(self, question: str, flag: str) -> str:
         """A line of text; raises UsageError, naming the flag, where nobody can be asked."""
@@ -130,7 +133,7 @@ class Console:
         def show() -> None:
             nonlocal shown
             shown = True
-            _write(2, f"tastyauth: waiting for {what} ...")
+            _write(2, _fitting(f"tastyauth: waiting for {what} ..."))
 
         timer = Timer(_PATIENCE, show)
         timer.daemon = True
@@ -168,6 +171,15 @@ def reserve_standard_descriptors() -> None:
 def _is_terminal(descriptor: int) -> bool:
     stream = (sys.stdin, sys.stdout, sys.stderr)[descriptor]
     return stream is not None and os.isatty(descriptor)
+
+
+def _fitting(text: str) -> str:
+    """`text` on one line of the terminal: of more, only the last would be wiped out again."""
+    try:
+        width = os.get_terminal_size(2).columns
+    except OSError:
+        return text
+    return text if not 0 < width <= len(text) else text[: width - 1]
 
 
 def _write(descriptor: int, text: str) -> None:

@@ -153,11 +153,16 @@ def first_word(words: Sequence[str]) -> str | None:
     """The first argument that is neither a common flag nor its value: the command."""
     rest = iter(words)
     for word in rest:
-        if word in {"--config", "--profile", "-p", "--color"}:
+        if word in {"--config", "--profile", "--color"} or _ends_in_p(word):
             next(rest, None)
         elif not word.startswith("-"):
             return word
     return None
+
+
+def _ends_in_p(word: str) -> bool:
+    """Whether the value of -p comes next, behind other short flags perhaps: -qp live."""
+    return word[:1] == "-" and word[-1:] == "p" and set(word[1:-1]) <= set("qvh")
 
 
 def _add_common_flags(

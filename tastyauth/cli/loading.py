@@ -1,14 +1,16 @@
 """From what was asked to a session: the config found and read, the profile and the terms named."""
 
 import argparse
+from typing import TYPE_CHECKING
 
-from tastyauth import config as configs
-from tastyauth import locate, trust
+from tastyauth import locate
 from tastyauth.cache import Asked
 from tastyauth.cli.console import Console
-from tastyauth.config import Config
 from tastyauth.session import Session, Terms
-from tastyauth.sources import Surroundings
+from tastyauth.sources.surroundings import Surroundings
+
+if TYPE_CHECKING:  # what a hit does not need
+    from tastyauth.config import Config
 
 
 def open_session(arguments: argparse.Namespace, console: Console) -> Session:
@@ -30,18 +32,22 @@ def find(flag: str | None, console: Console) -> tuple[str, str]:
     return locate.find_config(flag, console.environ)
 
 
-def trusted_config(flag: str | None, console: Console) -> Config:
+def trusted_config(flag: str | None, console: Console) -> "Config":
     """The config that `flag` names or that is found, checked and trusted.
 
     Raises ConfigNotFound, ConfigError, ConfigNotAllowed.
     """
+    from tastyauth import trust
+
     config, origin = read_config(flag, console)
     trust.require(config, origin, surroundings_of(console))
     return config
 
 
-def read_config(flag: str | None, console: Console) -> tuple[Config, str]:
+def read_config(flag: str | None, console: Console) -> "tuple[Config, str]":
     """The config and how it was found, checked but not yet trusted."""
+    from tastyauth import config as configs
+
     environ = console.environ
     path, origin = locate.find_config(flag, environ)
     content = locate.read_config(path)

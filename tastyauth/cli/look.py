@@ -11,7 +11,10 @@ from tastyauth.cli.console import Console
 from tastyauth.cli.grammar import Commands
 from tastyauth.cli.loading import find, open_session, surroundings_of
 from tastyauth.errors import ConfigError
-from tastyauth.status import ProfileStatus, status
+from tastyauth.status import UNCHECKED, ProfileStatus, status
+
+_SAID = {UNCHECKED: f"{UNCHECKED} (tastyauth doctor)"}
+"""States that come with what to type."""
 
 
 def register(commands: Commands) -> None:
@@ -86,7 +89,10 @@ def _as_text(path: str, profiles: tuple[ProfileStatus, ...], now: float) -> str:
     for profile in profiles:
         default = " (default)" if profile.is_default else ""
         lines += ["", f"{profile.name}{default}: {profile.environment}, {profile.api_url}"]
-        lines += [f"  {field.field:<13}  {field.state}: {field.source}" for field in profile.fields]
+        lines += [
+            f"  {field.field:<13}  {_SAID.get(field.state, field.state)}: {field.source}"
+            for field in profile.fields
+        ]
         lines += [f"  {name:<13}  {text}" for name, text in _history(profile, now)]
     return "\n".join(lines) + "\n"
 

@@ -1,0 +1,173 @@
+"""The command that looks at every link of the chain: `doctor`."""
+
+import argparse
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from tastyauth.cli.console import Console
+from tastyauth.cli.grammar import Commands
+from tastyauth.cli.loading import surroundings_of
+
+if TYPE_CHECKING:
+    from tastyauth.cache import Asked, Entry
+    from tastyauth.doctor import Check, Findings
+    from tastyauth.doctor.cron import Rehearsal
+    from tastyauth.refresh import Audience, Secrets
+
+_DETAILS = """\
+looks at one profile, the default one unless -p names another. What it prints holds no secret, and
+of account numbers the last four digits: it can be pasted into a report. It ends with 0 when nothing
+has failed, else with 1; warnings do not count.
+
+  --offline   nothing leaves this machine
+  --cron      resolves the references once more where cron would: no terminal, no bus, hardly a
+              variable; and prints the line for crontab -e
+"""
+
+_COLORS = {"passed": "\x1b[32m", "warned": "\x1b[33m", "failed": "\x1b[31m", "skipped": "\x1b[2m"}
+
+
+def register(commands: Commands) -> None:
+    """`doctor`."""
+    doctor = commands.add(
+        "doctor",
+        "look at every link of the chain, and say what to do",
+        run_doctor,
+        group="look closer",
+        details=_DETAILS,
+    )
+    doctor.add_argument("--offline", action="store_true", help="stop before going online")
+    doctor.add_argument("--cron", action="store_true", help="rehearse what cron would meet")
+    doctor.add_argument("--format", choices=("human", "json"), default="human")
+
+
+def run_doctor(arguments: argparse.Namespace, console: Console) -> int:
+    """Looks, prints the report whole, and ends with 1 when something has failed."""
+    from tastyauth import doctor
+
+    findings = _findings(arguments, console)
+    checks = tuple(doctor.examine(findings, offline=arguments.offline))
+    rehearsal = None
+    if arguments.cron and not _is_barred(checks):
+        from tastyauth.doctor import cron
+
+        rehearsal = cron.rehearse(_program(), findings)
+    if arguments.format == "json":
+        console.out(_as_json(checks, rehearsal, findings))
+    else:
+        console.out("\n".join(_as_text(checks, rehearsal, findings, console)) + "\n")
+    every = checks + (rehearsal.checks if rehearsal else ())
+    return 1 if any(check.state == doctor.FAILED for check in every) else 0
+
+
+def _is_barred(checks: Sequence["Check"]) -> bool:
+    """Whether there is no config, or one that must not act: it would be named by --config there."""
+    return any(it.state == "failed" and it.name in ("config", "trust") for it in checks)
+
+
+def _findings(arguments: argparse.Namespace, console: Console) -> "Findings":
+    from tastyauth.doctor import Findings
+    from tastyauth.session import Session, Terms
+
+    surroundings = surroundings_of(console)
+
+    def obtain(asked: "Asked", secrets: "Secrets", audience: "Audience") -> "Entry":
+        terms = Terms(min_valid=None, refresh=True, started_at=time.time(), heedful=True)
+        return Session(asked, terms, surroundings, audience, secrets).obtain().entry
+
+    profile = arguments.profile or console.environ.get("TASTYAUTH_PROFILE") or None
+    return Findings(arguments.config, profile, surroundings, console, obtain)
+
+
+def _program() -> list[str]:
+    """The words that start this program from anywhere, as a crontab needs them."""
+    beside = os.path.join(os.path.dirname(sys.executable), "tastyauth")
+    for candidate in (sys.argv[0], beside):
+        path = os.path.abspath(candidate)
+        if os.path.basename(path) == "tastyauth" and os.path.isfile(path):
+            return [path]
+    return [sys.executable, "-P", "-m", "tastyauth"]
+
+
+def _as_json(checks: Sequence["Check"], rehearsal: "Rehearsal | None", findings: "Findings") -> str:
+    document: dict[str, object] = {"format_version": 1, "checks": _rows(checks, findings.home)}
+    if rehearsal is not None:
+        rows = _rows(rehearsal.checks, findings.home)
+        document["cron"] = {"checks": rows, "line": rehearsal.line}
+    return json.dumps(document, indent=2) + "\n"
+
+
+def _rows(checks: Sequence["Check"], home: str) -> list[dict[str, object]]:
+    from tastyauth.doctor import fit_to_paste
+
+    return [
+        {
+            key: fit_to_paste(value, home) if isinstance(value, str) else value
+            for key, value in asdict(_rounded(check)).items()
+        }
+        for check in checks
+    ]
+
+
+def _rounded(check: "Check") -> "Check":
+    return check if check.seconds is None else replace(check, seconds=round(check.seconds, 3))
+
+
+def _as_text(
+    checks: Sequence["Check"],
+    rehearsal: "Rehearsal | None",
+    findings: "Findings",
+    console: Console,
+) -> Iterator[str]:
+    yield from _listed(checks, findings.home, console)
+    if rehearsal is not None:
+        yield from ("", "in the environment of cron:")
+        yield from _listed(rehearsal.checks, findings.home, console)
+        checks = (*checks, *rehearsal.checks)
+    yield from ("", _summary(checks))
+    if rehearsal is not None:
+        yield from ("", "for crontab -e, with your command for CMD:", rehearsal.line)
+
+
+def _listed(checks: Sequence["Check"], home: str, console: Console) -> Iterator[str]:
+    """A line for each, and its hint below; what is skipped for the same reason stands together."""
+    from tastyauth.doctor import SKIPPED, fit_to_paste
+
+    for (state, reason), group in groupby(
+        checks, lambda it: (it.state, it.message if it.state == SKIPPED else it.name)
+    ):
+        together = list(group)
+        names = ", ".join(it.name for it in together)
+        word = _painted(state, console)
+        if state == SKIPPED:
+            yield f"{names:<13}  {word}: {reason}"
+            continue
+        check = together[0]
+        took = f" ({check.seconds:.2f} s)" if _is_timed(check, console) else ""
+        yield f"{names:<13}  {word}: {fit_to_paste(check.message, home)}{took}"
+        if check.hint:
+            yield f"{'':<13}  hint: {fit_to_paste(check.hint, home)}"
+
+
+def _is_timed(check: "Check", console: Console) -> bool:
+    return check.seconds is not None and (console.verbose or bool(check.outcome))
+
+
+def _painted(state: str, console: Console) -> str:
+    return f"{_COLORS[state]}{state}\x1b[0m" if console.colors(1) else state
+
+
+def _summary(checks: Sequence["Check"]) -> str:
+    counts = {
+        state: sum(check.state == state for check in checks)
+        for state in ("failed", "warned", "passed", "skipped")
+    }
+    said = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
+    first = next((check for check in checks if check.state == "failed"), None)
+    return f"{said}; begin with {first.name}" if first else said
