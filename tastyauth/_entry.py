@@ -52,7 +52,7 @@ def _lane(wish: _Wish, words: list[str], started_at: float) -> "tuple[int | None
         return None, None
     try:
         asked = _asked(wish)
-    except TastyauthError:
+    except (OSError, TastyauthError):
         return None, None  # it is said in full there
     try:
         view = cache.look(asked)

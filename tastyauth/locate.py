@@ -12,6 +12,9 @@ CONFIG_NAME = "tastyauth.yaml"
 LARGEST_CONFIG = 64 * 1024
 """Bytes."""
 
+_LONGEST_WAY = 1000
+"""Steps to a file; more are a loop of links."""
+
 _NEAR_MISSES = ("tastyauth.yml", ".tastyauth.yaml", ".tastyauth.yml")
 _SYSTEM_DIRECTORY = "/etc/tastyauth"
 
@@ -50,7 +53,7 @@ def find_config(flag: str | None, environ: Environ) -> tuple[str, str]:
         for directory in directories:
             path = f"{directory}/{CONFIG_NAME}"
             if os.path.lexists(path):
-                return path, origin
+                return path, _place_of(path, origin, environ)
             looked_at.append(path)
     raise ConfigNotFound(f"no config: looked at {', '.join(looked_at)}", _advice(looked_at))
 
@@ -88,7 +91,9 @@ def project_directories(environ: Environ) -> list[str]:
     directories = [directory]
     while not os.path.lexists(f"{directory}/.git"):
         parent = os.path.dirname(directory)
-        if directory in (home, parent) or not _is_mine(directory) or not _is_mine(parent):
+        if directory == parent or _is_same(directory, home):
+            return directories[:1]
+        if not _is_mine(directory) or not _is_mine(parent):
             return directories[:1]
         directory = parent
         directories.append(directory)
@@ -128,7 +133,13 @@ def absolute(path: str, environ: Environ) -> str:
     """`path` with a leading `~/` expanded, made absolute against the working directory."""
     if path == "~" or path.startswith("~/"):
         path = home_directory(environ) + path[1:]
-    return os.path.abspath(path)
+    try:
+        path = os.path.abspath(path)
+    except FileNotFoundError:
+        raise ConfigNotFound(
+            "the working directory does not exist any more", "change to another one"
+        ) from None
+    return f"/{path.lstrip('/')}"  # POSIX keeps two slashes at the beginning apart from one
 
 
 def abbreviated(path: str, environ: Environ) -> str:
@@ -146,15 +157,33 @@ def exposure(path: str) -> str | None:
     to this user or root. Nobody else may write to them, but a group without other members, and
     whoever may write to a directory of root's with the sticky bit.
     """
-    for chain in dict.fromkeys((path, os.path.realpath(path))):
-        while True:
-            reason = _exposure_of(chain)
-            if reason or chain == "/":
-                break
-            chain = os.path.dirname(chain)
-        if reason:
-            return reason
+    try:
+        for step in _way_to(path):
+            reason = _exposure_of(step)
+            if reason:
+                return reason
+    except OSError:
+        return f"{path} cannot be judged"
     return None
+
+
+def _way_to(path: str) -> list[str]:
+    """Every directory and link that is passed on the way to `path`, and what is at its end."""
+    way = ["/"]
+    here, ahead = "", path.split("/")
+    while ahead:
+        name = ahead.pop(0)
+        if name in ("", "."):
+            continue
+        here = os.path.dirname(here).rstrip("/") if name == ".." else f"{here}/{name}"
+        way.append(here or "/")
+        if len(way) > _LONGEST_WAY:
+            raise OSError("too many links")
+        if here and os.path.islink(here):
+            target = os.readlink(here)
+            ahead = target.split("/") + ahead
+            here = "" if target.startswith("/") else os.path.dirname(here).rstrip("/")
+    return way
 
 
 def _exposure_of(path: str) -> str | None:
@@ -185,6 +214,22 @@ def _has_other_members(group: int) -> bool:
     return bool(members or others - {own.pw_name, "root"})
 
 
+def _place_of(path: str, origin: str, environ: Environ) -> str:
+    """`origin`, but for somebody who stands in the directory of his own or the machine's config."""
+    if origin == PROJECT:
+        for place, directory in ((USER, config_directory(environ)), (SYSTEM, _SYSTEM_DIRECTORY)):
+            if _is_same(os.path.dirname(path), directory):
+                return place
+    return origin
+
+
+def _is_same(directory: str, other: str) -> bool:
+    try:
+        return directory == other or os.path.samefile(directory, other)
+    except OSError:
+        return False
+
+
 def _is_mine(directory: str) -> bool:
     try:
         return os.stat(directory).st_uid == os.geteuid()
@@ -205,7 +250,7 @@ def _read(descriptor: int) -> bytes:
 def _xdg(environ: Environ, variable: str, fallback: str) -> str:
     base = environ.get(variable, "")
     if not base.startswith("/"):  # empty and relative values count as absent, says the standard
-        base = f"{home_directory(environ)}/{fallback}"
+        base = f"{home_directory(environ).rstrip('/')}/{fallback}"
     return f"{base}/tastyauth"
 
 

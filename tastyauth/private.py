@@ -2,6 +2,7 @@
 
 import os
 import stat
+from _thread import get_ident  # built in, where `threading` is a module to load
 
 LARGEST = 256 * 1024
 """Bytes. None of our own files comes near; a larger one is not ours."""
@@ -65,7 +66,10 @@ def read(path: str) -> bytes | None:
             raise NotPrivate(f"{path} is not a file of this user")
         if found.st_mode & 0o077:
             raise NotPrivate(f"{path} is open to other users; chmod 600 it")
-        return os.read(descriptor, LARGEST)
+        content = os.read(descriptor, LARGEST + 1)
+        if len(content) > LARGEST:
+            raise NotPrivate(f"{path} is too large to be ours")
+        return content
     finally:
         os.close(descriptor)
 
@@ -76,7 +80,7 @@ def write(path: str, content: bytes, *, durable: bool = False) -> None:
     A reader sees the old or the new file, both whole. So does the next start after a power cut,
     when `durable`; what can be had again is not worth the wait for the disk.
     """
-    temporary = f"{path}.{os.getpid()}.new"
+    temporary = f"{path}.{os.getpid()}.{get_ident()}.new"
     remove(temporary)  # left by a process of the same number that was killed
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     try:

@@ -95,7 +95,9 @@ def _field_status(field: str, value: str | Reference, surroundings: Surroundings
         return FieldStatus(field, value, PRESENT)
     if isinstance(value, FirstOf):
         return _first_of_status(field, value, surroundings)
-    return FieldStatus(field, sources.describe(value), _state(value, surroundings))
+    return FieldStatus(
+        field, sources.describe(value, surroundings.home), _state(value, surroundings)
+    )
 
 
 def _first_of_status(field: str, value: FirstOf, surroundings: Surroundings) -> FieldStatus:
@@ -103,8 +105,8 @@ def _first_of_status(field: str, value: FirstOf, surroundings: Surroundings) -> 
     for member in value.references:
         state = _state(member, surroundings)
         if state != MISSING:
-            return FieldStatus(field, sources.describe(member), state)
-    return FieldStatus(field, sources.describe(value), MISSING)
+            return FieldStatus(field, sources.describe(member, surroundings.home), state)
+    return FieldStatus(field, sources.describe(value, surroundings.home), MISSING)
 
 
 def _state(reference: Reference, surroundings: Surroundings) -> str:

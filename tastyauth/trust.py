@@ -1,8 +1,10 @@
 """Which configs may act: by where they lie, or because somebody approved what they would do."""
 
 import os
+import shlex
 from contextlib import suppress
 from hashlib import sha256
+from json import dumps
 
 from tastyauth import locate, plan, private
 from tastyauth.config import Config
@@ -45,16 +47,19 @@ def require(config: Config, origin: str, surroundings: Surroundings) -> str:
         return wanted
     raise ConfigNotAllowed(
         f"the config is not approved: {reason}",
-        f"look at what it would do and approve it: tastyauth allow {config.path}",
+        f"look at what it would do and approve it: tastyauth allow {_named(config.path, origin)}",
     )
 
 
-def allow(config: Config, surroundings: Surroundings) -> None:
-    """Approves what this config would do now; raises OSError when it cannot be recorded."""
-    lines = plan.lines(config, surroundings)
+def allow(config: Config, surroundings: Surroundings, shown: plan.Lines = ()) -> None:
+    """Approves the plan that was `shown`, or what the config would do now.
+
+    Raises OSError when it cannot be recorded.
+    """
+    lines = shown or plan.lines(config, surroundings)
     record = _record(config.path, plan.digest(lines), surroundings.environ)
     private.make_directory(os.path.dirname(record))
-    private.write(record, "\n".join((config.path, *lines, "")).encode(), durable=True)
+    private.write(record, "\n".join((dumps(config.path), *lines, "")).encode(), durable=True)
 
 
 def deny(path: str, environ: locate.Environ) -> int:
@@ -67,9 +72,18 @@ def deny(path: str, environ: locate.Environ) -> int:
 
 def last_approved(path: str, environ: locate.Environ) -> plan.Lines:
     """The plan that was approved last for this path, empty when there is none."""
-    records = sorted(_records(path, environ), key=os.path.getmtime)
-    content = private.read(records[-1]) if records else None
+    try:
+        latest = max(_records(path, environ), key=os.path.getmtime, default=None)
+        content = private.read(latest) if latest else None
+    except OSError:
+        return ()
     return tuple(content.decode().split("\n")[1:-1]) if content else ()
+
+
+def _named(path: str, origin: str) -> str:
+    """What to write behind `allow`: what one names oneself may do more than what is found."""
+    word = shlex.quote(path)
+    return f"--config {word}" if origin in locate.TRUSTED_ORIGINS else word
 
 
 def _directory(environ: locate.Environ) -> str:

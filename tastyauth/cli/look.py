@@ -50,10 +50,9 @@ def run_status(arguments: argparse.Namespace, console: Console) -> int:
     session = open_session(arguments, console)
     now = time.time()
     profiles = status(session.config(), session.asked, surroundings_of(console), now)
-    path = session.asked.path
-    text = _as_json(path, profiles) if arguments.format == "json" else _as_text(path, profiles, now)
-    home = locate.home_directory(console.environ)
-    console.out(text if home == "/" else text.replace(f"{home}/", "~/"))
+    path = locate.abbreviated(session.asked.path, console.environ)
+    as_json = arguments.format == "json"
+    console.out(_as_json(path, profiles) if as_json else _as_text(path, profiles, now))
     return 0
 
 

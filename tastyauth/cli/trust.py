@@ -9,6 +9,7 @@ from tastyauth.cli.console import Console
 from tastyauth.cli.grammar import Commands
 from tastyauth.cli.loading import read_config, surroundings_of
 from tastyauth.errors import ConfigNotAllowed
+from tastyauth.sources.label import printable
 
 
 def register(commands: Commands) -> None:
@@ -50,11 +51,15 @@ def run_allow(arguments: argparse.Namespace, console: Console) -> int:
             f" - and set {trust.HASH_VARIABLE} to the hash it shows",
         )
     before = trust.last_approved(config.path, surroundings.environ)
-    facts = [f"{config.path} would do this:", *_shown(before, lines), f"sha256: {digest}"]
+    facts = [
+        f"{printable(config.path)} would do this:",
+        *_shown(before, lines),
+        f"sha256: {digest}",
+    ]
     if not console.ask("\n".join(facts), "allow it?"):
         raise ConfigNotAllowed("not approved", "nothing was changed")
     try:
-        trust.allow(config, surroundings)
+        trust.allow(config, surroundings, lines)
     except OSError as error:
         raise ConfigNotAllowed(
             f"the approval cannot be recorded: {error.strerror or error}",
