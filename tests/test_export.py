@@ -1,0 +1,417 @@
+"""Names and values in the words of each shell and format, read back by real shells."""
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tastyauth import export
+from tastyauth.errors import ConfigError
+from tastyauth.export import Emission
+
+PRINTABLE = "".join(map(chr, range(0x20, 0x7F)))
+TOKEN = "eyJhbGciOiJFZERTQSJ9.eyJpc3MiOiJhcGkifQ.c2ln_bmF0-dXJl"
+
+
+@dataclass(frozen=True, slots=True)
+class Shell:
+    """A shell as it is started without settings of its own, and its ways to evaluate a file."""
+
+    format: str
+    argv: tuple[str, ...]
+    evals: tuple[str, ...]
+    status: str = "$?"
+
+
+_POSIX = ('eval "$(cat emitted)"', "eval $(cat emitted)")
+_FISH = ("eval (cat emitted)", 'eval "$(cat emitted)"', "cat emitted | source")
+_CSH = ("eval `cat emitted`", 'eval "`cat emitted`"')
+
+ALL_SHELLS = (
+    Shell("sh", ("sh", "-c"), _POSIX),
+    Shell("sh", ("dash", "-c"), _POSIX),
+    Shell("sh", ("bash", "--norc", "-c"), _POSIX),
+    Shell("sh", ("bash", "--norc", "--posix", "-c"), _POSIX),
+    Shell("sh", ("zsh", "-f", "-c"), _POSIX),
+    Shell("sh", ("zsh", "--emulate", "sh", "-f", "-c"), _POSIX),
+    Shell("sh", ("ksh93", "-c"), _POSIX),
+    Shell("sh", ("mksh", "-c"), _POSIX),
+    Shell("sh", ("yash", "-c"), _POSIX),
+    Shell("sh", ("busybox", "sh", "-c"), _POSIX),
+    Shell("fish", ("fish", "--no-config", "-c"), _FISH, "$status"),
+    Shell("csh", ("tcsh", "-f", "-c"), _CSH, "$status"),
+    Shell("csh", ("csh", "-f", "-c"), _CSH[:1], "$status"),  # it takes no word beyond 4 KiB
+)
+WAYS = [
+    pytest.param(shell, evaluate, id=f"{' '.join(shell.argv)} {evaluate}")
+    for shell in ALL_SHELLS
+    if shutil.which(shell.argv[0])
+    for evaluate in shell.evals
+]
+"""Every way to evaluate on this machine; `sh` at least is always there."""
+
+every_way = pytest.mark.parametrize(("shell", "evaluate"), WAYS)
+
+FIELDS = {
+    "access_token": TOKEN,
+    "authorization": f"Bearer {TOKEN}",
+    "expires_at": "1764000900",
+    "environment": "production",
+    "profile": "live",
+    "api_url": "https://api.tastyworks.com",
+    "client_id": "0c7b8898-a2f1-49bb-a23d-843e47b68631",
+}
+
+
+def emission(*values: str, unset: tuple[str, ...] = ()) -> Emission:
+    pairs = [(f"V{number}", value) for number, value in enumerate(values)]
+    return Emission("live", 1764000900, pairs, unset)
+
+
+def run(shell: Shell, script: str, directory: str, **environ: str) -> tuple[int, bytes]:
+    """The exit code and stdout of a script; anything on stderr is a failure."""
+    done = subprocess.run(
+        [*shell.argv, script],
+        cwd=directory,
+        env={"PATH": os.environ["PATH"], "LC_ALL": "C", "HOME": directory, **environ},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.stderr == b""
+    return done.returncode, done.stdout
+
+
+def emit(text: str, directory: str) -> None:
+    with open(f"{directory}/emitted", "w", encoding="ascii") as file:
+        file.write(text)
+
+
+def read_back(shell: Shell, evaluate: str, values: Sequence[str], directory: str) -> None:
+    """One shell reads all of `values`, then hands its environment to another program."""
+    emit(export.RENDER[shell.format](emission(*values)), directory)
+    code, output = run(shell, f"{evaluate}; exec env -0", directory)
+    assert code == 0
+    environ = dict(line.split("=", 1) for line in output.decode().split("\0") if line)
+    assert [environ[f"V{number}"] for number in range(len(values))] == list(values)
+
+
+NASTY = (
+    "",
+    " ",
+    "a  b",
+    " a ",
+    "~",
+    "~root",
+    "a~",
+    "=ls",
+    "=",
+    "-n",
+    "--",
+    "-",
+    "*",
+    "?",
+    "[a-z]*",
+    "{a,b}",
+    "{1..3}",
+    "$HOME",
+    "${HOME}",
+    "$(id)",
+    "`id`",
+    "$((1+1))",
+    "\\",
+    "a\\",
+    "\\\\n",
+    "\\052",
+    "%s%d%%",
+    "100%",
+    "'",
+    "''",
+    '"',
+    "it's",
+    "#",
+    "# not a comment",
+    "a#b",
+    ";",
+    "a;exit 3",
+    "a&b",
+    "a|b",
+    "a>b",
+    "<a",
+    "!",
+    "!!",
+    "a!b",
+    "(",
+    ")",
+    "a=b",
+    "a==",
+    ":",
+    "a:~:b",
+    "^",
+    "0",
+    "0123",
+    TOKEN,
+    f"Bearer {TOKEN}",
+    "https://api.tastyworks.com",
+    "http://[::1]:8080",
+    PRINTABLE,
+    PRINTABLE[::-1],
+    *PRINTABLE,
+    *(f"a{character}b" for character in PRINTABLE),
+    *(f"{character}{character}" for character in PRINTABLE),
+)
+
+
+@pytest.fixture
+def decoys(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A directory whose file names a careless form would expand to."""
+    directory = tmp_path_factory.mktemp("decoys")
+    for name in ("a", "b", "aab", "V0=x", "export", "-n", "(exit"):
+        (directory / name).touch()
+    return str(directory)
+
+
+@every_way
+def test_a_shell_reads_the_very_bytes(shell: Shell, evaluate: str, decoys: str) -> None:
+    read_back(shell, evaluate, NASTY, decoys)
+
+
+@settings(max_examples=3, deadline=None)
+@given(values=st.lists(st.text(PRINTABLE, max_size=40), min_size=100, max_size=100))
+def test_a_shell_reads_whatever_is_printable(
+    values: list[str], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    directory = str(tmp_path_factory.mktemp("any", numbered=True))
+    for way in WAYS:
+        shell, evaluate = way.values
+        assert isinstance(shell, Shell)
+        if shell.format != "csh":  # it starts a process for each value
+            read_back(shell, str(evaluate), values, directory)
+
+
+BASH = Shell("sh", ("bash", "--norc", "-c"), _POSIX)
+
+
+@pytest.mark.parametrize("options", ["set -eu", "set -f", "shopt -s nullglob", "shopt -s failglob"])
+@pytest.mark.parametrize("evaluate", _POSIX)
+def test_the_options_of_a_shell_change_nothing(options: str, evaluate: str, decoys: str) -> None:
+    read_back(BASH, f"{options}; {evaluate}", NASTY, decoys)
+
+
+@pytest.mark.parametrize("separators", ["IFS=:", "IFS=,", "IFS=", "IFS=/"])
+def test_the_quoted_eval_does_not_depend_on_the_separators(separators: str, decoys: str) -> None:
+    read_back(BASH, f"{separators}; {_POSIX[0]}", NASTY, decoys)
+
+
+@pytest.mark.skipif(not shutil.which("fish"), reason="not installed")
+def test_a_word_that_fish_expands_stays_a_word(decoys: str) -> None:
+    """To fish, it is the number of the process."""
+    read_back(Shell("fish", ("fish", "--no-config", "-c"), _FISH), _FISH[0], ["%self"], decoys)
+
+
+SHELL_FORMATS = ("sh", "fish", "csh")
+
+
+@pytest.mark.parametrize("shell_format", SHELL_FORMATS)
+@settings(deadline=None)
+@given(value=st.text(PRINTABLE))
+def test_a_shell_form_is_one_line_that_ends_in_a_semicolon(shell_format: str, value: str) -> None:
+    text = export.RENDER[shell_format](emission(value, value, unset=("A", "B")))
+    assert text.endswith(";\n")
+    assert text.count("\n") == 1
+    assert "#" not in text  # in an unquoted eval it would swallow the rest
+
+
+PLAIN = [TOKEN, "1764000900", "https://api.tastyworks.com", "a=b", "a-b"]
+
+
+@pytest.mark.parametrize("value", PLAIN)
+@pytest.mark.parametrize(
+    ("shell_format", "statement"),
+    [("sh", "export V0={};\n"), ("fish", "set -gx V0 {};\n"), ("csh", "setenv V0 {};\n")],
+)
+def test_a_plain_value_stays_plain(shell_format: str, statement: str, value: str) -> None:
+    """Tokens, numbers and URLs never pass through `printf`, which some shells run as a program."""
+    assert export.RENDER[shell_format](emission(value)) == statement.format(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "octal"), [("", ""), ("~", r"\176"), ("a b", r"a\040b"), ("-n", r"\055n")]
+)
+def test_any_other_value_is_octal(value: str, octal: str) -> None:
+    assert export.sh(emission(value)) == f"export V0=\"$(printf '{octal}')\";\n"
+    assert export.csh(emission(value)) == f"setenv V0 \"`printf '{octal}'`\";\n"
+
+
+@pytest.mark.parametrize(
+    ("value", "word"), [("", "''"), ("~", r"\X7e"), ("a b", r"a\X20b"), ("-n", r"\X2dn")]
+)
+def test_fish_has_escapes_of_its_own(value: str, word: str) -> None:
+    assert export.fish(emission(value)) == f"set -gx V0 {word};\n"
+
+
+@pytest.mark.parametrize(
+    ("shell_format", "expected"),
+    [
+        ("sh", "unset OLD OTHER;export V0=a;\n"),
+        ("fish", "set -e OLD OTHER;true;set -gx V0 a;\n"),
+        ("csh", "unsetenv OLD;unsetenv OTHER;setenv V0 a;\n"),
+    ],
+)
+def test_the_names_of_other_profiles_are_unset_first(shell_format: str, expected: str) -> None:
+    assert export.RENDER[shell_format](emission("a", unset=("OLD", "OTHER"))) == expected
+
+
+def report(shell: Shell) -> str:
+    """A command that says how the last one ended, and what the variables hold."""
+    return f"sh -c 'echo $1 ${{OLD-gone}} ${{V0-gone}}' - {shell.status}"
+
+
+@every_way
+def test_switching_leaves_nothing_of_the_other_profile(
+    shell: Shell, evaluate: str, tmp_path: os.PathLike[str]
+) -> None:
+    """What was never set is no failure either."""
+    directory = os.fspath(tmp_path)
+    emit(export.RENDER[shell.format](emission("new", unset=("OLD", "NEVER_SET"))), directory)
+    script = f"{evaluate}; {report(shell)}"
+    assert run(shell, script, directory, OLD="stale", V0="old") == (0, b"0 gone new\n")
+
+
+@every_way
+def test_unsetting_takes_everything_back(
+    shell: Shell, evaluate: str, tmp_path: os.PathLike[str]
+) -> None:
+    directory = os.fspath(tmp_path)
+    emit(export.UNSET[shell.format](("OLD", "NEVER_SET", "V0")), directory)
+    script = f"{evaluate}; {report(shell)}"
+    assert run(shell, script, directory, OLD="stale", V0="old") == (0, b"0 gone gone\n")
+
+
+@pytest.mark.parametrize("names", [(), ("OLD",), ("OLD", "NEVER_SET")])
+@every_way
+def test_eval_of_a_failure_fails_with_the_code_and_leaves_no_old_value(
+    shell: Shell, evaluate: str, names: tuple[str, ...], tmp_path: os.PathLike[str]
+) -> None:
+    directory = os.fspath(tmp_path)
+    emit(export.FAILURE[shell.format](names, 75), directory)
+    script = f"{evaluate}; {report(shell)}"
+    expected = b"75 gone kept\n" if names else b"75 stale kept\n"
+    assert run(shell, script, directory, OLD="stale", V0="kept") == (0, expected)
+
+
+@pytest.mark.parametrize(
+    ("shell", "evaluate"), [way for way in WAYS if getattr(way.values[0], "format", "") == "sh"]
+)
+def test_a_failure_stops_a_script_that_stops_at_errors(
+    shell: Shell, evaluate: str, tmp_path: os.PathLike[str]
+) -> None:
+    emit(export.sh_failure(("OLD",), 77), os.fspath(tmp_path))
+    assert run(shell, f"set -e; {evaluate}; echo went on", os.fspath(tmp_path)) == (77, b"")
+
+
+@pytest.mark.parametrize("code", [1, 2, 66, 69, 70, 74, 75, 76, 77, 78, 130, 143])
+def test_the_failure_lines(code: int) -> None:
+    assert export.sh_failure(("A", "B"), code) == f"unset A B;(exit {code});\n"
+    assert export.fish_failure(("A", "B"), code) == f"set -e A B;sh -c 'exit {code}';\n"
+    assert export.csh_failure(("A", "B"), code) == f"unsetenv A;unsetenv B;(exit {code});\n"
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"), [((), "\n"), (("A",), "unset A;\n"), (("A", "B"), "unset A B;\n")]
+)
+def test_the_unset_line(names: tuple[str, ...], expected: str) -> None:
+    assert export.sh_unset(names) == expected
+
+
+@settings(deadline=None)
+@given(value=st.text(PRINTABLE))
+def test_json_is_one_object_on_one_line(value: str) -> None:
+    text = export.json(emission(value, "b"))
+    assert text.endswith("\n")
+    assert text.count("\n") == 1
+    assert json.loads(text) == {
+        "format_version": 1,
+        "profile": "live",
+        "expires_at": 1764000900,
+        "exports": {"V0": value, "V1": "b"},
+    }
+
+
+def test_an_emission_assigns_what_the_exports_name() -> None:
+    exports = (("TOKEN", "access_token"), ("UNTIL", "expires_at"), ("WHO", "profile"))
+    result = export.emission("live", exports, ("OLD",), FIELDS)
+    assert result.pairs == [("TOKEN", TOKEN), ("UNTIL", "1764000900"), ("WHO", "live")]
+    assert (result.profile, result.expires_at, result.unset) == ("live", 1764000900, ("OLD",))
+
+
+@pytest.mark.parametrize("secret", ["client_secret", "refresh_token"])
+def test_env_never_hands_out_a_long_lived_secret(secret: str) -> None:
+    """Its value is not even needed: no cache holds it."""
+    exports = (("LONG_LIVED", secret), ("TOKEN", "access_token"))
+    assert export.emission("live", exports, (), FIELDS).pairs == [("TOKEN", TOKEN)]
+    assert export.for_shell(exports) == (("TOKEN", "access_token"),)
+    assert export.assign(exports, FIELDS | {secret: "x"})[0] == ("LONG_LIVED", "x")
+
+
+def test_the_defaults_are_those_of_the_readme() -> None:
+    assert dict(export.DEFAULT_EXPORTS) == {
+        "TASTYTRADE_ACCESS_TOKEN": "access_token",
+        "TASTYTRADE_ACCESS_TOKEN_EXPIRES_AT": "expires_at",
+        "TASTYTRADE_ENV": "environment",
+        "TASTYTRADE_API_URL": "api_url",
+    }
+    assert tuple(dict(export.DEFAULT_EXPORTS)) == export.DEFAULT_NAMES
+
+
+def test_the_token_is_bare_or_a_header() -> None:
+    assert export.token(FIELDS, header=False) == f"{TOKEN}\n"
+    assert export.token(FIELDS, header=True) == f"Authorization: Bearer {TOKEN}\n"
+
+
+PLAIN_FOR_ALL = [*PLAIN, f"Bearer {TOKEN}", "a b", "a:b", "a~b", "50%", "a,b;c(d)!e&f|g*?[h]{i}^"]
+
+
+@pytest.mark.parametrize("value", PLAIN_FOR_ALL)
+def test_dotenv_lines_need_no_quotes(value: str) -> None:
+    """docker would take quotes for part of the value."""
+    assert export.dotenv(emission(value, "b", unset=("OLD",))) == f"V0={value}\nV1=b\n"
+
+
+@pytest.mark.parametrize("value", [*PLAIN_FOR_ALL, " x"])
+def test_a_shell_and_a_library_read_dotenv_alike(value: str) -> None:
+    """As systemd does: what stands behind the first equals sign, to the end of the line."""
+    try:
+        text = export.dotenv(emission(value))
+    except ConfigError:
+        assert value != value.strip()
+        return
+    name, _, read = text.removesuffix("\n").partition("=")
+    assert (name, read) == ("V0", value)
+
+
+@pytest.mark.parametrize("character", "'\"\\$`#")
+@pytest.mark.parametrize("value", ["{}", "a{}b", "a {} b"])
+def test_dotenv_refuses_what_its_readers_disagree_on(value: str, character: str) -> None:
+    hidden = value.format(character) + "-a-value-to-be-hidden"
+    with pytest.raises(ConfigError) as caught:
+        export.dotenv(emission("a", hidden))
+    assert "V1" in caught.value.message
+    assert hidden not in caught.value.message + caught.value.hint
+
+
+def test_github_masks_every_value() -> None:
+    assert export.github_masks(emission(TOKEN, "b")) == f"::add-mask::{TOKEN}\n::add-mask::b\n"
+
+
+def test_a_shell_format_fails_and_unsets_and_a_data_format_does_not() -> None:
+    assert set(SHELL_FORMATS) == set(export.FAILURE) == set(export.UNSET) == set(export.USAGE)
+    assert set(export.FORMATS) == {*SHELL_FORMATS, "json", "dotenv", "github-env"}
+    assert set(export.RENDER) == set(export.FORMATS) - {"github-env"}

@@ -1,0 +1,220 @@
+"""The one grammar of the command line, before anything is done."""
+
+import argparse
+from collections.abc import Sequence
+
+import pytest
+from world import World
+
+from tastyauth.cli.console import Console
+from tastyauth.cli.grammar import GROUPS, Commands, Shown, first_word
+from tastyauth.errors import UsageError
+
+SECRET = "5f1c9a7e3b8d2046c7a1e95b0d4f8326a1b2c3d4"
+COMMON = {"config": None, "profile": None, "quiet": False, "verbose": False, "color": "auto"}
+
+
+def run(arguments: argparse.Namespace, console: Console) -> int:
+    raise AssertionError("only parsed here")
+
+
+@pytest.fixture
+def commands() -> Commands:
+    """Two commands that are registered, and a third that is known."""
+    commands = Commands(["env", "exec", "validate"])
+    env = commands.add("env", "print the exports", run, group="use", details="more about it")
+    env.add_argument("--format", choices=("sh", "json"), default="sh")
+    env.add_argument("--unset", action="store_true")
+    commands.add("exec", "run a command", run, group="use")
+    return commands
+
+
+def common(arguments: argparse.Namespace) -> dict[str, object]:
+    return {name: getattr(arguments, name) for name in COMMON}
+
+
+FLAGS = [
+    (["--config", "a.yaml"], {"config": "a.yaml"}),
+    (["--config=a.yaml"], {"config": "a.yaml"}),
+    (["-p", "live"], {"profile": "live"}),
+    (["-plive"], {"profile": "live"}),
+    (["--profile", "live"], {"profile": "live"}),
+    (["--profile=live"], {"profile": "live"}),
+    (["--quiet"], {"quiet": True}),
+    (["-q"], {"quiet": True}),
+    (["-v", "--color", "never"], {"verbose": True, "color": "never"}),
+    (["-qvplive"], {"quiet": True, "verbose": True, "profile": "live"}),
+    (["-qvp", "live"], {"quiet": True, "verbose": True, "profile": "live"}),
+]
+
+
+@pytest.mark.parametrize(("flags", "meaning"), FLAGS)
+def test_a_common_flag_means_the_same_before_and_after(
+    commands: Commands, flags: list[str], meaning: dict[str, object]
+) -> None:
+    for words in ([*flags, "env"], ["env", *flags], [*flags, "env", "--unset"]):
+        arguments = commands.parse(words)
+        assert common(arguments) == COMMON | meaning
+        assert (arguments.command, arguments.run, arguments.format) == ("env", run, "sh")
+
+
+def test_flags_before_and_after_go_together_and_the_last_one_counts(commands: Commands) -> None:
+    arguments = commands.parse(["-q", "-p", "live", "env", "-p", "paper", "-v"])
+    assert common(arguments) == COMMON | {"quiet": True, "verbose": True, "profile": "paper"}
+
+
+def test_without_flags_everything_has_its_default(commands: Commands) -> None:
+    assert common(commands.parse(["env"])) == COMMON
+
+
+@pytest.mark.parametrize(
+    ("words", "argv", "profile"),
+    [
+        (["exec", "--", "bot"], ["bot"], None),
+        (["exec", "-p", "live", "--", "bot", "-p", "9"], ["bot", "-p", "9"], "live"),
+        (["-p", "live", "exec", "--", "--help"], ["--help"], "live"),
+        (["exec", "--", "env", "--", "x"], ["env", "--", "x"], None),
+        (["exec", "--", ""], [""], None),
+        (["exec", "--"], [], None),
+        (["exec"], [], None),
+    ],
+)
+def test_what_stands_behind_the_dashes_is_the_commands_own(
+    commands: Commands, words: list[str], argv: list[str], profile: str | None
+) -> None:
+    arguments = commands.parse(words)
+    assert (arguments.argv, arguments.profile) == (argv, profile)
+
+
+def mistake(commands: Commands, words: Sequence[str]) -> UsageError:
+    with pytest.raises(UsageError) as caught:
+        commands.parse(words)
+    assert caught.value.exit_code == 2
+    assert caught.value.hint
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--conf", "a.yaml", "env"],
+        ["env", "--prof", "live"],
+        ["env", "--uns"],
+        ["env", "--format=xml"],
+        ["env", "--format"],
+        ["--color", "sometimes", "env"],
+        ["env", "more"],
+        ["env", "-x"],
+        ["exec", "bot"],
+        ["env", "--", "bot"],
+        ["-p"],
+    ],
+)
+def test_a_mistake_is_told_with_what_to_do(commands: Commands, words: list[str]) -> None:
+    mistake(commands, words)
+
+
+@pytest.mark.parametrize(
+    ("words", "advice"),
+    [
+        (["en"], "tastyauth env"),
+        (["validat"], "tastyauth validate"),  # known, though it is not registered here
+        (["xyz"], "--help"),
+        (["env", "--unsett"], "--unset"),
+        (["env", "--confg", "a"], "--config"),
+        (["exec", "bot"], "exec -- CMD"),
+    ],
+)
+def test_what_was_meant_is_named(commands: Commands, words: list[str], advice: str) -> None:
+    assert advice in mistake(commands, words).hint
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [SECRET],
+        ["env", SECRET],
+        ["env", f"--refresh-token={SECRET}"],
+        ["env", "--format", SECRET],
+        ["--color", SECRET, "env"],
+        ["env", f"--unset={SECRET}"],
+    ],
+)
+def test_a_secret_on_the_command_line_is_not_repeated(commands: Commands, words: list[str]) -> None:
+    """No flag takes one; somebody will try."""
+    error = mistake(commands, words)
+    assert SECRET[:8] not in error.message + error.hint
+
+
+def shown(commands: Commands, words: Sequence[str]) -> str:
+    with pytest.raises(Shown) as caught:
+        commands.parse(words)
+    return caught.value.text
+
+
+@pytest.mark.parametrize("words", [[], ["--help"], ["-h"], ["-q"], ["--profile", "live"]])
+def test_without_a_command_the_help_is_shown(commands: Commands, words: list[str]) -> None:
+    text = shown(commands, words)
+    assert text == commands.help()
+    assert "\nuse:\n  env          print the exports\n  exec         run a command\n" in text
+    assert "set up" not in text  # a group without commands
+    assert text.endswith("\n")
+
+
+def test_the_groups_are_listed_in_the_order_of_use() -> None:
+    assert GROUPS == ("use", "set up", "trust", "look closer")
+
+
+@pytest.mark.parametrize("words", [["env", "--help"], ["env", "-h"], ["env", "--unset", "-h"]])
+def test_a_command_has_a_help_of_its_own(commands: Commands, words: list[str]) -> None:
+    text = shown(commands, words)
+    assert text.startswith("usage: tastyauth env ")
+    for part in ("print the exports", "more about it", "--format", "--unset", "--profile"):
+        assert part in text
+
+
+@pytest.mark.parametrize("words", [["--version"], ["env", "--version"], ["-q", "--version"]])
+def test_the_version_is_shown_anywhere(commands: Commands, words: list[str]) -> None:
+    name, version = shown(commands, words).split()
+    assert name == "tastyauth"
+    assert version[0].isdigit()
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ([], None),
+        (["env"], "env"),
+        (["-q", "env"], "env"),
+        (["-p", "live", "env"], "env"),
+        (["--config", "env", "token"], "token"),
+        (["--config=env", "token"], "token"),
+        (["--color", "never", "--profile", "exec", "token"], "token"),
+        (["-plive", "token"], "token"),
+        (["-p"], None),
+        (["--nonsense", "env"], "env"),
+        (["-qp", "live", "env"], "env"),
+    ],
+)
+def test_the_command_is_the_first_word_that_is_no_flag(
+    words: list[str], expected: str | None
+) -> None:
+    assert first_word(words) == expected
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "env --nonsense",
+        "env --format xml",
+        "--nonsense env",
+        "--min-valid 60 env",
+        "--format sh env",
+        "-qp live env x",
+    ],
+)
+def test_whatever_is_wrong_with_a_line_that_says_env_makes_eval_fail(
+    world: World, words: str
+) -> None:
+    script = f'eval $(tastyauth {words}); echo "$? ${{TASTYTRADE_ACCESS_TOKEN-gone}}"'
+    assert world.shell(script, TASTYTRADE_ACCESS_TOKEN="stale").out == "2 gone\n"

@@ -1,0 +1,114 @@
+"""Becoming the user's program: its environment, its signals, and why it could not be started."""
+
+import errno
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tastyauth.launch import CannotStart
+
+BECOME = """\
+import json, sys
+from tastyauth import launch
+
+argv, environ, removed, exports = json.loads(sys.argv[1])
+try:
+    launch.become(argv, environ, tuple(removed), [tuple(pair) for pair in exports])
+except launch.CannotStart as error:
+    print(error.message)
+    sys.exit(error.exit_code)
+"""
+
+
+def become(
+    argv: list[str],
+    environ: dict[str, str],
+    removed: tuple[str, ...] = (),
+    exports: tuple[tuple[str, str], ...] = (),
+    **around: str,
+) -> tuple[int, str]:
+    """The exit code and stdout of a process that has become `argv`."""
+    done = subprocess.run(
+        [sys.executable, "-c", BECOME, json.dumps([argv, environ, removed, exports])],
+        env={"PATH": os.defpath, **around},
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    return done.returncode, done.stdout
+
+
+PATH = {"PATH": os.defpath}
+
+
+def test_the_program_gets_what_it_is_given_and_no_more() -> None:
+    code, output = become(["env"], {**PATH, "A": "1"}, AROUND="not passed on")
+    assert code == 0
+    assert sorted(output.split("\n")) == sorted(["", "A=1", f"PATH={os.defpath}"])
+
+
+def test_exports_replace_and_removed_names_are_gone_unless_they_are_exported() -> None:
+    _, output = become(
+        ["env"],
+        {**PATH, "OLD": "stale", "SECRET": "s", "BOTH": "old", "OTHER": "kept"},
+        removed=("SECRET", "BOTH", "NEVER_SET"),
+        exports=(("OLD", "new"), ("BOTH", "exported")),
+    )
+    assert set(output.split()) == {
+        f"PATH={os.defpath}",
+        "OLD=new",
+        "BOTH=exported",
+        "OTHER=kept",
+    }
+
+
+def test_arguments_arrive_as_they_are() -> None:
+    arguments = ["", "a b", "*", "$HOME", "-n", "--", "ä"]
+    _, output = become(["printf", "<%s>", *arguments], PATH)
+    assert output == "".join(f"<{argument}>" for argument in arguments)
+
+
+def test_the_program_is_looked_up_on_the_path_that_it_gets(tmp_path: os.PathLike[str]) -> None:
+    program = os.path.join(tmp_path, "greet")
+    with open(program, "w", encoding="ascii") as file:
+        file.write("#!/bin/sh\necho hello\n")
+    os.chmod(program, 0o755)
+    assert become(["greet"], {"PATH": f"{tmp_path}:{os.defpath}"}) == (0, "hello\n")
+    assert become(["greet"], PATH)[0] == 127
+
+
+@pytest.mark.parametrize("name", ["PIPE", "XFSZ"])
+def test_signals_that_python_ignores_end_the_program_again(name: str) -> None:
+    code, _ = become(["sh", "-c", f"kill -{name} $$; sleep 30"], PATH)
+    assert code < 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "number", "code"),
+    [
+        (FileNotFoundError, errno.ENOENT, 127),
+        (NotADirectoryError, errno.ENOTDIR, 127),
+        (PermissionError, errno.EACCES, 126),
+        (OSError, errno.ENOEXEC, 126),
+        (OSError, errno.E2BIG, 126),
+        (OSError, errno.ELOOP, 126),
+    ],
+)
+def test_why_it_cannot_be_started_is_said_as_a_shell_says_it(
+    kind: type[OSError], number: int, code: int
+) -> None:
+    error = CannotStart("bot", kind(number, os.strerror(number)))
+    assert error.exit_code == code
+    assert error.message == f"cannot start bot: {os.strerror(number).lower()}"
+    assert error.hint
+
+
+def test_a_missing_program_is_told(tmp_path: os.PathLike[str]) -> None:
+    assert become([f"{tmp_path}/bot"], PATH) == (
+        127,
+        f"cannot start {tmp_path}/bot: no such file or directory\n",
+    )

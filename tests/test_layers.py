@@ -1,0 +1,340 @@
+"""The architecture, drawn: who may import whom, and what a start may cost."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from world import REPOSITORY
+
+PACKAGE = Path(REPOSITORY) / "tastyauth"
+
+DRAWING = """
+  layer | hot                  | warm                    | cold
+  ------+----------------------+-------------------------+--------------------------------------
+    10  | __main__             |                         |
+     9  | _entry               |                         |
+     8  |                      | cli cli.console         | cli.*
+        |                      | cli.grammar             |
+     7  |                      |                         | session simulator doctor
+     6  |                      |                         | trust
+     5  |                      |                         | plan refresh status by_hand
+        |                      |                         | onboarding
+     4  |                      | turn                    | config report sweep
+     3  |                      | attempt                 | schema sources exchange journal
+        |                      |                         | credential
+     2  | cache export launch  | lock                    | document pasted
+     1  | locate private       | secret stopping         | process names words
+     0  | tastyauth errors     |                         | diagnostic explain
+"""
+"""A module imports only from layers below its own; the modules of one package, each other too.
+
+*Hot* is what every start loads, *warm* what also loads for whoever waits or has mistyped something,
+*cold* what loads when a config is read or a token must be got. A name stands for a module, or for a
+package with all that is in it, as far as no line names that.
+"""
+
+# What hot modules may import besides each other and what a bare interpreter has loaded.
+SMALL = {"_blake2", "_signal"}
+
+# Who may import what is neither ours nor in the standard library.
+LIBRARIES = {
+    "document": {"yaml"},
+    "schema": {"jsonschema"},
+    "exchange": {"httpx", "certifi"},
+    "sources.dotenv": {"dotenv"},
+    "cli.init": {"dotenv"},
+    "sources.keyring_child": {"keyring"},
+}
+
+# Who may print and read the command line: the command line, its fast lane, and a program of its own
+# that another module starts and talks to.
+SPEAKERS = {"cli", "_entry", "sources.keyring_child"}
+
+# Who may catch whatever comes.
+BOUNDARIES = {"cli", "sources.keyring_child"}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a module stands in the drawing."""
+
+    layer: int
+    temperature: str
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """One imported name; `late` when it waits in a function, `typing` when it never happens."""
+
+    module: str
+    line: int
+    late: bool
+    typing: bool
+
+    @property
+    def now(self) -> bool:
+        """Whether it happens when the module is imported."""
+        return not self.late and not self.typing
+
+    @property
+    def root(self) -> str:
+        return self.module.partition(".")[0]
+
+    @property
+    def is_ours(self) -> bool:
+        return self.root == "tastyauth"
+
+
+def drawn() -> dict[str, Place]:
+    """The drawing, read."""
+    places: dict[str, Place] = {}
+    head, _, *rows = DRAWING.strip("\n").split("\n")
+    temperatures = [cell.strip() for cell in head.split("|")[1:]]
+    layer = -1
+    for row in rows:
+        number, *cells = row.split("|")
+        layer = int(number) if number.strip() else layer
+        for temperature, cell in zip(temperatures, cells, strict=True):
+            for name in cell.split():
+                assert name not in places, f"{name} is drawn twice"
+                places[name] = Place(layer, temperature)
+    return places
+
+
+PLACES = drawn()
+
+
+@cache
+def modules() -> dict[str, ast.Module]:
+    """Every module by its name within the package, the package itself under its own."""
+    found = {}
+    for path in sorted(PACKAGE.rglob("*.py")):
+        parts = path.relative_to(PACKAGE).with_suffix("").parts
+        name = ".".join(parts).removesuffix("__init__").removesuffix(".") or "tastyauth"
+        found[name] = ast.parse(path.read_text(encoding="utf-8"))
+    return found
+
+
+def place(module: str) -> Place:
+    """Where a module is drawn: by its own name, else by that of its package."""
+    package = module.partition(".")[0]
+    inside = PLACES.get(f"{package}.*") if module != package else None
+    found = PLACES.get(module) or inside or PLACES.get(package)
+    assert found, f"{module} is not in the drawing"
+    return found
+
+
+@cache
+def imports(module: str) -> tuple[Import, ...]:
+    return tuple(_imports(modules()[module], late=False, typing=False))
+
+
+def _imports(node: ast.AST, *, late: bool, typing: bool) -> Iterator[Import]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Import):
+            for alias in child.names:
+                yield Import(alias.name, child.lineno, late, typing)
+        elif isinstance(child, ast.ImportFrom):
+            assert child.level == 0, "imports are absolute"
+            for name in _named_by(child):
+                yield Import(name, child.lineno, late, typing)
+        elif isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+            for inner in child.body:
+                yield from _imports(ast.Module([inner], []), late=late, typing=True)
+            for inner in child.orelse:
+                yield from _imports(ast.Module([inner], []), late=late, typing=typing)
+        else:
+            function = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+            yield from _imports(child, late=late or function, typing=typing)
+
+
+def _named_by(statement: ast.ImportFrom) -> Iterator[str]:
+    """The modules behind `from a import b, c`: `b` may be one itself, or a name in `a`."""
+    assert statement.module
+    for alias in statement.names:
+        inner = f"{statement.module}.{alias.name}"
+        yield inner if inner.removeprefix("tastyauth.") in modules() else statement.module
+
+
+def ours(module: str) -> list[tuple[str, Import]]:
+    """What a module imports of the package, by the names used here."""
+    return [
+        (each.module.removeprefix("tastyauth."), each) for each in imports(module) if each.is_ours
+    ]
+
+
+def belongs(module: str, names: set[str]) -> bool:
+    return module in names or module.partition(".")[0] in names
+
+
+def nothing(strays: Iterator[str]) -> None:
+    """Fails with all of `strays` at once."""
+    found = list(strays)
+    assert not found, "\n" + "\n".join(found)
+
+
+# -- the drawing ----------------------------------------------------------------------------------
+
+
+def test_every_module_is_drawn() -> None:
+    for module in modules():
+        place(module)
+
+
+def test_everything_drawn_exists() -> None:
+    assert {name.removesuffix(".*") for name in PLACES} <= set(modules())
+
+
+def test_a_module_imports_only_from_layers_below_its_own() -> None:
+    """Late imports too, and those for the type checker."""
+    nothing(
+        f"{module} (layer {place(module).layer}), line {each.line}:"
+        f" {name} (layer {place(name).layer})"
+        for module in modules()
+        for name, each in ours(module)
+        if name.partition(".")[0] != module.partition(".")[0]
+        and place(name).layer >= place(module).layer
+    )
+
+
+BESIDE = {"hot": {"hot"}, "warm": {"hot", "warm"}, "cold": {"hot", "warm", "cold"}}
+
+
+def test_what_is_imported_at_the_top_is_no_colder() -> None:
+    """A hot module brings only hot ones, a warm one no cold ones; the rest comes late."""
+    nothing(
+        f"{module} ({place(module).temperature}), line {each.line}:"
+        f" {name} ({place(name).temperature})"
+        for module in modules()
+        for name, each in ours(module)
+        if each.now and place(name).temperature not in BESIDE[place(module).temperature]
+    )
+
+
+# -- the world outside ----------------------------------------------------------------------------
+
+
+def bare_interpreter() -> frozenset[str]:
+    """What is loaded before the first line of any program."""
+    program = "import sys; print(*sys.modules, sep='\\n')"
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", program], capture_output=True, text=True, check=True
+    )
+    return frozenset(done.stdout.split())
+
+
+def test_a_hot_module_imports_at_the_top_what_is_loaded_anyway() -> None:
+    """`hashlib` is the way out of an interpreter without `_blake2`."""
+    free = bare_interpreter() | SMALL | {"hashlib"}
+    nothing(
+        f"{module}, line {each.line}: {each.module}"
+        for module in modules()
+        if place(module).temperature == "hot"
+        for each in imports(module)
+        if each.now and not each.is_ours and each.module not in free
+    )
+
+
+def owner_of(library: str, module: str) -> bool:
+    return any(library in LIBRARIES.get(name, set()) for name in (module, module.partition(".")[0]))
+
+
+def test_a_library_is_imported_by_the_module_that_owns_it() -> None:
+    nothing(
+        f"{module}, line {each.line}: {each.module}"
+        for module in modules()
+        for each in imports(module)
+        if not each.is_ours
+        and each.root not in sys.stdlib_module_names
+        and not owner_of(each.root, module)
+    )
+
+
+def test_every_library_is_used_where_it_belongs() -> None:
+    """No line above outlives its reason."""
+    for owner, libraries in LIBRARIES.items():
+        used = {
+            each.root
+            for module in modules()
+            if belongs(module, {owner})
+            for each in imports(module)
+        }
+        assert libraries <= used
+
+
+_STREAMS = {"argv", "stdin", "stdout", "stderr", "__stdin__", "__stdout__", "__stderr__"}
+
+
+def speech(module: str) -> Iterator[str]:
+    """Where a module prints, asks, or looks at the command line or a standard stream."""
+    for node in ast.walk(modules()[module]):
+        match node:
+            case ast.Call(func=ast.Name(id="print" | "input" | "breakpoint" as name)):
+                yield f"{module}, line {node.lineno}: {name}()"
+            case ast.Attribute(value=ast.Name(id="sys"), attr=name) if name in _STREAMS:
+                yield f"{module}, line {node.lineno}: sys.{name}"
+            case ast.ImportFrom(module="sys", names=names):
+                yield from (f"{module}, line {node.lineno}: {each.name}" for each in names)
+            case ast.Call(
+                func=ast.Attribute(value=ast.Name(id="os"), attr="write" | "read"),
+                args=[ast.Constant(value=0 | 1 | 2), *_],
+            ):
+                yield f"{module}, line {node.lineno}: a standard stream by its number"
+
+
+def test_only_the_command_line_prints_and_reads_its_arguments() -> None:
+    nothing(
+        said for module in modules() if not belongs(module, SPEAKERS) for said in speech(module)
+    )
+
+
+def test_whoever_may_speak_does() -> None:
+    for speaker in SPEAKERS:
+        assert any(list(speech(module)) for module in modules() if belongs(module, {speaker}))
+
+
+def catches(module: str) -> Iterator[str]:
+    """Where a module catches whatever comes and does not pass it on."""
+    for node in ast.walk(modules()[module]):
+        if not isinstance(node, ast.ExceptHandler):
+            continue
+        kind = ast.unparse(node.type) if node.type else ""
+        last = node.body[-1]
+        passed_on = isinstance(last, ast.Raise) or "set_exception" in ast.unparse(last)
+        if kind in {"", "Exception", "BaseException"} and not passed_on:
+            yield f"{module}, line {node.lineno}: except {kind}"
+
+
+def test_only_the_command_line_catches_whatever_comes() -> None:
+    nothing(
+        caught
+        for module in modules()
+        if not belongs(module, BOUNDARIES)
+        for caught in catches(module)
+    )
+
+
+def test_modules_are_not_imported_by_a_made_up_name() -> None:
+    """But the commands, of which one start needs one."""
+    nothing(
+        f"{module}, line {each.line}: {each.module}"
+        for module in modules()
+        for each in imports(module)
+        if each.module in {"importlib", "runpy"} and module != "cli"
+    )
+
+
+def test_no_module_has_a_name_of_the_standard_library() -> None:
+    """Within a package it can be told apart; at the top, every reader would be misled."""
+    at_the_top = {module for module in modules() if "." not in module} - {"__main__"}
+    assert not at_the_top & sys.stdlib_module_names
+
+
+def test_every_module_opens_with_a_sentence() -> None:
+    for module, tree in modules().items():
+        first = (ast.get_docstring(tree) or "").split("\n\n")[0]
+        assert first.endswith((".", ":", ";")), f"{module}: {first!r}"

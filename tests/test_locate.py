@@ -1,0 +1,577 @@
+"""Where the config, the cache and the state are found, and who else could have put them there."""
+
+import grp
+import os
+import pwd
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from world import World
+
+from tastyauth import locate
+from tastyauth.errors import ConfigNotFound
+
+IS_ROOT = os.geteuid() == 0
+NOBODY = 65534
+
+needs_root = pytest.mark.skipif(not IS_ROOT, reason="only root can give files away")
+needs_user = pytest.mark.skipif(IS_ROOT, reason="root may read everything")
+
+
+@pytest.fixture(autouse=True)
+def _usual_permissions() -> Iterator[None]:
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+@pytest.fixture
+def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home at `home` and a repository at `home/repo`, whose `src/deep` one stands in."""
+    (tmp_path / "home/repo/.git").mkdir(parents=True)
+    (tmp_path / "home/repo/src/deep").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "home/repo/src/deep")
+    return tmp_path
+
+
+def environ_of(tree: Path, **more: str) -> dict[str, str]:
+    return {"HOME": f"{tree}/home", **more}
+
+
+def touch(path: Path) -> str:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    return str(path)
+
+
+USER = "home/.config/tastyauth/tastyauth.yaml"
+
+
+# -- which config ---------------------------------------------------------------------------------
+
+
+def test_the_flag_comes_before_everything(tree: Path) -> None:
+    for place in ("home/repo/tastyauth.yaml", USER, "env.yaml"):
+        touch(tree / place)
+    environ = environ_of(tree, TASTYAUTH_CONFIG=f"{tree}/env.yaml")
+    assert locate.find_config(f"{tree}/flag.yaml", environ) == (f"{tree}/flag.yaml", "flag")
+
+
+def test_the_variable_comes_before_the_project(tree: Path) -> None:
+    for place in ("home/repo/tastyauth.yaml", USER):
+        touch(tree / place)
+    environ = environ_of(tree, TASTYAUTH_CONFIG=f"{tree}/env.yaml")
+    assert locate.find_config(None, environ) == (f"{tree}/env.yaml", "environment")
+
+
+def test_an_empty_variable_counts_as_absent(tree: Path) -> None:
+    user = touch(tree / USER)
+    assert locate.find_config(None, environ_of(tree, TASTYAUTH_CONFIG="")) == (user, "user")
+
+
+def test_the_project_comes_before_the_user(tree: Path) -> None:
+    touch(tree / USER)
+    project = touch(tree / "home/repo/tastyauth.yaml")
+    assert locate.find_config(None, environ_of(tree)) == (project, "project")
+
+
+def test_the_nearest_of_the_project_is_taken(tree: Path) -> None:
+    touch(tree / "home/repo/tastyauth.yaml")
+    nearest = touch(tree / "home/repo/src/tastyauth.yaml")
+    assert locate.find_config(None, environ_of(tree)) == (nearest, "project")
+
+
+def test_the_user_has_one_for_everywhere(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    user = touch(tree / USER)
+    monkeypatch.chdir("/")
+    assert locate.find_config(None, environ_of(tree)) == (user, "user")
+
+
+def test_in_the_users_own_directory_the_config_is_the_users(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user = touch(tree / USER)
+    monkeypatch.chdir(os.path.dirname(user))
+    assert locate.find_config(None, environ_of(tree)) == (user, "user")
+
+
+def test_a_relative_flag_starts_from_the_working_directory(tree: Path) -> None:
+    path, origin = locate.find_config("../own.yaml", environ_of(tree))
+    assert (path, origin) == (f"{tree}/home/repo/src/own.yaml", "flag")
+
+
+@pytest.mark.parametrize("how", ["flag", "environment"])
+def test_a_tilde_is_the_home_directory(tree: Path, how: str) -> None:
+    flag, named = ("~/a.yaml", "") if how == "flag" else (None, "~/a.yaml")
+    environ = environ_of(tree, TASTYAUTH_CONFIG=named)
+    assert locate.find_config(flag, environ) == (f"{tree}/home/a.yaml", how)
+
+
+def test_a_dangling_link_is_a_config_that_cannot_be_read(tree: Path) -> None:
+    """What somebody put there is not passed over for another one."""
+    os.symlink("nowhere", tree / "home/repo/tastyauth.yaml")
+    touch(tree / USER)
+    path, _ = locate.find_config(None, environ_of(tree))
+    with pytest.raises(ConfigNotFound):
+        locate.read_config(path)
+
+
+def test_without_any_config_every_place_is_named_in_order(tree: Path) -> None:
+    with pytest.raises(ConfigNotFound) as caught:
+        locate.find_config(None, environ_of(tree))
+    repo = f"{tree}/home/repo"
+    places = [
+        f"{repo}/src/deep/tastyauth.yaml",
+        f"{repo}/src/tastyauth.yaml",
+        f"{repo}/tastyauth.yaml",
+        f"{tree}/{USER}",
+        "/etc/tastyauth/tastyauth.yaml",
+    ]
+    assert caught.value.message.endswith(", ".join(places))
+    assert caught.value.exit_code == 66
+    assert "--config" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["tastyauth.yml", ".tastyauth.yaml", ".tastyauth.yml"])
+@pytest.mark.parametrize("place", ["home/repo/src/deep", "home/repo", "home/.config/tastyauth"])
+def test_a_near_miss_is_named(tree: Path, place: str, name: str) -> None:
+    near = touch(tree / place / name)
+    with pytest.raises(ConfigNotFound) as caught:
+        locate.find_config(None, environ_of(tree))
+    assert near in caught.value.hint
+    assert "tastyauth.yaml" in caught.value.hint
+
+
+# -- how far up -----------------------------------------------------------------------------------
+
+
+def looked_in(tree: Path, **environ: str) -> list[str]:
+    """The project directories, relative to the tree."""
+    found = locate.project_directories(environ_of(tree, **environ))
+    return [os.path.relpath(directory, tree) for directory in found]
+
+
+def test_up_to_the_root_of_the_repository(tree: Path) -> None:
+    assert looked_in(tree) == ["home/repo/src/deep", "home/repo/src", "home/repo"]
+
+
+def test_a_worktree_is_a_repository(tree: Path) -> None:
+    """There `.git` is a file that says where the repository is."""
+    (tree / "home/repo/src/.git").write_text("gitdir: /elsewhere")
+    assert looked_in(tree) == ["home/repo/src/deep", "home/repo/src"]
+
+
+def test_outside_a_repository_only_the_working_directory(tree: Path) -> None:
+    (tree / "home/repo/.git").rmdir()
+    assert looked_in(tree) == ["home/repo/src/deep"]
+
+
+def test_a_repository_above_the_home_directory_is_not_seen(tree: Path) -> None:
+    (tree / "home/repo/.git").rmdir()
+    (tree / ".git").mkdir()
+    assert looked_in(tree) == ["home/repo/src/deep"]
+
+
+def test_the_home_directory_may_be_a_repository_itself(tree: Path) -> None:
+    (tree / "home/repo/.git").rmdir()
+    (tree / "home/.git").mkdir()
+    assert looked_in(tree)[-1] == "home"
+
+
+def test_from_the_home_directory_nothing_above_is_seen(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tree / ".git").mkdir()
+    monkeypatch.chdir(tree / "home")
+    assert looked_in(tree) == ["home"]
+
+
+def test_a_home_directory_that_is_a_link_is_a_border_too(tree: Path) -> None:
+    (tree / "home/repo/.git").rmdir()
+    (tree / ".git").mkdir()
+    (tree / "linked").symlink_to("home")
+    assert looked_in(tree, HOME=f"{tree}/linked") == ["home/repo/src/deep"]
+
+
+@needs_root
+@pytest.mark.parametrize("foreign", ["home/repo", "home/repo/src", "home/repo/src/deep"])
+def test_never_past_a_directory_of_another_user(tree: Path, foreign: str) -> None:
+    os.chown(tree / foreign, NOBODY, NOBODY)
+    assert looked_in(tree) == ["home/repo/src/deep"]
+
+
+def test_in_a_directory_that_is_gone_there_is_no_project(tree: Path) -> None:
+    touch(tree / USER)
+    os.rmdir(os.getcwd())
+    assert looked_in(tree) == []
+    assert locate.find_config(None, environ_of(tree))[1] == "user"
+
+
+@pytest.mark.parametrize("how", ["flag", "environment"])
+def test_in_a_directory_that_is_gone_a_relative_name_finds_nothing(tree: Path, how: str) -> None:
+    os.rmdir(os.getcwd())
+    environ = environ_of(tree, TASTYAUTH_CONFIG="own.yaml")
+    with pytest.raises(ConfigNotFound):
+        locate.find_config("own.yaml" if how == "flag" else None, environ)
+
+
+# -- the bytes of a config ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("content", [b"", b"version: 1\n", b"\xff\x00", b"x" * 64 * 1024])
+def test_a_config_is_read_as_it_is(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "a").write_bytes(content)
+    (tmp_path / "link").symlink_to("a")
+    assert locate.read_config(f"{tmp_path}/link") == content
+
+
+def test_of_a_larger_config_one_byte_too_much_is_read(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"x" * 1_000_000)
+    assert len(locate.read_config(f"{tmp_path}/a")) == locate.LARGEST_CONFIG + 1
+
+
+def test_a_config_may_come_through_a_pipe(tmp_path: Path) -> None:
+    """As `--config <(...)` gives it, in any number of pieces."""
+    os.mkfifo(tmp_path / "pipe")
+
+    def write() -> None:
+        with open(tmp_path / "pipe", "wb", buffering=0) as pipe:
+            for _ in range(10):
+                pipe.write(b"x" * 4096)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    assert locate.read_config(f"{tmp_path}/pipe") == b"x" * 40960
+    writer.join()
+
+
+@pytest.mark.parametrize("name", ["missing", "directory", "file/below", "x" * 300, "loop"])
+def test_what_cannot_be_read_is_named(tmp_path: Path, name: str) -> None:
+    (tmp_path / "directory").mkdir()
+    (tmp_path / "file").touch()
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(ConfigNotFound) as caught:
+        locate.read_config(f"{tmp_path}/{name}")
+    assert f"{tmp_path}/{name}" in caught.value.message
+    assert caught.value.hint
+
+
+@needs_user
+def test_a_config_of_somebody_else_may_be_closed(tmp_path: Path) -> None:
+    (tmp_path / "a").touch(mode=0)
+    with pytest.raises(ConfigNotFound):
+        locate.read_config(f"{tmp_path}/a")
+
+
+# -- homes ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [("/home/me", "/home/me"), ("/home/me/", "/home/me"), ("/", "/")]
+)
+def test_home_is_what_the_variable_says(value: str, expected: str) -> None:
+    assert locate.home_directory({"HOME": value}) == expected
+
+
+@pytest.mark.parametrize("environ", [{}, {"HOME": ""}, {"HOME": "home/me"}, {"HOME": "~"}])
+def test_a_missing_or_relative_home_is_looked_up(environ: dict[str, str]) -> None:
+    """cron and `env -i` may leave it out."""
+    assert locate.home_directory(environ) == pwd.getpwuid(os.geteuid()).pw_dir
+
+
+def test_a_user_that_nobody_knows_lives_in_the_root(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A container that runs under a number."""
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    assert locate.home_directory({}) == "/"
+
+
+def unknown(*_: object) -> object:
+    raise KeyError
+
+
+DIRECTORIES = [
+    (locate.config_directory, "XDG_CONFIG_HOME", "/home/me/.config/tastyauth"),
+    (locate.state_directory, "XDG_STATE_HOME", "/home/me/.local/state/tastyauth"),
+    (locate.cache_directory, "XDG_CACHE_HOME", "/home/me/.cache/tastyauth"),
+]
+Directory = Callable[[dict[str, str]], str]
+
+
+@pytest.mark.parametrize(("directory", "variable", "default"), DIRECTORIES)
+@pytest.mark.parametrize("value", [None, "", "relative", "./x", "~/x"])
+def test_an_empty_or_relative_base_counts_as_absent(
+    directory: Directory, variable: str, default: str, value: str | None
+) -> None:
+    environ = {"HOME": "/home/me"} | ({} if value is None else {variable: value})
+    assert directory(environ) == default
+
+
+@pytest.mark.parametrize(("directory", "variable", "default"), DIRECTORIES)
+def test_a_base_can_be_anywhere(directory: Directory, variable: str, default: str) -> None:
+    assert directory({"HOME": "/home/me", variable: "/var/x"}) == "/var/x/tastyauth"
+
+
+@pytest.mark.parametrize(("directory", "variable", "default"), DIRECTORIES)
+def test_below_the_root_a_path_has_one_slash(
+    directory: Directory, variable: str, default: str
+) -> None:
+    assert directory({"HOME": "/"}) == default.removeprefix("/home/me")
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("/run/cache", "/run/cache"),
+        ("", "/xdg/tastyauth"),
+        ("cache", "/xdg/tastyauth"),
+    ],
+)
+def test_the_cache_can_be_somewhere_else(value: str, expected: str) -> None:
+    environ = {"HOME": "/home/me", "XDG_CACHE_HOME": "/xdg", "TASTYAUTH_CACHE_DIR": value}
+    assert locate.cache_directory(environ) == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/a/b", "/a/b"),
+        ("/a/./b//c/", "/a/b/c"),
+        ("/a/../b", "/b"),
+        ("~", "/home/me"),
+        ("~/x", "/home/me/x"),
+        ("~other/x", "/cwd/~other/x"),
+        ("x~/y", "/cwd/x~/y"),
+        ("x", "/cwd/x"),
+        ("../x", "/x"),
+    ],
+)
+def test_paths_are_made_absolute(
+    path: str, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cwd").mkdir()
+    monkeypatch.chdir(tmp_path / "cwd")
+    found = locate.absolute(path, {"HOME": "/home/me"})
+    assert found.replace(str(tmp_path), "") == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "home", "expected"),
+    [
+        ("/home/me/x", "/home/me", "~/x"),
+        ("/home/me", "/home/me", "~"),
+        ("/home/me/x", "/home/me/", "~/x"),
+        ("/home/meat/x", "/home/me", "/home/meat/x"),
+        ("/srv/home/me/x", "/home/me", "/srv/home/me/x"),
+        ("/x", "/", "/x"),
+    ],
+)
+def test_a_report_shows_the_home_directory_as_a_tilde(path: str, home: str, expected: str) -> None:
+    assert locate.abbreviated(path, {"HOME": home}) == expected
+
+
+# -- who else could have written it ---------------------------------------------------------------
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """A config two directories deep, which nobody else can write."""
+    (tmp_path / "outer/inner").mkdir(parents=True)
+    path = tmp_path / "outer/inner/tastyauth.yaml"
+    path.touch(mode=0o644)
+    return path
+
+
+def test_a_file_that_only_its_user_can_write_is_safe(config: Path) -> None:
+    assert locate.exposure(str(config)) is None
+
+
+@pytest.mark.parametrize("place", ["", "..", "../.."])
+def test_what_everybody_can_write_is_exposed(config: Path, place: str) -> None:
+    """The file, its directory, or any directory above."""
+    open_place = os.path.normpath(config / place)
+    os.chmod(open_place, 0o777)
+    assert locate.exposure(str(config)) == f"{open_place} can be written by everybody"
+
+
+@needs_root
+@pytest.mark.parametrize("place", ["", "..", "../.."])
+def test_what_belongs_to_another_user_is_exposed(config: Path, place: str) -> None:
+    foreign = os.path.normpath(config / place)
+    os.chown(foreign, NOBODY, -1)
+    assert locate.exposure(str(config)) == f"{foreign} belongs to another user"
+
+
+@needs_root
+def test_below_a_sticky_directory_of_root_one_is_safe(config: Path) -> None:
+    """As in /tmp: nobody can take away what is not theirs."""
+    os.chmod(config.parent, 0o1777)
+    assert locate.exposure(str(config)) is None
+
+
+@needs_root
+def test_a_sticky_bit_of_somebody_else_protects_nothing(config: Path) -> None:
+    os.chown(config.parent, NOBODY, -1)
+    os.chmod(config.parent, 0o1777)
+    assert locate.exposure(str(config)) is not None
+
+
+@needs_root
+def test_a_sticky_file_is_not_a_sticky_directory(config: Path) -> None:
+    os.chmod(config, 0o1666)
+    assert locate.exposure(str(config)) is not None
+
+
+@needs_user
+def test_a_sticky_bit_of_ones_own_protects_nothing(config: Path) -> None:
+    os.chmod(config.parent, 0o1777)
+    assert locate.exposure(str(config)) is not None
+
+
+def user(name: str, group: int) -> SimpleNamespace:
+    return SimpleNamespace(pw_name=name, pw_gid=group)
+
+
+ME, OTHER = "me", "eve"
+
+
+@pytest.mark.parametrize("place", ["", ".."])
+@pytest.mark.parametrize(
+    ("members", "with_this_group", "safe"),
+    [
+        ([], [], True),
+        ([], [ME], True),  # a group of one's own, as Debian makes one for each user
+        ([ME], [ME], True),
+        ([ME, "root"], [ME, "root"], True),
+        ([OTHER], [], False),
+        ([ME, OTHER], [ME], False),
+        ([], [OTHER], False),
+        ([], [ME, OTHER], False),
+    ],
+)
+def test_a_group_may_write_when_it_has_no_other_members(
+    config: Path,
+    place: str,
+    members: list[str],
+    with_this_group: list[str],
+    safe: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = os.path.normpath(config / place)
+    os.chmod(path, 0o775)
+    group = os.stat(path).st_gid
+    users = [user(name, group) for name in with_this_group] + [user(OTHER, group + 1)]
+    monkeypatch.setattr(pwd, "getpwuid", lambda _: user(ME, group))
+    monkeypatch.setattr(pwd, "getpwall", lambda: users)
+    monkeypatch.setattr(grp, "getgrgid", lambda _: SimpleNamespace(gr_mem=members))
+    expected = None if safe else f"{path} can be written by its group"
+    assert locate.exposure(str(config)) == expected
+
+
+@pytest.mark.parametrize("lookup", [(pwd, "getpwuid"), (grp, "getgrgid")])
+def test_a_group_that_nobody_knows_is_no_group_of_ones_own(
+    config: Path, lookup: tuple[object, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.chmod(config, 0o664)
+    monkeypatch.setattr(*lookup, unknown)
+    assert locate.exposure(str(config)) is not None
+
+
+@pytest.fixture
+def open_place(tmp_path: Path) -> Path:
+    """A directory in which everybody can replace everything."""
+    (tmp_path / "open").mkdir()
+    os.chmod(tmp_path / "open", 0o777)
+    return tmp_path / "open"
+
+
+def test_a_link_to_a_safe_place_is_safe(config: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(config)
+    (tmp_path / "directory").symlink_to(config.parent)
+    assert locate.exposure(f"{tmp_path}/link") is None
+    assert locate.exposure(f"{tmp_path}/directory/{config.name}") is None
+
+
+def test_a_link_to_an_unsafe_place_is_exposed(config: Path, open_place: Path) -> None:
+    (open_place / "target").touch(mode=0o644)
+    config.unlink()
+    config.symlink_to(open_place / "target")
+    assert locate.exposure(str(config)) == f"{open_place} can be written by everybody"
+
+
+def test_a_link_in_an_unsafe_place_is_exposed(config: Path, open_place: Path) -> None:
+    (open_place / "link").symlink_to(config)
+    assert locate.exposure(f"{open_place}/link") == f"{open_place} can be written by everybody"
+
+
+def test_a_directory_that_is_a_link_to_an_unsafe_place_is_exposed(
+    config: Path, open_place: Path, tmp_path: Path
+) -> None:
+    (open_place / "directory").mkdir()
+    (open_place / "directory/a").touch(mode=0o644)
+    (tmp_path / "link").symlink_to(open_place / "directory")
+    assert locate.exposure(f"{tmp_path}/link/a") is not None
+
+
+def test_a_link_by_way_of_an_unsafe_place_is_exposed(
+    config: Path, open_place: Path, tmp_path: Path
+) -> None:
+    """Both ends are safe, and still anybody could turn the link in the middle elsewhere."""
+    (open_place / "middle").symlink_to(config)
+    (tmp_path / "link").symlink_to(open_place / "middle")
+    assert locate.exposure(f"{tmp_path}/link") is not None
+
+
+def test_a_directory_by_way_of_an_unsafe_place_is_exposed(
+    config: Path, open_place: Path, tmp_path: Path
+) -> None:
+    (open_place / "middle").symlink_to(config.parent)
+    (tmp_path / "link").symlink_to(open_place / "middle")
+    assert locate.exposure(f"{tmp_path}/link/{config.name}") is not None
+
+
+@needs_root
+def test_a_link_of_another_user_is_exposed(config: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(config)
+    os.chown(tmp_path / "link", NOBODY, -1, follow_symlinks=False)
+    assert locate.exposure(f"{tmp_path}/link") == f"{tmp_path}/link belongs to another user"
+
+
+def test_what_cannot_be_judged_is_exposed(tmp_path: Path) -> None:
+    """It may be gone by now, or be a pipe: `--config <(...)`."""
+    assert locate.exposure(f"{tmp_path}/gone") is not None
+    reading, writing = os.pipe()
+    try:
+        assert locate.exposure(f"/dev/fd/{reading}") is not None
+    finally:
+        os.close(reading)
+        os.close(writing)
+
+
+@pytest.mark.parametrize("path", ["//", "//{config}"])
+def test_two_slashes_at_the_beginning_are_one(config: Path, path: str) -> None:
+    """POSIX keeps two apart from one, and so does `abspath`."""
+    program = "import sys; from tastyauth import locate; print(locate.exposure(sys.argv[1]))"
+    done = subprocess.run(
+        [sys.executable, "-c", program, path.format(config=str(config)[1:])],
+        capture_output=True,
+        text=True,
+        timeout=2,
+        check=True,
+    )
+    assert done.stdout == "None\n"
+
+
+def test_in_a_directory_that_is_gone_eval_fails_too(world: World) -> None:
+    script = """\
+mkdir gone && cd gone && rmdir ../gone
+eval $(tastyauth env --config own.yaml)
+echo "$? ${TASTYTRADE_ACCESS_TOKEN-gone}"
+"""
+    done = world.shell(script, TASTYTRADE_ACCESS_TOKEN="stale")
+    assert done.out == "66 gone\n"
+    assert "Traceback" not in done.err
