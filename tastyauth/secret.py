@@ -9,6 +9,9 @@ MASK = "[hidden]"
 _SHORTEST_FRAGMENT = 8
 """Characters. A shorter run of a secret says nothing about it, and would mask common words."""
 
+_LOWER = str.maketrans({letter: letter.lower() for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"})
+"""Not `str.lower`, which may change the length of foreign text."""
+
 _CREDENTIAL_SHAPE = re.compile(
     r"eyJ[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)*"  # a JWT, or the beginning of one
     r"|(?<![A-Za-z0-9+/_=-])(?![0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![A-Za-z0-9+/_=-]))"
@@ -69,6 +72,7 @@ def mask(text: str, secrets: Iterable[Secret] = ()) -> str:
 
 
 def _mark_fragments(text: str, value: str, hidden: list[bool]) -> None:
+    text, value = text.translate(_LOWER), value.translate(_LOWER)
     width = min(_SHORTEST_FRAGMENT, len(value))
     fragments = {value[i : i + width] for i in range(len(value) - width + 1)}
     for i in range(len(text) - width + 1):

@@ -8,17 +8,20 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 from world import World
 
 from tastyauth.simulator import Simulator
 
+settings.register_profile("any machine", deadline=None)  # a loaded one is slow now and then
+settings.load_profile("any machine")
+
 _FOUND = dict(os.environ)
 
-_SETTINGS = ("TASTYAUTH_", "TASTYTRADE_", "XDG_", "SSL_")
-"""Beginnings of names of variables that tastyauth or its parts would follow. `CI` is not among
-them: it tells tests whether a missing part is a failure, and no process of `world` sees it."""
-
-_COLORS = ("NO_COLOR", "FORCE_COLOR", "CREDENTIALS_DIRECTORY", "SSLKEYLOGFILE")
+_BEGINNINGS = ("TASTYAUTH_", "TASTYTRADE_", "XDG_", "SSL_")
+_NAMES = ("NO_COLOR", "FORCE_COLOR", "CREDENTIALS_DIRECTORY", "SSLKEYLOGFILE")
+"""Variables that tastyauth or its parts follow, besides proxies. `CI` is not among them: it tells
+the tests whether a missing part is a failure, and no process of `world` sees it."""
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +37,7 @@ def trap(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch:
         for name in _FOUND:
             proxy = name.upper().endswith("_PROXY")
-            if proxy or name.startswith(_SETTINGS) or name in _COLORS:
+            if proxy or name.startswith(_BEGINNINGS) or name in _NAMES:
                 patch.delenv(name)
         patch.setenv("HOME", home)
         yield home

@@ -46,7 +46,6 @@ LIBRARIES = {
     "schema": {"jsonschema"},
     "exchange": {"httpx", "certifi"},
     "sources.dotenv": {"dotenv"},
-    "cli.init": {"dotenv"},
     "sources.keyring_child": {"keyring"},
 }
 

@@ -8,7 +8,7 @@
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Timer
 
 from tastyauth.errors import OutputError, TastyauthError, UsageError, cannot_write
@@ -144,7 +144,8 @@ class Console:
             timer.cancel()
             timer.join()
             if shown:
-                _write(2, "\r\x1b[K")
+                with suppress(OSError):  # a terminal that hung up is not what went wrong
+                    _write(2, "\r\x1b[K")
 
     def _paint(self, color: str, text: str) -> str:
         return f"{color}{text}{_PLAIN}" if self.colors(2) else text

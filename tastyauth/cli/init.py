@@ -178,19 +178,10 @@ def _asked(
 
 
 def _old_bot(path: str, console: Console) -> dict[str, Secret]:
-    try:
-        from dotenv import dotenv_values
-    except ImportError:
-        raise SecretAbsent(
-            "--from needs python-dotenv, which is not installed",
-            "install the extra: pipx inject tastyauth python-dotenv",
-        ) from None
+    from tastyauth.sources import dotenv
+
     path = locate.absolute(path, console.environ)
-    if not os.path.isfile(path):
-        raise SecretAbsent(f"{path} does not exist", "name the .env of the bot")
-    found = onboarding.taken_over(
-        {name: value or "" for name, value in dotenv_values(path, interpolate=False).items()}
-    )
+    found = onboarding.taken_over(dotenv.variables(path, surroundings_of(console)))
     if not found:
         raise SecretAbsent(f"{path} has none of the usual names", "enter them by hand")
     for field, (name, _) in found.items():
