@@ -143,9 +143,10 @@ def dotenv(emission: Emission) -> str:
     return "".join(f"{name}={value}\n" for name, value in emission.pairs)
 
 
-def github_masks(emission: Emission) -> str:
-    """What a GitHub Actions step prints so that its log hides the values from then on."""
-    return "".join(f"::add-mask::{value}\n" for _, value in emission.pairs)
+def github_masks(emission: Emission, fields: dict[str, str]) -> str:
+    """What a GitHub Actions step prints so that its log hides the token from then on."""
+    secret = (fields["access_token"], fields["authorization"])
+    return "".join(f"::add-mask::{value}\n" for _, value in emission.pairs if value in secret)
 
 
 RENDER = {"sh": sh, "fish": fish, "csh": csh, "json": json, "dotenv": dotenv}

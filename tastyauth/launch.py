@@ -36,6 +36,8 @@ def become(
     Python ignores SIGPIPE and SIGXFSZ for itself; a program that should be ended by them must be.
     """
     environment = {name: value for name, value in environ.items() if name not in removed}
+    if _python_set_locale():
+        environment.pop("LC_CTYPE", None)
     environment.update(exports)
     signal(SIGPIPE, SIG_DFL)
     signal(SIGXFSZ, SIG_DFL)
@@ -43,3 +45,12 @@ def become(
         os.execvpe(argv[0], argv, environment)  # noqa: S606  # the program the user named
     except OSError as error:
         raise CannotStart(argv[0], error) from None
+
+
+def _python_set_locale() -> bool:
+    """Whether LC_CTYPE is Python's own doing (PEP 538): it was not there when this began."""
+    try:
+        with open("/proc/self/environ", "rb") as file:
+            return not any(part.startswith(b"LC_CTYPE=") for part in file.read().split(b"\0"))
+    except OSError:
+        return False  # without /proc nobody can tell

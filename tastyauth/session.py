@@ -98,7 +98,7 @@ class Session:
             private.make_directory(locate.cache_directory(self.asked.environ))
             view, held = self._turn(held)
         except OSError as error:
-            self._audience.warn(f"the token cache is not used: {error.strerror or error}")
+            self._audience.warn(f"the token cache is not used: {self._obstacle(error)}")
             return self._uncached()
         with held or nullcontext():
             if self._terms.accept(view):
@@ -246,7 +246,14 @@ class Session:
         try:
             yield
         except OSError as error:
-            self._audience.warn(f"the token cache cannot be written: {error.strerror or error}")
+            self._audience.warn(f"the token cache cannot be written: {self._obstacle(error)}")
+
+    def _obstacle(self, error: OSError) -> str:
+        directory = locate.cache_directory(self.asked.environ)
+        reason = str(error.strerror or error)
+        if not reason.startswith("/"):  # ours name the path already
+            reason = f"{directory}: {reason.lower()}"
+        return f"{reason}; $TASTYAUTH_CACHE_DIR can name another directory"
 
     def _uncached(self) -> Handout:
         from tastyauth import refresh

@@ -407,8 +407,11 @@ def test_dotenv_refuses_what_its_readers_disagree_on(value: str, character: str)
     assert hidden not in caught.value.message + caught.value.hint
 
 
-def test_github_masks_every_value() -> None:
-    assert export.github_masks(emission(TOKEN, "b")) == f"::add-mask::{TOKEN}\n::add-mask::b\n"
+def test_github_masks_the_token_and_nothing_that_is_public() -> None:
+    """A log full of stars for `sandbox` would tell nobody anything."""
+    fields = {"access_token": TOKEN, "authorization": f"Bearer {TOKEN}"}
+    said = export.github_masks(emission(TOKEN, "sandbox", f"Bearer {TOKEN}"), fields)
+    assert said == f"::add-mask::{TOKEN}\n::add-mask::Bearer {TOKEN}\n"
 
 
 def test_a_shell_format_fails_and_unsets_and_a_data_format_does_not() -> None:

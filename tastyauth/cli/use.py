@@ -74,7 +74,7 @@ def run_env(arguments: argparse.Namespace, console: Console) -> int:
     profile = handout.profile
     emission = export.emission(profile.name, profile.exports, profile.foreign, handout.entry.fields)
     if output == export.GITHUB:
-        return _run_github(emission, console)
+        return _run_github(emission, handout.entry.fields, console)
     console.out(export.RENDER[output](emission))
     if console.stdout_is_terminal and output in export.USAGE:
         console.say(f"this prints the exports; to use them, type: {export.USAGE[output]}")
@@ -110,14 +110,14 @@ def run_exec(arguments: argparse.Namespace, console: Console) -> int:
     return 0
 
 
-def _run_github(emission: export.Emission, console: Console) -> int:
+def _run_github(emission: export.Emission, fields: dict[str, str], console: Console) -> int:
     """Masks first: what is in the file may be printed by any later step."""
     path = console.environ.get("GITHUB_ENV")
     if not path:
         raise UsageError(
             "GITHUB_ENV is not set", "this format is for a step of GitHub Actions, which sets it"
         )
-    console.out(export.github_masks(emission))
+    console.out(export.github_masks(emission, fields))
     try:
         with open(path, "a", encoding="ascii") as file:
             file.write(export.dotenv(emission))

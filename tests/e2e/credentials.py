@@ -31,6 +31,7 @@ def configure(
     environment: str,
     api_url: str | None = None,
     timeout: int = 5,
+    profile: str = "main",
 ) -> None:
     """Writes the user's own config of this home, with its secrets in files beside it."""
     directory = os.path.join(place.home, ".config", "tastyauth")
@@ -40,7 +41,7 @@ def configure(
     lines = [
         "version: 1",
         "profiles:",
-        "  main:",
+        f"  {profile}:",
         f"    environment: {environment}",
         *([f"    api_url: {api_url}"] if api_url else []),
         f"    client_id: {credentials.client_id}",

@@ -1,0 +1,147 @@
+"""Values that a careless line would mangle, expand or run; all of printable ASCII."""
+
+import random
+
+from tastyauth import export
+from tastyauth.errors import ConfigError
+from tastyauth.export import Emission
+
+_PRINTABLE = "".join(map(chr, range(0x20, 0x7F)))
+_MARKS = [character for character in _PRINTABLE if not character.isalnum()]
+
+_BY_HAND = (
+    "",
+    " a ",
+    "a  b",
+    "a   b    c",
+    "~",
+    "~root",
+    "~+",
+    "a:~:b",
+    "=ls",
+    "==",
+    "a=b=",
+    "-n",
+    "-e",
+    "--",
+    "--help",
+    "*",
+    "a*",
+    "?b",
+    "[a-z]*",
+    "[!a]",
+    "**/*",
+    "{a,b}",
+    "{1..3}",
+    "a{,}b",
+    "$HOME",
+    "${HOME}",
+    "$(echo run)",
+    "`echo run`",
+    "$((1+1))",
+    "$'a\\n'",
+    '$"a"',
+    "$$",
+    "$?",
+    "$",
+    "\\",
+    "\\\\",
+    "a\\",
+    "\\n",
+    "\\052",
+    "\\x41",
+    "\\c",
+    "%",
+    "%s%d",
+    "%self",
+    "100%%",
+    "'",
+    "''",
+    "'''",
+    '"',
+    '""',
+    "it's",
+    "'\"'\"'",
+    "#",
+    "# not a comment",
+    "a #b",
+    ";",
+    "a;exit 3;",
+    "a&b",
+    "a&&b",
+    "a|b",
+    "a>b",
+    ">decoy",
+    "<decoy",
+    "!",
+    "!!",
+    "!$",
+    "a!b",
+    "^a^b^",
+    "(",
+    ")",
+    "(a)",
+    "()",
+    "a[$(echo run)0]",
+    "@(a|b)",
+    "+(a)",
+    "<(echo run)",
+    "if",
+    "done",
+    "true",
+    "null",
+    "0x10",
+    "1e3",
+    "NaN",
+    "eyJhbGciOiJFZERTQSJ9.eyJpc3MiOiJhcGkifQ.c2ln_bmF0-dXJl",
+    "Bearer eyJhbGciOiJFZERTQSJ9.eyJpc3MiOiJhcGkifQ.c2ln_bmF0-dXJl",
+    "http://[::1]:8080/?a=b&c=%20d",
+    "x" * 2000 + " y",
+    _PRINTABLE,
+    _PRINTABLE[::-1],
+)
+
+
+def _by_chance(count: int) -> list[str]:
+    chance = random.Random(20261124)
+    return ["".join(chance.choices(_PRINTABLE, k=chance.randint(1, 30))) for _ in range(count)]
+
+
+VALUES = tuple(
+    dict.fromkeys(
+        (
+            *_BY_HAND,
+            *_MARKS,
+            *(f"a{mark}b" for mark in _MARKS),
+            *(f"{mark}{mark}" for mark in _MARKS),
+            *_by_chance(40),
+        )
+    )
+)
+
+
+FOREIGN = ("OLD", "NEVER_SET")
+"""Names that only another profile exports."""
+
+
+def emission(values: tuple[str, ...]) -> Emission:
+    """What `env` would say if a profile exported these as V0, V1, …"""
+    pairs = [(f"V{number}", value) for number, value in enumerate(values)]
+    return Emission("live", 1764000900, pairs, FOREIGN)
+
+
+def variables(values: tuple[str, ...]) -> dict[str, str]:
+    """What must have arrived then."""
+    return dict(emission(values).pairs)
+
+
+def agreed(values: tuple[str, ...] = VALUES) -> tuple[str, ...]:
+    """Those that the dotenv format takes: every reader of such files reads them alike."""
+    taken = []
+    for value in values:
+        try:
+            export.dotenv(emission((value,)))
+        except ConfigError:
+            continue
+        taken.append(value)
+    return tuple(taken)
