@@ -9,6 +9,7 @@ be something else, so that lock files and pinned commits raise no alarm.
 import re
 from base64 import urlsafe_b64decode
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Literal, NamedTuple, TypeAlias
 
 from tastyauth.diagnostic import Document, Path, Problem, Scalar, Span
@@ -41,7 +42,10 @@ _ADVICE: dict[Shape, str] = {
 }
 
 _TOKEN_RUN = re.compile(r"[A-Za-z0-9_.-]{20,}")
-_JWT_BEGIN = re.compile(r"(?<![A-Za-z])eyJ")
+_JWT_BEGIN = re.compile(r"eyJ")
+_MOST_BEGINNINGS = 8
+"""How often one run of token characters is tried; a token does not begin more often."""
+
 _JWT_HEADER = r'"(?:alg|typ|kid|jku)"'
 _SHORTEST_JWT = 30
 _LONG_HEXADECIMAL = re.compile(r"[0-9A-Fa-f]{32,}")
@@ -83,7 +87,8 @@ def in_document(document: Document) -> list[Problem]:
         found = _in_scalar(scalar)
         if found is None:
             continue
-        problems.append(_about_scalar(scalar, found))
+        if not _is_client_id_without_dashes(scalar):
+            problems.append(_about_scalar(scalar, found))
         for line in range(scalar.span.line, scalar.span.end_line + 1):
             told.setdefault(line, []).append(scalar.span)
     for span, found, in_comment in _in_each(document.lines):
@@ -108,9 +113,11 @@ def in_lines(lines: Iterable[str]) -> list[Problem]:
 
 def _finds(text: str) -> Iterator[_Find]:
     for run in _TOKEN_RUN.finditer(text):
-        begin = _JWT_BEGIN.search(run.group())
-        if begin and _is_jwt(token := run.group()[begin.start() :]):
-            yield _Find(run.start() + begin.start(), run.end(), _kind_of_jwt(token))
+        for begin in islice(_JWT_BEGIN.finditer(run.group()), _MOST_BEGINNINGS):
+            if _is_jwt(run.group(), begin.start()):
+                kind = _kind_of_jwt(run.group()[begin.start() :])
+                yield _Find(run.start() + begin.start(), run.end(), kind)
+                break
     for found in _LONG_HEXADECIMAL.finditer(text):
         yield _Find(found.start(), found.end(), "client secret")
 
@@ -126,11 +133,14 @@ def _finds_elsewhere(line: str) -> Iterator[_Find]:
             yield _Find(found.start(), found.end(), "client secret")
 
 
-def _is_jwt(token: str) -> bool:
-    header, *rest = token.split(".")
+def _is_jwt(run: str, begin: int) -> bool:
+    """Whether a JWT begins there: one with a header that says so, or any word in three parts."""
+    token = run[begin:]
+    header, *rest = token.split(".", 3)
     if re.search(_JWT_HEADER, _decoded(header)):
         return True
-    return len(rest) >= 2 and all((header, *rest[:2])) and len(token) >= _SHORTEST_JWT
+    begins_word = not run[:begin][-1:].isalpha()
+    return begins_word and len(token) >= _SHORTEST_JWT and len(rest) >= 2 and all(rest[:2])
 
 
 def _kind_of_jwt(token: str) -> Shape:
@@ -157,6 +167,16 @@ def _in_scalar(scalar: Scalar) -> Shape | None:
     if scalar.span.line != scalar.span.end_line:
         text = "".join(text.split())  # a token that was wrapped
     return shape(text)
+
+
+def _is_client_id_without_dashes(scalar: Scalar) -> bool:
+    """Public, and told as what it is by the schema's check."""
+    return scalar.path[-1:] == ("client_id",) and is_bare_uuid(scalar.text)
+
+
+def is_bare_uuid(text: str) -> bool:
+    """Whether `text` has the digits of a UUID, without its dashes."""
+    return re.fullmatch(r"[0-9A-Fa-f]{32}", text) is not None
 
 
 def _in_each(lines: Iterable[str]) -> Iterator[tuple[Span, Shape, bool]]:

@@ -45,14 +45,6 @@ EXPORTABLE = (
     "client_secret",
     "refresh_token",
 )
-DEFAULT_EXPORTS = (
-    ("TASTYTRADE_ACCESS_TOKEN", "access_token"),
-    ("TASTYTRADE_ACCESS_TOKEN_EXPIRES_AT", "expires_at"),
-    ("TASTYTRADE_ENV", "environment"),
-    ("TASTYTRADE_API_URL", "api_url"),
-)
-"""What a profile without `exports` hands out, as in `tastyauth.export` (a test compares them)."""
-
 _OTHER_KEYS = ("path", "permissions", "name", "service", "username", "argv", "line", "json", "any")
 
 VOCABULARY = frozenset(
@@ -100,7 +92,7 @@ _ALIAS_WORDS = frozenset(word for words in _ALIASES.values() for word in words)
 
 _LONGEST_SHOWN = 48
 _PIECE = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
-_WORD_LIKE = re.compile(r"[A-Za-z]+(?:[_. -]?[A-Za-z]+)*(?:[_.-]?[0-9]{1,2})?")
+_WORD_LIKE = re.compile(r"[A-Za-z]+(?:[_. -][A-Za-z]+)*(?:[_.-]?[0-9]{1,2})?")
 _LONGEST_PIECE = 14
 _PRONOUNCEABLE_FROM = 6
 _ACCOUNT_NUMBER = re.compile(r"[0-9][A-Z]{2}[0-9]{5}")

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import yaml
 
 from tastyauth.diagnostic import Data, Document, Label, Path, Problem, Scalar, Span
-from tastyauth.document import malformed, scalar
+from tastyauth.document import malformed, scalar, syntax
 
 __all__ = ["LARGEST", "Data", "Document", "Label", "Path", "Problem", "Scalar", "Span", "read"]
 
@@ -23,7 +23,7 @@ DEEPEST = 20
 """Levels of mappings and lists. A real config has 7."""
 
 _NO_KEY = "\0"
-"""Stands for a key that is none; no text of a file can hold it."""
+"""Stands for a key that is none; a key that is written so is refused anyway."""
 
 _LINE_END = re.compile("\r\n|[\n\r\x85\u2028\u2029]")  # where PyYAML ends a line
 
@@ -69,6 +69,8 @@ def _without_byte_order_mark(text: str) -> tuple[str, list[Problem]]:
     return text[1:], [malformed.byte_order_mark()]
 
 
+_BLOCK_STYLES = ("|", ">")
+
 _UNUSABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 """What an escape in double quotes can make, and no name, path or argument can hold."""
 
@@ -96,10 +98,10 @@ class _Composition:
         except _Stop:
             return None
         except yaml.MarkedYAMLError as error:
-            self.problems.append(malformed.syntax(error, self._lines))
+            self.problems.append(syntax.problem(error, self._lines))
         except (ValueError, OverflowError):  # the number in an escape or in %YAML is absurd
             mark = loader.get_mark()
-            self.problems.append(malformed.absurd_number(mark.line + 1, mark.column + 1))
+            self.problems.append(syntax.absurd_number(mark.line + 1, mark.column + 1))
         return None
 
     def _document(self) -> Data:
@@ -169,7 +171,7 @@ class _Composition:
 
     def _key(self, event: yaml.Event, parent: Path, depth: int) -> str:
         """The key of a pair; one that cannot be a key gets a problem and no position."""
-        span = self._trimmed(_span(event))
+        span = _span(event)
         if not isinstance(event, yaml.ScalarEvent):
             self.problems.append(malformed.odd_key(parent, span))
             self._node(event, (*parent, _NO_KEY), depth + 1)
@@ -191,13 +193,13 @@ class _Composition:
     def _judge_plain_key(self, key: str, path: Path, span: Span) -> None:
         reading = scalar.read(key)
         if isinstance(reading, scalar.Doubtful):
-            self.problems.append(malformed.doubtful(path, span, reading, on_key=True))
+            self.problems.append(malformed.doubtful(path, span, key, reading, on_key=True))
         elif not isinstance(reading, str):
             self.problems.append(malformed.key_not_text(path, span))
 
     def _value(self, event: yaml.ScalarEvent, path: Path) -> Data:
         text: str = event.value
-        span = self._trimmed(_span(event))
+        span = self._trimmed(_span(event)) if event.style in _BLOCK_STYLES else _span(event)
         self.scalars.append(Scalar(path, span, text, is_key=False, plain=not event.style))
         self.values[path] = span
         if _UNUSABLE.search(text):
@@ -206,7 +208,7 @@ class _Composition:
             return text
         reading = scalar.read(text)
         if isinstance(reading, scalar.Doubtful):
-            self.problems.append(malformed.doubtful(path, span, reading))
+            self.problems.append(malformed.doubtful(path, span, text, reading))
             return text
         return reading
 

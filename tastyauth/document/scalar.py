@@ -24,25 +24,28 @@ _BOOLEAN_IN_1_1 = frozenset(
     for word in ("y", "n", "yes", "no", "on", "off")
     for spelling in (word, word.capitalize(), word.upper())
 )
+_SPECIAL_IN_1_1 = frozenset({"=", "<<"})
 
-_INTEGER = re.compile(r"[-+]?(?:0|[1-9][0-9]*)")
-_HEXADECIMAL = re.compile(r"0x[0-9a-fA-F]+")
-_DECIMAL = re.compile(r"[-+]?(?:0|[1-9][0-9]*)?\.[0-9]*(?:[eE][-+][0-9]+)?")
+# Not compiled until a config holds something of the kind: few do, and it would take a millisecond.
+_INTEGER = r"[-+]?(?:0|[1-9][0-9]*)"
+_HEXADECIMAL = r"0x[0-9a-fA-F]+"
+_DECIMAL = r"[-+]?(?:0|[1-9][0-9]*)?\.[0-9]*(?:[eE][-+][0-9]+)?"
+_NUMBER_IN_1_1 = (  # yaml.org/type/int.html, yaml.org/type/float.html
+    r"[-+]?(?:0b[01_]+|0x[0-9a-fA-F_]+|0[0-7_]+|(?:0|[1-9][0-9_]*)"
+    r"|[1-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?"
+    r"|(?:[0-9][0-9_]*)?\.[0-9_]*(?:[eE][-+]?[0-9]+)?"
+    r"|\.(?:inf|Inf|INF))|\.(?:nan|NaN|NAN)"
+)
+_NUMBER_IN_1_2 = (  # YAML 1.2.2, section 10.3.2
+    r"0o[0-7]+|0x[0-9a-fA-F]+|[-+]?[0-9]+"
+    r"|[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
+    r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
+)
+_DATE_IN_1_1 = r"(?s:[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt\s].*)?)"
 
-_NUMBER_IN_1_1 = re.compile(  # yaml.org/type/int.html, yaml.org/type/float.html
-    r"""[-+]?(?: 0b[01_]+ | 0x[0-9a-fA-F_]+ | 0[0-7_]+ | (?:0|[1-9][0-9_]*)
-        | [1-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?
-        | (?:[0-9][0-9_]*)?\.[0-9_]*(?:[eE][-+]?[0-9]+)?
-        | \.(?:inf|Inf|INF) ) | \.(?:nan|NaN|NAN)""",
-    re.VERBOSE,
-)
-_NUMBER_IN_1_2 = re.compile(  # YAML 1.2.2, section 10.3.2
-    r"""0o[0-7]+ | 0x[0-9a-fA-F]+ | [-+]?[0-9]+
-        | [-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?
-        | [-+]?\.(?:inf|Inf|INF) | \.(?:nan|NaN|NAN)""",
-    re.VERBOSE,
-)
-_DATE_IN_1_1 = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt\s].*)?", re.DOTALL)
+_NUMERIC_BEGINNINGS = frozenset("-+.0123456789")
+_MOST_DASHES = 3
+"""In a number or a date with a time zone; a UUID has four."""
 
 
 class Doubtful(NamedTuple):
@@ -64,6 +67,10 @@ def read(text: str) -> Value | Doubtful:
         return True
     if text in _FALSE:
         return False
+    if text[0] not in _NUMERIC_BEGINNINGS or text.count("-") > _MOST_DASHES:
+        if text in _BOOLEAN_IN_1_1:
+            return Doubtful("boolean", "text")
+        return Doubtful("special", "text") if text in _SPECIAL_IN_1_1 else text
     number = _number(text)
     if number is not None:
         return number
@@ -74,29 +81,22 @@ def read(text: str) -> Value | Doubtful:
 def _number(text: str) -> int | float | None:
     if len(text) > _LONGEST_NUMBER:
         return None
-    if _INTEGER.fullmatch(text):
+    if re.fullmatch(_INTEGER, text):
         return int(text)
-    if _HEXADECIMAL.fullmatch(text):
+    if re.fullmatch(_HEXADECIMAL, text):
         return int(text, 16)
-    if _DECIMAL.fullmatch(text) and _NUMBER_IN_1_2.fullmatch(text):
+    if re.fullmatch(_DECIMAL, text) and re.fullmatch(_NUMBER_IN_1_2, text):
         number = float(text)
         return None if isinf(number) else number
     return None
 
 
 def _kind_in_1_1(text: str) -> Kind:
-    if text in _BOOLEAN_IN_1_1:
-        return "boolean"
-    if text in {"=", "<<"}:
-        return "special"
-    if _DATE_IN_1_1.fullmatch(text):
+    if re.fullmatch(_DATE_IN_1_1, text):
         return "date"
-    return "number" if _is_number_in_1_1(text) else "text"
-
-
-def _is_number_in_1_1(text: str) -> bool:
-    return any(map(str.isalnum, text)) and _NUMBER_IN_1_1.fullmatch(text) is not None
+    is_number = any(map(str.isalnum, text)) and re.fullmatch(_NUMBER_IN_1_1, text)
+    return "number" if is_number else "text"
 
 
 def _kind_in_1_2(text: str) -> Kind:
-    return "number" if _NUMBER_IN_1_2.fullmatch(text) else "text"
+    return "number" if re.fullmatch(_NUMBER_IN_1_2, text) else "text"

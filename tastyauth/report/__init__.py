@@ -8,9 +8,7 @@ from collections.abc import Callable, Sequence
 from tastyauth.diagnostic import Checked
 from tastyauth.report import annotations, human, machine
 
-__all__ = ["FORMATS", "human", "summary"]
-
-summary = human.summary
+__all__ = ["FORMATS"]
 
 FORMATS: dict[str, Callable[[Sequence[Checked], bool], str]] = {
     "human": human.report,

@@ -28,14 +28,13 @@ def report(files: Sequence[Checked], color: bool = False) -> str:  # noqa: FBT00
     return "\n".join(parts)
 
 
-def summary(checked: Checked) -> str:
-    """How many problems a file has, in a line."""
+def _summary(checked: Checked) -> str:
     counts = [
         f"{count} {noun}{'' if count == 1 else 's'}"
         for count, noun in ((checked.errors, "error"), (checked.warnings, "warning"))
         if count
     ]
-    return f"{checked.document.name}: {', '.join(counts) or 'valid'}"
+    return f"{checked.document.name}: {', '.join(counts)}"
 
 
 def _file(checked: Checked, paint: _Paint) -> Iterator[str]:
@@ -46,7 +45,7 @@ def _file(checked: Checked, paint: _Paint) -> Iterator[str]:
         yield _problem(problem, checked.document.name, snippets, paint)
     rest = len(checked.problems) - _MOST
     more = f" ({rest} more not shown)" if rest > 0 else ""
-    yield f"{summary(checked)}{more}\n"
+    yield f"{_summary(checked)}{more}\n"
 
 
 def _problem(problem: Problem, name: str, snippets: Snippets, paint: _Paint) -> str:
@@ -77,6 +76,7 @@ def _snippet(
 ) -> Iterator[str]:
     """The lines that `labels` point at, in the order of the file, with a mark under each."""
     primary = labels[0]
+    margin = paint(_BLUE, f"{' ' * width} |")
     before: int | None = None
     for label in sorted(labels, key=lambda each: each.span):
         number = label.span.line
@@ -87,6 +87,5 @@ def _snippet(
             yield f"{paint(_BLUE, f'{number:>{width}} |')} {shown.text}".rstrip()
         mark, tint = ("^", color) if label is primary else ("-", _BLUE)
         marks = mark * (shown.end - shown.start)
-        text = paint(tint, f"{marks} {label.text}".rstrip())
-        yield f"{paint(_BLUE, f'{" " * width} |')} {' ' * shown.start}{text}"
+        yield f"{margin} {' ' * shown.start}{paint(tint, f'{marks} {label.text}'.rstrip())}"
         before = number

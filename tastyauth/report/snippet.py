@@ -55,7 +55,7 @@ class Snippets:
         pieces = [
             piece
             for piece in self._pieces(span.line)
-            if not piece.comment or piece.start < span.column
+            if not piece.comment or piece.start < span.end_column
         ]
         text = "".join(piece.shown for piece in pieces).rstrip()
         start = min(_offset(pieces, span.column), len(text) + 1)
@@ -107,7 +107,7 @@ def _window(text: str, start: int, end: int) -> Line:
 _BETWEEN = re.compile(
     r"(?P<comment>(?:(?<=\s)|^)\#.*)"
     r"|(?P<tab>\t)"
-    r"|(?P<structure>\s+|---$|\.\.\.$|[|>][0-9+-]{0,2}$|[][{},:?'\"|>&*!-])"
+    r"|(?P<structure>\s+|---$|\.\.\.$|[|>][0-9+-]{0,2}$|[-?:](?=\s|$)|[][{},='\"&*!])"
     r"|(?P<name>[A-Za-z_][A-Za-z0-9_]*(?=['\"]?\s?[:=]))"
     r"|(?P<other>.)",
     re.DOTALL | re.VERBOSE,
@@ -117,7 +117,6 @@ _BETWEEN = re.compile(
 def _between(text: str, column: int) -> Iterator[_Piece]:
     """What stands between scalars, and all that could not be parsed."""
     hidden_from = None
-    position = 0
     for found in _BETWEEN.finditer(text):
         start, end = column + found.start(), column + found.end()
         kind = found.lastgroup
@@ -136,14 +135,15 @@ def _between(text: str, column: int) -> Iterator[_Piece]:
             yield _Piece(start, end, "<tab>", verbatim=False)
         else:
             yield _Piece(start, end, word)
-        position = end
     if hidden_from:
         yield _Piece(hidden_from, column + len(text), HIDDEN, verbatim=False)
 
 
 def _is_harmless_name(word: str) -> bool:
     """The name on the left of a colon or an equals sign, where nothing else is known."""
-    return word in words.VOCABULARY or (word.isupper() and words.shown(word) == word)
+    if word in words.VOCABULARY:
+        return True
+    return word.isupper() and "_" in word and words.shown(word) == word
 
 
 def _scalar(text: str, start: int, end: int, scalar: Scalar) -> _Piece:
@@ -161,7 +161,7 @@ def _shown(scalar: Scalar) -> str | None:
     if scalar.is_key:
         known = path[-2:-1] == ("exports",) and names.is_known_refused(text)
         return text if known else _readable(text)
-    if scalar.plain and _HARMLESS.fullmatch(text):
+    if scalar.plain and words.is_harmless(text):
         return text
     if path[-2:-1] == ("exports",):
         return text if words.is_known(text) else None
@@ -169,9 +169,6 @@ def _shown(scalar: Scalar) -> str | None:
     return judge(text) if judge else None
 
 
-_HARMLESS = re.compile(
-    r"[-+]?[0-9]{1,4}(?:\.[0-9]{0,3})?|~|null|true|false|yes|no|on|off|y|n", re.IGNORECASE
-)
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _KNOWN_ORIGIN = re.compile(
     r"https?://(?:localhost|127\.0\.0\.1|\[::1\]"
@@ -203,6 +200,7 @@ def _known(text: str) -> str | None:
 
 
 _PLACES: dict[Path | str | int, Callable[[str], str | None]] = {
+    "version": lambda text: text if words.is_harmless(text) else None,
     "environment": _known,
     "permissions": _known,
     "default_profile": _readable,

@@ -4,17 +4,14 @@ The schema is the contract that editors and other validators read, too; the mess
 since theirs repeat the value they complain about.
 """
 
-import importlib.util
 import json
 import os
-import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
-from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from tastyauth import pasted
-from tastyauth.diagnostic import Data, Document, Problem
+from tastyauth.diagnostic import Data, Document, Problem, error
 from tastyauth.schema import keywords, meaning
 from tastyauth.schema.keywords import Failure
 
@@ -25,8 +22,8 @@ __all__ = ["check", "text"]
 
 _FILE = "tastyauth.schema.json"
 
-_MOST = 500
-"""Failures that are told. A file with more is something else, and each one costs time."""
+_MOST = 200
+"""Problems that are told. A file with more is something else."""
 
 
 def text() -> str:
@@ -38,34 +35,38 @@ def text() -> str:
         return file.read()
 
 
-def check(document: Document, extras: Collection[str] | None = None) -> tuple[Problem, ...]:
+def check(
+    document: Document, installed: Callable[[str], bool] | None = None
+) -> tuple[Problem, ...]:
     """Everything that is wrong with `document`, in the order of the file.
 
     That is its YAML, the schema, what a schema cannot say, and secrets pasted into it. No secret
-    source, command or network is touched. `extras` are the installed ones of `keyring` and
-    `dotenv`; left out, they are looked for.
+    source, command or network is touched. `installed` says of a library whether it can be imported
+    here.
     """
+    installed = installed or _is_installed
     problems = [*document.problems, *pasted.in_document(document)]
     if document.data is not None:
         problems += keywords.problems(document, _failures(document.data))
-        problems += meaning.problems(document, _installed() if extras is None else extras)
-    return tuple(sorted(_causes(problems), key=_position))
+        malformed = {(problem.path, problem.on_key) for problem in problems}
+        problems += [
+            problem
+            for problem in meaning.problems(document, installed)
+            if (problem.path, problem.on_key) not in malformed
+        ]
+    return tuple(_limited(sorted(_causes(problems), key=_position)))
 
 
-def _failures(data: Data) -> list[Failure]:
-    return list(islice(_each_failure(data), _MOST))
-
-
-def _each_failure(data: Data) -> Iterator[Failure]:
+def _failures(data: Data) -> Iterator[Failure]:
     for each in _validator().iter_errors(data):
-        error: Any = each  # its fields may be "unset" to the type checker; these are not
+        refusal: Any = each  # its fields may be "unset" to the type checker; these are not
         yield Failure(
-            keyword=error.validator,
-            limit=error.validator_value,
-            path=tuple(error.absolute_path),
-            instance=error.instance,
-            known=tuple(error.schema.get("properties", ())),
-            of_name="propertyNames" in error.absolute_schema_path,
+            keyword=refusal.validator,
+            limit=refusal.validator_value,
+            path=tuple(refusal.absolute_path),
+            instance=refusal.instance,
+            known=tuple(refusal.schema.get("properties", ())),
+            of_name="propertyNames" in refusal.absolute_schema_path,
         )
 
 
@@ -73,27 +74,22 @@ def _each_failure(data: Data) -> Iterator[Failure]:
 def _validator() -> "Validator":
     # Late: a config that is known to be valid is read without it, and it takes 80 ms to import.
     from jsonschema import Draft202012Validator
-    from jsonschema.validators import extend
 
-    checker: type[Validator] = extend(  # type: ignore[no-untyped-call]
-        Draft202012Validator, {"pattern": _pattern}
-    )
-    return checker(json.loads(text()))
+    return Draft202012Validator(json.loads(text(), object_hook=_ending_as_in_ecma))
 
 
-def _pattern(_: object, pattern: str, instance: object, __: object) -> Iterator[Any]:
-    """`pattern` as ECMA 262 means it, whose `$` is the very end: not before a last newline.
-
-    Every pattern of the schema begins with `^` and ends with `$`.
-    """
-    from jsonschema import ValidationError
-
-    if isinstance(instance, str) and not re.fullmatch(pattern, instance):
-        yield ValidationError("does not match")
+def _ending_as_in_ecma(keywords: dict[str, Any]) -> dict[str, Any]:
+    """Patterns in Python's words: `$` of ECMA 262 is the very end, not before a last newline."""
+    pattern = keywords.get("pattern")
+    if isinstance(pattern, str) and pattern.endswith("$"):
+        keywords["pattern"] = pattern[:-1] + r"\Z"
+    return keywords
 
 
-def _installed() -> frozenset[str]:
-    return frozenset(name for name in ("keyring", "dotenv") if importlib.util.find_spec(name))
+def _is_installed(library: str) -> bool:
+    import importlib.util
+
+    return importlib.util.find_spec(library) is not None
 
 
 def _causes(problems: list[Problem]) -> list[Problem]:
@@ -112,6 +108,18 @@ def _causes(problems: list[Problem]) -> list[Problem]:
         if problem.severity == "warning"
         or _rank(problem) <= best.get((problem.path, problem.on_key), _rank(problem))
     ]
+
+
+def _limited(problems: list[Problem]) -> list[Problem]:
+    """The first of too many `problems`, pasted secrets before all others, and a word about it."""
+    if len(problems) <= _MOST:
+        return problems
+    secrets_first = sorted(problems, key=lambda each: not each.code.startswith("TA2"))
+    told = sorted(secrets_first[:_MOST], key=_position)
+    last = told[-1].span
+    message = f"the file has {len(problems) - _MOST} more problems"
+    advice = "repair these first; or is this the right file?"
+    return [*told, error("TA017", message, (), last, "after this one", help=(advice,))]
 
 
 def _rank(problem: Problem) -> int:

@@ -42,9 +42,8 @@ def problems(document: Document, failures: Iterable[Failure]) -> list[Problem]:
             strange, causes = strays.problems(document, failure.path, present, failure.known)
             found += strange
             explained |= causes
-    told = [_TELL[each.keyword](document, each) for each in failures if each.path not in explained]
-    # The schema asks in two places whether a reference is a mapping.
-    found += dict.fromkeys(problem for problem in told if problem is not None)
+    told = [TELL[each.keyword](document, each) for each in failures if each.path not in explained]
+    found += [problem for problem in told if problem is not None]
     return found + _missing(document, failures, explained)
 
 
@@ -113,7 +112,7 @@ def _nothing_in_it(document: Document, failure: Failure) -> _Told:
         "profiles": ("names no profile", example.lines(["profiles"])),
         "exports": (
             "exports nothing",
-            f"name what to export, {example.lines(['exports'], path)}, or remove the key",
+            f"remove the key, or name what to export, {example.lines(['exports'], path)}",
         ),
     }.get(str(path[-1]), ("is empty", "write something, or remove the key"))
     return error(
@@ -150,7 +149,8 @@ def _not_allowed(document: Document, failure: Failure) -> _Told:
     meant = words.meant(value, allowed) if isinstance(value, str) else None
     label = f'did you mean "{meant}"?' if meant else "not one of these"
     if len(allowed) == 1:
-        return _choice(document, path, f'can only be "{allowed[0]}"', label, "or remove the key")
+        advice = f"write {allowed[0]}, or remove the key"
+        return _choice(document, path, f'can only be "{allowed[0]}"', label, advice)
     if key == "environment":
         advice = "production trades real money; sandbox is the certification environment"
         return _choice(document, path, "must be production, sandbox or custom", label, advice)
@@ -172,7 +172,7 @@ def _choice(document: Document, path: Path, message: str, label: str, advice: st
 def _out_of_range(document: Document, failure: Failure) -> _Told:
     path, limit = failure.path, failure.limit
     least = failure.keyword == "minimum"
-    unit = " seconds" if path[-1] == "timeout" else ""
+    unit = ("" if path[-1] == "line" else " second") + ("s" if limit != 1 else "")
     return error(
         "TA106",
         f"{quoted(path)} must be at {'least' if least else 'most'} {limit}{unit}",
@@ -205,7 +205,7 @@ def _told_elsewhere(_: Document, __: Failure) -> _Told:
     return None
 
 
-_TELL: dict[str, Callable[[Document, Failure], _Told]] = {
+TELL: dict[str, Callable[[Document, Failure], _Told]] = {
     "additionalProperties": _told_elsewhere,
     "required": _told_elsewhere,
     "type": _wrong_type,

@@ -1,18 +1,23 @@
 """What a JSON Schema cannot say about a config: whether its parts fit together."""
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from typing import TypeAlias
 
 from tastyauth import words
 from tastyauth.diagnostic import Data, Document, Label, Path, Problem, error, warning
+from tastyauth.export import DEFAULT_EXPORTS
 from tastyauth.schema import example
 from tastyauth.words import quoted, shown
 
 _Mapping: TypeAlias = Mapping[str, Data]
 
+_MOST_NAMES = 12
+"""How many profiles are listed."""
 
-def problems(document: Document, extras: Collection[str]) -> Iterator[Problem]:
+
+def problems(document: Document, installed: Callable[[str], bool]) -> Iterator[Problem]:
     """Whatever in `document` does not fit together; parts of a wrong type are passed over."""
     data = _mapping(document.data)
     profiles = {
@@ -29,7 +34,7 @@ def problems(document: Document, extras: Collection[str]) -> Iterator[Problem]:
             for place, reference in _references((*path, credential), profile.get(credential)):
                 yield from _variable(document, place, reference, exported)
                 yield from _program(document, place, reference)
-                yield from _extra(document, place, reference, extras)
+                yield from _extra(document, place, reference, installed)
 
 
 def _mapping(value: Data) -> _Mapping:
@@ -40,7 +45,7 @@ def _default_profile(document: Document, data: _Mapping, profiles: _Mapping) -> 
     name = data.get("default_profile")
     if not isinstance(name, str) or name in profiles or not profiles:
         return
-    known = ", ".join(shown(each) for each in profiles)
+    known = ", ".join(shown(each) for each in islice(profiles, _MOST_NAMES))
     meant = words.meant(name, profiles)
     yield error(
         "TA120",
@@ -52,12 +57,18 @@ def _default_profile(document: Document, data: _Mapping, profiles: _Mapping) -> 
     )
 
 
-_KNOWN_HOSTS = {
+_HOSTS = {
     "api.tastyworks.com": "production",
     "api.tastytrade.com": "production",
     "api.cert.tastyworks.com": "sandbox",
 }
-_TASTY_HOST = re.compile(r"(?:[a-z0-9-]+\.)*tasty(?:works|trade)\.com", re.IGNORECASE)
+"""The broker's hosts that an environment stands for."""
+
+_NO_HOSTS = re.compile(
+    r"(?!api\.sandbox\.tastytrade)(?:(?:api|cert|sandbox)\.)+tasty(?:works|trade)\.com"
+    r"|signin\.tastytrade\.com"
+)
+"""What people take for one of them: mostly the right words in the wrong order or domain."""
 
 
 def _api_url(document: Document, path: Path, profile: _Mapping) -> Iterator[Problem]:
@@ -67,7 +78,7 @@ def _api_url(document: Document, path: Path, profile: _Mapping) -> Iterator[Prob
             yield _lacks_api_url(document, path)
         return
     place = (*path, "api_url")
-    if environment in {"production", "sandbox"}:
+    if environment in ("production", "sandbox"):  # a set would have to hash it
         yield error(
             "TA121",
             f'{quoted(place)} is only for environment "custom"',
@@ -96,12 +107,12 @@ def _lacks_api_url(document: Document, path: Path) -> Problem:
 def _tasty_host(document: Document, path: Path, url: str) -> Iterator[Problem]:
     """The broker's own hosts, which have an environment, and those that people take for them."""
     host = re.sub(r"^[a-z]+://|[:/].*$", "", url.lower())
-    if not _TASTY_HOST.fullmatch(host):
-        return
-    environment = _KNOWN_HOSTS.get(host)
+    environment = _HOSTS.get(host)
     if environment:
         message, label = f"is the host of {environment}", "has an environment of its own"
         advice = f"write environment: {environment}, and remove api_url"
+    elif not _NO_HOSTS.fullmatch(host):
+        return
     else:
         message, label = "is no host of tastytrade", "no such host"
         advice = (
@@ -118,7 +129,7 @@ def _exported(profiles: _Mapping) -> dict[str, list[tuple[str, str, bool]]]:
     exported: dict[str, list[tuple[str, str, bool]]] = {}
     for profile, content in profiles.items():
         declared = _mapping(content).get("exports")
-        pairs = declared.items() if isinstance(declared, dict) else words.DEFAULT_EXPORTS
+        pairs = declared.items() if isinstance(declared, dict) else DEFAULT_EXPORTS
         for name, field in pairs:
             exported.setdefault(name, []).append((profile, str(field), isinstance(declared, dict)))
     return exported
@@ -191,9 +202,9 @@ def _why_no_program(program: str) -> str | None:
         return "more than one line"
     if program.startswith(("/", "~/")):
         return None
-    if "/" in program:
-        return "a relative path"
-    return "holds a blank" if " " in program else None
+    if " " in program:
+        return "several words in one entry"
+    return "a relative path" if "/" in program else None
 
 
 def _program_advice(program: str) -> tuple[str, ...]:
@@ -203,14 +214,15 @@ def _program_advice(program: str) -> tuple[str, ...]:
 
 
 _EXTRAS = {"dotenv": "python-dotenv", "keyring": "keyring"}
+"""Source kinds that are extras, called as what is imported for them, and the library's own name."""
 
 
 def _extra(
-    document: Document, path: Path, reference: _Mapping, extras: Collection[str]
+    document: Document, path: Path, reference: _Mapping, installed: Callable[[str], bool]
 ) -> Iterator[Problem]:
     """A source whose library is an extra that is not installed here."""
     for kind, library in _EXTRAS.items():
-        if kind in reference and kind not in extras:
+        if kind in reference and not installed(kind):
             yield warning(
                 "TA124",
                 f"{quoted((*path, kind))} needs {library}, which is not installed here",

@@ -1,9 +1,10 @@
 """Texts that do not have the form they need: what each form is, and what was probably meant."""
 
+import re
 from collections.abc import Callable
 from typing import TypeAlias
 
-from tastyauth import names, words
+from tastyauth import names, pasted, words
 from tastyauth.diagnostic import Document, Path, Problem, error
 from tastyauth.schema import example
 from tastyauth.words import quoted, shown
@@ -13,19 +14,13 @@ _Judge: TypeAlias = Callable[[Document, Path, str], Problem]
 
 def value_problem(document: Document, path: Path, text: str) -> Problem:
     """What to say about `text`, the value at `path`, which has not the form that it needs."""
-    return _VALUES.get(_last_key(path), _unprintable)(document, path, text)
+    return _VALUES.get(str(path[-1]), _unprintable)(document, path, text)
 
 
 def name_problem(document: Document, path: Path, name: str) -> Problem:
     """What to say about `name`, a key of the mapping at `path`, which cannot be one."""
     judge = _export_name if path[-1:] == ("exports",) and len(path) == 3 else _profile_name
     return judge(document, (*path, name), name)
-
-
-def _last_key(path: Path) -> str:
-    if "argv" in path or path[-2:-1] == ("command",):
-        return "argv"
-    return str(path[-1])
 
 
 def _problem(
@@ -38,7 +33,9 @@ def _problem(
 
 def _client_id(document: Document, path: Path, text: str) -> Problem:
     label = "not a UUID"
-    if text.startswith(("$", "env:", "op://")):
+    if pasted.is_bare_uuid(text):
+        label = "hidden; a UUID without its dashes, in groups of 8, 4, 4, 4 and 12"
+    elif text.startswith(("$", "env:", "op://")):
         label = "hidden; looks like a reference written as text"
     elif names.is_variable_name(text) and "_" in text:
         label = "hidden; looks like the name of a variable"
@@ -114,6 +111,9 @@ def _export_name(document: Document, path: Path, name: str) -> Problem:
     )
 
 
+_LOOPBACK = re.compile(r"(?:localhost|127\.0\.0\.1|\[::1\])(?:[:/]|$)")
+
+
 def _api_url(document: Document, path: Path, text: str) -> Problem:
     label, advice = "not the origin of an API", "write https://host or https://host:port"
     scheme, separator, rest = text.partition("://")
@@ -122,13 +122,13 @@ def _api_url(document: Document, path: Path, text: str) -> Problem:
     elif "@" in rest:
         label = "hidden; holds a user name or password"
         advice = "remove what stands before the @; an API URL holds no credentials"
-    elif scheme.lower() == "http":
+    elif scheme in {"http", "https"} and rest.endswith("/") and "/" not in rest[:-1]:
+        label, advice = "ends with a slash", "remove the slash at the end"
+    elif scheme == "http" and not _LOOPBACK.match(rest):
         label = "http is for this machine only"
         advice = "write https, or http with 127.0.0.1, [::1] or localhost"
-    elif scheme != "https":
+    elif scheme not in {"http", "https"}:
         label = "an unknown scheme"
-    elif rest.rstrip("/") != rest and "/" not in rest.rstrip("/"):
-        label, advice = "ends with a slash", "remove the slash at the end"
     elif "/" in rest or "?" in rest or "#" in rest:
         label = "more than an origin"
         advice = "remove the path; the token endpoint is api_url + /oauth/token"

@@ -1,11 +1,11 @@
 """Keys that the schema does not know: mistyped, in the wrong place, or not needed at all."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from tastyauth import words
 from tastyauth.diagnostic import Document, Label, Path, Problem, error
 from tastyauth.schema import example, place
-from tastyauth.words import quoted, shown
+from tastyauth.words import HIDDEN, quoted, shown
 
 _BELONGS_UNDER = {
     "permissions": "file",
@@ -46,10 +46,12 @@ _NOT_NEEDED = {
     "inherit": "profiles stand alone, so that none picks up another's secret",
 }
 
-_SECRET_PROGRAMS = frozenset(
-    "vault aws gcloud gcp azure bitwarden bw rbw lastpass lpass sops age gpg doppler infisical"
-    " gopass secrettool chamber security kwallet".split()  # noqa: SIM905
-)
+_STORE_PROGRAMS = """
+vault aws gcloud gcp azure bitwarden bw rbw lastpass lpass sops age gpg doppler infisical gopass
+secrettool chamber security kwallet
+"""
+
+_ONE_LEVEL_UP = "belongs one level up, in the profile"
 
 
 def problems(
@@ -75,6 +77,11 @@ def problems(
             found.append(_not_indented(document, path, key, owner))
             explained.add(owner)
             continue
+        first_word = key.split(" ")[0]
+        if first_word in missing:
+            found.append(_colon_missing(document, (*path, key), first_word))
+            explained.add((*path, first_word))
+            continue
         misplaced = _misplaced(path, present, key)
         meant = None if misplaced else words.meant(key, missing)
         found.append(_unknown(document, (*path, key), known, misplaced, meant))
@@ -89,13 +96,14 @@ def _unknown(
     *parent, key = path
     where = f" in {quoted(tuple(parent))}" if parent else ""
     label = misplaced or (f'did you mean "{meant}"?' if meant else "not a key of this mapping")
+    help = () if meant else _advice(tuple(parent), str(key), misplaced)
     return error(
         "TA101",
         f'unknown key "{shown(str(key))}"{where}',
         path,
         document.key_span(path),
         label,
-        help=(*_advice(tuple(parent), str(key), meant), f"known keys here: {', '.join(known)}"),
+        help=(*help, f"known keys here: {', '.join(known)}"),
         on_key=True,
     )
 
@@ -106,7 +114,7 @@ def _misplaced(path: Path, present: Sequence[str], key: str) -> str | None:
         if _BELONGS_UNDER.get(key) in present:
             return f'belongs inside "{_BELONGS_UNDER[key]}"'
         if key in words.PROFILE_KEYS and len(present) > 1:
-            return "belongs one level up, in the profile"
+            return _ONE_LEVEL_UP
     if place.is_profile(path):
         if key in words.ROOT_KEYS:
             return "belongs at the top of the file"
@@ -117,14 +125,12 @@ def _misplaced(path: Path, present: Sequence[str], key: str) -> str | None:
     return None
 
 
-def _advice(path: Path, key: str, meant: str | None) -> Iterator[str]:
+def _advice(path: Path, key: str, misplaced: str | None) -> Iterable[str]:
     plain = words.normalized(key)
     owner = _BELONGS_UNDER.get(key)
-    if meant:
-        return
-    if place.is_reference(path) and owner:
+    if place.is_reference(path) and owner and misplaced != _ONE_LEVEL_UP:
         yield f"write {owner}: {_WITHIN[owner]}"
-    elif place.is_reference(path) and plain in _SECRET_PROGRAMS:
+    elif place.is_reference(path) and plain in _STORE_PROGRAMS.split():
         yield f"run its program, for example\n{example.line('command', path)}"
     elif plain in _NOT_NEEDED:
         yield _NOT_NEEDED[plain]
@@ -150,6 +156,18 @@ def _not_indented(document: Document, path: Path, key: str, owner: Path) -> Prob
         f'indent this line to put it under "{owner[-1]}"',
         labels=(Label(document.key_span(owner), "this one is empty"),),
         help=(f"write\n{owner[-1]}:\n  {example.line(key, owner)}",),
+        on_key=True,
+    )
+
+
+def _colon_missing(document: Document, path: Path, word: str) -> Problem:
+    return error(
+        "TA101",
+        f'unknown key "{word} {HIDDEN}" in {quoted(path[:-1])}',
+        path,
+        document.key_span(path),
+        f'a colon is missing after "{word}"',
+        help=(f"write {word}: followed by a blank",),
         on_key=True,
     )
 

@@ -70,13 +70,14 @@ def _advice(path: Path, needed: str) -> str:
 
 def _quote_it(document: Document, path: Path, value: float) -> Problem:
     kind = _name(value)
+    text = str(value).lower()
     return error(
         "TA102",
         f"{quoted(path)} must be text, but YAML reads it as {kind}",
         path,
         document.value_span(path),
         f"without quotes this is {kind}",
-        help=('quote it: "..."',),
+        help=(f'quote it: "{text if words.is_harmless(text) else "..."}"',),
     )
 
 

@@ -1,0 +1,20 @@
+// What ajv in strict mode says of each file: "valid", "invalid", or "unread" when it is not YAML 1.2.
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+
+const [packages, schema, ...files] = process.argv.slice(2);
+const require = createRequire(packages);
+const Ajv = require("ajv/dist/2020").default;
+const { parseAllDocuments } = require("yaml");
+
+const ajv = new Ajv({ strict: true });
+ajv.addVocabulary(["markdownDescription", "defaultSnippets", "errorMessage"]); // for editors
+const judge = ajv.compile(JSON.parse(readFileSync(schema, "utf8")));
+
+const verdicts = {};
+for (const file of files) {
+  const documents = parseAllDocuments(readFileSync(file, "utf8"), { version: "1.2" });
+  const readable = documents.length === 1 && documents[0].errors.length === 0;
+  verdicts[file] = !readable ? "unread" : judge(documents[0].toJS()) ? "valid" : "invalid";
+}
+console.log(JSON.stringify(verdicts));
