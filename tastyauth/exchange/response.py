@@ -22,6 +22,9 @@ _LONGEST_LIFETIME = 86400
 _CLOCK_TOLERANCE = 60
 """Seconds by which the clocks may differ before tokens are judged wrongly fresh."""
 
+THE_CLOCK = "the clock of this machine"
+SET_IT = "set it, or tokens are renewed too early or too late"
+
 _ACCESS_TOKEN = re.compile(r"[A-Za-z0-9\-._~+/]+=*")  # b64token, RFC 6750, section 2.1
 _REFRESH_TOKEN = re.compile(r"[!-~](?:[ -~]*[!-~])?")  # what a reference can hold
 _NUMBER = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,20})?")
@@ -90,15 +93,23 @@ def _rotated(fields: Mapping[str, object], grant: RefreshGrant) -> Secret | None
     return None if rotated == grant.refresh_token else rotated
 
 
-def _clock_warnings(headers: Mapping[str, str], now: float) -> tuple[str, ...]:
+def clock_skew(headers: Mapping[str, str], now: float) -> float | None:
+    """Seconds by which the clock of this machine is ahead of the server's; None without a Date."""
     server = http_date(header(headers, "date"))
-    if server is None or abs(now - server) <= _CLOCK_TOLERANCE:
-        return ()
-    way = "ahead of" if now > server else "behind"
-    return (
-        f"the clock of this machine is {abs(now - server):.0f} s {way} the server's;"
-        " set it, or tokens are renewed too early or too late",
-    )
+    return None if server is None else now - server
+
+
+def clock_warning(skew: float) -> str | None:
+    """What to say of clocks that differ; None when they agree well enough."""
+    if abs(skew) <= _CLOCK_TOLERANCE:
+        return None
+    way = "ahead of" if skew > 0 else "behind"
+    return f"{THE_CLOCK} is {abs(skew):.0f} s {way} the server's"
+
+
+def _clock_warnings(headers: Mapping[str, str], now: float) -> tuple[str, ...]:
+    warning = clock_warning(clock_skew(headers, now) or 0.0)
+    return (f"{warning}; {SET_IT}",) if warning else ()
 
 
 def _not_a_token(message: str, grant: RefreshGrant) -> ProtocolError:

@@ -43,9 +43,16 @@ class Channel:
         return self._deliver(lambda: _token_request(grant), remaining, grant.timeout)
 
     def get(
-        self, url: str, access_token: Secret, user_agent: str, remaining: Callable[[], float]
+        self,
+        url: str,
+        access_token: Secret | None,
+        user_agent: str,
+        remaining: Callable[[], float],
     ) -> Answer:
-        """What the API at the same origin answers to the bearer of `access_token`; as `send`."""
+        """What the API at the same origin answers to the bearer of `access_token`; as `send`.
+
+        None asks as nobody.
+        """
         return self._deliver(
             lambda: _api_request(url, access_token, user_agent), remaining, remaining()
         )
@@ -93,17 +100,17 @@ def _token_request(grant: RefreshGrant) -> httpx.Request:
     )
 
 
-def _api_request(url: str, access_token: Secret, user_agent: str) -> httpx.Request:
-    bearer = ("Authorization", f"Bearer {access_token.reveal()}")
-    return httpx.Request("GET", url, headers=_headers(user_agent, bearer))
+def _api_request(url: str, access_token: Secret | None, user_agent: str) -> httpx.Request:
+    bearer = [("Authorization", f"Bearer {access_token.reveal()}")] if access_token else []
+    return httpx.Request("GET", url, headers=_headers(user_agent, *bearer))
 
 
-def _headers(user_agent: str, own: tuple[str, str]) -> dict[str, str]:
+def _headers(user_agent: str, *own: tuple[str, str]) -> dict[str, str]:
     return {
         "User-Agent": user_agent,
         "Accept": "application/json",
         "Accept-Encoding": "identity",  # nothing to unpack, so no bomb
-        own[0]: own[1],
+        **dict(own),
         "Connection": "close",
     }
 

@@ -22,7 +22,11 @@ _ADVICE = {
         ("authorization", "unlock the 1Password app, or use a service account"),
     ),
     "pass": (
-        ("no secret key", "this user's gpg has no key for the password store: gpg -K"),
+        (
+            "no secret key",  # which gpg --quiet, as pass calls it, also says when it cannot ask
+            "gpg has no key for the store (see: gpg -K), or cannot ask for its passphrase here:"
+            " unlock it first; cron needs a key without one",
+        ),
         (
             "ioctl",
             "gpg cannot ask for the passphrase here; unlock it first, or without one in cron",

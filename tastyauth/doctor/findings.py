@@ -1,0 +1,45 @@
+"""What the checks have found out so far: each builds on what those before it have left here."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from tastyauth.cache import Asked, Entry
+from tastyauth.config import Profile
+from tastyauth.exchange.offline import Claims
+from tastyauth.exchange.transport import Answer
+from tastyauth.refresh import Audience, Secrets
+from tastyauth.secret import Secret
+from tastyauth.sources import Surroundings
+
+Obtain = Callable[[Asked, Secrets, Audience], Entry]
+"""One new token, by the way of every command; what was refused a moment ago stays refused."""
+
+
+@dataclass(slots=True)
+class Findings:
+    """What was asked for, and below it what is known: set by the check whose name stands there.
+
+    A check runs only when those that it needs have not failed, so it finds there what they set.
+    """
+
+    flag: str | None
+    wanted: str | None
+    surroundings: Surroundings
+    audience: Audience
+    obtain: Obtain
+
+    asked: Asked = field(init=False)  # config
+    profile: Profile = field(init=False)  # config
+    secrets: dict[str, Secret] = field(init=False, default_factory=dict)  # client_id and so on
+    claims: Claims = field(init=False)  # type
+    answer: Answer = field(init=False)  # tls
+    access_token: Secret = field(init=False)  # exchange
+
+    @property
+    def home(self) -> str:
+        return self.surroundings.home
+
+    @property
+    def is_custom(self) -> bool:
+        """Whether a server answers of which nothing is known."""
+        return self.profile.environment == "custom"

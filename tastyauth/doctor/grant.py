@@ -1,0 +1,112 @@
+"""The refresh token, as far as it speaks for itself: it is decoded, never sent, never verified."""
+
+import time
+from datetime import UTC, datetime
+
+from tastyauth import refresh
+from tastyauth.doctor.check import Verdict, passed, skipped, warned
+from tastyauth.doctor.findings import Findings
+from tastyauth.errors import APPLICATIONS_PAGE
+from tastyauth.exchange import offline
+from tastyauth.exchange.foreign import shown
+
+_CLOCK_TOLERANCE = 60
+"""Seconds that a token may come from the future."""
+
+_DAY = 86400
+
+_SAYS_NOTHING = "the token says nothing of it"
+_NEW_GRANT = f"Manage → Create Grant on {APPLICATIONS_PAGE}"
+
+
+def check_type(findings: Findings) -> Verdict:
+    """It is a refresh token, the newest of its grant."""
+    declared = findings.secrets["refresh_token"]
+    client_id = findings.secrets["client_id"].reveal()
+    newest = refresh.latest(findings.profile, client_id, declared, findings.surroundings)
+    findings.claims = offline.read_claims(newest)
+    offline.check_type(findings.claims)
+    rotated = "" if newest == declared else "; it was rotated, and the journal has the newest"
+    if findings.claims.kind == offline.REFRESH_TOKEN:
+        return passed(f"a refresh token ({offline.REFRESH_TOKEN}){rotated}")
+    return warned(
+        f"not of the kind that tastytrade gives ({offline.REFRESH_TOKEN}){rotated}",
+        f"if tastytrade gave it, store it again as it was shown, or make a new one: {_NEW_GRANT}",
+    )
+
+
+def check_audience(findings: Findings) -> Verdict:
+    """It belongs to the client ID of the profile."""
+    clients = offline.clients_of(findings.claims)
+    client_id = findings.secrets["client_id"].reveal()
+    offline.check_audience(findings.claims, client_id)
+    return passed(f"client ID {client_id}") if clients else skipped(_SAYS_NOTHING)
+
+
+def check_issuer(findings: Findings) -> Verdict:
+    """It was issued by the environment of the profile."""
+    offline.check_issuer(findings.claims, findings.profile.environment)
+    issuer = findings.claims.fields.get("iss")
+    if not isinstance(issuer, str):
+        return skipped(_SAYS_NOTHING)
+    said = shown(issuer, findings.secrets.values())
+    environment = offline.environment_of(findings.claims)
+    if environment is not None:
+        return passed(f"{said}: {environment}")
+    if findings.is_custom:
+        return passed(said)
+    return warned(
+        f"{said} is not known to issue for tastytrade",
+        f"if the exchange fails, make a new one: {_NEW_GRANT}",
+    )
+
+
+def check_age(findings: Findings) -> Verdict:
+    """It was issued in the past, and has not ended."""
+    now = time.time()
+    issued, ends = (_seconds(findings.claims.fields.get(name)) for name in ("iat", "exp"))
+    if ends is not None and ends <= now:
+        return warned(f"it ended on {_date(ends)}", f"make a new one: {_NEW_GRANT}")
+    if issued is None:
+        return skipped(_SAYS_NOTHING)
+    if issued > now + _CLOCK_TOLERANCE:
+        return warned(
+            f"issued on {_date(issued)}, which is still to come", "set the clock of this machine"
+        )
+    end = "it never ends" if ends is None else f"it ends on {_date(ends)}"
+    return passed(f"issued on {_date(issued)}, {_ago(now - issued)}; {end}")
+
+
+def check_scope(findings: Findings) -> Verdict:
+    """It may read, and nothing that is not wanted."""
+    scope = findings.claims.fields.get("scope")
+    words = scope.split() if isinstance(scope, str) else []
+    if not words:
+        return skipped(_SAYS_NOTHING)
+    said = shown(" ".join(words), findings.secrets.values())
+    if "trade" in words:
+        return warned(
+            f"this grant can place orders ({said})",
+            f"unless your bot does, make one that can only read: {_NEW_GRANT}",
+        )
+    if "read" not in words:
+        return warned(
+            f"this grant cannot read accounts ({said})", f"tick read when making one: {_NEW_GRANT}"
+        )
+    return passed(said)
+
+
+def _seconds(value: object) -> float | None:
+    """A NumericDate (RFC 7519, section 2) that a calendar can hold."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if 0 <= value < 1e11 else None
+
+
+def _date(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")
+
+
+def _ago(seconds: float) -> str:
+    days = int(seconds // _DAY)
+    return "today" if days <= 0 else f"{days} day{'s' if days > 1 else ''} ago"

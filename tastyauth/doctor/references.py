@@ -1,0 +1,106 @@
+"""The references: each is resolved, and it is said which source answered, and how soon."""
+
+import re
+import time
+from collections.abc import Callable
+
+from tastyauth import onboarding, sources
+from tastyauth.doctor.check import FAILED, PASSED, WARNED, Verdict
+from tastyauth.doctor.findings import Findings
+from tastyauth.errors import RefusedError, SecretAbsent, SecretError
+from tastyauth.refresh import WHERE_FROM
+from tastyauth.secret import Secret
+from tastyauth.sources import Reference, Single
+
+FIELDS = ("client_id", "client_secret", "refresh_token")
+
+RESOLVED, ABSENT, ASKS, HANGS, FAILS = OUTCOMES = ("resolved", "absent", "asks", "hangs", "fails")
+"""What became of a reference: it gave a value; it is not here; it wants somebody to answer (a
+passphrase, a login, an unlocked keyring); its time limit ended it; anything else."""
+
+_ASKING = re.compile(
+    r"passw|passphrase|pass code|\bpin\b|pinentry|\bioctl\b|\btty\b|terminal|prompt|askpass"
+    r"|no secret key|\block(?:ed)?\b|unlock|sign(?:ed)?[ -]?in|log(?:ged)?[ -]?in|interacti"
+    r"|session (?:key|exp)",
+    re.IGNORECASE,
+)
+"""How programs complain that there is nobody to answer (gpg, ssh, sudo, op, bw, vault, age).
+
+`no secret key` is all that is left of it when pass calls gpg with --quiet.
+"""
+
+
+def check_of(field: str) -> Callable[[Findings], Verdict]:
+    """The check of `client_id`, `client_secret` or `refresh_token`."""
+
+    def check(findings: Findings) -> Verdict:
+        value: str | Reference = getattr(findings.profile, field)
+        if isinstance(value, str):
+            findings.secrets[field] = Secret(value)
+            return Verdict(PASSED, f"{value}, in the config")
+        return _resolved(field, value, findings)
+
+    return check
+
+
+def _resolved(field: str, reference: Reference, findings: Findings) -> Verdict:
+    """The first member that is here at all, as `sources.resolve` has it, but told one by one."""
+    passed_over: list[SecretAbsent] = []
+    for member in sources.members(reference):
+        began = time.monotonic()
+        label = sources.describe(member, findings.home)
+        try:
+            with findings.audience.waiting(f"{field} from {label}"):
+                value = sources.resolve(member, findings.surroundings)
+        except SecretAbsent as absent:
+            passed_over.append(absent)
+        except SecretError as error:
+            took = time.monotonic() - began
+            hint = f"{error.hint}; {WHERE_FROM[field]}"
+            return Verdict(FAILED, error.message, hint, _outcome(error, member, took, findings))
+        else:
+            findings.secrets[field] = value
+            return _judged(field, value, _answered(label, passed_over), findings)
+    return _absent(field, passed_over)
+
+
+def _answered(label: str, passed_over: list[SecretAbsent]) -> str:
+    if not passed_over:
+        return label
+    return f"{label} (before it: {'; '.join(it.message for it in passed_over)})"
+
+
+def _absent(field: str, reasons: list[SecretAbsent]) -> Verdict:
+    what = "; ".join(it.message for it in reasons)
+    if len(reasons) == 1:
+        return Verdict(FAILED, what, f"{reasons[0].hint}; {WHERE_FROM[field]}", ABSENT)
+    return Verdict(
+        FAILED,
+        f"none of {len(reasons)} sources has it: {what}",
+        f"make one of them available; {WHERE_FROM[field]}",
+        ABSENT,
+    )
+
+
+def _judged(field: str, value: Secret, answered: str, findings: Findings) -> Verdict:
+    """What is positively something else is named before it is sent.
+
+    Nothing is known of what a custom server hands out, so there it is a warning; but a client ID is
+    a UUID everywhere.
+    """
+    try:
+        onboarding.check_shape(field, value)
+    except RefusedError as error:
+        state = WARNED if findings.is_custom and field != "client_id" else FAILED
+        return Verdict(state, f"{answered}: {error.message}", error.hint, RESOLVED)
+    return Verdict(PASSED, answered, outcome=RESOLVED)
+
+
+def _outcome(error: SecretError, member: Single, took: float, findings: Findings) -> str:
+    if 0 < sources.time_limit(member, findings.surroundings) <= took:
+        return HANGS
+    said = error.message
+    for reference in (member, sources.command_of(member) or member):
+        # what is run, and where a secret is, may be called anything
+        said = said.replace(sources.describe(reference, findings.home), "")
+    return ASKS if _ASKING.search(said) else FAILS

@@ -1,0 +1,1047 @@
+"""The doctor names the culprit and the next step in every broken set-up, and gives nothing away."""
+
+import json
+import os
+import re
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import trustme
+from desk import DESK, config_with, furnish
+from exchange_fakes import OTHER_ID, jwt
+from world import CONFIG, World, closed_port
+
+from tastyauth import config
+from tastyauth.cli import doctor as command
+from tastyauth.cli.console import Console
+from tastyauth.cli.grammar import Commands
+from tastyauth.doctor import STEPS, Findings, account, cron, fit_to_paste
+from tastyauth.errors import UsageError
+from tastyauth.simulator import Simulator
+from tastyauth.simulator.messages import Answer, Request, api_error, json_answer
+from tastyauth.sources import Surroundings
+
+CREDENTIAL = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]*|\b[0-9a-f]{40}\b")
+
+QUICK = CONFIG + "    timeout: 1\n"
+"""Fails a second after it began, whatever hangs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What the doctor said and how it ended; `checks` are those of a report in JSON."""
+
+    code: int
+    text: str
+
+    @property
+    def document(self) -> dict[str, Any]:
+        read: dict[str, Any] = json.loads(self.text)
+        return read
+
+    @property
+    def checks(self) -> dict[str, dict[str, Any]]:
+        return {check["name"]: check for check in self.document["checks"]}
+
+    def state(self, name: str) -> str:
+        return str(self.checks[name]["state"])
+
+
+Examine = Callable[..., Report]
+
+
+@pytest.fixture
+def examine(
+    world: World, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Examine:
+    """Runs `doctor` in this process, as the command line does, in the project of the world."""
+    monkeypatch.chdir(world.project)
+
+    def run(*words: str, output: str = "json", **variables: str) -> Report:
+        commands = Commands(["doctor"])
+        command.register(commands)
+        arguments = commands.parse(["doctor", "--format", output, *words])
+        console = Console({**world.environ, **variables})
+        console.verbose = arguments.verbose
+        capfd.readouterr()
+        code = arguments.run(arguments, console)
+        captured = capfd.readouterr()
+        everything = captured.out + captured.err
+        assert not CREDENTIAL.search(everything)
+        for secret in (world.client_secret, world.refresh_token):
+            assert not any(secret[i : i + 8] in everything for i in range(len(secret) - 7))
+        assert f"{world.home}/" not in captured.out.partition('"line"')[0]
+        return Report(code, captured.out)
+
+    return run
+
+
+# -- what is well ---------------------------------------------------------------------------------
+
+
+def test_when_all_is_well_every_link_was_looked_at(examine: Examine) -> None:
+    """The grant of the simulator may trade, and as a sandbox it has no market data."""
+    report = examine()
+    assert report.code == 0
+    assert list(report.checks) == [step.name for step in STEPS]
+    others = {name: check["state"] for name, check in report.checks.items()}
+    assert (others.pop("scope"), others.pop("market_data")) == ("warned", "warned")
+    assert set(others.values()) == {"passed"}
+
+
+def test_account_numbers_are_masked_to_the_last_four(examine: Examine) -> None:
+    report = examine()
+    assert report.checks["accounts"]["message"] == "2 accounts: ****0001, ****0002 (closed)"
+    assert "5WT0" not in report.text
+
+
+def test_quotes_are_granted_and_their_token_is_dropped(tmp_path: os.PathLike[str]) -> None:
+    """It is a secret, too."""
+    with Simulator(environment="production") as simulator:
+        world = World(os.fspath(tmp_path), simulator)
+        world.configure()
+        done = world.run("doctor", "--format", "json", "-v")
+    report = Report(done.code, done.out)
+    assert report.checks["market_data"]["message"] == "a token for quotes was granted, level api"
+    assert not re.search("[0-9a-f]{40}", done.out + done.err)
+
+
+def test_offline_nothing_is_sent(examine: Examine, world: World) -> None:
+    report = examine("--offline")
+    assert report.code == 0
+    assert list(report.checks) == [step.name for step in STEPS if not step.online]
+    assert world.simulator.requests == []
+
+
+def test_what_was_got_is_not_lost(examine: Examine, world: World) -> None:
+    """The exchange is the one of every command: the next command finds its token."""
+    examine()
+    assert world.run("token").code == 0
+    assert world.simulator.token_requests == 1
+
+
+def test_a_cached_token_is_no_proof(examine: Examine, world: World) -> None:
+    examine()
+    world.simulator.fail = "grant-revoked"
+    assert examine().state("exchange") == "failed"
+
+
+def test_a_pipe_is_read_once(examine: Examine, world: World) -> None:
+    """What can be had only once, or asks somebody, is not asked for again by the exchange."""
+    pipe = f"{world.root}/pipe"
+    os.mkfifo(pipe, 0o600)
+    world.configure(CONFIG.replace("file: live.refresh-token", f"file: {pipe}"))
+
+    def write() -> None:
+        with open(pipe, "w", encoding="ascii") as file:
+            file.write(world.refresh_token)
+
+    writer = threading.Thread(target=write, daemon=True)
+    writer.start()
+    assert examine().state("exchange") == "passed"
+    writer.join(5)
+
+
+def test_a_rotated_token_is_followed_to_its_end(tmp_path: os.PathLike[str]) -> None:
+    with Simulator(rotate=True) as simulator:
+        world = World(os.fspath(tmp_path), simulator)
+        world.environ["TT_REFRESH"] = world.refresh_token
+        world.configure(CONFIG.replace("file: live.refresh-token", "env: TT_REFRESH"))
+        assert world.run("doctor").code == 0
+        done = world.run("doctor")
+    assert done.code == 0
+    assert "a refresh token (rt+jwt); it was rotated, and the journal has the newest" in done.out
+
+
+# -- what is broken -------------------------------------------------------------------------------
+
+
+Prepare = Callable[[World, ExitStack], dict[str, str] | None]
+"""Breaks a world; may give variables. What it starts ends with the stack."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A broken set-up, the check that names it, and words of its message and of the next step."""
+
+    title: str
+    culprit: str
+    message: str
+    hint: str
+    prepare: Prepare
+    words: tuple[str, ...] = ()
+    state: str = "failed"
+
+
+def configured(old: str, new: str, config: str = CONFIG, **variables: str) -> Prepare:
+    """The usual config with one thing changed."""
+
+    def prepare(world: World, _: ExitStack) -> dict[str, str]:
+        assert old in config
+        world.configure(config.replace(old, new))
+        return variables
+
+    return prepare
+
+
+def reference(kind: str, **variables: str) -> Prepare:
+    """The client secret comes from somewhere else."""
+    return configured("{{ file: live.client-secret }}", kind, **variables)
+
+
+def wrote(name: str, content: str, mode: int = 0o600) -> Prepare:
+    """A secret file with something else in it."""
+
+    def prepare(world: World, _: ExitStack) -> None:
+        path = f"{world.config_directory}/live.{name}"
+        world.write(path, content.format(token=world.refresh_token), mode)
+
+    return prepare
+
+
+def gone(name: str) -> Prepare:
+    return lambda world, _: os.unlink(f"{world.config_directory}/{name}")
+
+
+def opened(name: str, mode: int) -> Prepare:
+    return lambda world, _: os.chmod(f"{world.home}/{name}", mode)
+
+
+def program(body: str) -> Prepare:
+    """The client secret comes from a program with this script."""
+
+    def prepare(world: World, _: ExitStack) -> None:
+        world.script("vault", body)
+        argv = "{{ command: {{ argv: [vault, password], timeout: 1 }} }}"
+        world.configure(CONFIG.replace("{{ file: live.client-secret }}", argv))
+
+    return prepare
+
+
+def fails(kind: str, config: str = CONFIG) -> Prepare:
+    """The token endpoint fails."""
+
+    def prepare(world: World, _: ExitStack) -> None:
+        world.configure(config)
+        world.simulator.fail = kind
+
+    return prepare
+
+
+class Api(Simulator):
+    """A broker whose API, but not the token endpoint, answers something else."""
+
+    def __init__(self, path: str, instead: Answer, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.path, self.instead = path, instead
+
+    def answer(self, request: Request) -> Answer:
+        answer = super().answer(request)
+        return self.instead if request.path == self.path else answer
+
+
+ACCOUNTS = "/customers/me/accounts"
+
+
+def answers(path: str, instead: Answer) -> Prepare:
+    return served(lambda: Api(path, instead))
+
+
+def served(make: Callable[[], Simulator]) -> Prepare:
+    """Another broker, and its credentials."""
+
+    def prepare(world: World, stack: ExitStack) -> None:
+        world.simulator = stack.enter_context(make())
+        world.configure()
+
+    return prepare
+
+
+AUTHORITY = trustme.CA()
+STRANGER = trustme.CA(organization_name="another authority")
+
+
+def https(name: str, authority: trustme.CA = AUTHORITY, *, ended: bool = False) -> Prepare:
+    """The broker behind TLS; AUTHORITY is trusted."""
+
+    def prepare(world: World, stack: ExitStack) -> dict[str, str]:
+        import datetime
+
+        day = datetime.timedelta(days=-1 if ended else 30)
+        end = datetime.datetime.now(tz=datetime.UTC) + day
+        start = end - datetime.timedelta(days=60)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        leaf = authority.issue_cert(name, not_before=start, not_after=end)
+        leaf.configure_cert(context)
+        world.simulator = stack.enter_context(Simulator(tls=context))
+        world.configure()
+        trusted = f"{world.root}/ca.pem"
+        AUTHORITY.cert_pem.write_to_path(trusted)
+        return {"SSL_CERT_FILE": trusted}
+
+    return prepare
+
+
+def at(origin: str, **variables: str) -> Prepare:
+    return configured("{origin}", origin, **variables)
+
+
+def mute(world: World, stack: ExitStack) -> None:
+    """A server that accepts connections and never says a word."""
+    listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+    world.configure(QUICK.replace("{origin}", f"http://127.0.0.1:{listener.getsockname()[1]}"))
+
+
+def plain(world: World, _: ExitStack) -> None:
+    """https is asked for where http is spoken."""
+    origin = world.simulator.origin.replace("http:", "https:")
+    world.configure(CONFIG.replace("{origin}", origin))
+
+
+def renamed(world: World, _: ExitStack) -> None:
+    os.rename(world.config, world.config.replace(".yaml", ".yml"))
+
+
+def found(world: World, _: ExitStack) -> None:
+    os.unlink(world.config)
+    world.configure(directory=world.project)
+
+
+def exposed(world: World, _: ExitStack) -> None:
+    directory = f"{world.root}/shared"
+    world.configure(CONFIG.replace("file: live.client-secret", f"file: {directory}/secret"))
+    world.write(f"{directory}/secret", world.client_secret)
+    os.chmod(directory, 0o777)
+
+
+def linked(place: str) -> Prepare:
+    """A link where a directory of ours should be."""
+
+    def prepare(world: World, _: ExitStack) -> None:
+        os.makedirs(os.path.dirname(f"{world.home}/{place}"))
+        os.symlink(world.project, f"{world.home}/{place}")
+
+    return prepare
+
+
+TWO_HOURS = 7200
+TOKEN = jwt({"typ": "rt+jwt"}, {"iss": "https://api.cert.tastyworks.com", "aud": OTHER_ID})
+ACCESS = jwt({"typ": "at+jwt"}, {"aud": OTHER_ID})
+SANDBOX = "environment: custom\n    api_url: {origin}"
+HTTPS = "https://127.0.0.1:{port}"
+ORIGIN = HTTPS.format(port=closed_port())
+OFFLINE = ("--offline",)
+
+BROKEN = (
+    # the config
+    Case("no config", "config", "no config", "--config FILE", gone("tastyauth.yaml")),
+    Case("a near miss", "config", "no config", "rename it", renamed),
+    Case(
+        "an unknown key",
+        "config",
+        "exprots",
+        "tastyauth validate",
+        configured("exports", "exprots", CONFIG + "    exports: {{}}\n"),
+    ),
+    Case("no YAML", "config", "tastyauth.yaml:1", "validate", configured("version", "{{ [")),
+    Case(
+        "a token as client ID",
+        "config",
+        "client_id",
+        "validate",
+        configured("{client_id}", TOKEN),
+    ),
+    Case("nobody approved it", "trust", "not approved", "tastyauth allow", found),
+    Case(
+        "others can write it",
+        "trust",
+        "can be written by everybody",
+        "tastyauth allow",
+        opened(".config/tastyauth/tastyauth.yaml", 0o666),
+    ),
+    Case("others can swap it", "permissions", "everybody", "chmod", exposed, state="warned"),
+    Case(
+        "no cache", "cache", "symbolic link", "every call", linked(".cache/tastyauth"), (), "warned"
+    ),
+    Case(
+        "no state",
+        "state",
+        "symbolic link",
+        "XDG_STATE_HOME",
+        linked(".local/state/tastyauth"),
+        (),
+        "warned",
+    ),
+    # references
+    Case("no file", "client_secret", "does not exist", "shown once", gone("live.client-secret")),
+    Case("an empty file", "client_secret", "is empty", "store", wrote("client-secret", "")),
+    Case("two lines", "refresh_token", "2 lines", "one line", wrote("refresh-token", "a\nb\n")),
+    Case("a blank", "refresh_token", "begins with a blank", "blanks", wrote("refresh-token", " a")),
+    Case("a CR", "client_secret", "carriage return", "Windows", wrote("client-secret", "a\rb")),
+    Case("no variable", "client_secret", "env TT is not set", "cron", reference("{{ env: TT }}")),
+    Case(
+        "an empty variable",
+        "client_secret",
+        "is empty",
+        "export",
+        reference("{{ env: TT }}", TT=""),
+    ),
+    Case(
+        "no program",
+        "client_secret",
+        "no program vault",
+        "PATH",
+        reference("{{ command: [vault] }}"),
+    ),
+    Case(
+        "it fails",
+        "client_secret",
+        "exit code 3: sealed",
+        "by hand",
+        program("echo sealed >&2; exit 3"),
+    ),
+    Case("it hangs", "client_secret", "did not end within 1 s", "timeout", program("sleep 60")),
+    Case("it asks", "client_secret", "Password", "by hand", program("echo Password: >&2; read x")),
+    Case(
+        "no keyring",
+        "client_secret",
+        "there is no keyring",
+        "cron",
+        reference("{{ keyring: {{ service: tastyauth, username: x }} }}"),
+    ),
+    Case(
+        "no name in .env",
+        "client_secret",
+        "no such name",
+        "add it",
+        reference("{{ dotenv: {{ path: live.refresh-token, name: TT }} }}"),
+    ),
+    Case(
+        "not a service",
+        "client_secret",
+        "CREDENTIALS_DIRECTORY",
+        "LoadCredential",
+        reference("{{ systemd_credential: tt }}"),
+    ),
+    Case(
+        "no op",
+        "client_secret",
+        "no program op",
+        "install",
+        reference("{{ onepassword: 'op://a/b/c' }}"),
+    ),
+    Case(
+        "none of several",
+        "client_secret",
+        "none of 2 sources has it: env A is not set; env B is empty",
+        "one of them",
+        reference("{{ first_of: [{{ env: A }}, {{ env: B }}] }}", B=""),
+    ),
+    # mix-ups
+    Case(
+        "an access token",
+        "type",
+        "is an access token",
+        "refresh token",
+        wrote("refresh-token", ACCESS),
+    ),
+    Case(
+        "another application",
+        "audience",
+        "different OAuth applications",
+        "one application",
+        configured("{client_id}", OTHER_ID),
+    ),
+    Case(
+        "the other environment",
+        "issuer",
+        "issued by sandbox, the profile says production",
+        "environment: sandbox",
+        configured(SANDBOX, "environment: production"),
+        OFFLINE,
+    ),
+    Case(
+        "a token as client ID, by reference",
+        "client_id",
+        "looks like a tastytrade refresh token",
+        "UUID",
+        configured("{client_id}", "{{ file: live.refresh-token }}"),
+    ),
+    Case(
+        "secret and token swapped",
+        "client_secret",
+        "looks like a tastytrade refresh token",
+        "oauth-applications",
+        configured(
+            "live.client-secret",
+            "live.refresh-token",
+            CONFIG.replace(SANDBOX, "environment: sandbox"),
+        ),
+        OFFLINE,
+    ),
+    Case(
+        "quotes",
+        "refresh_token",
+        "quotes",
+        "without",
+        wrote("refresh-token", '"{token}"'),
+        OFFLINE,
+        "warned",
+    ),
+    Case(
+        "no JWT",
+        "type",
+        "not of the kind",
+        "as it was shown",
+        wrote("refresh-token", "abc"),
+        OFFLINE,
+        "warned",
+    ),
+    # the network
+    Case("a socks proxy", "route", "https_proxy", "socks", at(ORIGIN, https_proxy="socks5://x:1")),
+    Case("no roots", "route", "SSL_CERT_FILE", "unset", at(ORIGIN, SSL_CERT_FILE="/nowhere")),
+    Case(
+        "no such name",
+        "dns",
+        "nowhere.invalid cannot be resolved",
+        "online",
+        at("https://nowhere.invalid"),
+    ),
+    Case(
+        "no such proxy",
+        "dns",
+        "proxy.invalid",
+        "https_proxy",
+        at(ORIGIN, https_proxy="http://proxy.invalid:1"),
+    ),
+    Case("a closed port", "tls", "refuses connections", "online", at(ORIGIN)),
+    Case(
+        "a dead proxy",
+        "tls",
+        "the proxy of https_proxy refuses connections",
+        "online",
+        at(ORIGIN, https_proxy=f"http://127.0.0.1:{closed_port()}"),
+    ),
+    Case("silence", "tls", "did not answer", "later", mute),
+    Case(
+        "an unknown authority",
+        "tls",
+        "unknown authority",
+        "SSL_CERT_FILE",
+        https("127.0.0.1", STRANGER),
+    ),
+    Case("an old certificate", "tls", "has expired", "clock", https("127.0.0.1", ended=True)),
+    Case("another name", "tls", "another name", "sign-in page", https("other.example")),
+    Case("no TLS", "tls", "TLS with 127.0.0.1 failed", "https server", plain),
+    Case(
+        "a slow clock",
+        "clock",
+        "s behind the server's",
+        "set it",
+        served(lambda: Simulator(now=lambda: time.time() + TWO_HOURS)),
+        state="warned",
+    ),
+    Case(
+        "a fast clock",
+        "clock",
+        "s ahead of the server's",
+        "set it",
+        served(lambda: Simulator(now=lambda: time.time() - TWO_HOURS)),
+        state="warned",
+    ),
+    # the exchange
+    Case("revoked", "exchange", "Grant revoked", "Create Grant", fails("grant-revoked")),
+    Case(
+        "mismatch",
+        "exchange",
+        "Client secret mismatch",
+        "one application",
+        fails("secret-mismatch"),
+    ),
+    Case("an invalid token", "exchange", "Invalid JWT", "cut short", fails("invalid-jwt")),
+    Case(
+        "no customer", "exchange", "not a TastyTrade customer", "sandbox", fails("not-a-customer")
+    ),
+    Case("too many", "exchange", "429", "again in 30 s", fails("429")),
+    Case("an outage", "exchange", "503", "try again", fails("503", QUICK)),
+    Case("no User-Agent", "exchange", "User-Agent", "product/version", fails("html-401")),
+    Case("a redirect", "exchange", "redirects", "api_url", fails("redirect")),
+    Case("a sign-in page", "exchange", "not JSON", "api_url", fails("not-json")),
+    Case("dripping", "exchange", "did not answer", "later", fails("slow", QUICK)),
+    Case("an echo", "exchange", "invalid_grant", "Create Grant", fails("echo")),
+    # the account
+    Case(
+        "an unwelcome token",
+        "accounts",
+        "401: token_invalid",
+        "Create Grant",
+        answers(ACCOUNTS, api_error(401, "token_invalid", "This token is invalid")),
+    ),
+    Case(
+        "no scope",
+        "accounts",
+        "403: insufficient_scopes",
+        "scope read",
+        answers(ACCOUNTS, api_error(403, "insufficient_scopes", "of account 5WT00001")),
+    ),
+    Case(
+        "an API that is down",
+        "accounts",
+        "503",
+        "few minutes",
+        answers(ACCOUNTS, Answer(503, (("Content-Type", "text/html"),), b"<html>")),
+    ),
+    Case(
+        "another API",
+        "accounts",
+        "without data",
+        "API of tastytrade",
+        answers(ACCOUNTS, json_answer(200, {"items": []})),
+    ),
+    Case(
+        "no account",
+        "accounts",
+        "no account",
+        "make one",
+        answers(ACCOUNTS, json_answer(200, {"data": {"items": []}})),
+        state="warned",
+    ),
+    Case(
+        "no market data",
+        "market_data",
+        "502",
+        "without an account",
+        answers("/api-quote-tokens", Answer(502)),
+        state="warned",
+    ),
+)
+
+
+@pytest.mark.parametrize("case", BROKEN, ids=lambda case: case.title)
+def test_a_broken_set_up_is_told_with_its_culprit_and_what_to_do(
+    case: Case, world: World, examine: Examine
+) -> None:
+    with ExitStack() as stack:
+        variables = case.prepare(world, stack) or {}
+        report = examine(*case.words, **variables)
+    check = report.checks[case.culprit]
+    assert check["state"] == case.state
+    assert case.message in check["message"]
+    assert case.hint in check["hint"]
+    failed = [name for name, it in report.checks.items() if it["state"] == "failed"]
+    assert failed == ([case.culprit] if case.state == "failed" else [])
+    assert report.code == (1 if failed else 0)
+
+
+def test_the_table_is_as_long_as_was_promised() -> None:
+    assert len({case.title for case in BROKEN}) == len(BROKEN) >= 25
+    assert {case.culprit for case in BROKEN} >= {step.name for step in STEPS} - {"age", "scope"}
+
+
+def test_whatever_is_not_well_has_a_next_step(examine: Examine, world: World) -> None:
+    for prepare in (reference("{{ env: TT }}"), fails("429"), gone("tastyauth.yaml")):
+        with ExitStack() as stack:
+            prepare(world, stack)
+        for check in examine("--cron").checks.values():
+            assert bool(check["hint"]) == (check["state"] in ("failed", "warned")), check
+
+
+def test_secret_files_that_others_can_read_come_with_the_chmod(
+    examine: Examine, world: World
+) -> None:
+    path = f"{world.config_directory}/live.client-secret"
+    os.chmod(path, 0o644)
+    with open("/proc/self/mountinfo", encoding="utf-8") as mounts:
+        device = os.stat(path).st_dev
+        number = f" {os.major(device)}:{os.minor(device)} "
+        if any(number in line and " - tmpfs " in line for line in mounts):
+            pytest.skip("on tmpfs modes do not count")
+    check = examine().checks["client_secret"]
+    assert (check["state"], check["outcome"]) == ("failed", "fails")
+    assert "run: chmod 600 ~/.config/tastyauth/live.client-secret" in check["hint"]
+
+
+def test_a_warning_of_the_config_is_told(examine: Examine, world: World) -> None:
+    with open(world.config, encoding="utf-8") as file:
+        text = file.read()
+    world.write(world.config, text.replace("\n", "\r\n"))
+    check = examine("--offline").checks["config"]
+    assert check["state"] == "warned"
+    assert "lines end with CR LF" in check["message"]
+    assert check["hint"].endswith("tastyauth validate ~/.config/tastyauth/tastyauth.yaml")
+
+
+def test_it_is_told_why_a_config_may_act(examine: Examine, world: World) -> None:
+    assert examine("--offline").checks["trust"]["message"] == "in your own config directory"
+    by_flag = examine("--offline", "--config", world.config)
+    assert by_flag.checks["trust"]["message"] == "named by --config"
+    path = world.configure(directory=world.project)
+    trusted = world.run("allow", path, "--print").out.split()[-1]
+    given = {"TASTYAUTH_CONFIG": path, "TASTYAUTH_TRUST_SHA256": trusted}
+    by_hash = examine("--offline", **given)
+    assert by_hash.checks["trust"]["message"] == "approved by $TASTYAUTH_TRUST_SHA256"
+
+
+def test_the_clock_is_warned_of_once(examine: Examine, world: World) -> None:
+    with ExitStack() as stack:
+        served(lambda: Simulator(now=lambda: time.time() - TWO_HOURS))(world, stack)
+        report = examine()
+    assert (report.state("clock"), report.state("exchange")) == ("warned", "passed")
+
+
+def test_what_the_exchange_warns_of_is_told(examine: Examine, world: World) -> None:
+    """Without a cache there is a token all the same."""
+    with ExitStack() as stack:
+        linked(".cache/tastyauth")(world, stack)
+    check = examine().checks["exchange"]
+    assert check["state"] == "warned"
+    assert "an access token for 900 s; the token cache is not used" in check["message"]
+
+
+def test_what_rests_on_a_broken_link_is_skipped_and_says_on_which(
+    examine: Examine, world: World
+) -> None:
+    os.unlink(f"{world.config_directory}/live.refresh-token")
+    report = examine()
+    skipped = {n: it["message"] for n, it in report.checks.items() if it["state"] == "skipped"}
+    assert set(skipped) == {
+        *("type", "audience", "issuer", "age", "scope"),
+        *("exchange", "accounts", "market_data"),
+    }
+    assert set(skipped.values()) == {"refresh_token failed"}
+    assert report.state("tls") == "passed"
+    assert world.simulator.token_requests == 0
+
+
+def test_an_untrusted_config_makes_nothing_happen(examine: Examine, world: World) -> None:
+    """Not even a rehearsal: there its file would be named by --config, and trusted."""
+    os.unlink(world.config)
+    world.script("vault", "echo ran >>$HOME/ran; echo secret")
+    config = CONFIG.replace("file: live.client-secret", "command: [vault]")
+    world.configure(config, directory=world.project)
+    report = examine("--cron")
+    assert report.state("trust") == "failed"
+    assert "cron" not in report.document
+    assert not os.path.exists(f"{world.home}/ran")
+    assert world.simulator.requests == []
+
+
+# -- a refusal is not asked for again -------------------------------------------------------------
+
+
+def test_a_remembered_refusal_is_told_and_not_asked_again(examine: Examine, world: World) -> None:
+    world.simulator.fail = "grant-revoked"
+    assert world.run("token").code == 77
+    message = examine().checks["exchange"]["message"]
+    assert re.search(r"Grant revoked \(answered \d+ s ago; not asked again for \d+ s\)", message)
+    assert world.simulator.token_requests == 1
+
+
+def test_a_refusal_that_the_doctor_met_is_remembered_by_the_rest(
+    examine: Examine, world: World
+) -> None:
+    world.simulator.fail = "grant-revoked"
+    examine()
+    assert world.run("token").code == 77
+    assert world.simulator.token_requests == 1
+
+
+def test_a_server_that_asked_for_time_gets_it(examine: Examine, world: World) -> None:
+    world.simulator.fail = "429"
+    examine()
+    assert "not asked again" in examine().checks["exchange"]["message"]
+    assert world.simulator.token_requests == 1
+
+
+def test_other_secrets_are_asked_anew(examine: Examine, world: World) -> None:
+    world.write(f"{world.config_directory}/live.client-secret", "x" * 40)
+    assert examine().state("exchange") == "failed"
+    world.write(f"{world.config_directory}/live.client-secret", world.client_secret)
+    assert examine().state("exchange") == "passed"
+
+
+# -- references -----------------------------------------------------------------------------------
+
+
+def test_of_several_sources_the_one_that_answered_is_told(examine: Examine, world: World) -> None:
+    members = "{{ env: TT }}, {{ file: nowhere }}, {{ file: live.client-secret }}, {{ env: U }}"
+    with ExitStack() as stack:
+        reference(f"{{{{ first_of: [{members}] }}}}")(world, stack)
+    check = examine("--offline").checks["client_secret"]
+    assert check["message"] == (
+        "file ~/.config/tastyauth/live.client-secret (before it: env TT is not set;"
+        " file ~/.config/tastyauth/nowhere does not exist)"
+    )
+    assert check["outcome"] == "resolved"
+
+
+def test_a_source_that_is_broken_is_not_passed_over(examine: Examine, world: World) -> None:
+    world.script("vault", "exit 1")
+    with ExitStack() as stack:
+        reference("{{ first_of: [{{ command: [vault] }}, {{ file: live.client-secret }}] }}")(
+            world, stack
+        )
+    assert examine("--offline").checks["client_secret"]["outcome"] == "fails"
+
+
+def test_a_slow_source_is_seen_to_be_slow(examine: Examine, world: World) -> None:
+    world.script("vault", "sleep 0.3; cat $HOME/.config/tastyauth/live.client-secret")
+    with ExitStack() as stack:
+        reference("{{ command: [vault] }}")(world, stack)
+    assert examine("--offline").checks["client_secret"]["seconds"] >= 0.3
+    assert re.search(
+        r"client_secret  passed: command vault \(\d\.[3-9]\d s\)",
+        examine("--offline", output="human").text,
+    )
+
+
+@pytest.mark.parametrize(
+    ("body", "outcome"),
+    [
+        ("echo 'gpg: Inappropriate ioctl for device' >&2; exit 2", "asks"),
+        ("echo 'sudo: a terminal is required to read the password' >&2; exit 1", "asks"),
+        ("echo 'You are not currently signed in.' >&2; exit 1", "asks"),
+        ("echo 'Vault is locked.' >&2; exit 1", "asks"),
+        ("echo 'You are not logged in.' >&2; exit 1", "asks"),
+        ("echo 'no route to host' >&2; exit 1", "fails"),
+        ("exit 1", "fails"),
+        ("sleep 60", "hangs"),
+    ],
+)
+def test_what_became_of_a_program_is_told_apart(
+    body: str, outcome: str, examine: Examine, world: World
+) -> None:
+    """By what it says, not by what it is called: its argument is `password`."""
+    with ExitStack() as stack:
+        program(body)(world, stack)
+    assert examine("--offline").checks["client_secret"]["outcome"] == outcome
+
+
+# -- the token speaks for itself ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("claims", "name", "state", "message"),
+    [
+        ({"scope": "read"}, "scope", "passed", "read"),
+        ({"scope": "read trade"}, "scope", "warned", "this grant can place orders (read trade)"),
+        ({"scope": "openid"}, "scope", "warned", "this grant cannot read accounts (openid)"),
+        ({"scope": ["read"]}, "scope", "skipped", "the token says nothing of it"),
+        ({}, "scope", "skipped", "the token says nothing of it"),
+        ({"iat": 86400 * 365}, "age", "passed", "issued on 1971-01-01"),
+        ({"iat": int(time.time()) + 7200}, "age", "warned", "still to come"),
+        ({"iat": 1, "exp": 2}, "age", "warned", "it ended on 1970-01-01"),
+        ({"iat": 1, "exp": 9e10}, "age", "passed", "it ends on"),
+        ({"iat": True}, "age", "skipped", "nothing"),
+        ({"iat": 1e300}, "age", "skipped", "nothing"),
+        ({"iss": "https://login.example"}, "issuer", "warned", "not known to issue"),
+        ({"iss": "https://api.tastyworks.com"}, "issuer", "passed", "production"),
+        ({"iss": "https://api.tastytrade.com"}, "issuer", "passed", "production"),
+        ({"iss": 7}, "issuer", "skipped", "nothing"),
+        ({"aud": "somebody"}, "audience", "skipped", "nothing"),
+    ],
+)
+def test_what_a_token_says_of_itself_is_read(
+    claims: dict[str, object], name: str, state: str, message: str, examine: Examine, world: World
+) -> None:
+    world.configure(CONFIG.replace(SANDBOX, "environment: production"))
+    token = jwt({"typ": "rt+jwt"}, claims)
+    world.write(f"{world.config_directory}/live.refresh-token", token)
+    check = examine("--offline").checks[name]
+    assert check["state"] == state
+    assert message in check["message"]
+    assert token not in json.dumps(check)
+
+
+# -- the report -----------------------------------------------------------------------------------
+
+
+def test_the_report_for_programs_is_versioned(examine: Examine) -> None:
+    document = examine("--cron").document
+    assert document["format_version"] == 1
+    assert set(document) == {"format_version", "checks", "cron"}
+    assert set(document["cron"]) == {"checks", "line"}
+    for check in document["checks"]:
+        assert list(check) == ["name", "state", "message", "hint", "outcome", "seconds"]
+        assert check["seconds"] >= 0
+    assert "cron" not in examine("--offline").document
+
+
+def test_the_report_for_people_begins_and_ends_with_what_matters(
+    examine: Examine, world: World
+) -> None:
+    world.simulator.fail = "grant-revoked"
+    lines = examine(output="human").text.splitlines()
+    assert re.match(
+        "config         passed: ~/.config/tastyauth/tastyauth.yaml, profile live", lines[0]
+    )
+    culprit = next(i for i, line in enumerate(lines) if line.startswith("exchange       failed: "))
+    assert lines[culprit + 1].startswith("               hint: ")
+    assert "accounts, market_data  skipped: exchange failed" in lines
+    assert lines[-1] == "1 failed, 1 warned, 16 passed, 2 skipped; begin with exchange"
+
+
+def test_colours_are_for_terminals_and_whoever_wants_them(examine: Examine) -> None:
+    assert "\x1b" not in examine("--offline", output="human").text
+    painted = examine("--offline", output="human", FORCE_COLOR="1").text
+    assert "\x1b[32mpassed\x1b[0m" in painted
+
+
+def test_the_curious_get_the_time_of_every_look(examine: Examine) -> None:
+    assert "agrees with the server's (0.0" in examine("-v", output="human").text
+    assert "agrees with the server's\n" in examine(output="human").text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("file /home/me/x, /home/me/y", "file ~/x, ~/y"),
+        ("A=/home/me", "A=~"),
+        ("'/home/me/a b'", "'~/a b'"),
+        ("/copy/home/me/x", "/copy/home/me/x"),
+        ("/home/meer/x", "/home/meer/x"),
+        ("account 5WT00001 is closed", "account ****0001 is closed"),
+        ("one\nline\x1b[0m", "one\\nline\\x1b[0m"),
+    ],
+)
+def test_a_report_is_fit_to_paste(text: str, shown: str) -> None:
+    assert fit_to_paste(text, "/home/me") == shown
+
+
+def test_a_home_at_the_root_hides_nothing() -> None:
+    assert fit_to_paste("/etc/x", "/") == "/etc/x"
+
+
+def test_the_sandbox_is_not_asked_for_market_data(world: World) -> None:
+    """Its answer would be an error, and the token is good all the same."""
+    surroundings = Surroundings({}, interactive=False, home="/")
+    findings = Findings(None, None, surroundings, Console({}), lambda *_: pytest.fail("asked"))
+    content = CONFIG.replace(SANDBOX, "environment: sandbox").format(client_id=OTHER_ID)
+    findings.profile = config.parse(content.encode(), world.config, home="/").profile(None)
+    assert account.check_market_data(findings).message == "the sandbox has no market data"
+
+
+# -- which profile --------------------------------------------------------------------------------
+
+SECOND = CONFIG.partition("profiles:\n")[2].replace("live:", "other:")
+
+
+def test_one_profile_is_looked_at_and_it_can_be_chosen(examine: Examine, world: World) -> None:
+    world.configure(CONFIG + SECOND)
+    for report in (examine("-p", "other"), examine(TASTYAUTH_PROFILE="other")):
+        assert "profile other" in report.checks["config"]["message"]
+
+
+@pytest.mark.parametrize("words", [(), ("-p", "nobody")])
+def test_without_a_profile_there_is_nothing_to_look_at(
+    words: tuple[str, ...], examine: Examine, world: World
+) -> None:
+    world.configure(CONFIG + SECOND)
+    with pytest.raises(UsageError):
+        examine(*words)
+    done = world.run("doctor", *words)
+    assert (done.code, done.out) == (2, "")
+    assert "live, other" in done.err
+
+
+# -- cron -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("secret", "outcome", "words"), DESK, ids=lambda it: it.strip("{ }"))
+def test_what_becomes_of_a_source_in_cron_is_foretold(
+    secret: str, outcome: str, words: str, examine: Examine, world: World
+) -> None:
+    """And at the desk all of them answer, but for a keyring that is not there."""
+    furnish(world)
+    world.configure(config_with(secret))
+    report = examine("--offline", "--cron")
+    assert (report.state("client_secret") == "passed") == ("keyring" not in secret)
+    check = report.document["cron"]["checks"][0]
+    assert (check["name"], check["outcome"]) == ("client_secret", outcome)
+    assert check["message"].startswith(SAID[outcome])
+    assert words in check["message"]
+    assert check["state"] == ("passed" if outcome == "resolved" else "failed")
+    assert bool(check["hint"]) == (outcome != "resolved")
+    assert report.code == (0 if outcome == "resolved" else 1)
+
+
+SAID = {
+    "resolved": "would resolve: ",
+    "absent": "would be absent: ",
+    "asks": "would prompt, and nobody is there: ",
+    "hangs": "would hang, and be ended: ",
+    "fails": "would fail: ",
+}
+
+
+@pytest.mark.parametrize(
+    ("extra", "variables", "flag"),
+    [
+        ("", {}, ""),
+        ("config", {}, "--config {config} "),
+        (
+            "XDG",
+            {"XDG_CONFIG_HOME": "{root}/project"},
+            "--config {root}/project/tastyauth/tastyauth.yaml ",
+        ),
+        ("in the way", {}, "--config {config} "),
+    ],
+)
+def test_the_line_for_the_crontab_finds_program_and_config(
+    extra: str, variables: dict[str, str], flag: str, examine: Examine, world: World
+) -> None:
+    """Wherever it is run from, which in cron is the home directory."""
+    if extra == "XDG":
+        world.configure(directory=f"{world.project}/tastyauth")
+    if extra == "in the way":
+        world.write(f"{world.home}/tastyauth.yaml", "")
+    if extra == "config":
+        world.configure(directory=f"{world.home}/elsewhere")
+    path = world.config if extra != "config" else f"{world.home}/elsewhere/tastyauth.yaml"
+    words = ("--config", path) if extra == "config" else ()
+    given = {name: value.format(root=world.root) for name, value in variables.items()}
+    line = examine("--offline", "--cron", *words, **given).document["cron"]["line"]
+    flag = flag.format(config=path, root=world.root)
+    expected = rf"\*/5 9-16 \* \* 1-5  /\S+/tastyauth exec {re.escape(flag)}-p live -- CMD"
+    assert re.fullmatch(expected, line)
+    words_of_line = line.partition("  ")[2].replace("CMD", "true").split()
+    assert world.run_program("/usr/bin/env", "-i", f"HOME={world.home}", *words_of_line).code == 0
+
+
+def test_a_line_holds_together_in_a_crontab() -> None:
+    """Blanks are quoted, and a bare % would end the command."""
+    line = cron.line(["/opt/my apps/tastyauth", "exec", "--config", "/a%b"])
+    assert line == r"*/5 9-16 * * 1-5  '/opt/my apps/tastyauth' exec --config /a\%b -- CMD"
+
+
+def test_variables_that_cron_will_miss_are_named(examine: Examine) -> None:
+    report = examine("--offline", "--cron", https_proxy="http://127.0.0.1:1", XDG_CACHE_HOME="/x")
+    check = report.document["cron"]["checks"][-1]
+    assert (check["name"], check["state"]) == ("variables", "warned")
+    assert check["message"] == "set here, and not in cron: https_proxy, XDG_CACHE_HOME"
+    assert report.code == 0
+
+
+def test_the_report_ends_with_the_line_to_paste(examine: Examine) -> None:
+    lines = examine("--offline", "--cron", output="human").text.splitlines()
+    assert "in the environment of cron:" in lines
+    assert lines[-1].endswith("/tastyauth exec -p live -- CMD")
+
+
+def test_cron_gives_a_job_four_variables(world: World) -> None:
+    given = cron.environment({**world.environ, "DBUS_SESSION_BUS_ADDRESS": "x"})
+    assert set(given) == {"HOME", "LOGNAME", "SHELL", "PATH"}
+    assert (given["HOME"], given["PATH"]) == (world.home, "/usr/bin:/bin")
+
+
+def test_status_says_who_would_check_what_it_does_not(world: World) -> None:
+    world.configure(CONFIG.replace("file: live.client-secret", "command: [vault]"))
+    assert "client_secret  not checked (tastyauth doctor): command vault" in world.run("status").out
+    assert '"state": "not checked"' in world.run("status", "--format", "json").out
