@@ -1,6 +1,7 @@
 """A scratch world for the real command: a home of its own, a config, and a simulated broker."""
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -183,8 +184,6 @@ def until(happened: Callable[[], bool]) -> None:
 
 def closed_port() -> int:
     """A port on which nobody listens."""
-    import socket
-
     with socket.socket() as it:
         it.bind(("127.0.0.1", 0))
         port: int = it.getsockname()[1]

@@ -21,9 +21,10 @@ _SHEBANGS = (b"#!/bin/sh\n", b"#!/bin/bash\n", b"#!/usr/bin/env bash\n")
 
 def shellcheck(text: str, dialect: str, *, besides: str = "SC0000") -> str:
     """What it has to say, `besides` one thing; nothing, when all is well."""
-    argv = (SHELLCHECK, f"--shell={dialect}", f"--exclude={besides}", "--severity=style")
-    argv += ("--format=gcc", "-")
-    done = subprocess.run(argv, input=text, capture_output=True, text=True, check=False)
+    flags = (f"--shell={dialect}", f"--exclude={besides}", "--severity=style", "--format=gcc")
+    done = subprocess.run(
+        (SHELLCHECK, *flags, "-"), input=text, capture_output=True, text=True, check=False
+    )
     return done.stdout + done.stderr
 
 
