@@ -1,0 +1,246 @@
+"""`exec` becomes the command: as a shell would have started it, with the exports and no secret."""
+
+import os
+import signal
+
+import pytest
+from world import CONFIG, Completed, World, finish, until, variables_in
+
+FROM_VARIABLES = """\
+version: 1
+profiles:
+  live:
+    environment: custom
+    api_url: {origin}
+    client_id: {{ env: TT_CLIENT }}
+    client_secret: {{ env: TT_SECRET }}
+    refresh_token:
+      first_of:
+        - {{ env: TT_NOT_SET }}
+        - {{ env: TT_REFRESH }}
+"""
+
+WITH_SECRETS = """\
+    exports:
+      BOT_TOKEN: access_token
+      TT_SECRET: client_secret
+      TT_REFRESH: refresh_token
+"""
+
+COMMANDS = CONFIG.replace("{{ file: live.refresh-token }}", "{{ command: [vault, get] }}")
+
+
+@pytest.fixture(params=["exchanged", "cached"], autouse=True)
+def cached(request: pytest.FixtureRequest) -> bool:
+    """Every rule holds for the first run, and for one that finds its token in the cache."""
+    return bool(request.param == "cached")
+
+
+@pytest.fixture
+def ready(world: World, cached: bool) -> World:
+    if cached:
+        assert world.run("token").code == 0
+    return world
+
+
+def test_the_command_takes_the_place_of_the_process(ready: World) -> None:
+    with ready.started("tastyauth", "exec", "--", "sh", "-c", "echo $$") as process:
+        assert finish(process) == Completed(0, f"{process.pid}\n", "")
+
+
+@pytest.mark.parametrize("code", [0, 3, 255])
+def test_it_ends_with_the_commands_own_code(code: int, ready: World) -> None:
+    assert ready.run("exec", "--", "sh", "-c", f"exit {code}").code == code
+
+
+def test_a_signal_reaches_the_command_and_is_seen_by_the_caller(ready: World) -> None:
+    pid = f"{ready.home}/pid"
+    with ready.started("tastyauth", "exec", "--", "sh", "-c", f"echo >{pid}; exec sleep 60") as it:
+        until(lambda: os.path.exists(pid))
+        it.send_signal(signal.SIGTERM)
+        assert finish(it).code == -signal.SIGTERM
+
+
+def test_for_a_shell_a_command_killed_by_term_ended_with_143(ready: World) -> None:
+    done = ready.shell("tastyauth exec -- sh -c 'kill -TERM $$'; echo $?", "bash")
+    assert done.out == "143\n"
+
+
+@pytest.mark.parametrize(
+    ("program", "code"),
+    [
+        ("no-such-program", 127),
+        ("./no-such-program", 127),
+        ("./plain/program", 127),
+        ("", 127),
+        ("./plain", 126),
+        (".", 126),
+        ("./garbage", 126),
+    ],
+)
+def test_a_command_that_cannot_be_started_is_126_or_127(
+    program: str, code: int, ready: World
+) -> None:
+    ready.write(f"{ready.project}/plain", "")
+    ready.write(f"{ready.project}/garbage", "\0\0\0\0", mode=0o700)
+    done = ready.run("exec", "--", program)
+    assert (done.code, done.out) == (code, "")
+    assert done.err.startswith("tastyauth: error: cannot start")
+    assert "tastyauth: hint: " in done.err
+
+
+def test_a_closed_pipe_ends_the_command_quietly(ready: World) -> None:
+    done = ready.shell("set -o pipefail; tastyauth exec -- yes | head -n 1; echo $?", "bash")
+    assert done == Completed(0, "y\n141\n", "")
+
+
+@pytest.mark.parametrize("before", ["", "trap '' HUP INT;", "ulimit -c 0;", "umask 027;"])
+def test_the_command_starts_as_from_a_shell(before: str, ready: World) -> None:
+    """Signals (ignored, blocked), limits, file mode mask and open files are the caller's."""
+    look = 'grep "^Sig[BIC]" /proc/self/status; ulimit -a; umask; echo /proc/self/fd/*'
+    directly = ready.shell(f"{before} sh -c '{look}'; :")
+    assert directly.code == 0
+    assert ready.shell(f"{before} tastyauth exec -- sh -c '{look}'; :") == directly
+
+
+def test_the_command_has_the_callers_stdin_arguments_and_directory(ready: World) -> None:
+    script = ["sh", "-c", 'cat; pwd; printf "<%s>" "$@"', "sh", "", "a b", "--"]
+    done = ready.run("exec", "--", *script, given="from stdin\n")
+    assert done == Completed(0, f"from stdin\n{ready.project}\n<><a b><-->", "")
+
+
+def test_an_argument_need_not_be_text(ready: World) -> None:
+    with ready.started(
+        "tastyauth", "exec", "--", "printf", "%s", b"\xff\xfe".decode("latin-1")
+    ) as it:
+        assert finish(it).out == b"\xff\xfe".decode("latin-1")
+
+
+def test_the_exports_are_added_to_the_callers_variables(ready: World) -> None:
+    done = ready.run("exec", "--", "env", LC_ALL="C.UTF-8", TASTYTRADE_ENV="stale")
+    variables = variables_in(done.out)
+    assert variables.pop("TASTYTRADE_ACCESS_TOKEN").startswith("eyJ")
+    assert variables.pop("TASTYTRADE_ACCESS_TOKEN_EXPIRES_AT").isdigit()
+    expected = {"TASTYTRADE_ENV": "sandbox", "TASTYTRADE_API_URL": ready.simulator.origin}
+    assert variables == {**ready.environ, "LC_ALL": "C.UTF-8", **expected}
+
+
+def test_variables_that_hold_the_secrets_are_gone(world: World, cached: bool) -> None:
+    world.configure(FROM_VARIABLES)
+    secrets = _secrets_in_variables(world)
+    if cached:
+        assert world.run("token", **secrets).code == 0
+    variables = variables_in(world.run("exec", "--", "env", **secrets).out)
+    assert "TASTYTRADE_ACCESS_TOKEN" in variables
+    assert not secrets.keys() & variables.keys()
+    assert not any(value in variables.values() for value in secrets.values())
+
+
+def test_a_variable_that_is_exported_stays(world: World, cached: bool) -> None:
+    world.configure(FROM_VARIABLES + WITH_SECRETS)
+    secrets = _secrets_in_variables(world)
+    if cached:
+        assert world.run("token", **secrets).code == 0
+    variables = variables_in(world.run("exec", "--", "env", **secrets).out)
+    assert variables["TT_SECRET"] == world.client_secret
+    assert variables["TT_REFRESH"] == world.refresh_token
+    assert "TT_CLIENT" not in variables
+
+
+def test_names_of_another_profile_do_not_reach_the_command(world: World, cached: bool) -> None:
+    bot = CONFIG.partition("profiles:\n")[2].replace("live:", "bot:")
+    world.configure(
+        CONFIG.replace("profiles:", "default_profile: live\nprofiles:")
+        + bot
+        + "    exports: {{ BOT_TOKEN: access_token }}\n"
+    )
+    if cached:
+        assert world.run("token").code == 0
+    done = world.run("exec", "--", "env", BOT_TOKEN="stale")
+    assert "BOT_TOKEN" not in variables_in(done.out)
+
+
+def test_long_lived_secrets_are_exported_by_exec(world: World, cached: bool) -> None:
+    world.configure(CONFIG + WITH_SECRETS)
+    if cached:
+        assert world.run("token").code == 0
+    variables = variables_in(world.run("exec", "--", "env").out)
+    assert variables["TT_SECRET"] == world.client_secret
+    assert variables["TT_REFRESH"] == world.refresh_token
+    assert variables["BOT_TOKEN"].startswith("eyJ")
+
+
+@pytest.mark.parametrize("words", ["env", "env --format json", "env --unset", "env -v", "token"])
+def test_long_lived_secrets_are_exported_by_nothing_else(
+    words: str, world: World, cached: bool
+) -> None:
+    world.configure(CONFIG + WITH_SECRETS)
+    if cached:
+        assert world.run("exec", "--", "true").code == 0
+    done = world.run(*words.split())
+    assert done.code == 0
+    for shown in (done.out, done.err):
+        assert "TT_SECRET" not in shown
+        assert "TT_REFRESH" not in shown
+        assert world.client_secret not in shown
+        assert world.refresh_token not in shown
+
+
+def test_long_lived_secrets_are_never_cached(world: World) -> None:
+    world.configure(CONFIG + WITH_SECRETS)
+    assert world.run("exec", "--", "true").code == 0
+    kept = b""
+    for directory, _, names in os.walk(f"{world.home}/.cache"):
+        for name in names:
+            with open(os.path.join(directory, name), "rb") as file:
+                kept += file.read()
+    assert b"eyJ" in kept  # the access token is there
+    assert world.client_secret.encode() not in kept
+    assert world.refresh_token.encode() not in kept
+
+
+def test_an_exported_secret_is_resolved_anew_each_time(world: World) -> None:
+    world.configure(COMMANDS + WITH_SECRETS)
+    world.script("vault", 'echo >>"$HOME/runs"; cat "$HOME/.config/tastyauth/live.refresh-token"')
+    for _ in range(3):
+        done = world.run("exec", "--", "printenv", "TT_REFRESH")
+        assert done == Completed(0, f"{world.refresh_token}\n", "")
+    assert world.simulator.exchanges == 1
+    with open(f"{world.home}/runs", encoding="ascii") as file:
+        assert len(file.readlines()) >= 3
+
+
+def test_without_such_an_export_a_cached_token_resolves_nothing(world: World) -> None:
+    world.configure(COMMANDS)
+    world.script("vault", 'echo >>"$HOME/runs"; cat "$HOME/.config/tastyauth/live.refresh-token"')
+    for _ in range(3):
+        assert world.run("exec", "--", "true").code == 0
+    with open(f"{world.home}/runs", encoding="ascii") as file:
+        assert len(file.readlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("fail", "words", "code"),
+    [
+        ("grant-revoked", ["exec", "--refresh"], 77),
+        ("503", ["exec", "--refresh"], 75),
+        (None, ["exec", "-p", "paper"], 2),
+        (None, ["--config", "nowhere.yaml", "exec"], 66),
+    ],
+)
+def test_without_a_token_no_command_runs(
+    fail: str | None, words: list[str], code: int, ready: World
+) -> None:
+    ready.configure(CONFIG + "    timeout: 1\n")
+    ready.simulator.fail = fail
+    done = ready.run(*words, "--", "touch", "ran")
+    assert (done.code, done.out) == (code, "")
+    assert os.listdir(ready.project) == []
+
+
+def _secrets_in_variables(world: World) -> dict[str, str]:
+    return {
+        "TT_CLIENT": world.simulator.application.client_id,
+        "TT_SECRET": world.client_secret,
+        "TT_REFRESH": world.refresh_token,
+    }

@@ -1,0 +1,198 @@
+"""Common flags mean the same before and after every command, and no flag can be abbreviated.
+
+Commands and flags are those that the help lists, so that new ones are tried as well.
+"""
+
+import functools
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from world import COMMAND, CONFIG, Completed, World
+
+from tastyauth.simulator import Simulator
+
+OTHER = """\
+  other:
+    environment: custom
+    api_url: {origin}
+    client_id: {client_id}
+    client_secret: {{ file: live.client-secret }}
+    refresh_token: {{ file: live.refresh-token }}
+    exports: {{ OTHER_TOKEN: access_token }}
+"""
+TWO_PROFILES = CONFIG.replace("profiles:", "default_profile: live\nprofiles:") + OTHER
+
+VALUES = {"FILE": "{elsewhere}", "NAME": "other", "{auto,always,never}": "always"}
+"""What to give to a flag, by what the help calls it."""
+
+WORDS = {
+    "exec": ("--", "printenv"),
+    "doctor": ("--offline",),
+    "no-secrets": ("tastyauth.yaml",),
+    "simulator": ("--port", "{port}"),  # which is taken: it would serve without end
+    "demo": ("--no-such-flag",),  # it takes seconds, and no flag changes what it shows
+}
+"""What a command needs to come to an end; those that are not here need nothing."""
+
+HELP = ("--help", "-h")
+
+FORGETFUL = ("clear", "deny")
+"""What these forget must not be what the others find."""
+
+
+@functools.cache
+def help_of(*words: str) -> str:
+    """A help text, of which nothing depends on the world."""
+    done = subprocess.run(
+        [COMMAND, *words, "--help"], env={}, capture_output=True, text=True, check=True
+    )
+    return done.stdout
+
+
+def commands() -> list[str]:
+    listed = help_of().partition("flags, before or after the command:")[0]
+    return re.findall("^  ([a-z][a-z-]*) ", listed, re.MULTILINE)
+
+
+def flags_in(text: str) -> Iterator[tuple[tuple[str, ...], str]]:
+    """The flags that a part of a help lists: their names, and what their value is called."""
+    for line in re.findall("^  (-.*)$", text, re.MULTILINE):
+        names = line.split("  ")[0].split(", ")
+        value = names[0].partition(" ")[2]
+        yield tuple(name.partition(" ")[0] for name in names), value
+
+
+def common_flags() -> list[tuple[tuple[str, ...], str]]:
+    return list(flags_in(help_of().partition("flags, before or after the command:\n")[2]))
+
+
+def own_flags(command: str) -> list[tuple[tuple[str, ...], str]]:
+    text = help_of(command).partition("options:\n")[2].partition("common flags:")[0]
+    return list(flags_in(text))
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A world with two configs of two profiles, whose tokens are all in the cache."""
+    with Simulator() as simulator:
+        world = World(os.fspath(tmp_path_factory.mktemp("flags")), simulator)
+        world.configure(TWO_PROFILES)
+        world.configure(TWO_PROFILES, directory=elsewhere(world))
+        for config in (world.config, f"{elsewhere(world)}/tastyauth.yaml"):
+            for profile in ("live", "other"):
+                assert world.run("token", "--config", config, "-p", profile).code == 0
+        yield world
+
+
+def elsewhere(world: World) -> str:
+    return f"{world.root}/elsewhere"
+
+
+def filled(words: Iterable[str], world: World) -> list[str]:
+    port = world.simulator.origin.rpartition(":")[2]
+    config = f"{elsewhere(world)}/tastyauth.yaml"
+    return [word.format(port=port, elsewhere=config) for word in words]
+
+
+def run(command: str, words: list[str], world: World) -> Completed:
+    """What a run says, without the seconds that pass between two of them."""
+    own = {"TASTYAUTH_CACHE_DIR": f"{world.root}/empty"} if command in FORGETFUL else {}
+    done = world.run(*words, **own)
+    return Completed(done.code, re.sub("[0-9.]+ (s|ms|min)", r"<n> \1", done.out), done.err)
+
+
+def behind(command: str, flag: list[str], own: list[str]) -> list[str]:
+    """The flag after the command: at the end, where that does not belong to a program."""
+    return [command, *flag, *own] if "--" in own else [command, *own, *flag]
+
+
+def test_the_help_lists_the_common_flags_everywhere() -> None:
+    names = {name for names, _ in common_flags() for name in names}
+    assert names >= {"--config", "--profile", "-p", "--quiet", "-q", "--verbose", "-v", "--color"}
+    for command in commands():
+        listed = help_of(command).partition("common flags:\n")[2].partition("\n\n")[0]
+        assert {name for names, _ in flags_in(listed) for name in names} == names, command
+
+
+@pytest.mark.parametrize("command", commands())
+def test_a_common_flag_means_the_same_before_and_after(command: str, two: World) -> None:
+    own = filled(WORDS.get(command, ()), two)
+
+    def both(name: str, value: str) -> tuple[str, Completed, Completed]:
+        flag = [name, *filled([VALUES[value]] if value else [], two)]
+        before = run(command, [*flag, command, *own], two)
+        return name, before, run(command, behind(command, flag, own), two)
+
+    flags = [(name, value) for names, value in common_flags() for name in names if name not in HELP]
+    with ThreadPoolExecutor(4) as pool:
+        for name, before, after in pool.map(lambda flag: both(*flag), flags):
+            assert before == after, f"{name} {command}, {command} {name}"
+
+
+@pytest.mark.parametrize("command", commands())
+def test_help_is_about_the_command_wherever_it_is_asked_for(command: str, two: World) -> None:
+    assert run(command, ["--help", command], two) == run(command, [command, "--help"], two)
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["-h"],
+        ["--profile=other"],
+        ["-pother"],
+        ["-qv"],
+        ["-vp", "other"],
+        ["-qvpother"],
+        ["--color=always", "-v"],
+        ["-p", "live", "-p", "other"],
+        ["--config={elsewhere}", "-p", "other"],
+    ],
+    ids=" ".join,
+)
+def test_so_does_every_way_to_write_it(flags: list[str], two: World) -> None:
+    flags = filled(flags, two)
+    assert run("env", [*flags, "env"], two) == run("env", ["env", *flags], two)
+
+
+def test_what_comes_later_wins_over_what_came_before_the_command(two: World) -> None:
+    said_last = two.run("-p", "live", "env", "-p", "other")
+    assert said_last == two.run("env", "-p", "other")
+    assert "export OTHER_TOKEN=" in said_last.out
+
+
+def test_a_flag_after_the_dashes_belongs_to_the_program(two: World) -> None:
+    done = two.run("exec", "--", "echo", "-p", "other", "--config", "x", "--", "--help")
+    assert (done.code, done.out) == (0, "-p other --config x -- --help\n")
+
+
+@pytest.mark.parametrize("abbreviated", ["--prof", "--conf", "--q", "--verb", "--vers", "--he"])
+def test_no_common_flag_is_abbreviated(abbreviated: str, two: World) -> None:
+    for words in ([abbreviated, "env"], ["env", abbreviated], ["token", abbreviated, "live"]):
+        done = two.run(*words)
+        assert done.code == 2
+        assert abbreviated in done.err or "no command" in done.err
+
+
+@pytest.mark.parametrize("command", commands())
+def test_no_flag_of_a_command_is_abbreviated(command: str, two: World) -> None:
+    for names, _ in own_flags(command):
+        for name in names:
+            if name.startswith("--"):
+                done = two.run(command, name[:-1])
+                assert (done.code, name[:-1] in done.err) == (2, True), name
+
+
+def test_python_m_tastyauth_is_the_console_script(two: World) -> None:
+    as_module = two.run_program(sys.executable, "-P", "-m", "tastyauth", "env", "-p", "other")
+    assert as_module == two.run("env", "-p", "other")
+
+
+def test_without_a_command_the_help_is_shown_by_what_one_wants_to_do() -> None:
+    text = help_of()
+    places = [text.index(f"\n{group}:\n") for group in ("use", "trust", "look closer")]
+    assert places == sorted(places)

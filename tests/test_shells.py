@@ -1,0 +1,270 @@
+"""`eval` of what `env` prints, in real shells: a failure is a failure, and nothing stale stays."""
+
+import os
+import shutil
+import signal
+
+import pytest
+from world import CONFIG, DEFAULT_NAMES, PATH, Completed, World, finish, missing, until
+
+SHELLS = ("bash", "dash", "zsh")
+
+EVALS = {"unquoted": "eval $({})", "quoted": 'eval "$({})"'}
+"""How people write it; the words of a manual page, and those of a careful script."""
+
+FAILURES = {
+    "revoked grant": ("grant-revoked", "tastyauth env", 77),
+    "usage error": (None, "tastyauth env --fromat sh", 2),
+    "usage error before the command": (None, "tastyauth --prof live env", 2),
+    "unknown format": (None, "tastyauth env --format tcl", 2),
+    "bad profile": (None, "tastyauth env -p paper", 2),
+    "outage": ("503", "tastyauth --config $HOME/hasty.yaml env", 75),
+    "no directory": (
+        None,
+        "mkdir gone && cd gone && rmdir ../gone && tastyauth --config here.yaml env",
+        66,
+    ),
+    "no config": (None, "tastyauth --config nowhere.yaml env", 66),
+}
+"""What goes wrong: how the broker fails, what is run, and the code it must end with."""
+
+SIGNALS = {signal.SIGTERM: 143, signal.SIGINT: 130, signal.SIGHUP: 129}
+
+STALE = "".join(f"export {name}=stale;" for name in DEFAULT_NAMES)
+"""What an earlier run has left behind."""
+
+LEFT = "".join(f'echo "{name}=${{{name}-gone}}";' for name in DEFAULT_NAMES)
+GONE = "".join(f"{name}=gone\n" for name in DEFAULT_NAMES)
+
+CUSTOM_EXPORTS = "    exports: {{ BOT_TOKEN: access_token, BOT_UNTIL: expires_at }}\n"
+
+TWO_ACCOUNTS = (
+    CONFIG
+    + """\
+  bot:
+    environment: custom
+    api_url: {origin}
+    client_id: {client_id}
+    client_secret: {{ file: live.client-secret }}
+    refresh_token: {{ file: live.refresh-token }}
+"""
+    + CUSTOM_EXPORTS
+).replace("profiles:", "default_profile: live\nprofiles:")
+
+
+@pytest.fixture(params=SHELLS)
+def shell(request: pytest.FixtureRequest) -> str:
+    path = shutil.which(str(request.param), path=PATH)
+    if path is None:
+        missing(
+            f"{request.param} is missing; install its package, see tests/e2e/debian-packages.txt"
+        )
+    return path
+
+
+@pytest.fixture(params=EVALS)
+def evaluated(request: pytest.FixtureRequest) -> str:
+    """A template for the eval of a command."""
+    return EVALS[str(request.param)]
+
+
+def failing(label: str, world: World) -> tuple[str, int]:
+    """The command that fails so, and its code."""
+    world.simulator.fail, command, code = FAILURES[label]
+    hasty = CONFIG.replace("live.", f"{world.config_directory}/live.") + "    timeout: 1\n"
+    origin, client_id = world.simulator.origin, world.simulator.application.client_id
+    world.write(f"{world.home}/hasty.yaml", hasty.format(origin=origin, client_id=client_id))
+    return command, code
+
+
+def test_success_sets_and_exports_the_four_variables(
+    shell: str, evaluated: str, world: World
+) -> None:
+    script = f"{STALE} {evaluated.format('tastyauth env')}; echo $?; printenv {DEFAULT_NAMES[0]};"
+    done = world.shell(script + LEFT, shell)
+    code, in_a_child, *lines = done.out.splitlines()
+    variables = dict(line.split("=", 1) for line in lines)
+    assert (code, done.err) == ("0", "")
+    assert in_a_child == variables["TASTYTRADE_ACCESS_TOKEN"]
+    assert in_a_child.startswith("eyJ")
+    assert variables["TASTYTRADE_ACCESS_TOKEN_EXPIRES_AT"].isdigit()
+    assert variables["TASTYTRADE_ENV"] == "sandbox"
+    assert variables["TASTYTRADE_API_URL"] == world.simulator.origin
+
+
+def test_values_that_need_quoting_arrive_whole(shell: str, evaluated: str, world: World) -> None:
+    world.configure(CONFIG + "    exports: {{ BOT_AUTHORIZATION: authorization }}\n")
+    token = world.run("token").out.strip()
+    done = world.shell(
+        f'{evaluated.format("tastyauth env")}; printf "%s" "$BOT_AUTHORIZATION"', shell
+    )
+    assert done == Completed(0, f"Bearer {token}", "")
+
+
+def test_set_e_goes_on_after_success(shell: str, evaluated: str, world: World) -> None:
+    done = world.shell(f"set -eu; {evaluated.format('tastyauth env')}; echo reached", shell)
+    assert done == Completed(0, "reached\n", "")
+
+
+@pytest.mark.parametrize("label", FAILURES)
+def test_eval_of_a_failure_fails_with_its_code_and_leaves_nothing(
+    label: str, shell: str, evaluated: str, world: World
+) -> None:
+    command, code = failing(label, world)
+    done = world.shell(f"{STALE} {evaluated.format(command)}; echo $?; {LEFT}", shell)
+    assert done.out == f"{code}\n{GONE}"
+    assert "tastyauth: error: " in done.err
+
+
+@pytest.mark.parametrize("label", ["revoked grant", "usage error"])
+def test_set_e_stops_at_a_failure(label: str, shell: str, evaluated: str, world: World) -> None:
+    command, code = failing(label, world)
+    done = world.shell(f"set -e; {evaluated.format(command)}; echo reached", shell)
+    assert (done.code, done.out) == (code, "")
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_in_the_middle_is_a_failure(
+    number: signal.Signals, shell: str, evaluated: str, world: World
+) -> None:
+    world.simulator.fail = "slow"
+    _remember_pid(world)
+    script = f"{STALE} {evaluated.format('tastyauth env')}; echo $?; {LEFT}"
+    with world.started(shell, "-c", script) as process:
+        world.token_requested(0)
+        os.kill(_remembered_pid(world), number)
+        done = finish(process)
+    assert done.out == f"{SIGNALS[number]}\n{GONE}"
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_set_e_stops_at_a_signal(number: signal.Signals, shell: str, world: World) -> None:
+    world.simulator.fail = "slow"
+    _remember_pid(world)
+    script = f"set -e; {STALE} eval $(tastyauth env); echo reached"
+    with world.started(shell, "-c", script) as process:
+        world.token_requested(0)
+        os.kill(_remembered_pid(world), number)
+        done = finish(process)
+    assert (done.code, done.out) == (SIGNALS[number], "")
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_while_a_secret_is_fetched_ends_its_program_too(
+    number: signal.Signals, world: World
+) -> None:
+    world.configure(CONFIG.replace("{{ file: live.refresh-token }}", "{{ command: [vault, get] }}"))
+    world.script("vault", 'echo $$ >"$HOME/vault.pid"; exec sleep 60')
+    _remember_pid(world)
+    with world.started(
+        "/bin/sh", "-c", f"{STALE} eval $(tastyauth env); echo $?; {LEFT}"
+    ) as process:
+        until(lambda: _number_in(f"{world.home}/vault.pid") > 0)
+        os.kill(_remembered_pid(world), number)
+        done = finish(process)
+    assert done.out == f"{SIGNALS[number]}\n{GONE}"
+    until(lambda: not _is_running(_number_in(f"{world.home}/vault.pid")))
+
+
+def test_another_profile_leaves_no_name_of_the_first_behind(
+    shell: str, evaluated: str, world: World
+) -> None:
+    world.configure(TWO_ACCOUNTS)
+    live, bot = (evaluated.format(f"tastyauth env -p {name}") for name in ("live", "bot"))
+    show = f'{LEFT} echo "${{BOT_TOKEN-gone}} ${{BOT_UNTIL-gone}}";'
+    there = world.shell(f"set -e; {live}; {bot}; {show}", shell)
+    assert there.out.startswith(GONE + "eyJ")
+    back = world.shell(f"set -e; {bot}; {live}; {show}", shell)
+    assert back.out.endswith("gone gone\n")
+    assert "TASTYTRADE_ENV=sandbox\n" in back.out
+
+
+def test_unset_takes_every_name_back(shell: str, evaluated: str, world: World) -> None:
+    world.configure(TWO_ACCOUNTS)
+    world.simulator.fail = "503"  # which --unset never meets
+    unset = evaluated.format("tastyauth env --unset")
+    done = world.shell(
+        f'{STALE} BOT_TOKEN=stale; {unset}; echo "$? ${{BOT_TOKEN-gone}}"; {LEFT}', shell
+    )
+    assert done.out == f"0 gone\n{GONE}"
+    assert world.simulator.token_requests == 0
+
+
+@pytest.mark.parametrize(
+    ("fail", "words", "code"),
+    [("grant-revoked", "", 77), (None, "--fromat sh", 2), (None, "-p paper", 2)],
+)
+def test_names_of_its_own_are_unset_when_a_trusted_config_fails(
+    fail: str | None, words: str, code: int, shell: str, evaluated: str, world: World
+) -> None:
+    world.configure(CONFIG + CUSTOM_EXPORTS)
+    world.simulator.fail = fail
+    command = evaluated.format(f"tastyauth env {words}")
+    left = 'echo "$? ${BOT_TOKEN-gone} ${BOT_UNTIL-gone}"'
+    done = world.shell(f"BOT_TOKEN=stale; BOT_UNTIL=1; {command}; {left}", shell)
+    assert done.out == f"{code} gone gone\n"
+
+
+@pytest.mark.parametrize("words", ["", "--fromat sh", "-p paper"])
+@pytest.mark.parametrize("trouble", ["not allowed", "named by a variable", "invalid"])
+def test_an_untrusted_or_invalid_config_chooses_no_names(
+    trouble: str, words: str, world: World
+) -> None:
+    """The four defaults are unset all the same, and nothing that the config names."""
+    variables = _troubled(trouble, world)
+    script = f'{STALE} BOT_TOKEN=kept; eval $(tastyauth env {words}); echo "$? $BOT_TOKEN"; {LEFT}'
+    done = world.shell(script, **variables)
+    code, _, rest = done.out.partition(" ")
+    # a mistyped flag is seen before the config is looked at
+    assert code == ("2" if words == "--fromat sh" else "78")
+    assert rest == f"kept\n{GONE}"
+
+
+def _troubled(trouble: str, world: World) -> dict[str, str]:
+    if trouble == "invalid":
+        world.configure(CONFIG + CUSTOM_EXPORTS + "    enviroment: sandbox\n")
+        return {}
+    directory = world.project if trouble == "not allowed" else f"{world.root}/elsewhere"
+    path = world.configure(CONFIG + CUSTOM_EXPORTS, directory=directory)
+    return {} if trouble == "not allowed" else {"TASTYAUTH_CONFIG": path}
+
+
+def test_a_data_format_prints_nothing_when_it_fails(world: World) -> None:
+    world.simulator.fail = "grant-revoked"
+    done = world.run("env", "--format", "json")
+    assert (done.code, done.out) == (77, "")
+
+
+@pytest.mark.parametrize("words", ["env", "env -v", "env --unset", "env -p paper"])
+def test_a_shell_format_is_one_line_of_whole_statements(words: str, world: World) -> None:
+    """So that the unquoted `$(…)`, which joins lines and drops comments, reads the same."""
+    out = world.run(*words.split()).out
+    assert out.endswith(";\n")
+    assert out.count("\n") == 1
+    assert "#" not in out
+
+
+def _remember_pid(world: World) -> None:
+    """Lets `tastyauth` leave its process ID in the home directory."""
+    real = os.readlink(f"{world.home}/bin/tastyauth")
+    world.script("tastyauth", f'echo $$ >"$HOME/tastyauth.pid"; exec "{real}" "$@"')
+
+
+def _remembered_pid(world: World) -> int:
+    return _number_in(f"{world.home}/tastyauth.pid")
+
+
+def _number_in(path: str) -> int:
+    try:
+        with open(path, encoding="ascii") as file:
+            return int(file.read() or 0)
+    except FileNotFoundError:
+        return 0
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
