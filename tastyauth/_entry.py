@@ -36,14 +36,36 @@ def main() -> None:
     """Runs the command line of this process, and ends it."""
     started_at = time.time()
     words = sys.argv[1:]
+    try:
+        code = _run(words, started_at)
+    except BaseException as error:  # noqa: BLE001  # a bug must not look like success to `eval`
+        code = _broken(words, error)
+    # everything is written and checked; tearing the interpreter down would cost 12 % of a hit
+    os._exit(code)
+
+
+def _run(words: list[str], started_at: float) -> int:
     wish = _wish(words)
     code, held = (None, None) if wish is None else _lane(wish, words, started_at)
     if code is None:
         from tastyauth import cli
 
         code = cli.main(words, started_at, held)
-    # everything is written and checked; tearing the interpreter down would cost 12 % of a hit
-    os._exit(code)
+    return code
+
+
+def _broken(words: list[str], error: BaseException) -> int:
+    """Tells a bug where nothing may work any more, not even the command line."""
+    try:
+        from tastyauth import cli
+
+        return cli.ended(words, error)
+    except BaseException:  # noqa: BLE001
+        os.write(2, b"tastyauth: error: tastyauth cannot be loaded\n")
+        os.write(2, b"tastyauth: hint: install it again, and look at PYTHONPATH\n")
+        if "env" in words:
+            os.write(1, export.sh_failure(export.DEFAULT_NAMES, 70).encode())
+        return 70
 
 
 def _lane(wish: _Wish, words: list[str], started_at: float) -> "tuple[int | None, Lock | None]":

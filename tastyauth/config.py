@@ -49,6 +49,12 @@ class Profile:
         return tuple(value for value in values if not isinstance(value, str))
 
     @property
+    def variables(self) -> frozenset[str]:
+        """The environment variables that its references read."""
+        pairs = [pair for reference in self.references for pair in _cheap_inputs(reference)]
+        return frozenset(name for kind, name in pairs if kind == "env")
+
+    @property
     def exported_environment(self) -> str:
         """`custom` says sandbox: the reading in which nothing is traded by mistake."""
         return "production" if self.environment == "production" else "sandbox"

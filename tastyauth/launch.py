@@ -15,13 +15,15 @@ from tastyauth.errors import TastyauthError
 class CannotStart(TastyauthError):
     """The program cannot be started: 127 when there is none, else 126, as a shell says it."""
 
-    def __init__(self, program: str, error: OSError) -> None:
-        reason = (error.strerror or "unknown reason").lower()
+    def __init__(self, program: str, error: OSError | ValueError) -> None:
+        reason = (error.strerror if isinstance(error, OSError) else None) or "not a name of one"
+        missing = isinstance(error, FileNotFoundError | NotADirectoryError | ValueError)
         super().__init__(
-            f"cannot start {program}: {reason}",
-            "check the command after --, and that PATH holds it",
+            f"cannot start {program or 'nothing'}: {reason.lower()}",
+            "check the command after --, and that PATH holds it"
+            if missing
+            else "is it a program, and may this user execute it? ls -l",
         )
-        missing = isinstance(error, FileNotFoundError | NotADirectoryError)
         self.exit_code = 127 if missing else 126
 
 
@@ -43,7 +45,7 @@ def become(
     signal(SIGXFSZ, SIG_DFL)
     try:
         os.execvpe(argv[0], argv, environment)  # noqa: S606  # the program the user named
-    except OSError as error:
+    except (OSError, ValueError) as error:
         raise CannotStart(argv[0], error) from None
 
 

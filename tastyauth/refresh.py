@@ -18,12 +18,14 @@ from tastyauth.sources import Reference, Surroundings
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 WHERE_FROM = {
-    "client_id": f"it stands beside the OAuth application on {APPLICATIONS_PAGE}",
+    "client_id": f"the client ID stands beside the OAuth application on {APPLICATIONS_PAGE}",
     "client_secret": (
-        "it was shown once, when the OAuth application was made; regenerating it ends all its"
-        f" grants: {APPLICATIONS_PAGE}"
+        "the client secret was shown once, when the OAuth application was made; regenerating it"
+        f" ends all its grants: {APPLICATIONS_PAGE}"
     ),
-    "refresh_token": f"a new one comes from Manage → Create Grant on {APPLICATIONS_PAGE}",
+    "refresh_token": (
+        f"a new refresh token comes from Manage → Create Grant on {APPLICATIONS_PAGE}"
+    ),
 }
 """Where a person gets each credential (developer.tastytrade.com, OAuth2)."""
 
@@ -133,6 +135,7 @@ def latest(
 
 def resolve_secrets(profile: Profile, surroundings: Surroundings, audience: Audience) -> Secrets:
     """All three, one after the other: a locked store asks once, not twice at the same time."""
+    surroundings = surroundings.withholding(profile.variables)
     with (
         _named("client_secret", profile),
         sources.begin(profile.client_secret, surroundings) as collect,
@@ -154,7 +157,7 @@ def resolve(
 ) -> Secret:
     """What `reference` yields now; errors name the field and the profile."""
     with _named(field, profile), audience.waiting(_source(field, reference)):
-        return sources.resolve(reference, surroundings)
+        return sources.resolve(reference, surroundings.withholding(profile.variables))
 
 
 def time_limit(profile: Profile, surroundings: Surroundings) -> float:

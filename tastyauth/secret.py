@@ -12,6 +12,11 @@ _SHORTEST_FRAGMENT = 8
 _LOWER = str.maketrans({letter: letter.lower() for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"})
 """Not `str.lower`, which may change the length of foreign text."""
 
+_OWN_SHAPE = re.compile(
+    r"eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)*"  # a refresh or access token
+    r"|(?<![0-9A-Za-z])[0-9A-Fa-f]{32,}(?![0-9A-Za-z])"  # a client secret
+)
+
 _CREDENTIAL_SHAPE = re.compile(
     r"eyJ[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)*"  # a JWT, or the beginning of one
     r"|(?<![A-Za-z0-9+/_=-])(?![0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![A-Za-z0-9+/_=-]))"
@@ -69,6 +74,19 @@ def mask(text: str, secrets: Iterable[Secret] = ()) -> str:
     for found in _CREDENTIAL_SHAPE.finditer(text):
         hidden[found.start() : found.end()] = [True] * (found.end() - found.start())
     return _without(text, hidden)
+
+
+def shown(text: str) -> str:
+    """`text` of ours, in which somebody's mistyped word or odd path may stand, fit for a terminal.
+
+    What is shaped like a credential of tastytrade goes, and what would steer a terminal is escaped;
+    long names of directories stay.
+    """
+    text = _OWN_SHAPE.sub(MASK, text)
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
+        for character in text
+    )
 
 
 def _mark_fragments(text: str, value: str, hidden: list[bool]) -> None:

@@ -54,7 +54,7 @@ LIBRARIES = {
 SPEAKERS = {"cli", "_entry", "sources.keyring_child"}
 
 # Who may catch whatever comes.
-BOUNDARIES = {"cli", "sources.keyring_child"}
+BOUNDARIES = {"cli", "_entry", "sources.keyring_child"}
 
 
 @dataclass(frozen=True, slots=True)

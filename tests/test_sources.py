@@ -926,11 +926,3 @@ def test_when_nothing_is_here_first_of_is_absent_and_says_why_for_each() -> None
     message = absence(FirstOf(tuple(ABSENT)), around({"EMPTY": ""})).message
     for member in ABSENT:
         assert describe(member) in message
-
-
-@pytest.mark.parametrize("reference", ABSENT[-4:], ids=describe)
-def test_a_kind_that_this_version_cannot_read_says_what_to_use(reference: Reference) -> None:
-    error = absence(reference)
-    assert "this version" in error.message
-    assert "use `" in error.hint
-    assert error.exit_code == 69

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from tastyauth import export
 from tastyauth.cli.console import Console, reserve_standard_descriptors
-from tastyauth.cli.grammar import Commands, Shown, first_word
+from tastyauth.cli.grammar import Commands, Shown, first_word, nearest
 from tastyauth.errors import OutputError, Stopped, TastyauthError
 from tastyauth.stopping import raise_when_stopped
 
@@ -119,8 +119,9 @@ def _last_words(words: Sequence[str], console: Console, code: int) -> int:
 
 def _format_asked_for(words: Sequence[str]) -> str | None:
     """The format of an `env` that could not even be parsed; an unknown one is taken for sh."""
-    command = first_word(words)
-    if command != "env" and (command in _FILES or "env" not in words):
+    command = first_word(words) or ""
+    meant = command if command in _FILES else nearest(command, _FILES)
+    if meant != "env" and (command in _FILES or "env" not in words):
         return None
     value = _value_of("--format", words) or "sh"
     return value if value in export.FORMATS else "sh"

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from threading import Timer
 
 from tastyauth.errors import OutputError, TastyauthError, UsageError, cannot_write
+from tastyauth.secret import shown
 
 _PATIENCE = 0.5
 """Seconds of waiting in silence on a terminal."""
@@ -60,22 +61,22 @@ class Console:
     def say(self, text: str) -> None:
         """A remark for the person at the terminal, left out by --quiet."""
         if not self.quiet:
-            self._stderr(text)
+            self._stderr(_lines_shown(text))
 
     def detail(self, text: str) -> None:
         """A remark that only --verbose shows."""
         if self.verbose:
-            self._stderr(text)
+            self._stderr(_lines_shown(text))
 
     def warn(self, text: str) -> None:
         if not self.quiet:
-            self._stderr(self._paint(_YELLOW, "warning") + f": {text}")
+            self._stderr(self._paint(_YELLOW, "warning") + f": {shown(text)}")
 
     def error(self, error: TastyauthError) -> None:
         """The message and the hint, whatever --quiet says."""
-        self._stderr(self._paint(_RED, "error") + f": {error.message}")
+        self._stderr(self._paint(_RED, "error") + f": {shown(error.message)}")
         if error.hint:
-            self._stderr(self._paint(_BOLD, "hint") + f": {error.hint}")
+            self._stderr(self._paint(_BOLD, "hint") + f": {shown(error.hint)}")
 
     def ask(self, facts: str, question: str) -> bool:
         """A yes-or-no question on the terminal, below the facts; anything but y or yes is no."""
@@ -172,6 +173,10 @@ def reserve_standard_descriptors() -> None:
 def _is_terminal(descriptor: int) -> bool:
     stream = (sys.stdin, sys.stdout, sys.stderr)[descriptor]
     return stream is not None and os.isatty(descriptor)
+
+
+def _lines_shown(text: str) -> str:
+    return "\n".join(map(shown, text.split("\n")))
 
 
 def _fitting(text: str) -> str:

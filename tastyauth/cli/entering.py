@@ -49,10 +49,11 @@ def with_the_other(
 ) -> dict[str, Secret]:
     """The entered secrets, and what the profile already has for the rest."""
     values = dict(entered)
+    surroundings = surroundings_of(console).withholding(profile.variables)
     for field in SECRETS:
         if field not in values:
             with suppress(SecretAbsent):
-                values[field] = sources.resolve(getattr(profile, field), surroundings_of(console))
+                values[field] = sources.resolve(getattr(profile, field), surroundings)
     return values
 
 

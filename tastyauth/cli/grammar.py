@@ -92,6 +92,9 @@ class Commands:
             split = words.index("--")
             words, command = words[:split], words[split + 1 :]
         self._refuse_unknown_command(words)
+        asked = self._parsers.get(first_word(words) or "")
+        if asked is not None and not {"--help", "-h"}.isdisjoint(words):
+            raise Shown(asked.format_help())
         arguments, strays = self.parser.parse_known_args(words)
         if arguments.command is None and not strays:
             raise Shown(self.help())
@@ -123,7 +126,7 @@ class Commands:
         message = f"{parser.prog} does not take {mask(word)!r}"
         if command == "exec" and not word.startswith("-"):
             return UsageError(message, f"write the command behind --: {parser.prog} -- CMD ...")
-        near = _nearest(word.partition("=")[0], _flags_in(parser.format_usage()))
+        near = nearest(word.partition("=")[0], _flags_in(parser.format_usage()))
         return UsageError(
             message, f"did you mean {near}?" if near else f"see: {parser.prog} --help"
         )
@@ -132,14 +135,15 @@ class Commands:
         word = first_word(words)
         if word is None or word in self._names:
             return
-        near = _nearest(word, self._names)
+        near = nearest(word, self._names)
         raise UsageError(
             f"there is no command {mask(word)!r}",
             f"did you mean: tastyauth {near}" if near else "see: tastyauth --help",
         )
 
 
-def _nearest(word: str, known: Iterable[str]) -> str | None:
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """What somebody meant who wrote `word`, if it is like something known."""
     from difflib import get_close_matches
 
     return next(iter(get_close_matches(word, known, n=1)), None)

@@ -117,7 +117,7 @@ def _read_if_there(path: str) -> bytes | None:
 
 def _complete(config: Config, profile: Profile, console: Console) -> int:
     """Asks for what an existing profile cannot resolve, and for nothing else."""
-    surroundings = surroundings_of(console)
+    surroundings = surroundings_of(console).withholding(profile.variables)
     missing = tuple(field for field in SECRETS if _is_absent(getattr(profile, field), surroundings))
     if not missing:
         console.say(f"{config.path}: profile {profile.name} is complete")

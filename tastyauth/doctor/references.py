@@ -46,12 +46,13 @@ def check_of(field: str) -> Callable[[Findings], Verdict]:
 def _resolved(field: str, reference: Reference, findings: Findings) -> Verdict:
     """The first member that is here at all, as `sources.resolve` has it, but told one by one."""
     passed_over: list[SecretAbsent] = []
+    around = findings.surroundings.withholding(findings.profile.variables)
     for member in sources.members(reference):
         began = time.monotonic()
         label = sources.describe(member, findings.home)
         try:
             with findings.audience.waiting(f"{field} from {label}"):
-                value = sources.resolve(member, findings.surroundings)
+                value = sources.resolve(member, around)
         except SecretAbsent as absent:
             passed_over.append(absent)
         except SecretError as error:

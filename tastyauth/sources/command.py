@@ -28,15 +28,18 @@ _TERMINAL_SEQUENCE = re.compile(
 )
 
 
-def resolve(reference: Command, surroundings: Surroundings) -> Secret:
-    """The secret that the program gives; raises SecretAbsent when the program is not here."""
-    with start(reference, surroundings) as running:
-        return collect(reference, running, surroundings)
+def resolve(reference: Command, surroundings: Surroundings, label: str = "") -> Secret:
+    """The secret that the program gives; raises SecretAbsent when the program is not here.
+
+    `label` is what errors call it, when it is not a command that the user wrote.
+    """
+    with start(reference, surroundings, label) as running:
+        return collect(reference, running, surroundings, label)
 
 
-def start(reference: Command, surroundings: Surroundings) -> process.Running:
+def start(reference: Command, surroundings: Surroundings, label: str = "") -> process.Running:
     """Starts the program; raises SecretAbsent when it is not here, SecretError when it cannot."""
-    label = describe(reference, surroundings.home)
+    label = label or describe(reference, surroundings.home)
     if surroundings.environ.get(INSIDE):
         raise SecretError(
             f"{label} would run inside another command that tastyauth runs for a secret",
@@ -51,7 +54,7 @@ def start(reference: Command, surroundings: Surroundings) -> process.Running:
     try:
         return process.start(
             [program, *reference.argv[1:]],
-            environ={**surroundings.environ, INSIDE: "1"},
+            environ={**surroundings.passed_on, INSIDE: "1"},
             interactive=surroundings.interactive,
             directory=_directory(surroundings.home),
         )
@@ -61,9 +64,11 @@ def start(reference: Command, surroundings: Surroundings) -> process.Running:
         ) from None
 
 
-def collect(reference: Command, running: process.Running, surroundings: Surroundings) -> Secret:
+def collect(
+    reference: Command, running: process.Running, surroundings: Surroundings, label: str = ""
+) -> Secret:
     """The secret that the started program gives, within its time limit from its start."""
-    label = describe(reference, surroundings.home)
+    label = label or describe(reference, surroundings.home)
     limit = surroundings.limit if reference.timeout is None else reference.timeout
     try:
         completed = running.wait(limit)

@@ -72,7 +72,7 @@ def _ask(words: list[str], secret: str, label: str, surroundings: Surroundings) 
     try:
         completed = process.run(
             argv,
-            environ=surroundings.environ,
+            environ=surroundings.passed_on,
             interactive=surroundings.interactive,
             directory="/",
             timeout=surroundings.limit,

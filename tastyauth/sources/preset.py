@@ -4,6 +4,7 @@ import os
 
 from tastyauth.errors import SecretAbsent, SecretError
 from tastyauth.secret import Secret
+from tastyauth.sources.label import describe
 from tastyauth.sources.program import resolve_program
 from tastyauth.sources.reference import Command, OnePassword, Pass
 from tastyauth.sources.surroundings import Surroundings
@@ -61,7 +62,8 @@ def resolve_preset(reference: OnePassword | Pass, surroundings: Surroundings) ->
     if isinstance(reference, OnePassword) and not surroundings.interactive:
         surroundings = surroundings.with_variable("OP_LOAD_DESKTOP_APP_SETTINGS", "false")
     try:
-        return command.resolve(command_of(reference), surroundings)
+        label = describe(reference, surroundings.home)
+        return command.resolve(command_of(reference), surroundings, label)
     except SecretAbsent:
         raise
     except SecretError as error:

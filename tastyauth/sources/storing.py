@@ -40,7 +40,7 @@ def put_pass(reference: Pass, value: Secret, surroundings: Surroundings) -> None
     try:
         completed = process.run(
             [program, "insert", "--multiline", "--force", reference.entry],
-            environ=surroundings.environ,
+            environ=surroundings.passed_on,
             interactive=surroundings.interactive,
             directory=surroundings.home,
             timeout=surroundings.limit,

@@ -1,6 +1,6 @@
 """What a source may look at besides its reference: variables, the terminal's presence, the home."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 
@@ -16,6 +16,16 @@ class Surroundings:
     interactive: bool
     home: str
     patience: float | None = None
+    withheld: frozenset[str] = frozenset()
+
+    @property
+    def passed_on(self) -> Mapping[str, str]:
+        """The environment of a source's program: without the variables that hold other secrets."""
+        return {k: v for k, v in self.environ.items() if k not in self.withheld}
+
+    def withholding(self, names: Iterable[str]) -> "Surroundings":
+        """The same, with variables that no program gets."""
+        return replace(self, withheld=self.withheld.union(names))
 
     @property
     def limit(self) -> float:

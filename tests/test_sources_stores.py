@@ -1,0 +1,329 @@
+"""Secrets in .env files, keyrings and password managers.
+
+The .env reader is the real one. `op` cannot be had and is a stand-in here, and so is `pass`; the
+real pass and a real keyring are met in `tests/e2e`. Keyring back ends are classes of a module that
+the child is told to use, as any back end is (PYTHON_KEYRING_BACKEND).
+"""
+
+import os
+import stat
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tastyauth.errors import SecretAbsent, SecretError
+from tastyauth.secret import Secret
+from tastyauth.sources import (
+    Dotenv,
+    Env,
+    File,
+    FirstOf,
+    Keyring,
+    OnePassword,
+    Pass,
+    Reference,
+    Surroundings,
+    put,
+    replace,
+    resolve,
+)
+
+VALUE = "s3cret/value+with=all-sorts"
+
+BACKEND = """\
+import time
+from keyring.backend import KeyringBackend
+import keyring.errors
+
+class Full(KeyringBackend):
+    priority = 1
+    def get_password(self, service, username):
+        with open(PATH) as file:
+            return file.read() or None
+    def set_password(self, service, username, password):
+        with open(PATH, "w") as file:
+            file.write(password)
+
+class Locked(Full):
+    def get_password(self, service, username):
+        raise keyring.errors.KeyringLocked("Failed to unlock the collection!")
+
+class NoBus(Full):
+    def get_password(self, service, username):
+        raise keyring.errors.InitError("no such name on the bus")
+
+class Denied(Full):
+    def get_password(self, service, username):
+        raise keyring.errors.KeyringError("access denied by the user")
+
+class Broken(Full):
+    def get_password(self, service, username):
+        raise ValueError("something with the secret s3cret/value+with=all-sorts in it")
+
+class Waiting(Full):
+    def get_password(self, service, username):
+        time.sleep(60)
+"""
+
+
+def around(tmp_path: Path, *, patience: float = 30, **environ: str) -> Surroundings:
+    path = f"{tmp_path}/bin:/usr/bin:/bin"
+    return Surroundings({"PATH": path, **environ}, False, f"{tmp_path}", patience)
+
+
+def program(tmp_path: Path, name: str, script: str) -> None:
+    (tmp_path / "bin").mkdir(exist_ok=True)
+    path = tmp_path / "bin" / name
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o700)
+
+
+def keyring(
+    tmp_path: Path, backend: str, content: str = VALUE, patience: float = 30
+) -> Surroundings:
+    (tmp_path / "content").write_text(content)
+    text = BACKEND.replace("PATH", repr(f"{tmp_path}/content"))
+    (tmp_path / "backends_of_this_test.py").write_text(text)
+    name = backend if "." in backend else f"backends_of_this_test.{backend}"
+    return around(
+        tmp_path,
+        patience=patience,
+        PYTHONPATH=f"{tmp_path}",
+        PYTHON_KEYRING_BACKEND=name,
+        PYTHONDONTWRITEBYTECODE="1",
+    )
+
+
+def env_file(tmp_path: Path, text: str, mode: int = 0o600) -> str:
+    path = tmp_path / ".env"
+    path.write_text(text)
+    path.chmod(mode)
+    return str(path)
+
+
+def refusal(reference: Reference, surroundings: Surroundings) -> SecretError:
+    with pytest.raises(SecretError) as caught:
+        resolve(reference, surroundings)
+    error = caught.value
+    assert error.hint
+    assert VALUE not in error.message + error.hint
+    return error
+
+
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [
+        (f"TT={VALUE}", VALUE),
+        (f"export TT={VALUE}", VALUE),
+        (f'TT="{VALUE}"', VALUE),
+        ("TT='a $HOME ${HOME} b'", "a $HOME ${HOME} b"),
+        ('TT="$(touch pwned)"', "$(touch pwned)"),
+        (f"TT={VALUE} # a comment", VALUE),
+    ],
+)
+def test_a_name_of_an_env_file_is_read_as_it_is_written(
+    tmp_path: Path, line: str, value: str
+) -> None:
+    path = env_file(tmp_path, f"A=1\n{line}\nZ=2\n")
+    assert resolve(Dotenv(path, "TT"), around(tmp_path)).reveal() == value
+
+
+@pytest.mark.parametrize("text", ["", "A=1\n", "TT=\n", "TT\n", "#TT=x\n"])
+def test_a_name_that_is_not_in_the_file_is_absent(tmp_path: Path, text: str) -> None:
+    error = refusal(Dotenv(env_file(tmp_path, text), "TT"), around(tmp_path))
+    assert isinstance(error, SecretAbsent)
+
+
+def test_a_file_that_is_not_there_is_absent(tmp_path: Path) -> None:
+    assert isinstance(refusal(Dotenv("/no/.env", "TT"), around(tmp_path)), SecretAbsent)
+
+
+def test_a_name_that_is_given_twice_is_an_error(tmp_path: Path) -> None:
+    error = refusal(Dotenv(env_file(tmp_path, f"TT={VALUE}\nTT=b\n"), "TT"), around(tmp_path))
+    assert not isinstance(error, SecretAbsent)
+    assert "2 times" in error.message
+
+
+def test_an_env_file_of_ones_own_must_be_private(tmp_path: Path) -> None:
+    if os.stat(tmp_path).st_dev == os.stat("/dev/shm").st_dev:
+        pytest.skip("the temporary directory is in memory, where modes are not judged")
+    error = refusal(Dotenv(env_file(tmp_path, f"TT={VALUE}\n", 0o644), "TT"), around(tmp_path))
+    assert "chmod 600" in error.hint
+
+
+def test_without_the_extra_an_env_file_is_absent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "dotenv.parser", None)
+    error = refusal(Dotenv(env_file(tmp_path, f"TT={VALUE}\n"), "TT"), around(tmp_path))
+    assert isinstance(error, SecretAbsent)
+    assert "python-dotenv" in error.message + error.hint
+
+
+KEYRING = Keyring("tastyauth", "live/refresh_token")
+
+
+def test_the_keyring_gives_what_is_in_it(tmp_path: Path) -> None:
+    assert resolve(KEYRING, keyring(tmp_path, "Full")).reveal() == VALUE
+
+
+@pytest.mark.parametrize(
+    ("backend", "content", "absent", "word"),
+    [
+        ("Full", "", True, "does not exist"),
+        ("NoBus", VALUE, True, "no keyring"),
+        ("keyring.backends.fail.Keyring", VALUE, True, "no keyring"),
+        ("keyring.backends.null.Keyring", VALUE, False, "keyring.backends.null"),
+        ("Locked", VALUE, False, "is locked"),
+        ("Denied", VALUE, False, "was denied"),
+        ("Broken", VALUE, False, "cannot be used"),
+    ],
+)
+def test_a_keyring_without_an_answer_says_why(
+    tmp_path: Path, backend: str, content: str, absent: bool, word: str
+) -> None:
+    error = refusal(KEYRING, keyring(tmp_path, backend, content))
+    assert isinstance(error, SecretAbsent) is absent
+    assert word in error.message
+    assert error.exit_code == 69
+
+
+def test_a_keyring_that_waits_ends_at_its_limit(tmp_path: Path) -> None:
+    error = refusal(KEYRING, keyring(tmp_path, "Waiting", patience=2))
+    assert not isinstance(error, SecretAbsent)
+    assert "2 s" in error.message
+
+
+def test_without_the_extra_a_keyring_is_absent(tmp_path: Path) -> None:
+    (tmp_path / "keyring.py").write_text("raise ImportError")
+    error = refusal(KEYRING, around(tmp_path, PYTHONPATH=f"{tmp_path}"))
+    assert isinstance(error, SecretAbsent)
+    assert "tastyauth keyring" in error.hint
+
+
+def test_a_keyring_is_written_through_the_child(tmp_path: Path) -> None:
+    surroundings = keyring(tmp_path, "Full", "")
+    put(KEYRING, Secret(VALUE), surroundings)
+    assert resolve(KEYRING, surroundings).reveal() == VALUE
+
+
+PROGRAMS: list[tuple[Reference, str, str]] = [
+    (Pass("brokers/tt"), "pass", '[ "$*" = "show brokers/tt" ]'),
+    (OnePassword("op://v/i/f"), "op", '[ "$*" = "read --no-newline op://v/i/f" ]'),
+]
+
+
+@pytest.mark.parametrize(("reference", "name", "called_right"), PROGRAMS)
+def test_a_password_manager_is_asked_for_its_entry(
+    tmp_path: Path, reference: Reference, name: str, called_right: str
+) -> None:
+    program(tmp_path, name, f"{called_right} && printf '%s' '{VALUE}'")
+    assert resolve(reference, around(tmp_path)).reveal() == VALUE
+
+
+def test_of_an_entry_of_pass_the_first_line_counts(tmp_path: Path) -> None:
+    program(tmp_path, "pass", f"printf '%s\\nuser: me\\n' '{VALUE}'")
+    assert resolve(Pass("a"), around(tmp_path)).reveal() == VALUE
+
+
+@pytest.mark.parametrize(
+    ("reference", "name", "says", "absent", "advice"),
+    [
+        (Pass("a"), "pass", "Error: a is not in the password store.", True, "entry"),
+        (Pass("a"), "pass", "gpg: decryption failed: No secret key", False, "gpg"),
+        (OnePassword("op://v/i/f"), "op", '"i" isn\'t an item in vault "v"', True, "entry"),
+        (OnePassword("op://v/i/f"), "op", "You are not currently signed in.", False, "op signin"),
+    ],
+)
+def test_a_password_manager_that_fails_gets_advice_of_its_own(
+    tmp_path: Path, reference: Reference, name: str, says: str, absent: bool, advice: str
+) -> None:
+    program(tmp_path, name, f"cat >&2 <<'E'\n{says}\nE\nexit 1")
+    error = refusal(reference, around(tmp_path))
+    assert isinstance(error, SecretAbsent) is absent
+    assert advice in error.hint
+
+
+@pytest.mark.parametrize(("reference", "name"), [(it[0], it[1]) for it in PROGRAMS])
+def test_a_password_manager_that_hangs_ends_at_the_limit(
+    tmp_path: Path, reference: Reference, name: str
+) -> None:
+    program(tmp_path, name, "sleep 60")
+    assert "did not end within 1 s" in refusal(reference, around(tmp_path, patience=1)).message
+
+
+def test_without_a_terminal_1password_is_told_not_to_ask_its_app(tmp_path: Path) -> None:
+    program(tmp_path, "op", 'printf "%s" "$OP_LOAD_DESKTOP_APP_SETTINGS-xxxxx"')
+    assert resolve(OnePassword("op://v/i/f"), around(tmp_path)).reveal() == "false-xxxxx"
+
+
+def test_a_program_does_not_get_the_variables_that_hold_other_secrets(tmp_path: Path) -> None:
+    program(tmp_path, "pass", 'printf "%s" "${TT_SECRET-none}"')
+    surroundings = around(tmp_path, TT_SECRET=VALUE).withholding(["TT_SECRET"])
+    assert resolve(Pass("a"), surroundings).reveal() == "none"
+    assert resolve(Env("TT_SECRET"), surroundings).reveal() == VALUE
+
+
+MALFORMED = ["two\nlines", " blank", "b\u00e4d", "x" * 20_000]
+
+
+@pytest.mark.parametrize("value", MALFORMED, ids=["lines", "blank", "not ASCII", "long"])
+def test_what_a_keyring_holds_must_be_able_to_be_a_secret(tmp_path: Path, value: str) -> None:
+    error = refusal(KEYRING, keyring(tmp_path, "Full", value))
+    assert not isinstance(error, SecretAbsent)
+
+
+def test_one_line_ending_of_a_keyring_is_no_part_of_the_secret(tmp_path: Path) -> None:
+    assert resolve(KEYRING, keyring(tmp_path, "Full", f"{VALUE}\n")).reveal() == VALUE
+
+
+def test_a_file_is_made_private_and_whole(tmp_path: Path) -> None:
+    reference = File(f"{tmp_path}/new/secret")
+    put(reference, Secret(VALUE), around(tmp_path))
+    assert stat.S_IMODE(os.stat(reference.path).st_mode) == 0o600
+    assert stat.S_IMODE(os.stat(f"{tmp_path}/new").st_mode) == 0o700
+    assert resolve(reference, around(tmp_path)).reveal() == VALUE
+
+
+def linked(path: Path) -> None:
+    path.symlink_to(path.parent / "target")
+
+
+@pytest.mark.parametrize("make", [linked, os.mkfifo, os.mkdir], ids=["link", "pipe", "directory"])
+def test_what_is_no_plain_file_is_not_replaced(
+    tmp_path: Path, make: Callable[[Path], None]
+) -> None:
+    path = tmp_path / "secret"
+    make(path)
+    before = os.lstat(path)
+    with pytest.raises(SecretError):
+        put(File(str(path)), Secret(VALUE), around(tmp_path))
+    assert os.path.samestat(before, os.lstat(path))
+
+
+def test_pass_is_written_through_stdin(tmp_path: Path) -> None:
+    program(tmp_path, "pass", f'echo "$*" >{tmp_path}/argv; cat >{tmp_path}/given')
+    put(Pass("a/b"), Secret(VALUE), around(tmp_path))
+    assert (tmp_path / "given").read_text() == f"{VALUE}\n"
+    assert (tmp_path / "argv").read_text() == "insert --multiline --force a/b\n"
+
+
+@pytest.mark.parametrize("reference", [Env("A"), OnePassword("op://v/i/f"), Dotenv("/a", "B")])
+def test_what_cannot_be_written_says_so(
+    tmp_path: Path, reference: Env | OnePassword | Dotenv
+) -> None:
+    with pytest.raises(SecretError, match="cannot be written"):
+        put(reference, Secret(VALUE), around(tmp_path))
+
+
+def test_of_several_sources_the_one_that_holds_the_old_secret_is_replaced(tmp_path: Path) -> None:
+    first, second = File(f"{tmp_path}/1"), File(f"{tmp_path}/2")
+    for file, value in ((first, "another-one"), (second, "the-old-one")):
+        put(file, Secret(value), around(tmp_path))
+    both = FirstOf((Env("A"), first, second))
+    assert replace(both, Secret("the-old-one"), Secret(VALUE), around(tmp_path))
+    assert resolve(second, around(tmp_path)).reveal() == VALUE
+    assert resolve(first, around(tmp_path)).reveal() == "another-one"
+    assert not replace(both, Secret("nobodys"), Secret("x"), around(tmp_path))
