@@ -5,12 +5,15 @@ The fast lane answers the exact forms `env`, `token` and `exec -- CMD ...`, with
 disagree; every other form, and every doubt, goes there.
 """
 
-import os
-import sys
-import time
+import gc
 
-from tastyauth import cache, export, launch, locate
-from tastyauth.errors import Stopped, TastyauthError, cannot_write
+gc.disable()  # a start is over before there is anything worth collecting
+
+import os  # noqa: E402
+import sys  # noqa: E402
+import time  # noqa: E402
+
+from tastyauth import cache, export, locate  # noqa: E402
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -74,14 +77,14 @@ def _lane(wish: _Wish, words: list[str], started_at: float) -> "tuple[int | None
         return None, None
     try:
         asked = _asked(wish)
-    except (OSError, TastyauthError):
-        return None, None  # it is said in full there
+    except Exception:  # noqa: BLE001  # whatever it is, it is said in full there
+        return None, None
     try:
         view = cache.look(asked)
         if view.entry is not None and cache.judge(view.entry, time.time()) == cache.FRESH:
             return _answer(wish, view, words), None
-    except (OSError, TastyauthError):
-        pass
+    except OSError:
+        pass  # no cache yet, or one that may not be used
     return _queue(wish, asked, words, started_at)
 
 
@@ -90,6 +93,7 @@ def _queue(
 ) -> "tuple[int | None, Lock | None]":
     """Waits for the one who gets the token, before anything heavy is imported."""
     from tastyauth import stopping, turn
+    from tastyauth.errors import Stopped, TastyauthError
 
     try:
         stopping.raise_when_stopped()
@@ -143,6 +147,8 @@ def _answer(wish: _Wish, view: cache.View, words: list[str]) -> int | None:
         return None if os.isatty(1) else _print(export.sh(emission), words)
     if len(emission.pairs) < len(profile.exports):
         return None  # a long-lived secret is resolved anew each time
+    from tastyauth import launch
+
     launch.become(wish.argv, os.environ, profile.variables() + profile.foreign, emission.pairs)
     return None
 
@@ -154,6 +160,7 @@ def _print(text: str, words: list[str]) -> int:
             data = data[os.write(1, data) :]
     except OSError as error:
         from tastyauth import cli
+        from tastyauth.errors import cannot_write
 
         return cli.ended(words, cannot_write(error))
     return 0

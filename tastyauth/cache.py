@@ -17,7 +17,7 @@ try:
 except ImportError:  # an interpreter built without it
     from hashlib import blake2b
 
-_OUTLINE_MAGIC = f"tastyauth {__version__} outline 1"
+_OUTLINE_MAGIC = f"tastyauth {__version__} outline 2"
 _ENTRY_MAGIC = "tastyauth entry 1"
 
 FRESH, SOFT, STALE = "fresh", "soft", "stale"
@@ -48,9 +48,9 @@ class ProfileOutline:
 
 
 class Outline:
-    """A config in the terms of the hot path."""
+    """A config in the terms of the hot path; `data` is all it says, as JSON, for the cold one."""
 
-    __slots__ = ("approval", "config", "default", "path", "profiles", "salt")
+    __slots__ = ("approval", "config", "data", "default", "path", "profiles", "salt")
 
     def __init__(
         self,
@@ -60,12 +60,14 @@ class Outline:
         approval: str,
         default: str,
         profiles: dict[str, ProfileOutline],
+        data: str = "",
     ) -> None:
         self.path = path
         self.config = config
         self.salt = salt
         self.approval = approval
         self.default = default
+        self.data = data
         self.profiles = profiles
 
     def profile(self, name: str | None) -> ProfileOutline | None:
@@ -228,6 +230,7 @@ def write_outline(directory: str, outline: Outline, name: str) -> None:
         f"salt\t{outline.salt}",
         f"approval\t{outline.approval}",
         f"default\t{outline.default}",
+        f"data\t{outline.data}",
     ]
     for profile in outline.profiles.values():
         lines.append(f"profile\t{profile.name}")
@@ -265,13 +268,13 @@ def _names(directory: str) -> list[str]:
 
 
 def _outline(path: str, lines: list[str]) -> Outline:
-    head = dict(line.split("\t") for line in lines[:4])
+    head = dict(line.split("\t") for line in lines[:5])
     profiles: dict[str, ProfileOutline] = {}
     exports: list[tuple[str, str]] = []
     foreign: list[str] = []
     inputs: list[tuple[str, str]] = []
     name = None
-    for line in [*lines[4:], "profile\t"]:
+    for line in [*lines[5:], "profile\t"]:
         words = line.split("\t")
         if words[0] == "export":
             exports.append((words[1], words[2]))
@@ -283,7 +286,15 @@ def _outline(path: str, lines: list[str]) -> Outline:
             if name is not None:
                 profiles[name] = ProfileOutline(name, tuple(exports), tuple(foreign), tuple(inputs))
             name, exports, foreign, inputs = words[1], [], [], []
-    return Outline(path, head["config"], head["salt"], head["approval"], head["default"], profiles)
+    return Outline(
+        path,
+        head["config"],
+        head["salt"],
+        head["approval"],
+        head["default"],
+        profiles,
+        head["data"],
+    )
 
 
 def _state(kind: str, name: str, environ: locate.Environ) -> str:

@@ -1,14 +1,18 @@
 """The config: read once, checked, and typed into frozen profiles."""
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import cast
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, cast
 
-from tastyauth import __version__, document, export, sources
+from tastyauth import __version__, export, sources
 from tastyauth.cache import Outline, ProfileOutline
 from tastyauth.errors import ConfigError, UsageError
 from tastyauth.secret import mask
 from tastyauth.sources import Dotenv, Env, File, FirstOf, Reference, SystemdCredential
+
+if TYPE_CHECKING:
+    from tastyauth.diagnostic import Document, Problem
 
 ENVIRONMENTS = {
     "production": "https://api.tastyworks.com",
@@ -67,11 +71,12 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """All profiles of one file."""
+    """All profiles of one file; `data` is what it says, as JSON."""
 
     path: str
     profiles: tuple[Profile, ...]
     default_profile: str | None
+    data: str = field(default="", repr=False, compare=False)
 
     @property
     def default_name(self) -> str:
@@ -118,7 +123,7 @@ class Config:
             )
             for profile in self.profiles
         }
-        return Outline(self.path, digest, salt, approval, self.default_name, profiles)
+        return Outline(self.path, digest, salt, approval, self.default_name, profiles, self.data)
 
 
 def parse(content: bytes, path: str, *, home: str, known_valid: bool = False) -> Config:
@@ -126,18 +131,29 @@ def parse(content: bytes, path: str, *, home: str, known_valid: bool = False) ->
 
     `known_valid` leaves the schema out: these very bytes have passed it before.
     """
+    from tastyauth import document  # with the schema, most of the time that a changed config costs
+
     text = document.read(content, path)
     problems = text.problems if known_valid else _check(text)
     errors = [problem for problem in problems if problem.severity == "error"]
     if errors:
         raise ConfigError(_summary(path, errors), f"see all of it: tastyauth validate {path}")
-    data = cast(Mapping[str, object], text.data)
+    return _typed(cast(Mapping[str, object], text.data), path, home)
+
+
+def recall(data: str, path: str, *, home: str) -> Config:
+    """The config whose `data` an outline has kept: parsed and found valid before."""
+    return _typed(json.loads(data), path, home)
+
+
+def _typed(data: Mapping[str, object], path: str, home: str) -> Config:
     profiles = cast(Mapping[str, Mapping[str, object]], data["profiles"])
     directory = path.rpartition("/")[0] or "/"
     return Config(
         path=path,
         profiles=tuple(_profile(name, profiles[name], directory, home) for name in profiles),
         default_profile=cast(str | None, data.get("default_profile")),
+        data=json.dumps(data),
     )
 
 
@@ -175,13 +191,13 @@ def _cheap_inputs(reference: Reference) -> tuple[tuple[str, str], ...]:
     return ()
 
 
-def _check(text: document.Document) -> tuple[document.Problem, ...]:
-    from tastyauth import schema  # three quarters of the time a changed config costs
+def _check(text: "Document") -> "tuple[Problem, ...]":
+    from tastyauth import schema
 
     return schema.check(text)
 
 
-def _summary(path: str, errors: list[document.Problem]) -> str:
+def _summary(path: str, errors: "list[Problem]") -> str:
     first = errors[0]
     more = f", and {len(errors) - 1} more" if len(errors) > 1 else ""
     line, column = first.span.line, first.span.column

@@ -5,8 +5,6 @@ section 2.1), everything else when the config is read. A shell form is one physi
 statement ended by `;`, so that `eval "$(...)"` and the unquoted `eval $(...)` read the same bytes.
 """
 
-from tastyauth.errors import ConfigError
-
 DEFAULT_EXPORTS = (
     ("TASTYTRADE_ACCESS_TOKEN", "access_token"),
     ("TASTYTRADE_ACCESS_TOKEN_EXPIRES_AT", "expires_at"),
@@ -136,6 +134,8 @@ def dotenv(emission: Emission) -> str:
     """
     for name, value in emission.pairs:
         if _DOTENV_SPECIAL.intersection(value) or value != value.strip():
+            from tastyauth.errors import ConfigError
+
             raise ConfigError(
                 f"the value of {name} cannot be written so that every reader of .env agrees",
                 "use another --format",

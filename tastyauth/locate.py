@@ -6,8 +6,6 @@ Everything here is a few system calls over strings: it runs on every start.
 import os
 import stat
 
-from tastyauth.errors import ConfigNotFound
-
 CONFIG_NAME = "tastyauth.yaml"
 LARGEST_CONFIG = 64 * 1024
 """Bytes."""
@@ -55,7 +53,7 @@ def find_config(flag: str | None, environ: Environ) -> tuple[str, str]:
             if os.path.lexists(path):
                 return path, _place_of(path, origin, environ)
             looked_at.append(path)
-    raise ConfigNotFound(f"no config: looked at {', '.join(looked_at)}", _advice(looked_at))
+    raise _not_found(f"no config: looked at {', '.join(looked_at)}", _advice(looked_at))
 
 
 def read_config(path: str) -> bytes:
@@ -71,7 +69,7 @@ def read_config(path: str) -> bytes:
             os.close(descriptor)
     except OSError as error:
         reason = (error.strerror or "unreadable").lower()
-        raise ConfigNotFound(
+        raise _not_found(
             f"cannot read the config {path}: {reason}",
             "name another one with --config FILE, or make it readable",
         ) from None
@@ -136,7 +134,7 @@ def absolute(path: str, environ: Environ) -> str:
     try:
         path = os.path.abspath(path)
     except FileNotFoundError:
-        raise ConfigNotFound(
+        raise _not_found(
             "the working directory does not exist any more", "change to another one"
         ) from None
     return f"/{path.lstrip('/')}"  # POSIX keeps two slashes at the beginning apart from one
@@ -235,6 +233,12 @@ def _is_mine(directory: str) -> bool:
         return os.stat(directory).st_uid == os.geteuid()
     except OSError:
         return False
+
+
+def _not_found(message: str, hint: str) -> Exception:
+    from tastyauth.errors import ConfigNotFound  # fourteen classes that a hit does not need
+
+    return ConfigNotFound(message, hint)
 
 
 def _read(descriptor: int) -> bytes:

@@ -66,7 +66,7 @@ def read(path: str) -> bytes | None:
             raise NotPrivate(f"{path} is not a file of this user")
         if found.st_mode & 0o077:
             raise NotPrivate(f"{path} is open to other users; chmod 600 it")
-        content = os.read(descriptor, LARGEST + 1)
+        content = os.read(descriptor, min(found.st_size, LARGEST) + 1)
         if len(content) > LARGEST:
             raise NotPrivate(f"{path} is too large to be ours")
         return content

@@ -106,17 +106,19 @@ class Session:
             assert held is not None
             return self._exchanged(view, held)
 
-    def config(self, *, known_valid: bool = False) -> "Config":
-        """The config, parsed and trusted; raises ConfigError and ConfigNotAllowed."""
+    def config(self, known: str = "") -> "Config":
+        """The config, parsed or recalled from what an outline keeps of it, and trusted.
+
+        Raises ConfigError and ConfigNotAllowed.
+        """
         if self._config is None:
             from tastyauth import config, trust
 
-            found = config.parse(
-                self.asked.content,
-                self.asked.path,
-                home=self._surroundings.home,
-                known_valid=known_valid,
-            )
+            path, home = self.asked.path, self._surroundings.home
+            if known:
+                found = config.recall(known, path, home=home)
+            else:
+                found = config.parse(self.asked.content, path, home=home)
             self._approval = trust.require(found, self.asked.origin, self._surroundings)
             self._config = found
         return self._config
@@ -208,7 +210,7 @@ class Session:
         from tastyauth import refresh, sweep
 
         assert view.outline is not None
-        profile = self.config(known_valid=True).profile(self.asked.profile)
+        profile = self.config(view.outline.data).profile(self.asked.profile)
         ahead = surroundings is not self._surroundings
         held.promise(refresh.time_limit(profile, surroundings) + _GRACE)
         with self._recorded(view, record, ""):

@@ -26,9 +26,9 @@ DRAWING = """
      4  |                      | turn                    | config report sweep
      3  |                      | attempt                 | schema sources exchange journal
         |                      |                         | credential
-     2  | cache export launch  | lock                    | document pasted
+     2  | cache export         | lock launch             | document pasted
      1  | locate private       | secret stopping         | process names words
-     0  | tastyauth errors     |                         | diagnostic explain
+     0  | tastyauth            | errors                  | diagnostic explain
 """
 """A module imports only from layers below its own; the modules of one package, each other too.
 
@@ -38,7 +38,7 @@ package with all that is in it, as far as no line names that.
 """
 
 # What hot modules may import besides each other and what a bare interpreter has loaded.
-SMALL = {"_blake2", "_signal"}
+SMALL = {"_blake2", "_signal", "gc"}
 
 # Who may import what is neither ours nor in the standard library.
 LIBRARIES = {

@@ -5,6 +5,7 @@ grant, a bug, INT, TERM or HUP) leaves one line on stdout that unsets the export
 the same code, since `eval` of nothing succeeds.
 """
 
+import gc
 import os
 import signal
 import sys
@@ -22,6 +23,9 @@ from tastyauth.stopping import raise_when_stopped
 
 if TYPE_CHECKING:
     from tastyauth.lock import Lock
+
+_SHORT = ("env", "token", "exec", "validate")
+"""Commands that are over before there is anything worth collecting (`tastyauth._entry`)."""
 
 _FILES = {
     "env": "use",
@@ -57,6 +61,8 @@ def main(
     """
     reserve_standard_descriptors()
     words = sys.argv[1:] if argv is None else list(argv)
+    if first_word(words) not in _SHORT:
+        gc.enable()
     console = Console(os.environ)
     try:
         raise_when_stopped()

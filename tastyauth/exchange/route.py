@@ -13,13 +13,13 @@ _HOST = r"\[[0-9a-f:.]{2,45}\]|[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63}){0,20}"
 
 _ENDPOINT = re.compile(
     rf"(?P<scheme>https?)://(?P<host>{_HOST})(?::(?P<port>[0-9]{{1,5}}))?(?:/[!-~]*)?",
-    re.IGNORECASE,
+    re.IGNORECASE | re.ASCII,  # else a Kelvin sign would pass for a k
 )
 _PROXY = re.compile(
     r"(?:(?P<scheme>[a-z][a-z0-9+.-]*)://)?"
     r"(?:(?P<username>[^@:/]*)(?::(?P<password>.*))?@)?"
     rf"(?P<host>{_HOST})(?::(?P<port>[0-9]{{1,5}}))?/?",
-    re.IGNORECASE,
+    re.IGNORECASE | re.ASCII,  # else a Kelvin sign would pass for a k
 )
 
 _LOOPBACK = ("127.0.0.1", "[::1]", "localhost")

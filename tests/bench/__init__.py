@@ -1,0 +1,5 @@
+"""How fast tastyauth is beside its neighbours: `scripts/bench`.
+
+Every figure is a ratio of whole processes that took turns, in shuffled order, on one machine in one
+run: what a busy machine does to one it does to the other. Absolute times are only shown beside it.
+"""

@@ -1,0 +1,160 @@
+"""The rows of the table: what is measured, beside what, and how it should come out."""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+
+from .measure import PEAKS, Command, Measured, measure
+from .neighbours import NEIGHBOURS
+from .table import Row
+from .world import HERE, NotHere, World, find
+
+_AT_ONCE = 200
+"""Processes that want the same token."""
+
+_ROUND_TRIP = 0.2
+"""Seconds that the broker is away from them."""
+
+_HIT = "`tastyauth env`, hit"
+
+
+def hit(world: World, rounds: int = 200) -> Iterator[Row]:
+    """A cached token costs no more than starting Python."""
+    ours = world.tastyauth("env", name=_HIT)
+    python = world.python("-I", "-c", "pass")
+    world.run(ours)
+    measured = measure((ours, python), rounds)
+    yield _ratio(measured, ours, python, 1.0)
+    more = measured.peaks[ours.name] - measured.peaks[python.name]
+    yield Row(f"{ours.name} − {python.name}, peak MiB", more, 1.0, rounds=PEAKS)
+
+
+def neighbours(world: World, rounds: int = 25) -> Iterator[Row]:
+    """What others take to hand out something that they have."""
+    ours = world.tastyauth("env", name=_HIT)
+    world.run(ours)
+    here = []
+    for name, set_up in NEIGHBOURS.items():
+        try:
+            here.append(set_up(world, name))
+        except NotHere as error:
+            yield Row(f"{name} / {ours.name}", None, absent=str(error))
+    measured = measure((ours, *here), rounds)
+    for neighbour in here:
+        yield _ratio(measured, neighbour, ours)
+
+
+def exchange(world: World, rounds: int = 40) -> Iterator[Row]:
+    """A new token, from a config that has not changed: what cron does every 15 minutes."""
+    ours = world.tastyauth("env", name="`tastyauth env`, exchange", before=world.forget_token)
+    by_curl, by_httpx = _curl(world), _httpx(world)
+    world.run(ours)
+    measured = measure((ours, by_curl, by_httpx), rounds)
+    yield _ratio(measured, ours, by_curl, 3.5)
+    yield _ratio(measured, ours, by_httpx, 0.95)
+
+
+def first(world: World, rounds: int = 30) -> Iterator[Row]:
+    """A new token, from a config that was never seen: it is checked against the schema too."""
+    ours = world.tastyauth("env", name="`tastyauth env`, first", before=world.forget_everything)
+    by_curl = _curl(world)
+    yield _ratio(measure((ours, by_curl), rounds), ours, by_curl, 5.5)
+
+
+def herd(world: World, rounds: int = 5) -> Iterator[Row]:
+    """Everybody at once: one of them gets the token for all."""
+    forgotten = 0
+
+    def before() -> None:
+        nonlocal forgotten
+        forgotten += 1
+        world.forget_token()
+
+    all_hit = world.tastyauth("env", name=f"{_AT_ONCE} hits", together=_AT_ONCE)
+    none_hit = world.tastyauth(
+        "env", name=f"{_AT_ONCE} at once without a token", before=before, together=_AT_ONCE
+    )
+    world.run(world.tastyauth("env"))
+    so_far = world.broker.token_requests
+    world.broker.pause = _ROUND_TRIP
+    measured = measure((all_hit, none_hit), rounds)
+    world.broker.pause = 0.0
+    yield _ratio(measured, none_hit, all_hit, 1.4)
+    requests = (world.broker.token_requests - so_far) / forgotten
+    yield Row(f"{none_hit.name}, exchanges", requests, 1.0, rounds=forgotten)
+
+
+def validate(world: World, rounds: int = 20) -> Iterator[Row]:
+    """A config of 60 lines, checked."""
+    config = os.path.join(HERE, "sixty-lines.yaml")
+    schema = world.write("tastyauth.schema.json", world.run(world.tastyauth("schema")))
+    ours = world.tastyauth("validate", config, name="`tastyauth validate`, 60 lines")
+    imports = world.python("-I", "-c", "import yaml, jsonschema", name="`import yaml, jsonschema`")
+    others = {
+        "check-jsonschema": ("--schemafile", schema, config),
+        "ajv": ("validate", "--spec=draft2020", "--strict=false", "-s", schema, "-d", config),
+    }
+    goals = {imports.name: 1.10, "`check-jsonschema`": 0.45, "`ajv`": 0.45}
+    commands = [ours, imports]
+    for name, words in others.items():
+        try:
+            commands.append(Command(f"`{name}`", (find(name), *words), world.environ))
+        except NotHere as error:
+            yield Row(f"{ours.name} / `{name}`", None, absent=str(error))
+    measured = measure(commands, rounds)
+    for beside in commands[1:]:
+        yield _ratio(measured, ours, beside, goals[beside.name])
+
+
+GROUPS: dict[str, Callable[..., Iterator[Row]]] = {
+    "hit": hit,
+    "neighbours": neighbours,
+    "exchange": exchange,
+    "first": first,
+    "herd": herd,
+    "validate": validate,
+}
+"""By the name that `--only` takes; each may be told how many rounds to run."""
+
+
+def _ratio(measured: Measured, command: Command, beside: Command, goal: float | None = None) -> Row:
+    return Row(
+        f"{command.name} / {beside.name}",
+        measured.ratio(command, beside),
+        goal,
+        rounds=measured.rounds,
+        times=f"{measured.milliseconds(command):.1f} / {measured.milliseconds(beside):.1f}",
+        peaks=f"{measured.peaks[command.name]:.1f} / {measured.peaks[beside.name]:.1f}",
+    )
+
+
+def _curl(world: World) -> Command:
+    """The exchange as README and `as-curl` show it."""
+    argv = (find("curl"), "--silent", "--fail", "--cacert", world.bundle)
+    headers = (
+        "--header",
+        "User-Agent: tastyauth/1.0",
+        "--header",
+        "Content-Type: application/json",
+    )
+    body = {"grant_type": "refresh_token", **_secrets(world)}
+    words = (*argv, *headers, "--data", json.dumps(body), world.token_endpoint)
+    return Command("`curl`", words, world.environ)
+
+
+def _httpx(world: World) -> Command:
+    """The exchange in the least that one can write with httpx."""
+    script = os.path.join(HERE, "by_httpx.py")
+    command = world.python(script, world.bundle, name="minimal httpx script")
+    secrets = {name.upper(): value for name, value in _secrets(world).items()}
+    environ = {**command.environ, **secrets, "TOKEN_ENDPOINT": world.token_endpoint}
+    return Command(command.name, command.argv, environ)
+
+
+def _secrets(world: World) -> dict[str, str]:
+    application = world.broker.application
+    return {
+        "client_id": application.client_id,
+        "client_secret": application.client_secret.reveal(),
+        "refresh_token": application.refresh_token.reveal(),
+    }
