@@ -5,6 +5,7 @@ holder's pid and the moment, on the machine's monotonic clock, by which it will 
 waits longer than that, and nobody goes on without the lock while somebody has it.
 """
 
+import _thread  # built in, where `threading` is a module to load
 import fcntl
 import os
 import time
@@ -14,8 +15,14 @@ from tastyauth.errors import TemporaryError
 LONGEST_WAIT = 180.0
 """Seconds, whatever the holder promises."""
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.03, 0.15
-"""Seconds between two looks, growing: most exchanges are short, and two hundred may wait."""
+_LONGEST_SLEEP = 2.0
+"""Seconds between two looks while nothing happens."""
+
+_PATIENCE = 1.0
+"""Seconds that a new holder may take until it has written its own promise."""
+
+_BREATH = 0.005
+"""Seconds before a look: those who wake up together must not keep the lock from each other."""
 
 _FIRST_PROMISE = 30.0
 """Seconds a holder gets before it has said how long it will take."""
@@ -74,8 +81,8 @@ class Waiter:
     def __init__(self, path: str) -> None:
         self.path = path
         self._until = time.monotonic() + LONGEST_WAIT
-        self._overdue: str | None = None
-        self._pause = _FIRST_PAUSE
+        self._overdue = ("", 0.0)  # a broken promise, and since when it was seen
+        self._released: _thread.LockType | None = None
 
     def poll(self) -> Lock | None:
         """The lock, or None after a short sleep; raises TemporaryError when the wait is over."""
@@ -86,17 +93,55 @@ class Waiter:
         pid, _, promised = holder.partition(" ")
         now = time.monotonic()
         # the promise of a killed holder stands until the next one has written its own, so a
-        # promise counts as broken only when it is still there at the next look
-        overdue = _is_past(promised, now)
-        if now > self._until or (overdue and holder == self._overdue):
+        # promise counts as broken only when it has stood there for a while
+        if not _is_past(promised, now):
+            self._overdue = ("", now)
+        elif holder != self._overdue[0]:
+            self._overdue = (holder, now)
+        if now > self._until or (self._overdue[0] and now > self._overdue[1] + _PATIENCE):
             raise TemporaryError(
                 f"another tastyauth (pid {pid or 'unknown'}) is getting this token and is late",
                 "try again; if it stays, look at what that process is waiting for",
             )
-        self._overdue = holder if overdue else None
-        time.sleep(self._pause)
-        self._pause = min(self._pause * 1.3, _LONGEST_PAUSE)
+        self._sleep(_seconds_to(promised, now))
         return None
+
+    def _sleep(self, seconds: float) -> None:
+        """Until the holder lets go, or for so many seconds.
+
+        A thread waits in the kernel, which no limit can be given, and this one for the thread: a
+        signal ends that wait, and looking again and again would cost two hundred waiting
+        processes more than the exchange they wait for.
+        """
+        if self._released is None:
+            self._released = _thread.allocate_lock()
+            self._released.acquire()
+            _thread.start_new_thread(_tell_when_free, (self.path, self._released))
+        if self._released.acquire(timeout=seconds):
+            self._released = None
+        time.sleep(_BREATH)
+
+
+def _tell_when_free(path: str, released: _thread.LockType) -> None:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH)  # shared: all who wait are told at once
+        finally:
+            os.close(descriptor)
+    except OSError:
+        return  # swept away, or no locks here: the next look finds that out
+    finally:
+        released.release()
+
+
+def _seconds_to(promised: str, now: float) -> float:
+    """How long to sleep so as not to miss the moment that the holder has promised."""
+    try:
+        left = float(promised) - now
+    except ValueError:
+        left = _LONGEST_SLEEP
+    return min(max(left, 0.05), _LONGEST_SLEEP)
 
 
 def _is_past(promised: str, now: float) -> bool:

@@ -65,8 +65,8 @@ def run_simulator(arguments: argparse.Namespace, console: Console) -> int:
             "client_secret": application.client_secret.reveal(),
             "refresh_token": application.refresh_token.reveal(),
         }
-        console.out(json.dumps(accepted) + "\n")
         console.say(f"serving {simulator.origin} until interrupted")
+        console.out(json.dumps(accepted) + "\n")
         threading.Event().wait()
     return 0
 
