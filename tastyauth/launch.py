@@ -33,20 +33,42 @@ def become(
     removed: tuple[str, ...],
     exports: list[tuple[str, str]],
 ) -> None:
-    """Replaces this process by `argv`, with `exports` set and `removed` gone; raises CannotStart.
+    """Replaces this process by `argv`, run with `environment`; raises CannotStart.
 
     Python ignores SIGPIPE and SIGXFSZ for itself; a program that should be ended by them must be.
     """
-    environment = {name: value for name, value in environ.items() if name not in removed}
-    if _python_set_locale():
-        environment.pop("LC_CTYPE", None)
-    environment.update(exports)
+    variables = environment(environ, removed, exports)
     signal(SIGPIPE, SIG_DFL)
     signal(SIGXFSZ, SIG_DFL)
     try:
-        os.execvpe(argv[0], argv, environment)  # noqa: S606  # the program the user named
+        os.execvpe(argv[0], argv, variables)  # noqa: S606  # the program the user named
     except (OSError, ValueError) as error:
         raise CannotStart(argv[0], error) from None
+
+
+def spawn(argv: list[str], variables: locate.Environ) -> int:
+    """Starts `argv` as a child in the same process group; its process ID. Raises CannotStart."""
+    from subprocess import Popen  # posix_spawn leaves two signals ignored that no shell ignores
+
+    if not argv[0]:
+        raise CannotStart(argv[0], ValueError())
+    try:
+        child = Popen(argv, env=variables, close_fds=False)
+    except (OSError, ValueError) as error:
+        raise CannotStart(argv[0], error) from None
+    child.returncode = 0  # who has its ID waits for it
+    return child.pid
+
+
+def environment(
+    environ: locate.Environ, removed: tuple[str, ...], exports: list[tuple[str, str]]
+) -> dict[str, str]:
+    """The variables of a program: `environ` with `exports` set and `removed` gone."""
+    variables = {name: value for name, value in environ.items() if name not in removed}
+    if _python_set_locale():
+        variables.pop("LC_CTYPE", None)
+    variables.update(exports)
+    return variables
 
 
 def _python_set_locale() -> bool:

@@ -33,6 +33,8 @@ VALUES = {"FILE": "{elsewhere}", "NAME": "other", "{auto,always,never}": "always
 WORDS = {
     "exec": ("--", "printenv"),
     "doctor": ("--offline",),
+    "hook": ("bash",),
+    "completion": ("bash",),
     "no-secrets": ("tastyauth.yaml",),
     "simulator": ("--port", "{port}"),  # which is taken: it would serve without end
     "demo": ("--no-such-flag",),  # it takes seconds, and no flag changes what it shows

@@ -25,10 +25,11 @@ DRAWING = """
         |                      |                         | onboarding
      4  |                      | turn                    | config report sweep
      3  |                      | attempt                 | schema sources exchange journal
-        |                      |                         | credential
-     2  | cache export         | lock launch             | document pasted
+        |                      |                         | credential hooks keeper
+     2  | cache export         | lock launch             | document pasted token_file
      1  | locate private       | secret stopping         | process names words
-     0  | tastyauth            | errors                  | diagnostic explain
+     0  | tastyauth            | errors                  | diagnostic explain template
+        |                      |                         | background
 """
 """A module imports only from layers below its own; the modules of one package, each other too.
 

@@ -27,6 +27,10 @@ in a script, where tastyauth may be missing altogether:
 _EXEC_DETAILS = """\
 in a crontab:
   */5 9-16 * * 1-5  $HOME/.local/bin/tastyauth exec -p live -- python bot.py
+
+for a program that runs longer than a token lives:
+  tastyauth exec --keep-fresh -- python bot.py    which reads $TASTYTRADE_ACCESS_TOKEN_FILE
+                                                  before each request
 """
 
 
@@ -51,6 +55,11 @@ def register(commands: Commands) -> None:
         run_exec,
         group="use",
         details=_EXEC_DETAILS,
+    )
+    program.add_argument(
+        "--keep-fresh",
+        action="store_true",
+        help="keep a fresh token in the file $TASTYTRADE_ACCESS_TOKEN_FILE while CMD runs",
     )
     _add_terms(program)
 
@@ -101,12 +110,14 @@ def run_exec(arguments: argparse.Namespace, console: Console) -> int:
     fields = handout.entry.fields
     if export.for_shell(profile.exports) != profile.exports:
         fields = fields | session.secret_fields()
-    launch.become(
-        argv,
-        console.environ,
-        profile.variables() + profile.foreign,
-        export.assign(profile.exports, fields),
-    )
+    removed = profile.variables() + profile.foreign
+    exports = export.assign(profile.exports, fields)
+    if arguments.keep_fresh:
+        from tastyauth.cli import keep_fresh
+
+        variables = launch.environment(console.environ, removed, exports)
+        return keep_fresh.run(arguments, console, session.asked, handout.entry, variables)
+    launch.become(argv, console.environ, removed, exports)
     return 0
 
 

@@ -1,0 +1,148 @@
+"""The command that keeps a shell's exports fresh: `hook`."""
+
+import argparse
+import os
+import sys
+import time
+from shlex import quote
+
+from tastyauth import cache, export, hooks, locate
+from tastyauth.cache import Asked, Entry, ProfileOutline
+from tastyauth.cli.console import Console
+from tastyauth.cli.grammar import Commands
+from tastyauth.cli.loading import open_session
+from tastyauth.errors import ConfigNotFound, UsageError
+from tastyauth.hooks import Binding
+
+_DETAILS = """\
+what to write, and where:
+  bash  eval "$(tastyauth hook bash)"       ~/.bashrc
+  zsh   eval "$(tastyauth hook zsh)"        ~/.zshrc
+  fish  tastyauth hook fish | source        ~/.config/fish/config.fish
+
+The exports of one profile are renewed at a prompt, once the token is nearly over. While it is fresh
+nothing is started (but `date` at each prompt of a fish before 3.6, which has no clock). Variables
+that hold something the hook did not set are left alone.
+"""
+
+
+class _Listening(Console):
+    """A console that knows whether anybody was warned."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(console.environ)
+        self.quiet, self.verbose, self.color = console.quiet, console.verbose, console.color
+        self.warned = False
+
+    def warn(self, text: str) -> None:
+        self.warned = True
+        super().warn(text)
+
+
+def register(commands: Commands) -> None:
+    """`hook`."""
+    parser = commands.add(
+        "hook",
+        "print the code that keeps a shell's exports fresh",
+        run_hook,
+        group="set up",
+        details=_DETAILS,
+    )
+    parser.add_argument("shell", choices=hooks.SHELLS, help="the shell that sources it")
+    parser.add_argument("--answer", choices=hooks.CASES, help=argparse.SUPPRESS)
+
+
+def run_hook(arguments: argparse.Namespace, console: Console) -> int:
+    """Prints the code to source; or, when that code asks, what it is to do now."""
+    shell: str = arguments.shell
+    if arguments.answer is not None:
+        console.out(_answer(shell, arguments, _Listening(console)))
+        return 0
+    session = open_session(arguments, console)
+    profile = _cached(session.asked)[0] or session.config().profile(session.asked.profile)
+    names = tuple(name for name, _ in export.for_shell(profile.exports))
+    if not names:
+        raise UsageError(
+            f"profile {profile.name} exports nothing that a shell may hold",
+            "add a name for access_token to its exports",
+        )
+    console.out(hooks.script(shell, _binding(session.asked, profile.name, names)))
+    if console.stdout_is_terminal:
+        console.say(f"this is code for {shell} to source; to use it: {hooks.USAGE[shell]}")
+    return 0
+
+
+def _binding(asked: Asked, profile: str, names: tuple[str, ...]) -> Binding:
+    """What the code is made for, in words that mean the same in every directory.
+
+    A config named by --config is trusted. One that was found, or named by a variable, is named by
+    that variable again: it stays in need of its approval, whatever becomes of it.
+    """
+    settings = [("TASTYAUTH_NON_INTERACTIVE", "1")]
+    command = _program()
+    if asked.origin in locate.TRUSTED_ORIGINS:
+        command += ("--config", asked.path)
+    else:
+        settings.append(("TASTYAUTH_CONFIG", asked.path))
+    return Binding((*command, "-p", profile), tuple(settings), names)
+
+
+def _program() -> tuple[str, ...]:
+    """The words that start this very tastyauth."""
+    path = os.path.abspath(sys.argv[0])
+    if os.path.isfile(path) and os.access(path, os.X_OK):
+        return (path,)
+    return (sys.executable, "-P", "-m", "tastyauth")
+
+
+def _answer(shell: str, arguments: argparse.Namespace, console: _Listening) -> str:
+    case: str = arguments.answer
+    session = open_session(arguments, console)
+    if case == hooks.CHANGED:
+        if not _is_ours(*_cached(session.asked), case, console):
+            return _stepping_aside(shell, arguments, console)
+        case = hooks.AGAIN
+    handout = session.obtain()
+    profile, entry = handout.profile, handout.entry
+    if not _is_ours(profile, entry, case, console):
+        return _stepping_aside(shell, arguments, console)
+    emission = export.emission(profile.name, profile.exports, profile.foreign, entry.fields)
+    return hooks.renewal(shell, emission, entry, time.time(), warned=console.warned)
+
+
+def _is_ours(
+    profile: ProfileOutline | None, entry: Entry | None, case: str, console: Console
+) -> bool:
+    if profile is None or entry is None:
+        return False
+    exports = export.for_shell(profile.exports)
+    return hooks.is_ours(console.environ, exports, entry.fields, case, time.time())
+
+
+def _stepping_aside(shell: str, arguments: argparse.Namespace, console: Console) -> str:
+    profile: str = arguments.profile
+    words = f"env -p {profile}"
+    if arguments.config and not _is_found(arguments.config, console):
+        words += f" --config {quote(arguments.config)}"
+    console.say(
+        f"the hook steps aside: it did not set what the variables of profile {profile} hold now\n"
+        f"to go back to {profile}: {hooks.by_hand(shell, words)}"
+    )
+    return hooks.stepping_aside(shell)
+
+
+def _is_found(path: str, console: Console) -> bool:
+    """Whether this config is the one that is used when none is named."""
+    try:
+        return locate.find_config(None, console.environ)[0] == path
+    except ConfigNotFound:
+        return False
+
+
+def _cached(asked: Asked) -> tuple[ProfileOutline | None, Entry | None]:
+    """What is known without reading any YAML."""
+    try:
+        view = cache.look(asked)
+    except OSError:
+        return None, None  # where it matters, the session says that there is no cache
+    return view.profile, view.entry

@@ -1,0 +1,115 @@
+"""The manual page, made from the parser: `python -m tastyauth.cli.manual >man/tastyauth.1`."""
+
+import re
+import sys
+from collections.abc import Iterator
+
+from tastyauth import __version__
+from tastyauth.cli.grammar import GROUPS
+from tastyauth.cli.synopsis import Argument, Command, CommandLine, read
+from tastyauth.explain import pages
+
+_DESCRIPTION = """\
+A client ID, a client secret and a refresh token become an access token that lives 15 minutes. A
+config declares the first, and where the other two are kept; it never holds a secret. One exchange
+serves every process of the machine, and a failure is a failure for eval as well.
+"""
+
+_ENVIRONMENT = (
+    ("TASTYAUTH_CONFIG", "the config to use; one that is not your own must be allowed first"),
+    ("TASTYAUTH_PROFILE", "the profile to use"),
+    ("TASTYAUTH_TRUST_SHA256", "approves a config whose plan has this hash, where nobody is asked"),
+    ("TASTYAUTH_CACHE_DIR", "where access tokens wait"),
+    ("TASTYAUTH_NON_INTERACTIVE, CI", "nothing is asked"),
+    ("NO_COLOR, FORCE_COLOR", "never, or always, write in colours"),
+)
+
+_FILES = (
+    ("tastyauth.yaml", "the config of a project; from the working directory up to its root"),
+    ("~/.config/tastyauth/tastyauth.yaml", "your own config ($XDG_CONFIG_HOME)"),
+    ("/etc/tastyauth/tastyauth.yaml", "the config of the machine"),
+    ("~/.cache/tastyauth", "access tokens ($XDG_CACHE_HOME)"),
+    ("~/.local/state/tastyauth", "approvals, and refresh tokens that were rotated"),
+)
+
+
+def page(line: CommandLine) -> str:
+    """The page in the language of man(7)."""
+    return "".join(f"{text}\n" for text in _page(line))
+
+
+def _page(line: CommandLine) -> Iterator[str]:
+    yield f'.TH TASTYAUTH 1 "" "tastyauth {__version__}" "User Commands"'
+    yield ".ad l"  # flags are not pulled apart
+    yield ".SH NAME"
+    yield "tastyauth \\- tastytrade access tokens for shells, cron jobs and programs"
+    yield ".SH SYNOPSIS"
+    yield ".B tastyauth"
+    yield "[\\fIFLAGS\\fR] \\fICOMMAND\\fR [\\fIFLAGS\\fR]"
+    yield ".SH DESCRIPTION"
+    yield from map(_text, _DESCRIPTION.splitlines())
+    yield ".SH COMMANDS"
+    for group in GROUPS:
+        yield f'.SS "To {group}"'
+        for command in line.commands:
+            if command.group == group:
+                yield from _command(command)
+    yield ".SH COMMON FLAGS"
+    yield "These mean the same before and after the command."
+    for flag in line.common:
+        yield from _item(_usage(flag), flag.help)
+    yield ".SH EXIT STATUS"
+    for code, explained in pages().items():
+        if code.isdigit():
+            yield from _item(code, explained.title)
+    yield ".SH ENVIRONMENT"
+    for name, meaning in _ENVIRONMENT:
+        yield from _item(name, meaning)
+    yield ".SH FILES"
+    for name, meaning in _FILES:
+        yield from _item(name, meaning)
+
+
+def _command(command: Command) -> Iterator[str]:
+    words = [f"[{flag}]" for flag in map(_usage, command.flags)]
+    words += [_usage(argument) for argument in command.places]
+    if command.name == "exec":
+        words.append("-- CMD ...")
+    yield from _item(" ".join((command.name, *words)), command.summary)
+    described = [argument for argument in command.arguments if argument.help]
+    if described:
+        yield ".RS"
+        for argument in described:
+            yield from _item(_usage(argument).strip("[]"), argument.help)
+        yield ".RE"
+    if command.details:
+        yield ".IP"
+        yield ".EX"
+        yield from map(_text, command.details.rstrip("\n").splitlines())
+        yield ".EE"
+
+
+def _item(term: str, text: str) -> Iterator[str]:
+    yield ".TP"
+    yield f".B {_text(term)}"
+    yield _text(text)
+
+
+def _usage(argument: Argument) -> str:
+    """How an argument is written."""
+    value = "|".join(argument.choices) or argument.value
+    value = f"{value} ..." if argument.repeated else value
+    if argument.flags:
+        return f"{', '.join(argument.flags)} {value}".rstrip()
+    return f"[{value}]" if argument.optional else value
+
+
+def _text(text: str) -> str:
+    """`text` such that nothing in it is a request, an escape, a dash for printers or hyphenated."""
+    escaped = text.replace("\\", "\\e").replace("-", "\\-").replace('"', "\\(dq")
+    escaped = re.sub(r"(?<!\S)(?=\S*_)", r"\\%", escaped)
+    return f"\\&{escaped}" if escaped[:1] in {".", "'"} else escaped
+
+
+if __name__ == "__main__":
+    sys.stdout.write(page(read()))
