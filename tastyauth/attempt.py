@@ -138,6 +138,8 @@ def read(path: str) -> Attempt:
         if lines[0] != _MAGIC or lines[-1] != "":
             return Attempt()
         words = [line.split("\t", 1) for line in lines[1:-1]]
+        if len(words) != len(_FIELDS):
+            return Attempt()
         return Attempt(**{name: type(_FIELDS[name])(value) for name, value in words})
     except (OSError, ValueError, KeyError):
         return Attempt()
@@ -146,7 +148,7 @@ def read(path: str) -> Attempt:
 def write(path: str, attempt: Attempt) -> None:
     """Raises OSError."""
     lines = [f"{name}\t{_one_line(str(getattr(attempt, name)))}" for name in _FIELDS]
-    private.write(path, "\n".join((_MAGIC, *lines, "")).encode())
+    private.write(path, "\n".join((_MAGIC, *lines, "")).encode("utf-8", "backslashreplace"))
 
 
 def _one_line(value: str) -> str:

@@ -19,6 +19,8 @@ except ImportError:  # an interpreter built without it
 
 _OUTLINE_MAGIC = f"tastyauth {__version__} outline 2"
 _ENTRY_MAGIC = "tastyauth entry 1"
+_END = "end"
+"""The last line of an outline, which would make sense without its last lines too."""
 
 FRESH, SOFT, STALE = "fresh", "soft", "stale"
 
@@ -207,7 +209,7 @@ def judge(entry: Entry, now: float, min_valid: float | None = None) -> str:
     life, left = entry.life, entry.expires_at - now
     if life <= 0 or entry.issued_at > now:
         return STALE  # a clock was set back, or is not to be believed
-    if min_valid is None:
+    if min_valid is None or min_valid >= life:  # more than a token of this server can have
         min_valid = min(_DEFAULT_MIN_VALID, life / 6)
     if left <= 0 or left < min_valid:
         return STALE
@@ -237,6 +239,7 @@ def write_outline(directory: str, outline: Outline, name: str) -> None:
         lines += [f"export\t{name}\t{field}" for name, field in profile.exports]
         lines += [f"foreign\t{name}" for name in profile.foreign]
         lines += [f"input\t{kind}\t{name}" for kind, name in profile.inputs]
+    lines.append(_END)
     _write(f"{directory}/{name}.outline", _OUTLINE_MAGIC, lines)
 
 
@@ -268,14 +271,16 @@ def _names(directory: str) -> list[str]:
 
 
 def _outline(path: str, lines: list[str]) -> Outline:
-    head = dict(line.split("\t") for line in lines[:5])
+    if lines[-1] != _END:
+        raise ValueError("cut")
+    head = dict(line.split("\t", 1) for line in lines[:5])
     profiles: dict[str, ProfileOutline] = {}
     exports: list[tuple[str, str]] = []
     foreign: list[str] = []
     inputs: list[tuple[str, str]] = []
     name = None
-    for line in [*lines[5:], "profile\t"]:
-        words = line.split("\t")
+    for line in [*lines[5:-1], "profile\t"]:
+        words = line.split("\t", 2)  # a path may hold a tab
         if words[0] == "export":
             exports.append((words[1], words[2]))
         elif words[0] == "foreign":
@@ -318,7 +323,7 @@ def _state(kind: str, name: str, environ: locate.Environ) -> str:
 def _read(path: str, magic: str) -> list[str]:
     try:
         content = private.read(path)
-        lines = content.decode().split("\n") if content else [""]
+        lines = content.decode("utf-8", "surrogateescape").split("\n") if content else [""]
     except (OSError, ValueError):
         return []
     if lines[0] != magic or lines[-1] != "":  # foreign, of another version, or cut
@@ -327,7 +332,7 @@ def _read(path: str, magic: str) -> list[str]:
 
 
 def _write(path: str, magic: str, lines: list[str]) -> None:
-    content = "\n".join((magic, *lines, "")).encode()
+    content = "\n".join((magic, *lines, "")).encode("utf-8", "surrogateescape")
     if content.count(b"\n") != len(lines) + 1:
         raise ValueError("a line break in a field")
     private.write(path, content)

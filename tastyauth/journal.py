@@ -35,40 +35,50 @@ class Journal:
             content = private.read(self._link(refresh_token))
             if not content:
                 break
-            refresh_token = Secret(content.decode("ascii"))
+            refresh_token = Secret(_ascii(content))
         return refresh_token
 
     def record(self, declared: Secret, old: Secret, new: Secret) -> None:
         """Links `old` to `new`, and `declared` too, which keeps chains short; raises OSError."""
         private.make_directory(self.directory)
-        for older in (old,) if declared == old else (old, declared):
+        for older in (old,) if declared in (old, new) else (old, declared):
             private.write(self._link(older), new.reveal().encode("ascii"), durable=True)
+        private.remove(self._link(new))  # a server may hand an older token out again
 
     @contextmanager
     def sole_use(self, declared: Secret, seconds: float) -> Iterator[Secret]:
         """The newest token of the grant, with nobody else exchanging it for so many seconds.
 
         The lock is the newest token's own, so everybody who holds any token of the grant meets
-        there. Raises TemporaryError when another process keeps it too long, OSError when there can
-        be no lock.
+        there, and waits for as many seconds at the most. Raises TemporaryError when another process
+        keeps it longer, OSError when there can be no lock.
         """
         private.make_directory(self.directory)
         while True:
             latest = self.latest(declared)
-            with _wait_for(f"{self._link(latest)}.lock") as lock:
-                lock.promise(seconds)
-                if self.latest(latest) == latest:
+            with _wait_for(f"{self._link(latest)}.lock", seconds) as lock:
+                is_newest = self.latest(latest) == latest
+                if is_newest:
+                    lock.promise(seconds)
                     yield latest
-                    private.remove(lock.path)
-                    return
+                private.remove(lock.path)
+            if is_newest:
+                return
 
     def _link(self, refresh_token: Secret) -> str:
         name = sha256((self._belongs_to + refresh_token.reveal()).encode()).hexdigest()
         return os.path.join(self.directory, name)
 
 
-def _wait_for(path: str) -> Lock:
-    waiter = Waiter(path)
+def _ascii(content: bytes) -> str:
+    try:
+        return content.decode("ascii")
+    except UnicodeDecodeError:
+        raise OSError("a rotated refresh token is damaged") from None
+
+
+def _wait_for(path: str, longest: float) -> Lock:
+    waiter = Waiter(path, longest)
     while True:
         lock = waiter.poll()
         if lock is not None:

@@ -24,6 +24,9 @@ _PATIENCE = 1.0
 _BREATH = 0.005
 """Seconds before a look: those who wake up together must not keep the lock from each other."""
 
+_WIDTH = 48
+"""Bytes of a promise; all have the same, so that a new one replaces an old one in one write."""
+
 _FIRST_PROMISE = 30.0
 """Seconds a holder gets before it has said how long it will take."""
 
@@ -36,13 +39,18 @@ class Lock:
     def __init__(self, path: str, descriptor: int) -> None:
         self.path = path
         self._descriptor = descriptor
-        self.promise(_FIRST_PROMISE)
+        self._promise(_FIRST_PROMISE)
 
     def promise(self, seconds: float) -> None:
         """Tells those who wait when this holder will be done at the latest."""
-        promised = f"{os.getpid()} {time.monotonic() + seconds:.3f}\n"
-        os.ftruncate(self._descriptor, 0)
-        os.pwrite(self._descriptor, promised.encode(), 0)
+        try:
+            self._promise(seconds)
+        except OSError:
+            return  # a disk that is full by now; the promise before this one stands
+
+    def _promise(self, seconds: float) -> None:
+        promised = f"{os.getpid()} {time.monotonic() + seconds:.3f}"
+        os.pwrite(self._descriptor, promised.ljust(_WIDTH).encode(), 0)
 
     def release(self) -> None:
         """Gives the lock up; again is harmless."""
@@ -78,9 +86,9 @@ def try_acquire(path: str) -> Lock | None:
 class Waiter:
     """Polls for a lock until it is free, or its holder's time is over."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, longest: float = LONGEST_WAIT) -> None:
         self.path = path
-        self._until = time.monotonic() + LONGEST_WAIT
+        self._until = time.monotonic() + longest
         self._overdue = ("", 0.0)  # a broken promise, and since when it was seen
         self._released: _thread.LockType | None = None
 

@@ -47,6 +47,8 @@ def check(path: str) -> None:
     found = os.lstat(path)
     if stat.S_ISLNK(found.st_mode):
         raise NotPrivate(f"{path} is a symbolic link")
+    if not stat.S_ISDIR(found.st_mode):
+        raise NotPrivate(f"{path} is not a directory")
     if found.st_uid != os.geteuid():
         raise NotPrivate(f"{path} belongs to another user")
     if found.st_mode & 0o077:

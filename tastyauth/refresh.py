@@ -64,6 +64,14 @@ class Secrets:
         return cache.digest("\0".join(parts).encode(), key)
 
 
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """What came of an exchange; `moved` says that the declared source now holds a newer token."""
+
+    credential: Credential
+    moved: bool
+
+
 def refresh(
     profile: Profile,
     secrets: Secrets,
@@ -71,7 +79,7 @@ def refresh(
     audience: Audience,
     *,
     in_a_hurry: bool = False,
-) -> Credential:
+) -> Refreshed:
     """A new access token for `profile` (RFC 6749, section 6).
 
     Raises RefusedError, TemporaryError, ProtocolError, or ConfigError for proxies and roots.
@@ -100,8 +108,9 @@ def refresh(
             response = exchange.exchange(
                 grant, environ=surroundings.environ, tries=1 if in_a_hurry else 3
             )
+        moved = False
         if response.refresh_token is not None:
-            _keep(
+            moved = _keep(
                 secrets.refresh_token,
                 newest,
                 response.refresh_token,
@@ -112,7 +121,7 @@ def refresh(
             )
     for warning in response.warnings:
         audience.warn(warning)
-    return Credential(
+    credential = Credential(
         access_token=response.access_token,
         issued_at=int(asked_at),
         expires_at=int(asked_at) + response.expires_in,
@@ -121,6 +130,7 @@ def refresh(
         api_url=profile.api_url,
         client_id=secrets.client_id,
     )
+    return Refreshed(credential, moved)
 
 
 def latest(
@@ -191,15 +201,19 @@ def _keep(
     profile: Profile,
     surroundings: Surroundings,
     audience: Audience,
-) -> None:
-    """Stores a rotated refresh token before anything else is done with the answer."""
+) -> bool:
+    """Stores a rotated refresh token before anything else is done with the answer.
+
+    Says whether it is now in the declared source.
+    """
     where = sources.describe(profile.refresh_token)
     try:
         journal.record(declared, latest, rotated)
         kept = True
     except OSError:
         kept = False
-    if sources.replace(profile.refresh_token, declared, rotated, surroundings):
+    moved = sources.replace(profile.refresh_token, declared, rotated, surroundings)
+    if moved:
         audience.detail(f"the server rotated the refresh token; the new one is in {where}")
     elif kept:
         audience.warn(
@@ -211,6 +225,7 @@ def _keep(
             "the server rotated the refresh token and the new one cannot be stored anywhere:"
             f" make {journal.directory} writable, then create a new grant on {APPLICATIONS_PAGE}"
         )
+    return moved
 
 
 @contextmanager

@@ -185,9 +185,12 @@ class Session:
         now = time.time()
         if not record.may_renew_ahead(now):
             return None
+        record = record.renewing_ahead(now)
+        with self._storing():
+            attempts.write(view.attempt_path, record)  # it may end before anybody is asked
         hurry = replace(self._surroundings, interactive=False, patience=_SOFT_TIMEOUT)
         try:
-            return self._attempt(view, held, record.renewing_ahead(now), hurry)
+            return self._attempt(view, held, record, hurry)
         except TastyauthError as error:
             self._audience.warn(f"the token could not be renewed ahead: {error.message}")
             return None
@@ -219,14 +222,17 @@ class Session:
         now = time.time()
         if not self._terms.insistent and record.forbids(now, used):
             raise record.reminder(now)
-        held.promise(profile.timeout + _GRACE)
+        held.promise(2 * profile.timeout + _GRACE)  # it may wait for the grant as long
         with self._recorded(view, record, used):
             refreshed = refresh.refresh(
                 profile, secrets, surroundings, self._audience, in_a_hurry=ahead
             )
-        entry = _entry_of(refreshed)
+        entry = _entry_of(refreshed.credential)
         with self._storing():
-            view = self._look()  # a rotated refresh token has changed the file it is declared in
+            if refreshed.moved:  # a rotated refresh token has changed the file it is declared in
+                view = self._look()
+            if not view.name:
+                return entry  # cleared meanwhile
             cache.write_entry(view.directory, view.name, entry)
             attempts.write(view.attempt_path, record.succeeded(time.time()))
             sweep.sweep(view, time.time())
@@ -264,7 +270,9 @@ class Session:
         profile = found.profile(self.asked.profile)
         secrets = self._secrets or self._resolved(profile, self._surroundings)
         refreshed = refresh.refresh(profile, secrets, self._surroundings, self._audience)
-        return self._handout(found.outline("", "", "").profiles[profile.name], _entry_of(refreshed))
+        return self._handout(
+            found.outline("", "", "").profiles[profile.name], _entry_of(refreshed.credential)
+        )
 
     def _resolved(self, profile: "Profile", surroundings: "Surroundings") -> "Secrets":
         from tastyauth import refresh
@@ -272,7 +280,7 @@ class Session:
         return refresh.resolve_secrets(profile, surroundings, self._audience)
 
     def _handout(self, profile: ProfileOutline, entry: Entry) -> Handout:
-        if self._verdict(entry) == cache.STALE:
+        if entry.expires_at - time.time() < (self._terms.min_valid or 0):
             self._audience.warn("the new token lives shorter than was asked for")
         return Handout(profile, entry)
 

@@ -19,8 +19,12 @@ def sweep(view: View, now: float) -> None:
     """
     os.utime(f"{view.directory}/{view.outline_name}.outline")
     with os.scandir(view.directory) as found:
-        files = [(file.path, now - file.stat(follow_symlinks=False).st_mtime) for file in found]
-    for path, age in files:
+        paths = [file.path for file in found]
+    for path in paths:
+        try:
+            age = now - os.lstat(path).st_mtime
+        except FileNotFoundError:
+            continue  # somebody's, who was just done with it
         if age > (_UNFINISHED if path.endswith(".new") else _UNUSED):
             _remove(path)
 

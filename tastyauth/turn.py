@@ -54,8 +54,21 @@ def line_up(asked: Asked, started_at: float) -> tuple[View, Lock | None]:
 
     view, held = take(lambda: cache.look(asked), answers)
     if held is None and _is_to_be_renewed(view, started_at):
-        held = lock.try_acquire(view.lock_path)
+        return view, lock.try_acquire(view.lock_path)
+    if held is not None and view.name:
+        _tell_what_is_known(view, held, started_at)
     return view, held
+
+
+def _tell_what_is_known(view: View, held: Lock, started_at: float) -> None:
+    """Raises the failure that is this caller's too, before anything heavy is imported for it."""
+    record, now = attempt.read(view.attempt_path), time.time()
+    if record.ended_while_waiting(started_at, now):
+        held.release()
+        raise record.error()
+    if record.forbids(now):
+        held.release()
+        raise record.reminder(now)
 
 
 def _is_to_be_renewed(view: View, started_at: float) -> bool:

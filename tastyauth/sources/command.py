@@ -8,6 +8,7 @@ from tastyauth import process
 from tastyauth.errors import SecretAbsent, SecretError
 from tastyauth.secret import Secret, mask
 from tastyauth.sources.label import describe, printable
+from tastyauth.sources.limits import time_limit
 from tastyauth.sources.program import resolve_program
 from tastyauth.sources.reference import Command
 from tastyauth.sources.selection import pick_json, pick_line
@@ -69,7 +70,7 @@ def collect(
 ) -> Secret:
     """The secret that the started program gives, within its time limit from its start."""
     label = label or describe(reference, surroundings.home)
-    limit = surroundings.limit if reference.timeout is None else reference.timeout
+    limit = time_limit(reference, surroundings)
     try:
         completed = running.wait(limit)
     except process.TimedOut as late:

@@ -10,7 +10,7 @@ def time_limit(reference: Reference, surroundings: Surroundings) -> float:
         case Env() | SystemdCredential():
             return 0.0
         case Command(timeout=float(seconds)):
-            return seconds
+            return seconds if surroundings.patience is None else min(seconds, surroundings.patience)
         case FirstOf(references):
             return sum(time_limit(member, surroundings) for member in references)
     return surroundings.limit

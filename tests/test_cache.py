@@ -1,0 +1,813 @@
+"""The token cache: what is found, what is a miss, and how long an entry answers."""
+
+import os
+import stat
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import pytest
+from aging import entries, grow_older, only_entry
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from world import CONFIG, World
+
+from tastyauth import cache, config, locate, private, sweep
+from tastyauth.cache import FRESH, SOFT, STALE, Asked, Entry, Outline, ProfileOutline
+
+NAME = "0123456789abcdef0123456789abcdef.fedcba9876543210fedcba9876543210"
+PATH = "/home/me/tastyauth.yaml"
+FOREIGN_USER = 54321
+
+FIELDS = {
+    "access_token": "eyJ0eXAi.eyJpc3Mi.c2ln-_~+/==",
+    "authorization": "Bearer eyJ0eXAi.eyJpc3Mi.c2ln-_~+/==",
+    "expires_at": "2900",
+    "environment": "production",
+    "profile": "live",
+    "api_url": "https://api.tastyworks.com",
+    "client_id": "0c7b8898-a2f1-49bb-a23d-843e47b68631",
+}
+ENTRY = Entry(FIELDS, 2000, 2000.25)
+
+LIVE = ProfileOutline(
+    "live",
+    (("TOKEN", "access_token"), ("END", "expires_at")),
+    ("PAPER_TOKEN", "PAPER_END"),
+    (("env", "TT_SECRET"), ("file", "/home/me/a file"), ("credential", "tt-refresh")),
+)
+PAPER = ProfileOutline("paper", (("PAPER_TOKEN", "access_token"),), ("TOKEN", "END"), ())
+OUTLINE = Outline(
+    PATH, "c0" * 16, "5a" * 16, "", "live", {"live": LIVE, "paper": PAPER}, '{"a": 1}'
+)
+
+
+@pytest.fixture
+def directory(tmp_path: os.PathLike[str]) -> str:
+    """A cache directory as it should be."""
+    path = f"{os.fspath(tmp_path)}/cache"
+    os.mkdir(path, 0o700)
+    return path
+
+
+def content(entry: Entry | None) -> object:
+    return entry and (entry.fields, entry.issued_at, entry.expires_at, entry.stored_at)
+
+
+def outlined(outline: Outline | None) -> object:
+    if outline is None:
+        return None
+    profiles = {
+        name: (each.name, each.exports, each.foreign, each.inputs)
+        for name, each in outline.profiles.items()
+    }
+    head = (outline.path, outline.config, outline.salt, outline.approval, outline.default)
+    return (*head, outline.data, profiles)
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One of the two kinds of files: how it is written and read, as bytes and as a value."""
+
+    path: str
+    write: Callable[[str], None]
+    read: Callable[[str], object]
+
+
+KINDS = {
+    "entry": Kind(
+        f"{NAME}.entry",
+        lambda directory: cache.write_entry(directory, NAME, ENTRY),
+        lambda directory: cache.read_entry(directory, NAME),
+    ),
+    "outline": Kind(
+        f"{NAME}.outline",
+        lambda directory: cache.write_outline(directory, OUTLINE, NAME),
+        lambda directory: cache.read_outline(directory, PATH, NAME),
+    ),
+}
+
+
+@pytest.fixture(params=sorted(KINDS))
+def kind(request: pytest.FixtureRequest) -> Kind:
+    return KINDS[request.param]
+
+
+def replace(path: str, data: bytes) -> None:
+    """Puts a new file in the place of an old one."""
+    overwrite(f"{path}.new", data)
+    os.rename(f"{path}.new", path)
+
+
+def move_behind_a_link(path: str) -> None:
+    os.rename(path, f"{path}.elsewhere")
+    os.symlink(f"{path}.elsewhere", path)
+
+
+def read(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def overwrite(path: str, data: bytes) -> None:
+    """Changes the contents of a file, or makes one of mode 0600."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with open(descriptor, "wb") as file:
+        file.write(data)
+
+
+# What is written is read.
+
+
+def test_an_entry_is_read_as_it_was_written(directory: str) -> None:
+    cache.write_entry(directory, NAME, ENTRY)
+    assert content(cache.read_entry(directory, NAME)) == content(ENTRY)
+
+
+def test_an_outline_is_read_as_it_was_written(directory: str) -> None:
+    cache.write_outline(directory, OUTLINE, NAME)
+    assert outlined(cache.read_outline(directory, PATH, NAME)) == outlined(OUTLINE)
+
+
+@pytest.mark.parametrize("approval", ["", "/home/me/.local/state/tastyauth/allowed/a b", "f0" * 32])
+def test_an_outline_without_a_default_and_with_any_approval_is_read_back(
+    directory: str, approval: str
+) -> None:
+    outline = Outline(PATH, "c0" * 16, "5a" * 16, approval, "", {"live": LIVE})
+    cache.write_outline(directory, outline, NAME)
+    assert outlined(cache.read_outline(directory, PATH, NAME)) == outlined(outline)
+
+
+def test_files_are_private_and_nothing_else_is_left(directory: str, kind: Kind) -> None:
+    mask = os.umask(0)
+    try:
+        kind.write(directory)
+    finally:
+        os.umask(mask)
+    assert os.listdir(directory) == [kind.path]
+    assert stat.S_IMODE(os.stat(f"{directory}/{kind.path}").st_mode) == 0o600
+
+
+def test_a_secret_never_reaches_the_cache(world: World) -> None:
+    world.run("token")
+    for name in os.listdir(world.cache):
+        with open(f"{world.cache}/{name}", encoding="utf-8") as file:
+            text = file.read()
+        assert world.client_secret not in text
+        assert world.refresh_token not in text
+
+
+ANY_TEXT = st.text(st.characters() | st.sampled_from("\t\n\r\x00 =\x85"), max_size=12)
+
+
+@settings(max_examples=150, deadline=None)
+@given(token=ANY_TEXT, url=ANY_TEXT)
+def test_an_entry_with_odd_fields_is_the_same_or_a_miss(
+    tmp_path_factory: pytest.TempPathFactory, token: str, url: str
+) -> None:
+    directory = private_directory(tmp_path_factory)
+    entry = Entry(FIELDS | {"access_token": token, "api_url": url}, 2000, 2000.25)
+    try:
+        cache.write_entry(directory, NAME, entry)
+    except ValueError:
+        assert os.listdir(directory) == []
+    else:
+        assert content(cache.read_entry(directory, NAME)) in (content(entry), None)
+
+
+@settings(max_examples=300, deadline=None)
+@given(approval=ANY_TEXT, path=ANY_TEXT, kind=st.sampled_from(["file", "env"]))
+@example(approval="/a\tb", path="/a\tb", kind="file")
+@example(approval="", path="/a\udcffb", kind="file")
+def test_an_outline_with_odd_paths_is_the_same_or_a_miss(
+    tmp_path_factory: pytest.TempPathFactory, approval: str, path: str, kind: str
+) -> None:
+    directory = private_directory(tmp_path_factory)
+    odd = ProfileOutline("live", LIVE.exports, LIVE.foreign, (("env", "TT"), (kind, path)))
+    outline = Outline(PATH, "c0" * 16, "5a" * 16, approval, "live", {"live": odd})
+    try:
+        cache.write_outline(directory, outline, NAME)
+    except ValueError:
+        assert os.listdir(directory) == []
+    else:
+        assert outlined(cache.read_outline(directory, PATH, NAME)) in (outlined(outline), None)
+
+
+def private_directory(factory: pytest.TempPathFactory) -> str:
+    path = os.fspath(factory.mktemp("cache"))
+    os.chmod(path, 0o700)
+    return path
+
+
+# What is odd is a miss.
+
+
+def test_a_file_that_was_cut_anywhere_is_a_miss(directory: str, kind: Kind) -> None:
+    kind.write(directory)
+    path = f"{directory}/{kind.path}"
+    whole = read(path)
+    accepted = []
+    for length in range(len(whole)):
+        overwrite(path, whole[:length])
+        if kind.read(directory) is not None:
+            accepted.append(length)
+    overwrite(path, whole)
+    assert kind.read(directory) is not None
+    assert accepted == []
+
+
+def test_something_after_the_end_is_a_miss(directory: str, kind: Kind) -> None:
+    kind.write(directory)
+    path = f"{directory}/{kind.path}"
+    overwrite(path, read(path) + b"x")
+    assert kind.read(directory) is None
+
+
+@settings(max_examples=300, deadline=None)
+@given(data=st.data())
+def test_a_file_with_any_other_bytes_raises_nothing(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    directory = private_directory(tmp_path_factory)
+    kind = KINDS[data.draw(st.sampled_from(sorted(KINDS)))]
+    kind.write(directory)
+    path = f"{directory}/{kind.path}"
+    lines = read(path).split(b"\n")
+    place = data.draw(st.integers(0, len(lines) - 1))
+    lines[place : place + data.draw(st.integers(0, 2))] = data.draw(
+        st.lists(st.binary(max_size=20) | st.sampled_from(lines), max_size=3)
+    )
+    overwrite(path, b"\n".join(lines))
+    kind.read(directory)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b"tastyauth entry 1 ", b"tastyauth entry 2 "),
+        (b"tastyauth entry 1 ", b"other-tool entry 1 "),
+        (NAME.encode(), NAME.swapcase().encode()),
+        (b"expires_at\t2900", b"expires_at\tsoon"),
+        (b"expires_at\t2900", b"expires_at\t2900\t2900"),
+        (b"expires_at\t2900\n", b""),
+        (b"expires_at\t2900", b"expires_at\t\xff"),
+        (b"issued_at\t2000", b"issued_at\t"),
+        (b"issued_at\t2000", b"issued_at"),
+        (b"\n", b"\r\n"),
+        (b"\n", b"\x00"),
+    ],
+    ids=repr,
+)
+def test_a_newer_foreign_or_damaged_entry_is_a_miss(
+    directory: str, before: bytes, after: bytes
+) -> None:
+    cache.write_entry(directory, NAME, ENTRY)
+    path = f"{directory}/{NAME}.entry"
+    whole = read(path)
+    assert before in whole
+    overwrite(path, whole.replace(before, after))
+    assert cache.read_entry(directory, NAME) is None
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b" outline ", b" outline 9"),
+        (b"tastyauth ", b"other-tool "),
+        (b"tastyauth ", b"tastyauth 9"),
+        (b"config\t", b"konfig\t"),
+        (b"export\tTOKEN\taccess_token", b"export\tTOKEN"),
+        (b"input\tenv\tTT_SECRET", b"input\tenv"),
+        (b"\n", b"\r\n"),
+    ],
+    ids=repr,
+)
+def test_a_newer_foreign_or_damaged_outline_is_a_miss(
+    directory: str, before: bytes, after: bytes
+) -> None:
+    cache.write_outline(directory, OUTLINE, NAME)
+    path = f"{directory}/{NAME}.outline"
+    whole = read(path)
+    assert before in whole
+    overwrite(path, whole.replace(before, after))
+    assert cache.read_outline(directory, PATH, NAME) is None
+
+
+def test_an_entry_under_the_name_of_another_is_a_miss(directory: str) -> None:
+    cache.write_entry(directory, NAME, ENTRY)
+    other = NAME.replace("0", "1")
+    os.rename(f"{directory}/{NAME}.entry", f"{directory}/{other}.entry")
+    assert cache.read_entry(directory, other) is None
+
+
+def test_a_symbolic_link_is_a_miss(directory: str, kind: Kind) -> None:
+    kind.write(directory)
+    path = f"{directory}/{kind.path}"
+    os.rename(path, f"{directory}/elsewhere")
+    assert kind.read(directory) is None
+    os.symlink("elsewhere", path)
+    assert kind.read(directory) is None
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o602, 0o644, 0o601])
+def test_a_file_open_to_others_is_a_miss(directory: str, kind: Kind, mode: int) -> None:
+    kind.write(directory)
+    os.chmod(f"{directory}/{kind.path}", mode)
+    assert kind.read(directory) is None
+    os.chmod(f"{directory}/{kind.path}", 0o600)
+    assert kind.read(directory) is not None
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_file_of_another_user_is_a_miss(directory: str, kind: Kind) -> None:
+    kind.write(directory)
+    os.chown(f"{directory}/{kind.path}", FOREIGN_USER, -1)
+    assert kind.read(directory) is None
+
+
+def test_what_is_no_regular_file_is_a_miss_at_once(directory: str, kind: Kind) -> None:
+    path = f"{directory}/{kind.path}"
+    os.mkfifo(path, 0o600)
+    assert kind.read(directory) is None
+    os.unlink(path)
+    os.mkdir(path, 0o700)
+    assert kind.read(directory) is None
+
+
+def test_a_file_larger_than_any_of_ours_is_a_miss(directory: str, kind: Kind) -> None:
+    kind.write(directory)
+    path = f"{directory}/{kind.path}"
+    overwrite(path, read(path).ljust(private.LARGEST + 1, b"\n"))
+    assert kind.read(directory) is None
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda path: overwrite(path, b"\x00" * 100),
+        lambda path: overwrite(path, b""),
+        lambda path: overwrite(path, read(path)[:-1]),
+        lambda path: overwrite(path, read(path).replace(b" entry 1 ", b" entry 2 ")),
+        lambda path: os.chmod(path, 0o644),
+        move_behind_a_link,
+    ],
+    ids=["zeros", "empty", "cut", "newer", "open", "link"],
+)
+def test_after_a_miss_the_token_is_fetched_and_the_entry_is_good_again(
+    world: World, damage: Callable[[str], object]
+) -> None:
+    first = world.run("token")
+    (name,) = entries(world.cache)
+    path = f"{world.cache}/{name}.entry"
+    damage(path)
+    second = world.run("token")
+    third = world.run("token")
+    assert (second.code, third.code, world.simulator.exchanges) == (0, 0, 2)
+    assert first.out != second.out == third.out
+    assert stat.S_ISREG(os.lstat(path).st_mode)
+    assert stat.S_IMODE(os.lstat(path).st_mode) == 0o600
+
+
+def test_a_link_in_the_place_of_an_entry_is_not_written_through(world: World) -> None:
+    world.run("token")
+    (name,) = entries(world.cache)
+    precious = world.write("precious", "precious\n")
+    os.unlink(f"{world.cache}/{name}.entry")
+    os.symlink(precious, f"{world.cache}/{name}.entry")
+    assert world.run("token").code == 0
+    assert read(precious) == b"precious\n"
+
+
+# How long an entry answers.
+
+
+def entry_of(life: int, issued_at: int = 10_000) -> Entry:
+    return Entry(FIELDS | {"expires_at": str(issued_at + life)}, issued_at, issued_at + 0.5)
+
+
+@pytest.mark.parametrize(
+    ("life", "left", "min_valid", "verdict"),
+    [
+        # tastytrade's own: 900 s, of which the last 300 are for renewing ahead, the last 60 too few
+        (900, 900, None, FRESH),
+        (900, 300, None, FRESH),
+        (900, 299.9, None, SOFT),
+        (900, 60, None, SOFT),
+        (900, 59.9, None, STALE),
+        # the windows shrink with the life: a third, and a sixth
+        (60, 20, None, FRESH),
+        (60, 19.9, None, SOFT),
+        (60, 10, None, SOFT),
+        (60, 9.9, None, STALE),
+        (30, 10, None, FRESH),
+        (30, 5, None, SOFT),
+        (30, 4.9, None, STALE),
+        (70, 23.4, None, FRESH),
+        (70, 23.3, None, SOFT),
+        # and do not grow with it
+        (3600, 300, None, FRESH),
+        (3600, 299.9, None, SOFT),
+        (3600, 59.9, None, STALE),
+        # what the caller wants goes before the default, in both directions
+        (900, 1, 1, SOFT),
+        (900, 0.9, 1, STALE),
+        (900, 0.9, 0, SOFT),
+        (900, 840, 840, FRESH),
+        (900, 839.9, 840, STALE),
+        (3600, 840, 840, FRESH),
+        # nothing makes an expired token answer
+        (900, 0, 0, STALE),
+        (900, -1, 0, STALE),
+        (900, 0, None, STALE),
+        (1, 0.5, None, FRESH),
+    ],
+)
+def test_freshness(life: int, left: float, min_valid: float | None, verdict: str) -> None:
+    entry = entry_of(life)
+    assert cache.judge(entry, entry.expires_at - left, min_valid) == verdict
+
+
+@pytest.mark.parametrize("life", [0, -1])
+def test_a_token_that_never_lived_is_stale(life: int) -> None:
+    entry = entry_of(life)
+    assert cache.judge(entry, entry.issued_at, 0) == STALE
+
+
+@pytest.mark.parametrize("back", [0.1, 60, 86400 * 365])
+def test_a_clock_that_was_set_back_makes_an_entry_stale(back: float) -> None:
+    entry = entry_of(900)
+    assert cache.judge(entry, entry.issued_at, 0) == FRESH
+    assert cache.judge(entry, entry.issued_at - back, 0) == STALE
+
+
+@given(
+    life=st.integers(1, 86400),
+    age=st.floats(-100_000, 100_000),
+    min_valid=st.none() | st.floats(0, 840),
+)
+def test_only_a_living_token_answers(life: int, age: float, min_valid: float | None) -> None:
+    entry = entry_of(life)
+    now = entry.issued_at + age
+    if cache.judge(entry, now, min_valid) != STALE:
+        assert entry.issued_at <= now < entry.expires_at
+
+
+@pytest.mark.parametrize("seconds", [-3600, -1_000_000, 3600, 1_000_000])
+def test_a_clock_that_steps_costs_one_exchange_and_no_harm(world: World, seconds: float) -> None:
+    world.run("token")
+    grow_older(world.cache, seconds)
+    again = [world.run("token") for _ in range(3)]
+    assert {done.code for done in again} == {0}
+    assert len({done.out for done in again}) == 1
+    assert world.simulator.exchanges == 2
+    assert cache.judge(only_entry(world.cache), time.time()) == FRESH
+
+
+# Which entry: every cheap input counts.
+
+
+def name_for(environ: dict[str, str], *inputs: tuple[str, str]) -> str:
+    profile = ProfileOutline("live", (), (), inputs)
+    return cache.entry_name(OUTLINE, profile, environ)
+
+
+def test_a_variable_counts_by_its_value() -> None:
+    values = [{}, {"TT": "a"}, {"TT": "b"}, {"TT": "absent"}, {"TT": "=a"}]
+    names = {name_for(environ, ("env", "TT")) for environ in values}
+    assert len(names) == len(values)
+
+
+def test_an_empty_variable_counts_as_absent() -> None:
+    assert name_for({"TT": ""}, ("env", "TT")) == name_for({}, ("env", "TT"))
+
+
+def test_a_variable_that_no_reference_reads_does_not_count() -> None:
+    assert name_for({"TT": "a", "OTHER": "b"}, ("env", "TT")) == name_for(
+        {"TT": "a"}, ("env", "TT")
+    )
+
+
+def test_values_of_two_variables_do_not_run_into_each_other() -> None:
+    inputs = (("env", "ONE"), ("env", "TWO"))
+    assert name_for({"ONE": "a", "TWO": "b"}, *inputs) != name_for(
+        {"ONE": "b", "TWO": "a"}, *inputs
+    )
+    assert name_for({"ONE": "a"}, *inputs) != name_for({"TWO": "a"}, *inputs)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda path: overwrite(path, b"another"),
+        lambda path: overwrite(path, b"longer than it was"),
+        lambda path: os.utime(path, (1, 1)),
+        lambda path: os.chmod(path, 0o400),
+        os.unlink,
+        lambda path: replace(path, b"value"),
+    ],
+    ids=["rewritten", "longer", "touched", "chmod", "removed", "replaced"],
+)
+@pytest.mark.parametrize("kind", ["file", "credential"])
+def test_a_file_counts_by_what_can_be_seen_without_opening_it(
+    tmp_path: os.PathLike[str], kind: str, change: Callable[[str], object]
+) -> None:
+    path = f"{os.fspath(tmp_path)}/secret"
+    overwrite(path, b"value")
+    os.utime(path, (1_000_000, 1_000_000))
+    environ = {"CREDENTIALS_DIRECTORY": os.fspath(tmp_path)}
+    name = path if kind == "file" else "secret"
+    before = name_for(environ, (kind, name))
+    assert before == name_for(environ, (kind, name))
+    change(path)
+    assert before != name_for(environ, (kind, name))
+
+
+def test_a_credential_counts_as_absent_outside_its_service(tmp_path: os.PathLike[str]) -> None:
+    overwrite(f"{os.fspath(tmp_path)}/tt", b"value")
+    inside = name_for({"CREDENTIALS_DIRECTORY": os.fspath(tmp_path)}, ("credential", "tt"))
+    assert inside != name_for({}, ("credential", "tt"))
+
+
+def test_reading_a_file_does_not_change_its_entry(tmp_path: os.PathLike[str]) -> None:
+    path = f"{os.fspath(tmp_path)}/secret"
+    overwrite(path, b"value")
+    before = name_for({}, ("file", path))
+    assert read(path) == b"value"
+    assert before == name_for({}, ("file", path))
+
+
+def test_a_file_behind_a_link_counts_by_what_the_link_leads_to(tmp_path: os.PathLike[str]) -> None:
+    at = os.fspath(tmp_path)
+    overwrite(f"{at}/one", b"value")
+    overwrite(f"{at}/two", b"value")
+    os.symlink("one", f"{at}/secret")
+    before = name_for({}, ("file", f"{at}/secret"))
+    os.unlink(f"{at}/secret")
+    os.symlink("two", f"{at}/secret")
+    assert before != name_for({}, ("file", f"{at}/secret"))
+
+
+def test_profile_config_and_salt_count() -> None:
+    twin = ProfileOutline("twin", LIVE.exports, LIVE.foreign, LIVE.inputs)
+    other = Outline(PATH, "c1" * 16, OUTLINE.salt, "", "live", OUTLINE.profiles)
+    salted = Outline(PATH, OUTLINE.config, "5b" * 16, "", "live", OUTLINE.profiles)
+    elsewhere = Outline(f"{PATH}.2", OUTLINE.config, OUTLINE.salt, "", "live", OUTLINE.profiles)
+    names = {
+        cache.entry_name(OUTLINE, LIVE, {}),
+        cache.entry_name(OUTLINE, twin, {}),
+        cache.entry_name(other, LIVE, {}),
+        cache.entry_name(salted, LIVE, {}),
+        cache.entry_name(elsewhere, LIVE, {}),
+    }
+    assert len(names) == 5
+
+
+def test_a_value_cannot_be_guessed_from_the_name_without_the_salt() -> None:
+    salted = Outline(PATH, OUTLINE.config, "5b" * 16, "", "live", OUTLINE.profiles)
+    environ = {"TT_SECRET": "guess"}
+    assert cache.entry_name(OUTLINE, LIVE, environ) != cache.entry_name(salted, LIVE, environ)
+
+
+EVERY_KIND = CONFIG.replace(
+    "{{ file: live.client-secret }}",
+    "{{ first_of: [{{ env: TT_SECRET }}, {{ systemd_credential: tt-secret }},"
+    " {{ dotenv: {{ path: bot.env, name: TT_SECRET }} }}, {{ file: live.client-secret }}] }}",
+)
+
+
+def test_the_inputs_of_a_config_are_all_that_its_references_name(world: World) -> None:
+    path = world.configure(EVERY_KIND)
+    found = config.parse(read(path), path, home=world.home).outline("", "", "").profiles["live"]
+    assert found.inputs == (
+        ("env", "TT_SECRET"),
+        ("credential", "tt-secret"),
+        ("file", f"{world.config_directory}/bot.env"),
+        ("file", f"{world.config_directory}/live.client-secret"),
+        ("file", f"{world.config_directory}/live.refresh-token"),
+    )
+
+
+def inputs_of(world: World) -> Iterator[tuple[str, dict[str, str]]]:
+    """Changes something that a token may depend on; yields what, and the variables from then on."""
+    at = world.config_directory
+    variables = {"TT_SECRET": world.client_secret}
+    yield "a variable is set", variables
+    variables = {}
+    credentials = world.write("credentials/tt-secret", world.client_secret)
+    variables["CREDENTIALS_DIRECTORY"] = os.path.dirname(credentials)
+    yield "a credential appears", variables
+    world.write("credentials/tt-secret", world.client_secret + "\n")
+    yield "a credential changes", variables
+    world.write(f"{at}/bot.env", f"TT_SECRET={world.client_secret}\n")
+    yield "a dotenv file appears", variables
+    os.utime(f"{at}/bot.env", (1, 1))
+    yield "a dotenv file changes", variables
+    world.write(f"{at}/live.client-secret", world.client_secret + "\n")
+    yield "a secret file changes", variables
+    os.utime(f"{at}/live.refresh-token", (1, 1))
+    yield "another secret file changes", variables
+    world.write(world.config, read(world.config).decode() + "# a comment\n")
+    yield "a comment in the config", variables
+    variables["HOME"] = world.root
+    variables["XDG_CONFIG_HOME"] = f"{world.home}/.config"
+    variables["XDG_CACHE_HOME"] = f"{world.home}/.cache"
+    yield "another home, where ~ is something else", variables
+
+
+def test_every_input_that_changes_is_a_miss_and_everything_else_a_hit(world: World) -> None:
+    world.configure(EVERY_KIND)
+    assert world.run("token").code == 0
+    assert world.run("token").code == 0
+    exchanges = world.simulator.exchanges
+    assert exchanges == 1
+    for what, variables in inputs_of(world):
+        first, second = (world.run("token", **variables) for _ in range(2))
+        assert (first.code, second.code) == (0, 0), (what, first.err)
+        assert first.out == second.out, what
+        exchanges += 1
+        assert world.simulator.exchanges == exchanges, what
+
+
+def test_a_profile_by_name_and_by_default_share_one_entry(world: World) -> None:
+    first = world.run("token")
+    assert first.out == world.run("token", "-p", "live").out
+    assert first.out == world.run("token", TASTYAUTH_PROFILE="live").out
+    assert world.simulator.exchanges == 1
+
+
+def test_two_profiles_have_an_entry_each(world: World) -> None:
+    world.configure(two_profiles())
+    live = world.run("token", "-p", "live").out
+    paper = world.run("token", "-p", "paper").out
+    assert live != paper
+    assert (world.run("token", "-p", "live").out, world.run("token", "-p", "paper").out) == (
+        live,
+        paper,
+    )
+    assert world.simulator.exchanges == 2
+
+
+def two_profiles() -> str:
+    head, live = CONFIG.split("  live:\n")
+    return f"{head}  live:\n{live}  paper:\n{live}"
+
+
+def test_a_shell_with_a_variable_beside_a_cron_job_without_it_do_not_flap(world: World) -> None:
+    world.configure(EVERY_KIND)
+    shells, cron = set(), set()
+    for _ in range(4):
+        shells.add(world.run("token", TT_SECRET=world.client_secret).out)
+        cron.add(world.run("token").out)
+    assert (len(shells), len(cron)) == (1, 1)
+    assert world.simulator.exchanges == 2
+
+
+def test_a_secret_in_a_directory_with_a_tab_in_its_name_is_an_input(world: World) -> None:
+    at = f"{world.root}/a\tb"
+    world.configure(directory=at)
+    assert world.run("--config", f"{at}/tastyauth.yaml", "token").code == 0
+    world.write(f"{at}/live.client-secret", "0" * 40)
+    assert world.run("--config", f"{at}/tastyauth.yaml", "token").code == 77
+
+
+@pytest.mark.parametrize("name", ["a\nb", "a\udcffb"], ids=["newline", "not UTF-8"])
+def test_a_secret_in_a_directory_with_an_odd_name_works(world: World, name: str) -> None:
+    at = f"{world.root}/{name}"
+    world.configure(directory=at)
+    assert world.run("--config", f"{at}/tastyauth.yaml", "token").code == 0
+    world.write(f"{at}/live.client-secret", "0" * 40)
+    assert world.run("--config", f"{at}/tastyauth.yaml", "token").code == 77
+
+
+# Who may be served: what approved a config must still do so.
+
+
+def look(world: World, path: str, origin: str, **variables: str) -> cache.View:
+    return cache.look(Asked((path, origin), read(path), None, world.environ | variables))
+
+
+def in_a_project(world: World) -> str:
+    os.mkdir(f"{world.project}/.git")
+    return world.configure(directory=world.project)
+
+
+def hash_of(world: World, path: str) -> str:
+    return world.run("allow", "--print", path).out.rpartition("sha256: ")[2].strip()
+
+
+def test_a_found_config_is_not_served_what_config_fetched_for_it(world: World) -> None:
+    path = in_a_project(world)
+    assert world.run("--config", path, "token").code == 0
+    assert look(world, path, locate.FLAG).entry is not None
+    assert look(world, path, locate.PROJECT).outline is None
+    assert world.run("token").code == 78
+    assert world.run("token", TASTYAUTH_CONFIG=path).code == 78
+    assert world.run("--config", path, "token").code == 0
+    assert world.simulator.exchanges == 1
+
+
+def test_an_entry_that_a_hash_approved_is_a_miss_without_it(world: World) -> None:
+    path = in_a_project(world)
+    approved = {"TASTYAUTH_TRUST_SHA256": hash_of(world, path)}
+    assert world.run("token", **approved).code == 0
+    assert look(world, path, locate.PROJECT, **approved).entry is not None
+    assert look(world, path, locate.PROJECT).entry is None
+    assert look(world, path, locate.PROJECT, TASTYAUTH_TRUST_SHA256="0" * 64).entry is None
+    assert world.run("token").code == 78
+    assert world.run("token", **approved).code == 0
+    assert world.simulator.exchanges == 1
+
+
+def test_an_entry_whose_approval_was_withdrawn_is_a_miss(world: World) -> None:
+    path = in_a_project(world)
+    approve(world, path)
+    assert world.run("token").code == 0
+    assert world.run("token").code == 0
+    assert world.simulator.exchanges == 1
+    records = f"{world.home}/.local/state/tastyauth/allowed"
+    (record,) = os.listdir(records)
+    os.rename(f"{records}/{record}", f"{records}/withdrawn")
+    assert look(world, path, locate.PROJECT).outline is None
+    assert world.run("token").code == 78
+    os.rename(f"{records}/withdrawn", f"{records}/{record}")
+    assert world.run("token").code == 0
+    assert world.simulator.exchanges == 1
+
+
+def test_an_approved_config_and_the_same_one_by_config_do_not_flap(world: World) -> None:
+    path = in_a_project(world)
+    approve(world, path)
+    for _ in range(3):
+        assert world.run("token").code == 0
+        assert world.run("--config", path, "token").code == 0
+    assert world.simulator.exchanges == 1
+
+
+def approve(world: World, path: str) -> None:
+    """Records an approval as `allow` does after a yes on the terminal."""
+    from tastyauth import trust
+    from tastyauth.sources import Surroundings
+
+    found = config.parse(read(path), path, home=world.home)
+    trust.allow(found, Surroundings(world.environ, interactive=True, home=world.home))
+
+
+# What nothing asks for any more goes.
+
+
+def test_clear_forgets_tokens_and_attempts_of_one_config_or_of_all(world: World) -> None:
+    other = world.configure(directory=f"{world.root}/other")
+    world.run("token")
+    world.run("--config", other, "token")
+    assert world.run("clear").code == 0
+    assert len(entries(world.cache)) == 1
+    world.run("--config", other, "token")
+    assert world.simulator.exchanges == 2
+    world.run("token")
+    assert world.run("clear", "--all").code == 0
+    assert entries(world.cache) == {}
+    assert not [name for name in os.listdir(world.cache) if not name.endswith(".lock")]
+
+
+def test_old_files_are_swept_and_young_ones_are_not(world: World) -> None:
+    world.run("token")
+    for name, age in (
+        ("a.entry", 8 * 86400),
+        ("b.entry", 6 * 86400),
+        ("a.attempt", 8 * 86400),
+        ("a.lock", 8 * 86400),
+        ("a.entry.123.new", 2 * 3600),
+        ("b.entry.124.new", 600),
+    ):
+        path = world.write(f"{world.cache}/{name}", "")
+        os.utime(path, (time.time() - age,) * 2)
+    before = set(os.listdir(world.cache))
+    assert world.run("token", "--refresh").code == 0
+    gone = before - set(os.listdir(world.cache))
+    assert gone == {"a.entry", "a.attempt", "a.lock", "a.entry.123.new"}
+    assert world.run("token").code == 0
+    assert world.simulator.exchanges == 2
+
+
+def test_sweeping_does_not_mind_files_that_come_and_go(world: World) -> None:
+    world.run("token")
+    view = look(world, world.config, locate.USER)
+    stop = threading.Event()
+
+    def come_and_go() -> None:
+        while not stop.is_set():
+            paths = [f"{world.cache}/{number}.new" for number in range(20)]
+            for path in paths:
+                overwrite(path, b"")
+            for path in paths:
+                os.unlink(path)
+
+    others = threading.Thread(target=come_and_go)
+    others.start()
+    try:
+        for _ in range(1000):
+            sweep.sweep(view, time.time())
+    finally:
+        stop.set()
+        others.join()

@@ -1,0 +1,279 @@
+"""The journal: of all refresh tokens that a server handed out, the newest is never lost."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from tastyauth import private
+from tastyauth.journal import Journal
+from tastyauth.secret import Secret
+
+ENDPOINT = "https://api.tastyworks.com/oauth/token"
+CLIENT = "0c7b8898-a2f1-49bb-a23d-843e47b68631"
+
+
+@pytest.fixture
+def directory(tmp_path: os.PathLike[str]) -> str:
+    """Where a journal will be; nothing is there yet."""
+    os.chmod(tmp_path, 0o700)
+    return f"{os.fspath(tmp_path)}/state/grants"
+
+
+@pytest.fixture
+def journal(directory: str) -> Journal:
+    return Journal(directory, ENDPOINT, CLIENT)
+
+
+def token(number: int) -> Secret:
+    return Secret(f"refresh-token-{number}")
+
+
+def latest(journal: Journal, number: int) -> str:
+    return journal.latest(token(number)).reveal()
+
+
+def links(directory: str) -> list[str]:
+    return sorted(os.listdir(directory))
+
+
+def test_a_token_that_was_never_rotated_is_the_newest_itself(
+    journal: Journal, directory: str
+) -> None:
+    assert latest(journal, 0) == "refresh-token-0"
+    assert not os.path.exists(directory)
+
+
+def test_a_chain_is_followed_to_its_end_from_everywhere(journal: Journal) -> None:
+    for number in range(5):
+        journal.record(token(number), token(number), token(number + 1))
+    assert [latest(journal, number) for number in range(6)] == ["refresh-token-5"] * 6
+
+
+def test_the_declared_token_leads_to_the_newest_in_one_step(
+    journal: Journal, directory: str
+) -> None:
+    for number in range(5):
+        journal.record(token(0), token(number), token(number + 1))
+    for link in set(links(directory)) - {link_of(0, directory)}:
+        os.unlink(f"{directory}/{link}")
+    assert latest(journal, 0) == "refresh-token-5"
+
+
+def link_of(number: int, directory: str) -> str:
+    """The name of the file that tells what a token was rotated into."""
+    apart = f"{directory}-{number}"
+    Journal(apart, ENDPOINT, CLIENT).record(token(number), token(number), token(99))
+    (name,) = links(apart)
+    return name
+
+
+def test_two_profiles_of_one_grant_follow_each_other(directory: str) -> None:
+    """One declares the first token still, the other was given a later one."""
+    one, other = (Journal(directory, ENDPOINT, CLIENT) for _ in range(2))
+    one.record(token(0), token(0), token(1))
+    other.record(token(1), token(1), token(2))
+    one.record(token(0), token(2), token(3))
+    for number in range(4):
+        assert latest(one, number) == latest(other, number) == "refresh-token-3"
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "client"),
+    [
+        ("https://api.cert.tastyworks.com/oauth/token", CLIENT),
+        (ENDPOINT, "11111111-2222-4333-8444-555555555555"),
+    ],
+)
+def test_links_of_another_server_or_client_are_not_followed(
+    journal: Journal, directory: str, endpoint: str, client: str
+) -> None:
+    journal.record(token(0), token(0), token(1))
+    assert Journal(directory, endpoint, client).latest(token(0)) == token(0)
+
+
+def test_a_client_id_is_the_same_in_any_case(journal: Journal, directory: str) -> None:
+    journal.record(token(0), token(0), token(1))
+    assert Journal(directory, ENDPOINT, CLIENT.upper()).latest(token(0)) == token(1)
+
+
+def test_a_crash_between_the_two_writes_loses_nothing(journal: Journal, directory: str) -> None:
+    """First the link of the old token is written, then that of the declared one."""
+    for number in range(3):
+        journal.record(token(0), token(number), token(number + 1))
+    of_declared = f"{directory}/{link_of(0, directory)}"
+    before = private.read(of_declared)
+    journal.record(token(0), token(3), token(4))
+    assert before is not None
+    private.write(of_declared, before)
+    assert latest(journal, 0) == "refresh-token-4"
+    journal.record(token(0), token(4), token(5))
+    assert latest(journal, 0) == "refresh-token-5"
+
+
+_RECORDER = """
+import sys
+from tastyauth.journal import Journal
+from tastyauth.secret import Secret
+directory, endpoint, client = sys.argv[1:]
+journal = Journal(directory, endpoint, client)
+declared = Secret("refresh-token-0")
+number = int(journal.latest(declared).reveal().rpartition("-")[2])
+while True:
+    old, new = (Secret(f"refresh-token-{it}") for it in (number, number + 1))
+    journal.record(declared, old, new)
+    number += 1
+    print(number, flush=True)
+"""
+
+
+def test_what_was_recorded_survives_a_kill_at_any_moment(journal: Journal, directory: str) -> None:
+    for moment in range(8):
+        with subprocess.Popen(
+            [sys.executable, "-c", _RECORDER, directory, ENDPOINT, CLIENT],
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as process:
+            assert process.stdout is not None
+            recorded = int(process.stdout.readline())
+            time.sleep(moment * 0.0037)
+            process.send_signal(signal.SIGKILL)
+            told = process.stdout.read().split("\n")[:-1]  # a number that was cut does not count
+        recorded = int(told[-1]) if told else recorded
+        newest = int(latest(journal, 0).rpartition("-")[2])
+        assert newest in (recorded, recorded + 1)
+        assert latest(journal, recorded) == latest(journal, 0)  # whichever of them is declared
+
+
+def test_files_are_private_and_name_no_token(journal: Journal, directory: str) -> None:
+    before = os.umask(0)
+    try:
+        journal.record(token(0), token(0), token(1))
+    finally:
+        os.umask(before)
+    assert os.stat(directory).st_mode & 0o777 == 0o700
+    for link in links(directory):
+        assert os.stat(f"{directory}/{link}").st_mode & 0o777 == 0o600
+        assert "refresh-token" not in link
+
+
+def test_a_server_that_hands_an_older_token_out_again_is_followed(journal: Journal) -> None:
+    journal.record(token(0), token(0), token(1))
+    journal.record(token(0), token(1), token(0))
+    assert latest(journal, 0) == "refresh-token-0"
+    assert latest(journal, 1) == "refresh-token-0"
+    journal.record(token(0), token(0), token(2))
+    assert latest(journal, 0) == latest(journal, 1) == "refresh-token-2"
+
+
+def test_a_declared_token_that_comes_back_is_the_newest(journal: Journal) -> None:
+    for old, new in ((0, 1), (1, 2), (2, 1)):
+        journal.record(token(1), token(old), token(new))
+    assert latest(journal, 1) == latest(journal, 0) == latest(journal, 2) == "refresh-token-1"
+
+
+def test_a_token_that_comes_back_to_whoever_declares_the_other_is_the_newest(
+    journal: Journal,
+) -> None:
+    journal.record(token(0), token(0), token(1))
+    journal.record(token(1), token(1), token(0))
+    assert latest(journal, 0) == latest(journal, 1) == "refresh-token-0"
+
+
+def test_a_loop_of_links_comes_to_an_end(journal: Journal, directory: str) -> None:
+    for number in (0, 1):
+        journal.record(token(number), token(number), token(number + 1))
+    private.write(f"{directory}/{link_of(1, directory)}", token(0).reveal().encode())
+    assert latest(journal, 0) in ("refresh-token-0", "refresh-token-1")
+
+
+@pytest.mark.parametrize("damage", ["open", "link", "not ASCII", "directory"])
+def test_a_link_that_cannot_be_read_is_an_error_not_an_old_token(
+    journal: Journal, directory: str, damage: str
+) -> None:
+    journal.record(token(0), token(0), token(1))
+    (link,) = links(directory)
+    path = f"{directory}/{link}"
+    if damage == "open":
+        os.chmod(path, 0o644)
+    elif damage == "link":
+        os.rename(path, f"{directory}/away")
+        os.symlink("away", path)
+    elif damage == "not ASCII":
+        private.write(path, b"\xff\xfe")
+    else:
+        os.unlink(path)
+        os.mkdir(path)
+    with pytest.raises(OSError):
+        journal.latest(token(0))
+
+
+# One exchange at a time.
+
+
+def test_a_grant_is_one_callers_alone_and_the_next_gets_the_newest_token(journal: Journal) -> None:
+    got: list[str] = []
+
+    def next_one() -> None:
+        with journal.sole_use(token(0), 30) as newest:
+            got.append(newest.reveal())
+
+    with journal.sole_use(token(0), 30) as newest:
+        assert newest == token(0)
+        waiting = threading.Thread(target=next_one)
+        waiting.start()
+        time.sleep(0.2)
+        assert got == []
+        journal.record(token(0), token(0), token(1))
+    waiting.join(10)
+    assert got == ["refresh-token-1"]
+
+
+def test_whoever_declares_a_later_token_of_the_grant_waits_too(journal: Journal) -> None:
+    journal.record(token(0), token(0), token(1))
+    got: list[str] = []
+
+    def next_one() -> None:
+        with journal.sole_use(token(1), 30) as newest:
+            got.append(newest.reveal())
+
+    with journal.sole_use(token(0), 30) as newest:
+        assert newest == token(1)
+        waiting = threading.Thread(target=next_one)
+        waiting.start()
+        time.sleep(0.2)
+        assert got == []
+    waiting.join(10)
+    assert got == ["refresh-token-1"]
+
+
+def test_other_grants_do_not_wait(journal: Journal) -> None:
+    with journal.sole_use(token(0), 30), journal.sole_use(token(1), 30) as newest:
+        assert newest == token(1)
+
+
+def test_no_lock_files_pile_up(journal: Journal, directory: str) -> None:
+    for number in range(3):
+        with journal.sole_use(token(0), 30) as newest:
+            journal.record(token(0), newest, token(number + 1))
+    assert not [name for name in os.listdir(directory) if name.endswith(".lock")]
+
+
+def test_a_failing_exchange_frees_the_grant(journal: Journal) -> None:
+    with pytest.raises(ValueError, match="failed"), journal.sole_use(token(0), 30):
+        raise ValueError("failed")
+    with journal.sole_use(token(0), 30) as newest:
+        assert newest == token(0)
+
+
+def test_there_is_no_sole_use_where_nothing_can_be_written(tmp_path: os.PathLike[str]) -> None:
+    path = f"{os.fspath(tmp_path)}/file"
+    with open(path, "w", encoding="ascii"):
+        pass
+    journal = Journal(f"{path}/grants", ENDPOINT, CLIENT)
+    with pytest.raises(OSError), journal.sole_use(token(0), 30):
+        pass

@@ -1,0 +1,216 @@
+"""The fast lane and the full command line cannot disagree."""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from world import CONFIG, World
+
+from tastyauth import _entry, cli
+from tastyauth.simulator import Simulator
+
+COMMON = ["-p", "--profile", "--config", "-v", "-q", "--quiet", "--color", "--version", "-h"]
+OWN = ["--header", "--min-valid", "--refresh", "--unset", "--format", "--format=sh", "--help"]
+ODD = ["--", "-", "-1", "-plive", "--profile=live", "--config=x"]
+PLAIN = ["env", "token", "exec", "status", "clear", "live", "demo", "300", "never", "=", "@x", "/x"]
+WORDS = st.sampled_from([*COMMON, *OWN, *ODD, *PLAIN]) | st.text(max_size=3)
+
+FORM = st.sampled_from(
+    [
+        ["env"],
+        ["token"],
+        ["token", "--header"],
+        ["exec", "--", "x"],
+        ["env", "-p", "live"],
+        ["--profile", "live", "token"],
+        ["--config", "x", "exec", "-p", "y", "--", "z", "--", "-v"],
+    ]
+)
+
+
+@st.composite
+def nearly_a_form(draw: st.DrawFn) -> list[str]:
+    """A form of the lane with a word too many, too few or in another place."""
+    argv = list(draw(FORM))
+    for word in draw(st.lists(WORDS, max_size=2)):
+        argv.insert(draw(st.integers(0, len(argv))), word)
+    if draw(st.booleans()):
+        argv.insert(draw(st.integers(0, len(argv))), argv.pop(draw(st.integers(0, len(argv) - 1))))
+    return argv
+
+
+@settings(max_examples=700, deadline=None)
+@given(argv=nearly_a_form() | st.lists(WORDS, max_size=7))
+@example(argv=["-p", "env", "exec", "--", "true"])
+@example(argv=["-p", "exec", "env"])
+@example(argv=["--config", "token", "token", "--header", "--header"])
+@example(argv=["-p", "a", "exec", "-p", "b", "--", "--", "-p", "c"])
+@example(argv=["exec", "--", "tastyauth", "exec", "--", "x"])
+@example(argv=["-p", "a b", "env"])
+@example(argv=["-p", "\udcff", "env"])
+def test_whatever_the_lane_accepts_means_the_same_to_the_full_grammar(argv: list[str]) -> None:
+    wish = _entry._wish(argv)
+    if wish is None:
+        return
+    full = vars(cli._commands_for(argv).parse(argv))
+    assert full["command"] == wish.command
+    assert full["profile"] == wish.profile
+    assert full["config"] == wish.config
+    assert full.get("header", False) == wish.header
+    assert full.get("argv", []) == wish.argv
+    others = {"min_valid": None, "refresh": False, "unset": False, "format": "sh"}
+    others |= {"quiet": False, "verbose": False, "color": "auto"}
+    assert {name: full.get(name, plain) for name, plain in others.items()} == others
+
+
+@given(argv=FORM)
+def test_the_lane_accepts_the_forms_that_it_is_for(argv: list[str]) -> None:
+    assert _entry._wish(argv) is not None
+
+
+TWO_PROFILES = """\
+version: 1
+default_profile: live
+profiles:
+  live:
+    environment: custom
+    api_url: {origin}
+    client_id: {client_id}
+    client_secret: {{ file: live.client-secret }}
+    refresh_token: {{ first_of: [{{ env: TT_REFRESH }}, {{ file: live.refresh-token }}] }}
+    exports:
+      MY_TOKEN: access_token
+      MY_HEADER: authorization
+      MY_END: expires_at
+      MY_PROFILE: profile
+      MY_CLIENT: client_id
+  paper:
+    environment: custom
+    api_url: {origin}
+    client_id: {client_id}
+    client_secret: {{ file: live.client-secret }}
+    refresh_token: {{ file: live.refresh-token }}
+    exports:
+      PAPER_TOKEN: access_token
+      MY_SECRET: client_secret
+"""
+
+PRINT = "env | grep -E '^(MY|PAPER|TT|TASTYTRADE)_' | sort; exit 3"
+
+FORMS = [
+    ("env",),
+    ("env", "-p", "live"),
+    ("env", "-p", "paper"),
+    ("--profile", "paper", "env"),
+    ("token",),
+    ("token", "--header"),
+    ("-p", "paper", "token", "--header"),
+    ("exec", "--", "sh", "-c", PRINT),
+    ("exec", "-p", "paper", "--", "sh", "-c", PRINT),
+    ("exec", "--", "printf", "%s|", "-v", "--", "a b", ""),
+    ("exec", "--", "sh", "-c", "kill -TERM $$"),
+    ("exec", "--", "/nowhere/at/all"),
+    ("exec", "--", "no-such-program-anywhere"),
+    ("exec", "--", "/etc/passwd"),
+    ("exec", "--", "sh", "-c", "yes | head -n 1; echo ${PIPESTATUS:-}"),
+    ("env", "-p", "unknown"),
+    ("token", "-p", "unknown"),
+    ("exec", "-p", "unknown", "--", "true"),
+    ("--config", "/nowhere/at/all.yaml", "env"),
+    ("--config", "/nowhere/at/all.yaml", "token"),
+    ("exec", "--"),
+]
+"""Forms that the lane answers, and some that it must leave to the full command line."""
+
+
+@pytest.fixture(scope="module")
+def cached(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A world in which both profiles have a fresh token; no test here changes it."""
+    with Simulator() as simulator:
+        world = World(os.fspath(tmp_path_factory.mktemp("lane")), simulator)
+        world.configure(TWO_PROFILES)
+        for profile in ("live", "paper"):
+            assert world.run("token", "-p", profile).code == 0
+        yield world
+
+
+@pytest.mark.parametrize("form", FORMS, ids=" ".join)
+def test_on_a_hit_the_lane_prints_what_the_full_command_line_prints(
+    cached: World, form: tuple[str, ...]
+) -> None:
+    requests = cached.simulator.token_requests
+    lane = cached.run(*form)
+    full = cached.run("-v", *form)
+    assert (lane.code, lane.out) == (full.code, full.out)
+    assert set(lane.err.splitlines()) <= set(full.err.splitlines())
+    assert cached.simulator.token_requests == requests
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"TASTYAUTH_PROFILE": "paper"},
+        {"TASTYAUTH_PROFILE": ""},
+        {"TASTYAUTH_PROFILE": "unknown"},
+        {"TASTYAUTH_CONFIG": ""},
+        {"TASTYAUTH_CONFIG": "/nowhere/at/all.yaml"},
+        {"TASTYAUTH_CACHE_DIR": "relative"},
+        {"MY_TOKEN": "stale", "PAPER_TOKEN": "stale"},
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("form", [("env",), ("exec", "--", "sh", "-c", PRINT)], ids=" ".join)
+def test_variables_mean_the_same_to_both(
+    cached: World, variables: dict[str, str], form: tuple[str, ...]
+) -> None:
+    lane = cached.run(*form, **variables)
+    full = cached.run("-v", *form, **variables)
+    assert (lane.code, lane.out) == (full.code, full.out)
+
+
+def test_a_variable_that_a_reference_reads_is_gone_for_both(cached: World) -> None:
+    given_one = {"TT_REFRESH": cached.refresh_token}
+    assert cached.run("token", **given_one).code == 0
+    form = ("exec", "--", "sh", "-c", PRINT)
+    lane = cached.run(*form, **given_one)
+    full = cached.run("-v", *form, **given_one)
+    assert (lane.code, lane.out) == (full.code, full.out)
+    assert "TT_REFRESH" not in lane.out
+    assert "MY_TOKEN" in lane.out
+
+
+@pytest.mark.parametrize("redirection", [">/dev/full", ">&-", "<&-", "2>&-", ">&- 2>&-"])
+@pytest.mark.parametrize("command", ["env", "token"])
+def test_closed_and_full_descriptors_end_both_alike(
+    cached: World, command: str, redirection: str
+) -> None:
+    lane = cached.shell(f"tastyauth {command} {redirection}")
+    full = cached.shell(f"tastyauth -v {command} {redirection}")
+    assert (lane.code, lane.out) == (full.code, full.out)
+    assert (lane.code == 0) is (redirection in ("<&-", "2>&-"))
+
+
+def test_a_hit_needs_no_secret_no_server_and_no_lock(world: World) -> None:
+    world.configure(CONFIG.replace("{{ file: live.client-secret }}", "{{ command: [secret] }}"))
+    world.script("secret", f"echo {world.client_secret}")
+    token = world.run("token")
+    assert token.code == 0
+    os.unlink(f"{world.home}/bin/secret")
+    world.simulator.close()
+    for name in os.listdir(world.cache):
+        if name.endswith(".lock"):
+            os.unlink(f"{world.cache}/{name}")
+    before = sorted(os.listdir(world.cache))
+    assert world.run("token") == token
+    assert sorted(os.listdir(world.cache)) == before
+
+
+def test_a_config_of_one_profile_needs_no_name(world: World) -> None:
+    world.configure(CONFIG)
+    first = world.run("env")
+    assert first.code == 0
+    assert world.run("env") == world.run("env", "-p", "live") == first
+    assert world.run("-v", "env").out == first.out
+    assert world.simulator.token_requests == 1

@@ -1,0 +1,226 @@
+"""A server that replaces the refresh token with every exchange: the newest one is never lost."""
+
+import json
+import os
+import random
+import subprocess
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+
+import pytest
+from aging import entries
+from world import COMMAND, CONFIG, Completed, World, finish
+
+from tastyauth.simulator import Simulator
+from tastyauth.simulator.messages import Answer, Request
+
+
+class Rotating(Simulator):
+    """A broker that rotates, and still takes the last token that it has replaced.
+
+    An answer can be lost on its way, and a client that is killed then has the old token alone; so
+    servers that rotate take it until the new one has been used. A client that comes with anything
+    older has lost its grant.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(rotate=True)
+        self.replaced = ""
+
+    def answer(self, request: Request) -> Answer:
+        body = json.loads(request.body)
+        current = self.application.refresh_token.reveal()
+        if body["refresh_token"] == self.replaced:
+            body["refresh_token"] = current
+            request = replace(request, body=json.dumps(body).encode())
+        elif body["refresh_token"] == current:
+            self.replaced = current
+        return super().answer(request)
+
+
+FROM_ENV = CONFIG.replace("{{ file: live.refresh-token }}", "{{ env: TT_REFRESH }}")
+SOURCES = {"file": CONFIG, "env": FROM_ENV}
+
+
+def two_profiles(config: str) -> str:
+    head, live = config.split("  live:\n")
+    return f"{head}  live:\n{live}  twin:\n{live}default_profile: live\n"
+
+
+@pytest.fixture
+def rotating(tmp_path: os.PathLike[str]) -> Iterator[World]:
+    """A world with a broker that rotates; `$TT_REFRESH` holds its first refresh token."""
+    with Simulator(rotate=True) as simulator:
+        yield world_of(simulator, tmp_path)
+
+
+@pytest.fixture
+def forgiving(tmp_path: os.PathLike[str]) -> Iterator[World]:
+    """The same, where an answer that was lost on its way does not cost the grant."""
+    with Rotating() as simulator:
+        yield world_of(simulator, tmp_path)
+
+
+def world_of(simulator: Simulator, root: os.PathLike[str]) -> World:
+    world = World(os.fspath(root), simulator)
+    world.configure()
+    world.environ["TT_REFRESH"] = world.refresh_token
+    return world
+
+
+def journal_of(world: World) -> str:
+    return f"{world.home}/.local/state/tastyauth/grants"
+
+
+def file_of(world: World) -> str:
+    return f"{world.config_directory}/live.refresh-token"
+
+
+def content(path: str) -> str:
+    with open(path, encoding="ascii") as file:
+        return file.read()
+
+
+def test_a_file_is_written_back(rotating: World) -> None:
+    before = rotating.refresh_token
+    done = rotating.run("token")
+    assert (done.code, done.err) == (0, "")
+    assert rotating.refresh_token != before
+    assert content(file_of(rotating)) == f"{rotating.refresh_token}\n"
+    assert os.stat(file_of(rotating)).st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("config", SOURCES.values(), ids=SOURCES)
+def test_a_rotated_token_does_not_cost_the_cached_access_token(
+    rotating: World, config: str
+) -> None:
+    rotating.configure(config)
+    first = rotating.run("token")
+    assert {rotating.run("token").out for _ in range(3)} == {first.out}
+    assert rotating.simulator.exchanges == 1
+    second = rotating.run("token", "--refresh")
+    assert second.out != first.out
+    assert {rotating.run("token").out for _ in range(3)} == {second.out}
+    assert rotating.simulator.exchanges == 2
+
+
+def test_where_the_source_cannot_be_written_the_journal_keeps_the_token_and_says_so(
+    rotating: World,
+) -> None:
+    rotating.configure(FROM_ENV)
+    done = rotating.run("token")
+    assert done.code == 0
+    assert "warning" in done.err
+    assert "TT_REFRESH" in done.err
+    assert journal_of(rotating) in done.err
+    for _ in range(3):
+        assert rotating.run("token", "--refresh").code == 0
+    assert rotating.simulator.exchanges == 4
+    for name in os.listdir(journal_of(rotating)):
+        assert os.stat(f"{journal_of(rotating)}/{name}").st_mode & 0o777 == 0o600
+    assert rotating.refresh_token not in done.err + done.out
+
+
+@pytest.mark.parametrize("config", SOURCES.values(), ids=SOURCES)
+def test_neither_a_comment_nor_clear_loses_it(rotating: World, config: str) -> None:
+    path = rotating.configure(config)
+    assert rotating.run("token").code == 0
+    with open(path, "a", encoding="utf-8") as file:
+        file.write("# a comment\n")
+    assert rotating.run("token").code == 0
+    assert rotating.run("clear", "--all").code == 0
+    assert rotating.run("token").code == 0
+    assert rotating.simulator.exchanges == 3
+
+
+def test_a_file_that_cannot_be_replaced_stays_and_the_journal_has_the_token(
+    rotating: World,
+) -> None:
+    os.rename(file_of(rotating), f"{rotating.root}/mounted")
+    os.symlink(f"{rotating.root}/mounted", file_of(rotating))
+    before = content(file_of(rotating))
+    for _ in range(3):
+        done = rotating.run("token", "--refresh")
+        assert done.code == 0
+        assert "warning" in done.err
+    assert content(file_of(rotating)) == before
+    assert os.path.islink(file_of(rotating))
+
+
+def test_where_nothing_can_be_written_the_access_token_comes_and_the_loss_is_told(
+    rotating: World,
+) -> None:
+    rotating.configure(FROM_ENV)
+    state = f"{rotating.home}/.local/state"
+    os.makedirs(state)
+    rotating.write(f"{state}/tastyauth", "a file where a directory should be")
+    done = rotating.run("token")
+    assert done.code == 0
+    assert done.out != ""
+    assert "cannot be stored" in done.err
+
+
+def test_exec_hands_out_the_newest_refresh_token(rotating: World) -> None:
+    exports = "    exports: {{ MY_TOKEN: access_token, MY_REFRESH: refresh_token }}\n"
+    rotating.configure(FROM_ENV + exports)
+    for _ in range(2):
+        done = rotating.run("exec", "--refresh", "--", "printenv", "MY_REFRESH")
+        assert done.code == 0
+        assert done.out.strip() == rotating.refresh_token
+
+
+def test_a_secret_that_was_replaced_by_hand_goes_before_the_journal(rotating: World) -> None:
+    rotating.configure(FROM_ENV)
+    assert rotating.run("token").code == 0
+    rotating.environ["TT_REFRESH"] = rotating.refresh_token
+    assert rotating.run("token", "--refresh").code == 0
+    assert rotating.simulator.exchanges == 2
+
+
+@pytest.mark.parametrize(("source", "count"), [("env", 30), ("file", 10)])
+def test_many_processes_of_two_profiles_share_a_grant_and_keep_it(
+    rotating: World, source: str, count: int
+) -> None:
+    rotating.configure(two_profiles(SOURCES[source]))
+    profiles = ["live", "twin"] * (count // 2)
+    ended = together(rotating, [("token", "--refresh", "-p", profile) for profile in profiles])
+    assert [each.err for each in ended if each.code] == []
+    assert rotating.simulator.token_requests == rotating.simulator.exchanges
+    for profile in ("live", "twin"):
+        assert rotating.run("token", "--refresh", "-p", profile).code == 0
+    assert [name for name in os.listdir(journal_of(rotating)) if name.endswith(".lock")] == []
+
+
+def together(world: World, commands: Sequence[Sequence[str]]) -> list[Completed]:
+    with ExitStack() as stack:
+        processes: list[subprocess.Popen[bytes]] = [
+            stack.enter_context(world.started(COMMAND, *words)) for words in commands
+        ]
+        return [finish(process) for process in processes]
+
+
+@pytest.mark.parametrize("config", SOURCES.values(), ids=SOURCES)
+def test_a_kill_at_any_moment_does_not_lose_the_grant(forgiving: World, config: str) -> None:
+    forgiving.configure(config)
+    moments = random.Random(4)  # the same ones every time
+    for _ in range(20):
+        before = forgiving.simulator.token_requests
+        with forgiving.started(COMMAND, "token", "--refresh") as process:
+            wait_for_request_or_end(forgiving, process, before)
+            time.sleep(moments.random() * 0.06)
+            process.kill()
+    last = forgiving.run("token", "--refresh")
+    assert (last.code, forgiving.run("token").out) == (0, last.out)
+    assert forgiving.simulator.token_requests == forgiving.simulator.exchanges
+    assert len(entries(forgiving.cache)) >= 1
+
+
+def wait_for_request_or_end(world: World, process: "subprocess.Popen[bytes]", before: int) -> None:
+    """Until the server has been asked: what matters happens then."""
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline and process.poll() is None:
+        if world.simulator.token_requests > before:
+            return
+        time.sleep(0.002)
