@@ -67,8 +67,11 @@ _BEFORE = (
 
 _AFTER = (
     _Step(
-        "now the grant is deleted at the broker: eval fails with the true code,\n"
-        "# and a token left from before is gone",
+        "now the grant is deleted at the broker; a token from the cache would still do for a while",
+        "tastyauth clear",
+    ),
+    _Step(
+        "eval fails with the true code, and a token left from before is gone",
         "TASTYTRADE_ACCESS_TOKEN=stale\n"
         'eval $(tastyauth env); echo "status $?, token: ${TASTYTRADE_ACCESS_TOKEN-gone}"',
     ),
