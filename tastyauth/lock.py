@@ -84,7 +84,7 @@ def try_acquire(path: str) -> Lock | None:
 
 
 class Waiter:
-    """Polls for a lock until it is free, or its holder's time is over."""
+    """Waits for a lock until it is free, or its holder's time is over."""
 
     def __init__(self, path: str, longest: float = LONGEST_WAIT) -> None:
         self.path = path

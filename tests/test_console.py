@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 import pexpect
 import pytest
+from world import World
 
 from tastyauth.cli.console import Console
 from tastyauth.errors import ConfigError, OutputError, UsageError
@@ -292,6 +293,16 @@ def test_the_end_of_input_is_a_no() -> None:
         child.expect_exact("[y/N] ")
         child.sendeof()
         assert everything(child).split()[-1] == "no"
+
+
+def test_a_warning_of_several_lines_stays_one_of_several_lines(world: World) -> None:
+    program = (
+        "import os; from tastyauth.cli.console import Console;"
+        r" Console(os.environ).warn('one \x1b[8m\nhint: two')"
+    )
+    done = world.run_program(sys.executable, "-P", "-c", program)
+    said = "tastyauth: warning: one \\x1b[8m\ntastyauth: hint: two\n"
+    assert done.err == said
 
 
 def test_an_answer_in_another_encoding_is_a_no() -> None:

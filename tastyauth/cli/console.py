@@ -70,7 +70,7 @@ class Console:
 
     def warn(self, text: str) -> None:
         if not self.quiet:
-            self._stderr(self._paint(_YELLOW, "warning") + f": {shown(text)}")
+            self._stderr(self._paint(_YELLOW, "warning") + f": {_lines_shown(text)}")
 
     def error(self, error: TastyauthError) -> None:
         """The message and the hint, whatever --quiet says."""
