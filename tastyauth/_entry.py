@@ -19,20 +19,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tastyauth.lock import Lock
 
+Wish = tuple[str, dict[str, str], list[str]]
+"""What the lane is asked for: the command, its options, and the command line of `exec`."""
+
 _VALUED = {"-p": "profile", "--profile": "profile", "--config": "config"}
-
-
-class _Wish:
-    """What the lane was asked for."""
-
-    __slots__ = ("argv", "command", "config", "header", "profile")
-
-    def __init__(self) -> None:
-        self.command = ""
-        self.config: str | None = None
-        self.profile: str | None = None
-        self.header = False
-        self.argv: list[str] = []
 
 
 def main() -> None:
@@ -53,7 +43,7 @@ def _run(words: list[str], started_at: float) -> int:
     if code is None:
         from tastyauth import cli
 
-        code = cli.main(words, started_at, held)
+        code = cli.main(words, started_at, held, wish)
     return code
 
 
@@ -71,12 +61,12 @@ def _broken(words: list[str], error: BaseException) -> int:
         return 70
 
 
-def _lane(wish: _Wish, words: list[str], started_at: float) -> "tuple[int | None, Lock | None]":
+def _lane(wish: Wish, words: list[str], started_at: float) -> "tuple[int | None, Lock | None]":
     """The exit code; or None, with the lock when this is the process to get the token."""
     if sys.stdin is None or sys.stdout is None or sys.stderr is None:
         return None, None
     try:
-        asked = _asked(wish)
+        asked = _asked(wish[1])
     except Exception:  # noqa: BLE001  # whatever it is, it is said in full there
         return None, None
     try:
@@ -89,7 +79,7 @@ def _lane(wish: _Wish, words: list[str], started_at: float) -> "tuple[int | None
 
 
 def _queue(
-    wish: _Wish, asked: cache.Asked, words: list[str], started_at: float
+    wish: Wish, asked: cache.Asked, words: list[str], started_at: float
 ) -> "tuple[int | None, Lock | None]":
     """Waits for the one who gets the token, before anything heavy is imported."""
     from tastyauth import stopping, turn
@@ -107,14 +97,16 @@ def _queue(
         return cli.ended(words, error), None
 
 
-def _asked(wish: _Wish) -> cache.Asked:
-    found = locate.find_config(wish.config, os.environ)
-    profile = wish.profile or os.environ.get("TASTYAUTH_PROFILE") or None
+def _asked(options: dict[str, str]) -> cache.Asked:
+    found = locate.find_config(options.get("config"), os.environ)
+    profile = options.get("profile") or os.environ.get("TASTYAUTH_PROFILE") or None
     return cache.Asked(found, locate.read_config(found[0]), profile, os.environ)
 
 
-def _wish(words: list[str]) -> _Wish | None:
-    wish = _Wish()
+def _wish(words: list[str]) -> Wish | None:
+    command = ""
+    options: dict[str, str] = {}
+    argv: list[str] = []
     rest = iter(words)
     for word in rest:
         name = _VALUED.get(word)
@@ -122,34 +114,36 @@ def _wish(words: list[str]) -> _Wish | None:
             value = next(rest, "")
             if not value or value[0] == "-":
                 return None
-            setattr(wish, name, value)
-        elif word == "--header" and wish.command == "token":
-            wish.header = True
-        elif word == "--" and wish.command == "exec":
-            wish.argv = list(rest)
-        elif not wish.command and word in ("env", "token", "exec"):
-            wish.command = word
+            options[name] = value
+        elif word == "--header" and command == "token":
+            options["header"] = word
+        elif word == "--" and command == "exec":
+            argv = list(rest)
+        elif not command and word in ("env", "token", "exec"):
+            command = word
         else:
             return None
-    return wish if wish.command and (wish.argv or wish.command != "exec") else None
+    return (command, options, argv) if command and (argv or command != "exec") else None
 
 
-def _answer(wish: _Wish, view: cache.View, words: list[str]) -> int | None:
+def _answer(wish: Wish, view: cache.View, words: list[str]) -> int | None:
     """Hands the token out in the way that was wished for; None when that is not for the lane."""
+    command, options, argv = wish
     profile, entry = view.profile, view.entry
     if profile is None or entry is None:
         return None
-    if wish.command == "token":
-        return _print(export.token(entry.fields, header=wish.header), words)
-    emission = export.emission(profile.name, profile.exports, profile.foreign, entry.fields)
-    if wish.command == "env":
+    if command == "token":
+        return _print(export.token(entry.fields, header="header" in options), words)
+    exports = export.for_shell(profile.exports)
+    pairs = export.assign(exports, entry.fields)
+    if command == "env":
         # on a terminal the full command line also says how to use what it prints
-        return None if os.isatty(1) else _print(export.sh(emission), words)
-    if len(emission.pairs) < len(profile.exports):
+        return None if os.isatty(1) else _print(export.sh(pairs, profile.foreign), words)
+    if len(exports) < len(profile.exports):
         return None  # a long-lived secret is resolved anew each time
     from tastyauth import launch
 
-    launch.become(wish.argv, os.environ, profile.variables() + profile.foreign, emission.pairs)
+    launch.become(argv, os.environ, profile.variables() + profile.foreign, pairs)
     return None
 
 

@@ -5,7 +5,7 @@ keeps a refused grant from being asked again with the same secrets (the broker b
 that keep failing), obeys `Retry-After` across processes, and spaces out early renewals.
 """
 
-from tastyauth import errors, private
+from tastyauth import errors, locate, private
 
 _MAGIC = "tastyauth attempt 1"
 
@@ -133,7 +133,7 @@ class Attempt:
 def read(path: str) -> Attempt:
     """The record at `path`; an empty one when there is none that can be used. Raises nothing."""
     try:
-        content = private.read(path)
+        content = locate.read_private(path)
         lines = content.decode().split("\n") if content else [""]
         if lines[0] != _MAGIC or lines[-1] != "":
             return Attempt()

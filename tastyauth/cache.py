@@ -1,30 +1,26 @@
-"""Where access tokens wait between commands: found, judged, stored and cleared.
+"""Where access tokens wait between commands: found and judged.
 
-Two kinds of files serve a start. The *outline* of a config says, for the bytes of a config that
-were found valid, what each profile exports and which cheap inputs it has: variables, files,
-credentials. An *entry* is one access token, named by the digest of the config, the profile and
-what those inputs hold at the moment; so a changed variable or file finds no entry, and a shell
-with a variable set beside a cron job without it keep one entry each. Both hold fields, one a line,
-and no shell code. Anything odd about a file makes it a miss.
+Two kinds of files serve a start. The *outline* of a config holds the very bytes that were found
+valid and says what each profile exports and which cheap inputs it has: variables, files,
+credentials. An *entry* is one access token. It opens with what it belongs to: an outline, a
+profile, and what those inputs hold at the moment; so a changed variable or file finds no entry,
+and a shell with a variable set beside a cron job without it keep one entry each. Both hold fields,
+one a line, and no shell code. Anything odd about a file makes it a miss.
 """
 
 import os
+from _imp import source_hash  # SipHash, in every interpreter, where `_blake2` is a library to load
 
-from tastyauth import __version__, locate, private
+from tastyauth import __version__, locate
 
-try:
-    from _blake2 import blake2b
-except ImportError:  # an interpreter built without it
-    from hashlib import blake2b
-
-_OUTLINE_MAGIC = f"tastyauth {__version__} outline 2"
-_ENTRY_MAGIC = "tastyauth entry 1"
-_END = "end"
-"""The last line of an outline, which would make sense without its last lines too."""
+OUTLINE_MAGIC = f"tastyauth {__version__} outline 3"
+ENTRY_MAGIC = "tastyauth entry 2"
+END = b"\nend\n"
+"""What stands between the lines of an outline and the config."""
 
 FRESH, SOFT, STALE = "fresh", "soft", "stale"
 
-_SOFT_WINDOW = 300.0
+SOFT_WINDOW = 300.0
 """Seconds before the end in which one caller renews ahead; a third of a shorter life."""
 
 _DEFAULT_MIN_VALID = 60.0
@@ -50,21 +46,23 @@ class ProfileOutline:
 
 
 class Outline:
-    """A config in the terms of the hot path; `data` is all it says, as JSON, for the cold one."""
+    """A config in the terms of the hot path.
 
-    __slots__ = ("approval", "config", "data", "default", "path", "profiles", "salt")
+    `config` is the file, byte for byte, `data` all that it says, as JSON; `salt` tells these bytes
+    from every other config that was ever here.
+    """
+
+    __slots__ = ("approval", "config", "data", "default", "profiles", "salt")
 
     def __init__(
         self,
-        path: str,
-        config: str,
+        config: bytes,
         salt: str,
         approval: str,
         default: str,
         profiles: dict[str, ProfileOutline],
         data: str = "",
     ) -> None:
-        self.path = path
         self.config = config
         self.salt = salt
         self.approval = approval
@@ -101,16 +99,17 @@ class View:
     """What one look at the cache found for one profile of one config.
 
     `outline` is None unless it belongs to these very bytes of the config and what approved it
-    still does; `profile`, `name` and `entry` follow from it.
+    still does; `profile`, `belongs_to`, `name` and `entry` follow from it.
     """
 
-    __slots__ = ("directory", "entry", "name", "outline", "outline_name", "profile")
+    __slots__ = ("belongs_to", "directory", "entry", "name", "outline", "outline_name", "profile")
 
     def __init__(self, directory: str, outline_name: str) -> None:
         self.directory = directory
         self.outline_name = outline_name
         self.outline: Outline | None = None
         self.profile: ProfileOutline | None = None
+        self.belongs_to = ""
         self.name = ""
         self.entry: Entry | None = None
 
@@ -118,6 +117,11 @@ class View:
     def lock_path(self) -> str:
         """Where those meet who are after the same thing: this entry, or the outline first."""
         return f"{self.directory}/{self.name or self.outline_name}.lock"
+
+    @property
+    def entry_path(self) -> str:
+        """Where the token is."""
+        return f"{self.directory}/{self.name}.entry"
 
     @property
     def attempt_path(self) -> str:
@@ -146,58 +150,77 @@ class Asked:
         self.profile = profile
         self.environ = environ
 
+    @property
+    def config(self) -> str:
+        """What an outline belongs to: `~` in a config depends on the home directory."""
+        return config_of(self.path, self.environ)
+
 
 def look(asked: Asked) -> View:
     """What the cache holds for this; raises OSError when its directory may not be used."""
-    path, environ = asked.path, asked.environ
+    environ = asked.environ
     directory = locate.cache_directory(environ)
-    view = View(directory, outline_name(path, locate.home_directory(environ)))
-    private.check(directory)
-    outline = read_outline(directory, path, view.outline_name)
-    if outline is None or outline.config != digest(asked.content):
+    locate.check_private(directory)
+    config = asked.config
+    view = View(directory, name_of(config))
+    outline = read_outline(directory, config)
+    if outline is None or outline.config != asked.content:
         return view
     if not approved(outline, asked.origin, environ):
         return view
     view.outline = outline
     view.profile = outline.profile(asked.profile)
     if view.profile is not None:
-        view.name = f"{view.outline_name}.{entry_name(outline, view.profile, environ)}"
-        view.entry = read_entry(directory, view.name)
+        view.belongs_to = belongs_to(outline, view.profile, environ)
+        view.name = f"{view.outline_name}.{name_of(view.belongs_to)}"
+        view.entry = read_entry(view.entry_path, view.belongs_to)
     return view
 
 
-def digest(content: bytes, key: bytes = b"") -> str:
-    """BLAKE2b, 128 bits, in hex."""
+def config_of(path: str, environ: locate.Environ) -> str:
+    """What the outline of the config at `path` belongs to."""
+    return f"{path}\0{locate.home_directory(environ)}"
+
+
+def belongs_to(outline: Outline, profile: ProfileOutline, environ: locate.Environ) -> str:
+    """What an entry of a profile belongs to, for what its inputs hold now."""
+    parts = [outline.salt, profile.name]
+    parts += [
+        f"{kind} {name} {_state(kind, name, outline.salt, environ)}"
+        for kind, name in profile.inputs
+    ]
+    return "\0".join(parts)
+
+
+def name_of(belongs_to: str) -> str:
+    """Where to look for something; what is found there says itself what it belongs to."""
+    return source_hash(0, belongs_to.encode("utf-8", "surrogateescape")).hex()
+
+
+def digest(content: bytes, key: bytes) -> str:
+    """BLAKE2b, keyed, 128 bits, in hex: tells secrets apart without telling what they are."""
+    try:
+        from _blake2 import blake2b
+    except ImportError:  # an interpreter built without it
+        from hashlib import blake2b
     return blake2b(content, digest_size=16, key=key).hexdigest()
 
 
-def outline_name(path: str, home: str) -> str:
-    """Names the outline of a config: `~` in it depends on the home directory."""
-    return digest(f"{path}\0{home}".encode("utf-8", "surrogateescape"))
-
-
-def entry_name(outline: Outline, profile: ProfileOutline, environ: locate.Environ) -> str:
-    """Names the entry of a profile for what its inputs hold now."""
-    parts = [outline.path, outline.config, profile.name]
-    parts += [f"{kind} {name} {_state(kind, name, environ)}" for kind, name in profile.inputs]
-    content = "\0".join(parts).encode("utf-8", "surrogateescape")
-    return digest(content, bytes.fromhex(outline.salt))
-
-
-def read_outline(directory: str, path: str, name: str) -> Outline | None:
-    """The outline of that name, of the config at `path`, or None; raises nothing."""
-    lines = _read(f"{directory}/{name}.outline", _OUTLINE_MAGIC)
+def read_outline(directory: str, config: str) -> Outline | None:
+    """The outline that belongs to `config`, or None; raises nothing."""
+    content = _read(f"{directory}/{name_of(config)}.outline", f"{OUTLINE_MAGIC} {config}")
+    head, end, own = content.partition(END)
     try:
-        return _outline(path, lines) if lines else None
+        return _outline(_lines(head + b"\n"), own) if end else None
     except (ValueError, IndexError, KeyError):
         return None
 
 
-def read_entry(directory: str, name: str) -> Entry | None:
-    """The entry of that name, or None; raises nothing."""
-    lines = _read(f"{directory}/{name}.entry", f"{_ENTRY_MAGIC} {name}")
+def read_entry(path: str, belongs_to: str) -> Entry | None:
+    """The entry at `path`, if that is what it belongs to, or None; raises nothing."""
+    content = _read(path, f"{ENTRY_MAGIC} {belongs_to}")
     try:
-        fields = dict(line.split("\t") for line in lines)
+        fields = dict(line.split("\t") for line in _lines(content))
         issued_at, stored_at = int(fields.pop("issued_at")), float(fields.pop("stored_at"))
         return Entry(fields, issued_at, stored_at)
     except (ValueError, KeyError):
@@ -213,7 +236,7 @@ def judge(entry: Entry, now: float, min_valid: float | None = None) -> str:
         min_valid = min(_DEFAULT_MIN_VALID, life / 6)
     if left <= 0 or left < min_valid:
         return STALE
-    return SOFT if left < min(_SOFT_WINDOW, life / 3) else FRESH
+    return SOFT if left < min(SOFT_WINDOW, life / 3) else FRESH
 
 
 def approved(outline: Outline, origin: str, environ: locate.Environ) -> bool:
@@ -225,88 +248,11 @@ def approved(outline: Outline, origin: str, environ: locate.Environ) -> bool:
     return environ.get("TASTYAUTH_TRUST_SHA256") == outline.approval
 
 
-def write_outline(directory: str, outline: Outline, name: str) -> None:
-    """Raises OSError, or ValueError for a path that a line cannot hold."""
-    lines = [
-        f"config\t{outline.config}",
-        f"salt\t{outline.salt}",
-        f"approval\t{outline.approval}",
-        f"default\t{outline.default}",
-        f"data\t{outline.data}",
-    ]
-    for profile in outline.profiles.values():
-        lines.append(f"profile\t{profile.name}")
-        lines += [f"export\t{name}\t{field}" for name, field in profile.exports]
-        lines += [f"foreign\t{name}" for name in profile.foreign]
-        lines += [f"input\t{kind}\t{name}" for kind, name in profile.inputs]
-    lines.append(_END)
-    _write(f"{directory}/{name}.outline", _OUTLINE_MAGIC, lines)
-
-
-def write_entry(directory: str, name: str, entry: Entry) -> None:
-    """Raises OSError."""
-    lines = [f"{key}\t{value}" for key, value in entry.fields.items()]
-    lines += [f"issued_at\t{entry.issued_at}", f"stored_at\t{entry.stored_at!r}"]
-    _write(f"{directory}/{name}.entry", f"{_ENTRY_MAGIC} {name}", lines)
-
-
-def clear(directory: str, config: str = "") -> int:
-    """Removes entries and records of attempts: all, or those of the outline named `config`.
-
-    Returns how many tokens there were; raises OSError. Locks stay, somebody may hold one.
-    """
-    tokens = 0
-    for name in _names(directory):
-        if name.startswith(config) and name.endswith((".entry", ".attempt", ".outline")):
-            private.remove(f"{directory}/{name}")
-            tokens += name.endswith(".entry")
-    return tokens
-
-
-def _names(directory: str) -> list[str]:
-    try:
-        return os.listdir(directory)
-    except FileNotFoundError:
-        return []
-
-
-def _outline(path: str, lines: list[str]) -> Outline:
-    if lines[-1] != _END:
-        raise ValueError("cut")
-    head = dict(line.split("\t", 1) for line in lines[:5])
-    profiles: dict[str, ProfileOutline] = {}
-    exports: list[tuple[str, str]] = []
-    foreign: list[str] = []
-    inputs: list[tuple[str, str]] = []
-    name = None
-    for line in [*lines[5:-1], "profile\t"]:
-        words = line.split("\t", 2)  # a path may hold a tab
-        if words[0] == "export":
-            exports.append((words[1], words[2]))
-        elif words[0] == "foreign":
-            foreign.append(words[1])
-        elif words[0] == "input":
-            inputs.append((words[1], words[2]))
-        else:
-            if name is not None:
-                profiles[name] = ProfileOutline(name, tuple(exports), tuple(foreign), tuple(inputs))
-            name, exports, foreign, inputs = words[1], [], [], []
-    return Outline(
-        path,
-        head["config"],
-        head["salt"],
-        head["approval"],
-        head["default"],
-        profiles,
-        head["data"],
-    )
-
-
-def _state(kind: str, name: str, environ: locate.Environ) -> str:
+def _state(kind: str, name: str, salt: str, environ: locate.Environ) -> str:
     """What an input holds now, without opening anything."""
     if kind == "env":
-        value = environ.get(name)
-        return f"={value}" if value else "absent"
+        value = environ.get(name, "").encode("utf-8", "surrogateescape")
+        return digest(value, bytes.fromhex(salt)) if value else "absent"
     if kind == "credential":
         directory = environ.get("CREDENTIALS_DIRECTORY")
         if not directory:
@@ -320,19 +266,42 @@ def _state(kind: str, name: str, environ: locate.Environ) -> str:
     return " ".join(map(str, identity))
 
 
-def _read(path: str, magic: str) -> list[str]:
+def _outline(lines: list[str], config: bytes) -> Outline:
+    head = dict(line.split("\t", 1) for line in lines[:5])
+    if int(head["size"]) != len(config):
+        raise ValueError("cut")
+    profiles: dict[str, ProfileOutline] = {}
+    exports: list[tuple[str, str]] = []
+    foreign: list[str] = []
+    inputs: list[tuple[str, str]] = []
+    name = None
+    for line in [*lines[5:], "profile\t"]:
+        words = line.split("\t", 2)  # a path may hold a tab
+        if words[0] == "export":
+            exports.append((words[1], words[2]))
+        elif words[0] == "foreign":
+            foreign.append(words[1])
+        elif words[0] == "input":
+            inputs.append((words[1], words[2]))
+        else:
+            if name is not None:
+                profiles[name] = ProfileOutline(name, tuple(exports), tuple(foreign), tuple(inputs))
+            name, exports, foreign, inputs = words[1], [], [], []
+    return Outline(config, head["salt"], head["approval"], head["default"], profiles, head["data"])
+
+
+def _lines(content: bytes) -> list[str]:
+    *lines, last = content.decode("utf-8", "surrogateescape").split("\n")
+    if last:
+        raise ValueError("cut")
+    return lines
+
+
+def _read(path: str, magic: str) -> bytes:
+    """What follows the first line; empty when that is another: foreign, or of another version."""
     try:
-        content = private.read(path)
-        lines = content.decode("utf-8", "surrogateescape").split("\n") if content else [""]
-    except (OSError, ValueError):
-        return []
-    if lines[0] != magic or lines[-1] != "":  # foreign, of another version, or cut
-        return []
-    return lines[1:-1]
-
-
-def _write(path: str, magic: str, lines: list[str]) -> None:
-    content = "\n".join((magic, *lines, "")).encode("utf-8", "surrogateescape")
-    if content.count(b"\n") != len(lines) + 1:
-        raise ValueError("a line break in a field")
-    private.write(path, content)
+        content = locate.read_private(path) or b""
+    except OSError:
+        return b""
+    first, _, rest = content.partition(b"\n")
+    return rest if first == magic.encode("utf-8", "surrogateescape") else b""

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from tastyauth import __version__, export, sources
 from tastyauth.cache import Outline, ProfileOutline
@@ -24,8 +24,7 @@ DEFAULT_TIMEOUT = 15.0
 """Seconds for one whole exchange, retries included."""
 
 
-@dataclass(frozen=True, slots=True)
-class Profile:
+class Profile(NamedTuple):
     """One account in one environment; profiles stand alone and inherit nothing.
 
     The three credentials are references, never values; `client_id` may be the UUID itself.
@@ -110,8 +109,8 @@ class Config:
         own = {name for name, _ in profile.shell_exports}
         return tuple(name for name in self.shell_names() if name not in own)
 
-    def outline(self, digest: str, approval: str, salt: str) -> Outline:
-        """This config in the terms of the hot path; `digest` is that of its bytes."""
+    def outline(self, content: bytes, approval: str, salt: str) -> Outline:
+        """This config in the terms of the hot path; `content` are its bytes."""
         profiles = {
             profile.name: ProfileOutline(
                 profile.name,
@@ -123,7 +122,7 @@ class Config:
             )
             for profile in self.profiles
         }
-        return Outline(self.path, digest, salt, approval, self.default_name, profiles, self.data)
+        return Outline(content, salt, approval, self.default_name, profiles, self.data)
 
 
 def parse(content: bytes, path: str, *, home: str, known_valid: bool = False) -> Config:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
 
-from tastyauth import private
+from tastyauth import locate, private
 from tastyauth.lock import Lock, Waiter
 from tastyauth.secret import Secret
 
@@ -32,7 +32,7 @@ class Journal:
         Raises OSError when a link is there but cannot be read.
         """
         for _ in range(_LONGEST_CHAIN):
-            content = private.read(self._link(refresh_token))
+            content = locate.read_private(self._link(refresh_token))
             if not content:
                 break
             refresh_token = Secret(_ascii(content))

@@ -10,8 +10,8 @@ CONFIG_NAME = "tastyauth.yaml"
 LARGEST_CONFIG = 64 * 1024
 """Bytes."""
 
-_LONGEST_WAY = 1000
-"""Steps to a file; more are a loop of links."""
+LARGEST_FILE = 512 * 1024
+"""Bytes. None of our own files comes near; a larger one is not ours."""
 
 _NEAR_MISSES = ("tastyauth.yml", ".tastyauth.yaml", ".tastyauth.yml")
 _SYSTEM_DIRECTORY = "/etc/tastyauth"
@@ -148,68 +148,44 @@ def abbreviated(path: str, environ: Environ) -> str:
     return path
 
 
-def exposure(path: str) -> str | None:
-    """Who else could replace `path`: a sentence, or None when only its user and root could.
-
-    The file, the directories above it, and those of what its symbolic links point to must belong
-    to this user or root. Nobody else may write to them, but a group without other members, and
-    whoever may write to a directory of root's with the sticky bit.
-    """
-    try:
-        for step in _way_to(path):
-            reason = _exposure_of(step)
-            if reason:
-                return reason
-    except OSError:
-        return f"{path} cannot be judged"
-    return None
-
-
-def _way_to(path: str) -> list[str]:
-    """Every directory and link that is passed on the way to `path`, and what is at its end."""
-    way = ["/"]
-    here, ahead = "", path.split("/")
-    while ahead:
-        name = ahead.pop(0)
-        if name in ("", "."):
-            continue
-        here = os.path.dirname(here).rstrip("/") if name == ".." else f"{here}/{name}"
-        way.append(here or "/")
-        if len(way) > _LONGEST_WAY:
-            raise OSError("too many links")
-        if here and os.path.islink(here):
-            target = os.readlink(here)
-            ahead = target.split("/") + ahead
-            here = "" if target.startswith("/") else os.path.dirname(here).rstrip("/")
-    return way
-
-
-def _exposure_of(path: str) -> str | None:
-    found = os.lstat(path)
-    if found.st_uid not in (0, os.geteuid()):
-        return f"{path} belongs to another user"
+def check_private(directory: str) -> None:
+    """Raises OSError unless `directory` is ours, no link, and closed to everybody else."""
+    found = os.lstat(directory)
     if stat.S_ISLNK(found.st_mode):
-        return None  # its mode means nothing; its directory and its target are looked at
-    if stat.S_ISDIR(found.st_mode) and found.st_mode & stat.S_ISVTX and found.st_uid == 0:
-        return None
-    if found.st_mode & stat.S_IWOTH:
-        return f"{path} can be written by everybody"
-    if found.st_mode & stat.S_IWGRP and _has_other_members(found.st_gid):
-        return f"{path} can be written by its group"
-    return None
+        raise not_private(f"{directory} is a symbolic link")
+    if not stat.S_ISDIR(found.st_mode):
+        raise not_private(f"{directory} is not a directory")
+    if found.st_uid != os.geteuid():
+        raise not_private(f"{directory} belongs to another user")
+    if found.st_mode & 0o077:
+        raise not_private(f"{directory} is open to other users; chmod 700 it")
 
 
-def _has_other_members(group: int) -> bool:
-    import grp
-    import pwd
-
+def read_private(path: str) -> bytes | None:
+    """The whole file, or None when there is none; raises OSError when it may not be used."""
     try:
-        own = pwd.getpwuid(os.geteuid())
-        members = set(grp.getgrgid(group).gr_mem) - {own.pw_name, "root"}
-    except KeyError:
-        return True
-    others = {user.pw_name for user in pwd.getpwall() if user.pw_gid == group}
-    return bool(members or others - {own.pw_name, "root"})
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return None
+    try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
+            raise not_private(f"{path} is not a file of this user")
+        if found.st_mode & 0o077:
+            raise not_private(f"{path} is open to other users; chmod 600 it")
+        content = os.read(descriptor, min(found.st_size, LARGEST_FILE) + 1)
+        if len(content) > LARGEST_FILE:
+            raise not_private(f"{path} is too large to be ours")
+        return content
+    finally:
+        os.close(descriptor)
+
+
+def not_private(reason: str) -> OSError:
+    """What is wrong with a file or directory that should be this user's alone."""
+    error = OSError(reason)
+    error.strerror = reason
+    return error
 
 
 def _place_of(path: str, origin: str, environ: Environ) -> str:

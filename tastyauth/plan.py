@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import asdict
 from hashlib import sha256
 from json import dumps
 
@@ -73,7 +72,8 @@ def _reference_lines(
         for number, member in enumerate(reference.references, 1):
             yield from _reference_lines(f"{prefix}{number}. ", member, surroundings)
         return
-    yield f"{prefix}{dumps({reference.kind: asdict(reference)})}"  # ASCII: nothing hides in it
+    fields = reference._asdict()
+    yield f"{prefix}{dumps({fields.pop('kind'): fields})}"  # ASCII: nothing hides in it
     if sources.command_of(reference):
         program = _program(reference, surroundings)
         yield f"{' ' * len(prefix)}runs: {dumps(program) if program else 'nothing, not found here'}"

@@ -1,25 +1,15 @@
 """Files that only their owner can read, written whole or not at all."""
 
 import os
-import stat
 from _thread import get_ident  # built in, where `threading` is a module to load
 
-LARGEST = 256 * 1024
-"""Bytes. None of our own files comes near; a larger one is not ours."""
-
-
-class NotPrivate(OSError):
-    """The file or directory is a link, belongs to somebody else or is open to others."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.strerror = reason
+from tastyauth import locate
 
 
 def make_directory(path: str) -> None:
     """Makes `path` (mode 0700) and what is missing above it, and checks it; raises OSError."""
     make_ancestors(f"{path}/.")
-    check(path)
+    locate.check_private(path)
 
 
 def make_ancestors(path: str) -> None:
@@ -34,46 +24,12 @@ def make_ancestors(path: str) -> None:
         missing.append(above)
         above = os.path.dirname(above)
     if missing and os.geteuid() == 0 and os.stat(above).st_uid != 0:
-        raise NotPrivate(f"{above} belongs to another user, and this is root")
+        raise locate.not_private(f"{above} belongs to another user, and this is root")
     for directory in reversed(missing):
         try:
             os.mkdir(directory, 0o700)
         except FileExistsError:
             continue  # another process was first
-
-
-def check(path: str) -> None:
-    """Raises NotPrivate unless `path` is ours, no link, and closed to everybody else."""
-    found = os.lstat(path)
-    if stat.S_ISLNK(found.st_mode):
-        raise NotPrivate(f"{path} is a symbolic link")
-    if not stat.S_ISDIR(found.st_mode):
-        raise NotPrivate(f"{path} is not a directory")
-    if found.st_uid != os.geteuid():
-        raise NotPrivate(f"{path} belongs to another user")
-    if found.st_mode & 0o077:
-        mode = "700" if stat.S_ISDIR(found.st_mode) else "600"
-        raise NotPrivate(f"{path} is open to other users; chmod {mode} it")
-
-
-def read(path: str) -> bytes | None:
-    """The whole file, or None when there is none; raises OSError when it may not be used."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-    except FileNotFoundError:
-        return None
-    try:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
-            raise NotPrivate(f"{path} is not a file of this user")
-        if found.st_mode & 0o077:
-            raise NotPrivate(f"{path} is open to other users; chmod 600 it")
-        content = os.read(descriptor, min(found.st_size, LARGEST) + 1)
-        if len(content) > LARGEST:
-            raise NotPrivate(f"{path} is too large to be ours")
-        return content
-    finally:
-        os.close(descriptor)
 
 
 def write(path: str, content: bytes, *, durable: bool = False) -> None:

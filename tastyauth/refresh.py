@@ -4,8 +4,7 @@ import re
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from tastyauth import cache, locate, sources
 from tastyauth.config import Profile
@@ -50,8 +49,7 @@ class Audience(Protocol):
         """Told what only the curious want to know."""
 
 
-@dataclass(frozen=True, slots=True)
-class Secrets:
+class Secrets(NamedTuple):
     """What a profile's references resolve to, ready for one exchange."""
 
     client_id: str
@@ -64,8 +62,7 @@ class Secrets:
         return cache.digest("\0".join(parts).encode(), key)
 
 
-@dataclass(frozen=True, slots=True)
-class Refreshed:
+class Refreshed(NamedTuple):
     """What came of an exchange; `moved` says that the declared source now holds a newer token."""
 
     credential: Credential
@@ -102,7 +99,7 @@ def refresh(
         audience.detail(f"certificate authorities: {route.roots}")
     journal = _journal(profile, secrets.client_id, surroundings)
     with _sole_use(journal, grant.refresh_token, grant.timeout) as newest:
-        grant = replace(grant, refresh_token=newest)
+        grant = grant._replace(refresh_token=newest)
         asked_at = time.time()
         with audience.waiting(profile.token_endpoint):
             response = exchange.exchange(

@@ -9,11 +9,11 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple
 
 from tastyauth import attempt as attempts
-from tastyauth import cache, locate, lock, private, turn
+from tastyauth import cache, locate, lock, private, store, turn
 from tastyauth.attempt import Attempt
 from tastyauth.cache import Asked, Entry, ProfileOutline, View
 from tastyauth.errors import TastyauthError
@@ -32,8 +32,7 @@ _GRACE = 5.0
 """Seconds a holder promises on top of its time limits: imports, files, a slow machine."""
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(NamedTuple):
     """What a caller wants of its token.
 
     `min_valid` is in seconds, None for the default; `started_at` is in epoch seconds. `heedful`
@@ -61,8 +60,7 @@ class Terms:
         return cache.judge(view.entry, time.time(), min_valid) != cache.STALE
 
 
-@dataclass(frozen=True, slots=True)
-class Handout:
+class Handout(NamedTuple):
     """The answer: a token with its fields, and what its profile makes of them."""
 
     profile: ProfileOutline
@@ -156,11 +154,14 @@ class Session:
         """Writes down what the hot path needs of this config; raises OSError."""
         found = self.config()
         found.profile(self.asked.profile)
-        known = cache.read_outline(view.directory, found.path, view.outline_name)
-        salt = known.salt if known else os.urandom(16).hex()
-        outline = found.outline(cache.digest(self.asked.content), self._approval, salt)
+        content, config = self.asked.content, self.asked.config
+        known = cache.read_outline(view.directory, config)
+        # another approval or origin alone makes no token of this config useless
+        salt = known.salt if known and known.config == content else os.urandom(16).hex()
         try:
-            cache.write_outline(view.directory, outline, view.outline_name)
+            store.write_outline(
+                view.directory, config, found.outline(content, self._approval, salt)
+            )
         except ValueError as error:
             raise OSError(str(error)) from None
         if self._look().profile is None:
@@ -233,7 +234,7 @@ class Session:
                 view = self._look()
             if not view.name:
                 return entry  # cleared meanwhile
-            cache.write_entry(view.directory, view.name, entry)
+            store.write_entry(view.entry_path, view.belongs_to, entry)
             attempts.write(view.attempt_path, record.succeeded(time.time()))
             sweep.sweep(view, time.time())
         return entry
@@ -271,7 +272,7 @@ class Session:
         secrets = self._secrets or self._resolved(profile, self._surroundings)
         refreshed = refresh.refresh(profile, secrets, self._surroundings, self._audience)
         return self._handout(
-            found.outline("", "", "").profiles[profile.name], _entry_of(refreshed.credential)
+            found.outline(b"", "", "").profiles[profile.name], _entry_of(refreshed.credential)
         )
 
     def _resolved(self, profile: "Profile", surroundings: "Surroundings") -> "Secrets":

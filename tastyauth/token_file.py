@@ -43,7 +43,7 @@ def _directory(environ: locate.Environ) -> str:
     runtime = environ.get("XDG_RUNTIME_DIR", "")
     try:
         if runtime.startswith("/"):
-            private.check(runtime)
+            locate.check_private(runtime)
             return tempfile.mkdtemp(prefix="tastyauth-", dir=runtime)
     except OSError:
         pass  # the temporary files are the second choice

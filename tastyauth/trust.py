@@ -6,7 +6,7 @@ from contextlib import suppress
 from hashlib import sha256
 from json import dumps
 
-from tastyauth import locate, plan, private
+from tastyauth import exposure, locate, plan, private
 from tastyauth.config import Config
 from tastyauth.errors import ConfigNotAllowed
 from tastyauth.sources import Surroundings
@@ -25,7 +25,7 @@ def needs_approval(path: str, origin: str) -> str | None:
     if origin not in locate.TRUSTED_ORIGINS:
         where = "was found in the project" if origin == locate.PROJECT else "is named by a variable"
         return f"{path} {where}"
-    return locate.exposure(path)
+    return exposure.of(path)
 
 
 def require(config: Config, origin: str, surroundings: Surroundings) -> str:
@@ -41,7 +41,7 @@ def require(config: Config, origin: str, surroundings: Surroundings) -> str:
     wanted = plan.digest(plan.lines(config, surroundings))
     record = _record(config.path, wanted, surroundings.environ)
     with suppress(OSError):
-        if private.read(record) is not None:
+        if locate.read_private(record) is not None:
             return record
     if not surroundings.interactive and surroundings.environ.get(HASH_VARIABLE) == wanted:
         return wanted
@@ -74,7 +74,7 @@ def last_approved(path: str, environ: locate.Environ) -> plan.Lines:
     """The plan that was approved last for this path, empty when there is none."""
     try:
         latest = max(_records(path, environ), key=os.path.getmtime, default=None)
-        content = private.read(latest) if latest else None
+        content = locate.read_private(latest) if latest else None
     except OSError:
         return ()
     return tuple(content.decode().split("\n")[1:-1]) if content else ()

@@ -2,7 +2,7 @@
 
 import os
 
-from tastyauth import attempt, cache
+from tastyauth import attempt, cache, store
 from tastyauth.attempt import Attempt
 from tastyauth.cache import Entry
 
@@ -11,14 +11,21 @@ _TIMES_OF_ATTEMPTS = ("ended_at", "not_before", "soft_at", "succeeded_at", "fail
 
 def entries(directory: str) -> dict[str, Entry]:
     """Every entry in a cache directory, by its name."""
-    found = {name: cache.read_entry(directory, name) for name in _names(directory, ".entry")}
+    names = _names(directory, ".entry")
+    found = {name: cache.read_entry(path, belongs_to(path)) for name, path in names.items()}
     return {name: entry for name, entry in found.items() if entry is not None}
+
+
+def belongs_to(path: str) -> str:
+    """What the entry at `path` says that it belongs to."""
+    with open(path, encoding="utf-8", errors="surrogateescape", newline="\n") as file:
+        return file.readline().rstrip("\n").removeprefix(f"{cache.ENTRY_MAGIC} ")
 
 
 def records(directory: str) -> dict[str, Attempt]:
     """Every record of attempts in a cache directory, by the name of its entry."""
     names = _names(directory, ".attempt")
-    return {name: attempt.read(f"{directory}/{name}.attempt") for name in names}
+    return {name: attempt.read(path) for name, path in names.items()}
 
 
 def only_entry(directory: str) -> Entry:
@@ -36,7 +43,8 @@ def only_record(directory: str) -> Attempt:
 def grow_older(directory: str, seconds: float) -> None:
     """Moves all times in a cache directory into the past: so many seconds have gone by."""
     for name, entry in entries(directory).items():
-        cache.write_entry(directory, name, _older_entry(entry, seconds))
+        path = f"{directory}/{name}.entry"
+        store.write_entry(path, belongs_to(path), _older_entry(entry, seconds))
     for name, record in records(directory).items():
         attempt.write(f"{directory}/{name}.attempt", _older_record(record, seconds))
 
@@ -59,9 +67,12 @@ def _older_record(record: Attempt, seconds: float) -> Attempt:
     return Attempt(**values)
 
 
-def _names(directory: str, ending: str) -> list[str]:
+def _names(directory: str, ending: str) -> dict[str, str]:
+    """The files of one kind and their paths."""
     try:
-        found = os.listdir(directory)
+        found = sorted(os.listdir(directory))
     except FileNotFoundError:
-        return []
-    return sorted(name.removesuffix(ending) for name in found if name.endswith(ending))
+        return {}
+    return {
+        name.removesuffix(ending): f"{directory}/{name}" for name in found if name.endswith(ending)
+    }

@@ -13,11 +13,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from world import CONFIG, World
 
-from tastyauth import cache, config, locate, private, sweep
+from tastyauth import cache, config, locate, store, sweep
 from tastyauth.cache import FRESH, SOFT, STALE, Asked, Entry, Outline, ProfileOutline
 
-NAME = "0123456789abcdef0123456789abcdef.fedcba9876543210fedcba9876543210"
-PATH = "/home/me/tastyauth.yaml"
+NAME = "0123456789abcdef.fedcba9876543210"
+OF = "5a5a\0live\0file /home/me/a file 1 2 3"
+CONFIG_OF = "/home/me/tastyauth.yaml\0/home/me"
+OUTLINE_NAME = cache.name_of(CONFIG_OF)
 FOREIGN_USER = 54321
 
 FIELDS = {
@@ -39,7 +41,7 @@ LIVE = ProfileOutline(
 )
 PAPER = ProfileOutline("paper", (("PAPER_TOKEN", "access_token"),), ("TOKEN", "END"), ())
 OUTLINE = Outline(
-    PATH, "c0" * 16, "5a" * 16, "", "live", {"live": LIVE, "paper": PAPER}, '{"a": 1}'
+    b"version: 1\nend\n", "5a" * 16, "", "live", {"live": LIVE, "paper": PAPER}, '{"a": 1}'
 )
 
 
@@ -62,7 +64,7 @@ def outlined(outline: Outline | None) -> object:
         name: (each.name, each.exports, each.foreign, each.inputs)
         for name, each in outline.profiles.items()
     }
-    head = (outline.path, outline.config, outline.salt, outline.approval, outline.default)
+    head = (outline.config, outline.salt, outline.approval, outline.default)
     return (*head, outline.data, profiles)
 
 
@@ -78,13 +80,13 @@ class Kind:
 KINDS = {
     "entry": Kind(
         f"{NAME}.entry",
-        lambda directory: cache.write_entry(directory, NAME, ENTRY),
-        lambda directory: cache.read_entry(directory, NAME),
+        lambda directory: store.write_entry(f"{directory}/{NAME}.entry", OF, ENTRY),
+        lambda directory: cache.read_entry(f"{directory}/{NAME}.entry", OF),
     ),
     "outline": Kind(
-        f"{NAME}.outline",
-        lambda directory: cache.write_outline(directory, OUTLINE, NAME),
-        lambda directory: cache.read_outline(directory, PATH, NAME),
+        f"{OUTLINE_NAME}.outline",
+        lambda directory: store.write_outline(directory, CONFIG_OF, OUTLINE),
+        lambda directory: cache.read_outline(directory, CONFIG_OF),
     ),
 }
 
@@ -121,22 +123,22 @@ def overwrite(path: str, data: bytes) -> None:
 
 
 def test_an_entry_is_read_as_it_was_written(directory: str) -> None:
-    cache.write_entry(directory, NAME, ENTRY)
-    assert content(cache.read_entry(directory, NAME)) == content(ENTRY)
+    store.write_entry(f"{directory}/{NAME}.entry", OF, ENTRY)
+    assert content(cache.read_entry(f"{directory}/{NAME}.entry", OF)) == content(ENTRY)
 
 
 def test_an_outline_is_read_as_it_was_written(directory: str) -> None:
-    cache.write_outline(directory, OUTLINE, NAME)
-    assert outlined(cache.read_outline(directory, PATH, NAME)) == outlined(OUTLINE)
+    store.write_outline(directory, CONFIG_OF, OUTLINE)
+    assert outlined(cache.read_outline(directory, CONFIG_OF)) == outlined(OUTLINE)
 
 
 @pytest.mark.parametrize("approval", ["", "/home/me/.local/state/tastyauth/allowed/a b", "f0" * 32])
 def test_an_outline_without_a_default_and_with_any_approval_is_read_back(
     directory: str, approval: str
 ) -> None:
-    outline = Outline(PATH, "c0" * 16, "5a" * 16, approval, "", {"live": LIVE})
-    cache.write_outline(directory, outline, NAME)
-    assert outlined(cache.read_outline(directory, PATH, NAME)) == outlined(outline)
+    outline = Outline(b"version: 1", "5a" * 16, approval, "", {"live": LIVE})
+    store.write_outline(directory, CONFIG_OF, outline)
+    assert outlined(cache.read_outline(directory, CONFIG_OF)) == outlined(outline)
 
 
 def test_files_are_private_and_nothing_else_is_left(directory: str, kind: Kind) -> None:
@@ -169,11 +171,11 @@ def test_an_entry_with_odd_fields_is_the_same_or_a_miss(
     directory = private_directory(tmp_path_factory)
     entry = Entry(FIELDS | {"access_token": token, "api_url": url}, 2000, 2000.25)
     try:
-        cache.write_entry(directory, NAME, entry)
+        store.write_entry(f"{directory}/{NAME}.entry", OF, entry)
     except ValueError:
         assert os.listdir(directory) == []
     else:
-        assert content(cache.read_entry(directory, NAME)) in (content(entry), None)
+        assert content(cache.read_entry(f"{directory}/{NAME}.entry", OF)) in (content(entry), None)
 
 
 @settings(max_examples=300, deadline=None)
@@ -185,13 +187,13 @@ def test_an_outline_with_odd_paths_is_the_same_or_a_miss(
 ) -> None:
     directory = private_directory(tmp_path_factory)
     odd = ProfileOutline("live", LIVE.exports, LIVE.foreign, (("env", "TT"), (kind, path)))
-    outline = Outline(PATH, "c0" * 16, "5a" * 16, approval, "live", {"live": odd})
+    outline = Outline(b"version: 1", "5a" * 16, approval, "live", {"live": odd})
     try:
-        cache.write_outline(directory, outline, NAME)
+        store.write_outline(directory, CONFIG_OF, outline)
     except ValueError:
         assert os.listdir(directory) == []
     else:
-        assert outlined(cache.read_outline(directory, PATH, NAME)) in (outlined(outline), None)
+        assert outlined(cache.read_outline(directory, CONFIG_OF)) in (outlined(outline), None)
 
 
 def private_directory(factory: pytest.TempPathFactory) -> str:
@@ -245,9 +247,9 @@ def test_a_file_with_any_other_bytes_raises_nothing(
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        (b"tastyauth entry 1 ", b"tastyauth entry 2 "),
-        (b"tastyauth entry 1 ", b"other-tool entry 1 "),
-        (NAME.encode(), NAME.swapcase().encode()),
+        (b"tastyauth entry 2 ", b"tastyauth entry 3 "),
+        (b"tastyauth entry 2 ", b"other-tool entry 1 "),
+        (OF.encode(), OF.swapcase().encode()),
         (b"expires_at\t2900", b"expires_at\tsoon"),
         (b"expires_at\t2900", b"expires_at\t2900\t2900"),
         (b"expires_at\t2900\n", b""),
@@ -262,12 +264,12 @@ def test_a_file_with_any_other_bytes_raises_nothing(
 def test_a_newer_foreign_or_damaged_entry_is_a_miss(
     directory: str, before: bytes, after: bytes
 ) -> None:
-    cache.write_entry(directory, NAME, ENTRY)
+    store.write_entry(f"{directory}/{NAME}.entry", OF, ENTRY)
     path = f"{directory}/{NAME}.entry"
     whole = read(path)
     assert before in whole
     overwrite(path, whole.replace(before, after))
-    assert cache.read_entry(directory, NAME) is None
+    assert cache.read_entry(f"{directory}/{NAME}.entry", OF) is None
 
 
 @pytest.mark.parametrize(
@@ -276,7 +278,7 @@ def test_a_newer_foreign_or_damaged_entry_is_a_miss(
         (b" outline ", b" outline 9"),
         (b"tastyauth ", b"other-tool "),
         (b"tastyauth ", b"tastyauth 9"),
-        (b"config\t", b"konfig\t"),
+        (b"size\t", b"sise\t"),
         (b"export\tTOKEN\taccess_token", b"export\tTOKEN"),
         (b"input\tenv\tTT_SECRET", b"input\tenv"),
         (b"\n", b"\r\n"),
@@ -286,19 +288,30 @@ def test_a_newer_foreign_or_damaged_entry_is_a_miss(
 def test_a_newer_foreign_or_damaged_outline_is_a_miss(
     directory: str, before: bytes, after: bytes
 ) -> None:
-    cache.write_outline(directory, OUTLINE, NAME)
-    path = f"{directory}/{NAME}.outline"
+    store.write_outline(directory, CONFIG_OF, OUTLINE)
+    path = f"{directory}/{OUTLINE_NAME}.outline"
     whole = read(path)
     assert before in whole
     overwrite(path, whole.replace(before, after))
-    assert cache.read_outline(directory, PATH, NAME) is None
+    assert cache.read_outline(directory, CONFIG_OF) is None
 
 
-def test_an_entry_under_the_name_of_another_is_a_miss(directory: str) -> None:
-    cache.write_entry(directory, NAME, ENTRY)
-    other = NAME.replace("0", "1")
-    os.rename(f"{directory}/{NAME}.entry", f"{directory}/{other}.entry")
-    assert cache.read_entry(directory, other) is None
+def test_an_entry_that_belongs_to_something_else_is_a_miss(directory: str) -> None:
+    """Names are 64 bits: two may meet, and a file can be renamed."""
+    path = f"{directory}/{NAME}.entry"
+    store.write_entry(path, OF, ENTRY)
+    assert cache.read_entry(path, f"{OF} ") is None
+    assert cache.read_entry(path, OF[:-1]) is None
+
+
+def test_an_outline_that_belongs_to_something_else_is_a_miss(directory: str) -> None:
+    store.write_outline(directory, CONFIG_OF, OUTLINE)
+    other = CONFIG_OF.replace("/home/me", "/home/you")
+    here, there = (f"{directory}/{cache.name_of(of)}.outline" for of in (CONFIG_OF, other))
+    os.rename(here, there)
+    assert cache.read_outline(directory, other) is None
+    os.rename(there, here)
+    assert cache.read_outline(directory, CONFIG_OF) is not None
 
 
 def test_a_symbolic_link_is_a_miss(directory: str, kind: Kind) -> None:
@@ -338,7 +351,7 @@ def test_what_is_no_regular_file_is_a_miss_at_once(directory: str, kind: Kind) -
 def test_a_file_larger_than_any_of_ours_is_a_miss(directory: str, kind: Kind) -> None:
     kind.write(directory)
     path = f"{directory}/{kind.path}"
-    overwrite(path, read(path).ljust(private.LARGEST + 1, b"\n"))
+    overwrite(path, read(path).ljust(locate.LARGEST_FILE + 1, b"\n"))
     assert kind.read(directory) is None
 
 
@@ -348,7 +361,7 @@ def test_a_file_larger_than_any_of_ours_is_a_miss(directory: str, kind: Kind) ->
         lambda path: overwrite(path, b"\x00" * 100),
         lambda path: overwrite(path, b""),
         lambda path: overwrite(path, read(path)[:-1]),
-        lambda path: overwrite(path, read(path).replace(b" entry 1 ", b" entry 2 ")),
+        lambda path: overwrite(path, read(path).replace(b" entry 2 ", b" entry 3 ")),
         lambda path: os.chmod(path, 0o644),
         move_behind_a_link,
     ],
@@ -467,33 +480,33 @@ def test_a_clock_that_steps_costs_one_exchange_and_no_harm(world: World, seconds
 # Which entry: every cheap input counts.
 
 
-def name_for(environ: dict[str, str], *inputs: tuple[str, str]) -> str:
+def owner_for(environ: dict[str, str], *inputs: tuple[str, str]) -> str:
     profile = ProfileOutline("live", (), (), inputs)
-    return cache.entry_name(OUTLINE, profile, environ)
+    return cache.belongs_to(OUTLINE, profile, environ)
 
 
 def test_a_variable_counts_by_its_value() -> None:
     values = [{}, {"TT": "a"}, {"TT": "b"}, {"TT": "absent"}, {"TT": "=a"}]
-    names = {name_for(environ, ("env", "TT")) for environ in values}
+    names = {owner_for(environ, ("env", "TT")) for environ in values}
     assert len(names) == len(values)
 
 
 def test_an_empty_variable_counts_as_absent() -> None:
-    assert name_for({"TT": ""}, ("env", "TT")) == name_for({}, ("env", "TT"))
+    assert owner_for({"TT": ""}, ("env", "TT")) == owner_for({}, ("env", "TT"))
 
 
 def test_a_variable_that_no_reference_reads_does_not_count() -> None:
-    assert name_for({"TT": "a", "OTHER": "b"}, ("env", "TT")) == name_for(
+    assert owner_for({"TT": "a", "OTHER": "b"}, ("env", "TT")) == owner_for(
         {"TT": "a"}, ("env", "TT")
     )
 
 
 def test_values_of_two_variables_do_not_run_into_each_other() -> None:
     inputs = (("env", "ONE"), ("env", "TWO"))
-    assert name_for({"ONE": "a", "TWO": "b"}, *inputs) != name_for(
+    assert owner_for({"ONE": "a", "TWO": "b"}, *inputs) != owner_for(
         {"ONE": "b", "TWO": "a"}, *inputs
     )
-    assert name_for({"ONE": "a"}, *inputs) != name_for({"TWO": "a"}, *inputs)
+    assert owner_for({"ONE": "a"}, *inputs) != owner_for({"TWO": "a"}, *inputs)
 
 
 @pytest.mark.parametrize(
@@ -517,24 +530,24 @@ def test_a_file_counts_by_what_can_be_seen_without_opening_it(
     os.utime(path, (1_000_000, 1_000_000))
     environ = {"CREDENTIALS_DIRECTORY": os.fspath(tmp_path)}
     name = path if kind == "file" else "secret"
-    before = name_for(environ, (kind, name))
-    assert before == name_for(environ, (kind, name))
+    before = owner_for(environ, (kind, name))
+    assert before == owner_for(environ, (kind, name))
     change(path)
-    assert before != name_for(environ, (kind, name))
+    assert before != owner_for(environ, (kind, name))
 
 
 def test_a_credential_counts_as_absent_outside_its_service(tmp_path: os.PathLike[str]) -> None:
     overwrite(f"{os.fspath(tmp_path)}/tt", b"value")
-    inside = name_for({"CREDENTIALS_DIRECTORY": os.fspath(tmp_path)}, ("credential", "tt"))
-    assert inside != name_for({}, ("credential", "tt"))
+    inside = owner_for({"CREDENTIALS_DIRECTORY": os.fspath(tmp_path)}, ("credential", "tt"))
+    assert inside != owner_for({}, ("credential", "tt"))
 
 
 def test_reading_a_file_does_not_change_its_entry(tmp_path: os.PathLike[str]) -> None:
     path = f"{os.fspath(tmp_path)}/secret"
     overwrite(path, b"value")
-    before = name_for({}, ("file", path))
+    before = owner_for({}, ("file", path))
     assert read(path) == b"value"
-    assert before == name_for({}, ("file", path))
+    assert before == owner_for({}, ("file", path))
 
 
 def test_a_file_behind_a_link_counts_by_what_the_link_leads_to(tmp_path: os.PathLike[str]) -> None:
@@ -542,31 +555,27 @@ def test_a_file_behind_a_link_counts_by_what_the_link_leads_to(tmp_path: os.Path
     overwrite(f"{at}/one", b"value")
     overwrite(f"{at}/two", b"value")
     os.symlink("one", f"{at}/secret")
-    before = name_for({}, ("file", f"{at}/secret"))
+    before = owner_for({}, ("file", f"{at}/secret"))
     os.unlink(f"{at}/secret")
     os.symlink("two", f"{at}/secret")
-    assert before != name_for({}, ("file", f"{at}/secret"))
+    assert before != owner_for({}, ("file", f"{at}/secret"))
 
 
-def test_profile_config_and_salt_count() -> None:
+def test_profile_and_salt_count() -> None:
     twin = ProfileOutline("twin", LIVE.exports, LIVE.foreign, LIVE.inputs)
-    other = Outline(PATH, "c1" * 16, OUTLINE.salt, "", "live", OUTLINE.profiles)
-    salted = Outline(PATH, OUTLINE.config, "5b" * 16, "", "live", OUTLINE.profiles)
-    elsewhere = Outline(f"{PATH}.2", OUTLINE.config, OUTLINE.salt, "", "live", OUTLINE.profiles)
+    salted = Outline(OUTLINE.config, "5b" * 16, "", "live", OUTLINE.profiles)
     names = {
-        cache.entry_name(OUTLINE, LIVE, {}),
-        cache.entry_name(OUTLINE, twin, {}),
-        cache.entry_name(other, LIVE, {}),
-        cache.entry_name(salted, LIVE, {}),
-        cache.entry_name(elsewhere, LIVE, {}),
+        cache.belongs_to(OUTLINE, LIVE, {}),
+        cache.belongs_to(OUTLINE, twin, {}),
+        cache.belongs_to(salted, LIVE, {}),
     }
-    assert len(names) == 5
+    assert len(names) == 3
 
 
-def test_a_value_cannot_be_guessed_from_the_name_without_the_salt() -> None:
-    salted = Outline(PATH, OUTLINE.config, "5b" * 16, "", "live", OUTLINE.profiles)
+def test_a_value_cannot_be_guessed_from_its_digest_without_the_salt() -> None:
+    salted = Outline(OUTLINE.config, "5b" * 16, "", "live", OUTLINE.profiles)
     environ = {"TT_SECRET": "guess"}
-    assert cache.entry_name(OUTLINE, LIVE, environ) != cache.entry_name(salted, LIVE, environ)
+    assert cache.belongs_to(OUTLINE, LIVE, environ) != cache.belongs_to(salted, LIVE, environ)
 
 
 EVERY_KIND = CONFIG.replace(
@@ -578,7 +587,7 @@ EVERY_KIND = CONFIG.replace(
 
 def test_the_inputs_of_a_config_are_all_that_its_references_name(world: World) -> None:
     path = world.configure(EVERY_KIND)
-    found = config.parse(read(path), path, home=world.home).outline("", "", "").profiles["live"]
+    found = config.parse(read(path), path, home=world.home).outline(b"", "", "").profiles["live"]
     assert found.inputs == (
         ("env", "TT_SECRET"),
         ("credential", "tt-secret"),

@@ -1,6 +1,5 @@
 """A config becomes frozen profiles, or an error that says where and why and never the value."""
 
-import dataclasses
 import re
 
 import pytest
@@ -148,9 +147,9 @@ def test_profiles_inherit_nothing() -> None:
 
 def test_profiles_and_configs_cannot_be_changed() -> None:
     config = read(FULL)
-    with pytest.raises(dataclasses.FrozenInstanceError):
+    with pytest.raises(AttributeError):
         config.default_profile = "paper"  # type: ignore[misc]
-    with pytest.raises(dataclasses.FrozenInstanceError):
+    with pytest.raises(AttributeError):
         config.profiles[0].timeout = 1.0  # type: ignore[misc]
 
 
@@ -331,7 +330,7 @@ def test_the_outline_lists_what_can_be_looked_at_on_every_start(
         "refresh_token": "{ pass: two }",
     }
     text = config_text(profile_text(**(others | {field: reference})))
-    assert read(text).outline("d", "", "s").profiles["live"].inputs == inputs
+    assert read(text).outline(b"d", "", "s").profiles["live"].inputs == inputs
 
 
 def test_every_kind_of_reference_is_in_that_table() -> None:
@@ -340,15 +339,14 @@ def test_every_kind_of_reference_is_in_that_table() -> None:
         for text, _ in INPUTS
     }
     every = (Env, File, SystemdCredential, Dotenv, Keyring, Command, OnePassword, Pass, FirstOf)
-    assert kinds == {each.kind for each in every}
+    assert kinds == {each._field_defaults["kind"] for each in every}
 
 
 def test_the_outline_says_for_each_profile_what_the_config_says() -> None:
     config = read(FULL)
-    outline = config.outline("digest", "/approval", "salt")
-    assert (outline.path, outline.config, outline.approval, outline.salt) == (
-        "/project/tastyauth.yaml",
-        "digest",
+    outline = config.outline(b"content", "/approval", "salt")
+    assert (outline.config, outline.approval, outline.salt) == (
+        b"content",
         "/approval",
         "salt",
     )
@@ -373,5 +371,5 @@ def test_the_outline_says_for_each_profile_what_the_config_says() -> None:
     ],
 )
 def test_the_outline_has_the_same_default(text: str, expected: str | None) -> None:
-    profile = read(text).outline("d", "", "s").profile(None)
+    profile = read(text).outline(b"d", "", "s").profile(None)
     assert (profile.name if profile else None) == expected

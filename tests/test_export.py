@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tastyauth import export
+from tastyauth import export, formats
+from tastyauth.cache import ProfileOutline
 from tastyauth.errors import ConfigError
-from tastyauth.export import Emission
+from tastyauth.formats import Emission
 
 PRINTABLE = "".join(map(chr, range(0x20, 0x7F)))
 TOKEN = "eyJhbGciOiJFZERTQSJ9.eyJpc3MiOiJhcGkifQ.c2ln_bmF0-dXJl"
@@ -96,7 +97,7 @@ def emit(text: str, directory: str) -> None:
 
 def read_back(shell: Shell, evaluate: str, values: Sequence[str], directory: str) -> None:
     """One shell reads all of `values`, then hands its environment to another program."""
-    emit(export.RENDER[shell.format](emission(*values)), directory)
+    emit(formats.RENDER[shell.format](emission(*values)), directory)
     code, output = run(shell, f"{evaluate}; exec env -0", directory)
     assert code == 0
     environ = dict(line.split("=", 1) for line in output.decode().split("\0") if line)
@@ -223,7 +224,7 @@ SHELL_FORMATS = ("sh", "fish", "csh")
 @settings(deadline=None)
 @given(value=st.text(PRINTABLE))
 def test_a_shell_form_is_one_line_that_ends_in_a_semicolon(shell_format: str, value: str) -> None:
-    text = export.RENDER[shell_format](emission(value, value, unset=("A", "B")))
+    text = formats.RENDER[shell_format](emission(value, value, unset=("A", "B")))
     assert text.endswith(";\n")
     assert text.count("\n") == 1
     assert "#" not in text  # in an unquoted eval it would swallow the rest
@@ -239,22 +240,22 @@ PLAIN = [TOKEN, "1764000900", "https://api.tastyworks.com", "a=b", "a-b"]
 )
 def test_a_plain_value_stays_plain(shell_format: str, statement: str, value: str) -> None:
     """Tokens, numbers and URLs never pass through `printf`, which some shells run as a program."""
-    assert export.RENDER[shell_format](emission(value)) == statement.format(value)
+    assert formats.RENDER[shell_format](emission(value)) == statement.format(value)
 
 
 @pytest.mark.parametrize(
     ("value", "octal"), [("", ""), ("~", r"\176"), ("a b", r"a\040b"), ("-n", r"\055n")]
 )
 def test_any_other_value_is_octal(value: str, octal: str) -> None:
-    assert export.sh(emission(value)) == f"export V0=\"$(printf '{octal}')\";\n"
-    assert export.csh(emission(value)) == f"setenv V0 \"`printf '{octal}'`\";\n"
+    assert formats.sh(emission(value)) == f"export V0=\"$(printf '{octal}')\";\n"
+    assert formats.csh(emission(value)) == f"setenv V0 \"`printf '{octal}'`\";\n"
 
 
 @pytest.mark.parametrize(
     ("value", "word"), [("", "''"), ("~", r"\X7e"), ("a b", r"a\X20b"), ("-n", r"\X2dn")]
 )
 def test_fish_has_escapes_of_its_own(value: str, word: str) -> None:
-    assert export.fish(emission(value)) == f"set -gx V0 {word};\n"
+    assert formats.fish(emission(value)) == f"set -gx V0 {word};\n"
 
 
 @pytest.mark.parametrize(
@@ -266,7 +267,7 @@ def test_fish_has_escapes_of_its_own(value: str, word: str) -> None:
     ],
 )
 def test_the_names_of_other_profiles_are_unset_first(shell_format: str, expected: str) -> None:
-    assert export.RENDER[shell_format](emission("a", unset=("OLD", "OTHER"))) == expected
+    assert formats.RENDER[shell_format](emission("a", unset=("OLD", "OTHER"))) == expected
 
 
 def report(shell: Shell) -> str:
@@ -280,7 +281,7 @@ def test_switching_leaves_nothing_of_the_other_profile(
 ) -> None:
     """What was never set is no failure either."""
     directory = os.fspath(tmp_path)
-    emit(export.RENDER[shell.format](emission("new", unset=("OLD", "NEVER_SET"))), directory)
+    emit(formats.RENDER[shell.format](emission("new", unset=("OLD", "NEVER_SET"))), directory)
     script = f"{evaluate}; {report(shell)}"
     assert run(shell, script, directory, OLD="stale", V0="old") == (0, b"0 gone new\n")
 
@@ -290,7 +291,7 @@ def test_unsetting_takes_everything_back(
     shell: Shell, evaluate: str, tmp_path: os.PathLike[str]
 ) -> None:
     directory = os.fspath(tmp_path)
-    emit(export.UNSET[shell.format](("OLD", "NEVER_SET", "V0")), directory)
+    emit(formats.UNSET[shell.format](("OLD", "NEVER_SET", "V0")), directory)
     script = f"{evaluate}; {report(shell)}"
     assert run(shell, script, directory, OLD="stale", V0="old") == (0, b"0 gone gone\n")
 
@@ -301,7 +302,7 @@ def test_eval_of_a_failure_fails_with_the_code_and_leaves_no_old_value(
     shell: Shell, evaluate: str, names: tuple[str, ...], tmp_path: os.PathLike[str]
 ) -> None:
     directory = os.fspath(tmp_path)
-    emit(export.FAILURE[shell.format](names, 75), directory)
+    emit(formats.FAILURE[shell.format](names, 75), directory)
     script = f"{evaluate}; {report(shell)}"
     expected = b"75 gone kept\n" if names else b"75 stale kept\n"
     assert run(shell, script, directory, OLD="stale", V0="kept") == (0, expected)
@@ -320,8 +321,8 @@ def test_a_failure_stops_a_script_that_stops_at_errors(
 @pytest.mark.parametrize("code", [1, 2, 66, 69, 70, 74, 75, 76, 77, 78, 130, 143])
 def test_the_failure_lines(code: int) -> None:
     assert export.sh_failure(("A", "B"), code) == f"unset A B;(exit {code});\n"
-    assert export.fish_failure(("A", "B"), code) == f"set -e A B;sh -c 'exit {code}';\n"
-    assert export.csh_failure(("A", "B"), code) == f"unsetenv A;unsetenv B;(exit {code});\n"
+    assert formats.fish_failure(("A", "B"), code) == f"set -e A B;sh -c 'exit {code}';\n"
+    assert formats.csh_failure(("A", "B"), code) == f"unsetenv A;unsetenv B;(exit {code});\n"
 
 
 @pytest.mark.parametrize(
@@ -334,7 +335,7 @@ def test_the_unset_line(names: tuple[str, ...], expected: str) -> None:
 @settings(deadline=None)
 @given(value=st.text(PRINTABLE))
 def test_json_is_one_object_on_one_line(value: str) -> None:
-    text = export.json(emission(value, "b"))
+    text = formats.json(emission(value, "b"))
     assert text.endswith("\n")
     assert text.count("\n") == 1
     assert json.loads(text) == {
@@ -347,7 +348,7 @@ def test_json_is_one_object_on_one_line(value: str) -> None:
 
 def test_an_emission_assigns_what_the_exports_name() -> None:
     exports = (("TOKEN", "access_token"), ("UNTIL", "expires_at"), ("WHO", "profile"))
-    result = export.emission("live", exports, ("OLD",), FIELDS)
+    result = formats.emission(ProfileOutline("live", exports, ("OLD",), ()), FIELDS)
     assert result.pairs == [("TOKEN", TOKEN), ("UNTIL", "1764000900"), ("WHO", "live")]
     assert (result.profile, result.expires_at, result.unset) == ("live", 1764000900, ("OLD",))
 
@@ -356,7 +357,9 @@ def test_an_emission_assigns_what_the_exports_name() -> None:
 def test_env_never_hands_out_a_long_lived_secret(secret: str) -> None:
     """Its value is not even needed: no cache holds it."""
     exports = (("LONG_LIVED", secret), ("TOKEN", "access_token"))
-    assert export.emission("live", exports, (), FIELDS).pairs == [("TOKEN", TOKEN)]
+    assert formats.emission(ProfileOutline("live", exports, (), ()), FIELDS).pairs == [
+        ("TOKEN", TOKEN)
+    ]
     assert export.for_shell(exports) == (("TOKEN", "access_token"),)
     assert export.assign(exports, FIELDS | {secret: "x"})[0] == ("LONG_LIVED", "x")
 
@@ -382,14 +385,14 @@ PLAIN_FOR_ALL = [*PLAIN, f"Bearer {TOKEN}", "a b", "a:b", "a~b", "50%", "a,b;c(d
 @pytest.mark.parametrize("value", PLAIN_FOR_ALL)
 def test_dotenv_lines_need_no_quotes(value: str) -> None:
     """docker would take quotes for part of the value."""
-    assert export.dotenv(emission(value, "b", unset=("OLD",))) == f"V0={value}\nV1=b\n"
+    assert formats.dotenv(emission(value, "b", unset=("OLD",))) == f"V0={value}\nV1=b\n"
 
 
 @pytest.mark.parametrize("value", [*PLAIN_FOR_ALL, " x"])
 def test_a_shell_and_a_library_read_dotenv_alike(value: str) -> None:
     """As systemd does: what stands behind the first equals sign, to the end of the line."""
     try:
-        text = export.dotenv(emission(value))
+        text = formats.dotenv(emission(value))
     except ConfigError:
         assert value != value.strip()
         return
@@ -402,7 +405,7 @@ def test_a_shell_and_a_library_read_dotenv_alike(value: str) -> None:
 def test_dotenv_refuses_what_its_readers_disagree_on(value: str, character: str) -> None:
     hidden = value.format(character) + "-a-value-to-be-hidden"
     with pytest.raises(ConfigError) as caught:
-        export.dotenv(emission("a", hidden))
+        formats.dotenv(emission("a", hidden))
     assert "V1" in caught.value.message
     assert hidden not in caught.value.message + caught.value.hint
 
@@ -410,11 +413,11 @@ def test_dotenv_refuses_what_its_readers_disagree_on(value: str, character: str)
 def test_github_masks_the_token_and_nothing_that_is_public() -> None:
     """A log full of stars for `sandbox` would tell nobody anything."""
     fields = {"access_token": TOKEN, "authorization": f"Bearer {TOKEN}"}
-    said = export.github_masks(emission(TOKEN, "sandbox", f"Bearer {TOKEN}"), fields)
+    said = formats.github_masks(emission(TOKEN, "sandbox", f"Bearer {TOKEN}"), fields)
     assert said == f"::add-mask::{TOKEN}\n::add-mask::Bearer {TOKEN}\n"
 
 
 def test_a_shell_format_fails_and_unsets_and_a_data_format_does_not() -> None:
-    assert set(SHELL_FORMATS) == set(export.FAILURE) == set(export.UNSET) == set(export.USAGE)
-    assert set(export.FORMATS) == {*SHELL_FORMATS, "json", "dotenv", "github-env"}
-    assert set(export.RENDER) == set(export.FORMATS) - {"github-env"}
+    assert set(SHELL_FORMATS) == set(formats.FAILURE) == set(formats.UNSET) == set(formats.USAGE)
+    assert set(formats.FORMATS) == {*SHELL_FORMATS, "json", "dotenv", "github-env"}
+    assert set(formats.RENDER) == set(formats.FORMATS) - {"github-env"}

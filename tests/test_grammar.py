@@ -7,7 +7,8 @@ import pytest
 from world import World
 
 from tastyauth.cli.console import Console
-from tastyauth.cli.grammar import GROUPS, Commands, Shown, first_word
+from tastyauth.cli.grammar import GROUPS, Commands
+from tastyauth.cli.wording import Shown, first_word
 from tastyauth.errors import UsageError
 
 SECRET = "5f1c9a7e3b8d2046c7a1e95b0d4f8326a1b2c3d4"

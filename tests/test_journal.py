@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from tastyauth import private
+from tastyauth import locate, private
 from tastyauth.journal import Journal
 from tastyauth.secret import Secret
 
@@ -106,7 +106,7 @@ def test_a_crash_between_the_two_writes_loses_nothing(journal: Journal, director
     for number in range(3):
         journal.record(token(0), token(number), token(number + 1))
     of_declared = f"{directory}/{link_of(0, directory)}"
-    before = private.read(of_declared)
+    before = locate.read_private(of_declared)
     journal.record(token(0), token(3), token(4))
     assert before is not None
     private.write(of_declared, before)

@@ -23,11 +23,11 @@ DRAWING = """
      6  |                      |                         | trust
      5  |                      |                         | plan refresh status by_hand
         |                      |                         | onboarding
-     4  |                      | turn                    | config report sweep
-     3  |                      | attempt                 | schema sources exchange journal
-        |                      |                         | credential hooks keeper
-     2  | cache export         | lock launch             | document pasted token_file
-     1  | locate private       | secret stopping         | process names words
+     4  |                      | turn                    | config report sweep hooks keeper
+     3  |                      | attempt formats         | schema sources exchange journal
+        |                      |                         | store credential token_file
+     2  | cache export         | lock launch private     | document pasted
+     1  | locate               | secret stopping         | exposure process names words
      0  | tastyauth            | errors                  | diagnostic explain template
         |                      |                         | background
 """
@@ -39,7 +39,7 @@ package with all that is in it, as far as no line names that.
 """
 
 # What hot modules may import besides each other and what a bare interpreter has loaded.
-SMALL = {"_blake2", "_signal", "gc"}
+SMALL = {"_blake2", "_imp", "_signal", "gc"}
 
 # Who may import what is neither ours nor in the standard library.
 LIBRARIES = {

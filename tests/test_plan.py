@@ -162,7 +162,7 @@ def test_the_order_of_profiles_and_exports_changes_no_plan() -> None:
     turned = replace(
         config,
         profiles=tuple(
-            replace(profile, exports=profile.exports[::-1]) for profile in config.profiles[::-1]
+            profile._replace(exports=profile.exports[::-1]) for profile in config.profiles[::-1]
         ),
     )
     assert turned != config
@@ -306,7 +306,7 @@ def effect(config: Config) -> object:
     """All that a config does, whatever order it is written in."""
     profiles = sorted(config.profiles, key=lambda profile: profile.name)
     return config.default_name, [
-        replace(profile, exports=tuple(sorted(profile.exports))) for profile in profiles
+        profile._replace(exports=tuple(sorted(profile.exports))) for profile in profiles
     ]
 
 
@@ -327,7 +327,7 @@ def test_one_changed_field_changes_the_plan(config: Config, data: st.DataObject)
     before, other = config.profiles[index], data.draw(PROFILES)
     fields = ("client_id", "client_secret", "refresh_token", "exports", "timeout", "user_agent")
     field = data.draw(st.sampled_from(fields))
-    after = replace(before, **{field: getattr(other, field)})
+    after = before._replace(**{field: getattr(other, field)})
     profiles = (*config.profiles[:index], after, *config.profiles[index + 1 :])
     changed = replace(config, profiles=profiles)
     same = plan.lines(config, around()) == plan.lines(changed, around())
@@ -349,7 +349,7 @@ def test_whatever_is_in_a_reference_is_shown_whole_and_in_plain_ascii(words: lis
     profile = read(MINIMAL).profiles[0]
     config = Config(
         "/project/tastyauth.yaml",
-        (replace(profile, client_secret=File(words[0]), refresh_token=Command(tuple(words))),),
+        (profile._replace(client_secret=File(words[0]), refresh_token=Command(tuple(words))),),
         None,
     )
     lines = plan.lines(config, around())

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tastyauth import private
-from tastyauth.private import NotPrivate
+from tastyauth import locate, private
 
 IS_ROOT = os.geteuid() == 0
 NOBODY = 65534
@@ -44,18 +43,18 @@ def mode(path: str) -> int:
 def test_a_file_is_closed_to_others_whatever_the_umask(place: str) -> None:
     private.write(f"{place}/a", b"secret")
     assert mode(f"{place}/a") == 0o600
-    assert private.read(f"{place}/a") == b"secret"
+    assert locate.read_private(f"{place}/a") == b"secret"
 
 
 @pytest.mark.parametrize("content", [b"", b"a\n", bytes(range(256)) * 100])
 def test_what_is_written_is_read(place: str, content: bytes) -> None:
     private.write(f"{place}/a", content)
-    assert private.read(f"{place}/a") == content
+    assert locate.read_private(f"{place}/a") == content
     assert os.listdir(place) == ["a"]
 
 
 def test_a_file_that_is_not_there_is_none(place: str) -> None:
-    assert private.read(f"{place}/a") is None
+    assert locate.read_private(f"{place}/a") is None
 
 
 @pytest.mark.usefixtures("_umask")
@@ -71,7 +70,7 @@ def test_whoever_has_the_old_file_open_keeps_it_whole(place: str) -> None:
     with open(f"{place}/a", "rb") as old:
         private.write(f"{place}/a", b"new")
         assert old.read() == b"old content"
-    assert private.read(f"{place}/a") == b"new"
+    assert locate.read_private(f"{place}/a") == b"new"
 
 
 def test_a_reader_sees_the_old_or_the_new_file_never_a_part(place: str) -> None:
@@ -87,7 +86,7 @@ def test_a_reader_sees_the_old_or_the_new_file_never_a_part(place: str) -> None:
     writer = threading.Thread(target=write)
     writer.start()
     try:
-        seen = {private.read(f"{place}/a") for _ in range(500)}
+        seen = {locate.read_private(f"{place}/a") for _ in range(500)}
     finally:
         stop.set()
         writer.join()
@@ -100,7 +99,7 @@ def test_a_leftover_of_a_killed_process_is_no_obstacle(place: str) -> None:
     Path(leftover).write_bytes(b"half of something longer")
     os.chmod(leftover, 0o666)
     private.write(f"{place}/a", b"new")
-    assert private.read(f"{place}/a") == b"new"
+    assert locate.read_private(f"{place}/a") == b"new"
     assert mode(f"{place}/a") == 0o600
     assert os.listdir(place) == ["a"]
 
@@ -110,7 +109,7 @@ def test_a_leftover_that_is_a_link_is_not_followed(place: str) -> None:
     os.symlink("victim", f"{place}/a.{os.getpid()}.{threading.get_ident()}.new")
     private.write(f"{place}/a", b"new")
     assert Path(f"{place}/victim").read_bytes() == b"mine"
-    assert private.read(f"{place}/a") == b"new"
+    assert locate.read_private(f"{place}/a") == b"new"
 
 
 def test_a_link_is_replaced_and_its_target_left_alone(place: str) -> None:
@@ -182,26 +181,26 @@ def of_somebody_else(path: str) -> None:
 def test_what_others_could_have_made_is_not_read(place: str, make: Callable[[str], None]) -> None:
     make(f"{place}/a")
     with pytest.raises(OSError, match="a") as caught:
-        private.read(f"{place}/a")
+        locate.read_private(f"{place}/a")
     assert caught.value.strerror
 
 
 def test_an_open_file_says_what_to_do(place: str) -> None:
     readable_by(0o044)(f"{place}/a")
-    with pytest.raises(NotPrivate) as caught:
-        private.read(f"{place}/a")
+    with pytest.raises(OSError) as caught:
+        locate.read_private(f"{place}/a")
     assert caught.value.strerror == f"{place}/a is open to other users; chmod 600 it"
 
 
 def test_a_file_that_is_too_large_is_not_read(place: str) -> None:
-    private.write(f"{place}/a", b"x" * (private.LARGEST + 1))
+    private.write(f"{place}/a", b"x" * (locate.LARGEST_FILE + 1))
     with pytest.raises(OSError):
-        private.read(f"{place}/a")
+        locate.read_private(f"{place}/a")
 
 
 def test_the_largest_file_is_read_whole(place: str) -> None:
-    private.write(f"{place}/a", b"x" * private.LARGEST)
-    assert private.read(f"{place}/a") == b"x" * private.LARGEST
+    private.write(f"{place}/a", b"x" * locate.LARGEST_FILE)
+    assert locate.read_private(f"{place}/a") == b"x" * locate.LARGEST_FILE
 
 
 def test_removing_is_sure_and_again_harmless(place: str) -> None:
@@ -230,7 +229,7 @@ def test_many_writers_of_one_file_leave_one_whole_file(place: str) -> None:
         children.append(child)
     codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
     assert codes == [0] * 8
-    assert private.read(f"{place}/a") in contents
+    assert locate.read_private(f"{place}/a") in contents
     assert os.listdir(place) == ["a"]
 
 
@@ -303,16 +302,16 @@ def foreign_directory(path: str) -> None:
 def test_a_directory_that_others_reach_is_not_used(place: str, make: Callable[[str], None]) -> None:
     make(f"{place}/a")
     before = os.lstat(f"{place}/a")
-    for use in (private.check, private.make_directory):
-        with pytest.raises(NotPrivate, match="/a "):
+    for use in (locate.check_private, private.make_directory):
+        with pytest.raises(OSError, match="/a "):
             use(f"{place}/a")
     assert os.lstat(f"{place}/a") == before
 
 
 def test_an_open_directory_says_what_to_do(place: str) -> None:
     open_directory(0o055)(f"{place}/a")
-    with pytest.raises(NotPrivate) as caught:
-        private.check(f"{place}/a")
+    with pytest.raises(OSError) as caught:
+        locate.check_private(f"{place}/a")
     assert caught.value.strerror == f"{place}/a is open to other users; chmod 700 it"
 
 
@@ -324,7 +323,7 @@ def test_a_file_in_the_way_is_an_error(place: str) -> None:
 
 def test_checking_what_is_not_there_is_an_error(place: str) -> None:
     with pytest.raises(FileNotFoundError):
-        private.check(f"{place}/a")
+        locate.check_private(f"{place}/a")
 
 
 def test_a_directory_that_cannot_be_made_is_an_error() -> None:
@@ -338,7 +337,7 @@ def test_root_makes_nothing_below_a_directory_of_another_user(place: str) -> Non
     """`sudo` keeps `$HOME`: files of root's there would lock their owner out."""
     os.mkdir(f"{place}/home")
     os.chown(f"{place}/home", NOBODY, NOBODY)
-    with pytest.raises(NotPrivate, match="belongs to another user"):
+    with pytest.raises(OSError, match="belongs to another user"):
         private.make_directory(f"{place}/home/.cache/tastyauth")
     assert os.listdir(f"{place}/home") == []
 
@@ -351,7 +350,7 @@ def test_many_threads_may_write_one_file(place: str) -> None:
         try:
             for _ in range(20):
                 private.write(f"{place}/a", content)
-                assert private.read(f"{place}/a") in contents
+                assert locate.read_private(f"{place}/a") in contents
         except (OSError, AssertionError) as failure:
             failures.append(failure)
 

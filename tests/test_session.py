@@ -12,7 +12,7 @@ import pytest
 from aging import only_entry, only_record
 from world import CONFIG, World
 
-from tastyauth import cache, lock
+from tastyauth import cache, lock, store
 from tastyauth.cache import Asked, Entry
 from tastyauth.errors import RefusedError, SecretError, TemporaryError, UsageError
 from tastyauth.session import Session, Terms
@@ -487,7 +487,7 @@ def test_a_cache_that_is_cleared_during_the_exchange_costs_no_token(
     caller = caller_of(meddler, clock, os.fspath(tmp_path))
 
     def clear() -> None:
-        cache.clear(caller.world.cache)
+        store.clear(caller.world.cache)
 
     meddler.meanwhile = clear
     assert caller.ask()

@@ -15,13 +15,16 @@ from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from tastyauth import export
+from tastyauth import export, formats
 from tastyauth.cli.console import Console, reserve_standard_descriptors
-from tastyauth.cli.grammar import Commands, Shown, first_word, nearest
+from tastyauth.cli.wording import Shown, first_word, nearest
 from tastyauth.errors import OutputError, Stopped, TastyauthError
 from tastyauth.stopping import raise_when_stopped
 
 if TYPE_CHECKING:
+    import argparse
+
+    from tastyauth.cli.grammar import Commands
     from tastyauth.lock import Lock
 
 _SHORT = ("env", "token", "exec", "validate")
@@ -55,11 +58,12 @@ def main(
     argv: Sequence[str] | None = None,
     started_at: float | None = None,
     held: "Lock | None" = None,
+    plain: "tuple[str, dict[str, str], list[str]] | None" = None,
 ) -> int:
     """Runs one command; returns the exit code (the table is in `tastyauth.errors`).
 
-    `started_at`, in epoch seconds, is when this process began to wait for its answer, and `held`
-    the lock that it has waited for.
+    `started_at`, in epoch seconds, is when this process began to wait for its answer, `held` the
+    lock that it has waited for, and `plain` what its fast lane has understood.
     """
     reserve_standard_descriptors()
     words = sys.argv[1:] if argv is None else list(argv)
@@ -69,7 +73,7 @@ def main(
     try:
         raise_when_stopped()
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, every child would seem to succeed
-        arguments = _commands_for(words).parse(words)
+        arguments = _arguments(words, plain)
         console.quiet = arguments.quiet
         console.verbose = arguments.verbose
         console.color = arguments.color
@@ -95,6 +99,16 @@ def ended(words: Sequence[str], error: BaseException, console: Console | None = 
     return _last_words(words, console, known.exit_code)
 
 
+def _arguments(
+    words: Sequence[str], plain: "tuple[str, dict[str, str], list[str]] | None"
+) -> "argparse.Namespace":
+    if plain is None:
+        return _commands_for(words).parse(words)
+    from tastyauth.cli import use
+
+    return use.plain(*plain)
+
+
 def _show(text: str, console: Console) -> int:
     try:
         console.out(text)
@@ -104,11 +118,13 @@ def _show(text: str, console: Console) -> int:
     return 0
 
 
-def _commands_for(words: Sequence[str]) -> Commands:
+def _commands_for(words: Sequence[str]) -> "Commands":
     """The grammar of the command that is asked for; of all, where help or a mistake needs them.
 
     Each file of commands brings its imports, and most starts need one file.
     """
+    from tastyauth.cli.grammar import Commands
+
     commands = Commands(_FILES)
     wanted = _FILES.get(first_word(words) or "")
     for file in [wanted] if wanted else dict.fromkeys(_FILES.values()):
@@ -118,7 +134,7 @@ def _commands_for(words: Sequence[str]) -> Commands:
 
 def _last_words(words: Sequence[str], console: Console, code: int) -> int:
     """The last words of a run: what `eval` must see, when this was meant for one."""
-    failure = export.FAILURE.get(_format_asked_for(words) or "")
+    failure = formats.FAILURE.get(_format_asked_for(words) or "")
     if failure is not None:
         with suppress(OutputError):
             console.out(failure(_names_to_unset(words, console), code))
@@ -132,7 +148,7 @@ def _format_asked_for(words: Sequence[str]) -> str | None:
     if meant != "env" and (command in _FILES or "env" not in words):
         return None
     value = _value_of("--format", words) or "sh"
-    return value if value in export.FORMATS else "sh"
+    return value if value in formats.FORMATS else "sh"
 
 
 def _names_to_unset(words: Sequence[str], console: Console) -> tuple[str, ...]:

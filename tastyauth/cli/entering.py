@@ -4,7 +4,8 @@ import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
-from tastyauth import cache, locate, onboarding, private, sources
+from tastyauth import locate, onboarding, private, sources, store
+from tastyauth.cache import config_of
 from tastyauth.cli.console import Console
 from tastyauth.cli.loading import surroundings_of
 from tastyauth.config import Profile
@@ -124,5 +125,4 @@ def forget(path: str, console: Console) -> None:
     """Drops what the cache has of this config: it was got with other secrets."""
     environ = console.environ
     with suppress(OSError):
-        name = cache.outline_name(path, locate.home_directory(environ))
-        cache.clear(locate.cache_directory(environ), name)
+        store.clear(locate.cache_directory(environ), config_of(path, environ))

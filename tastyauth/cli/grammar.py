@@ -1,10 +1,11 @@
 """The one full grammar of the command line: flags mean the same before and after the command."""
 
 import argparse
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, NoReturn
 
 from tastyauth.cli.console import Console
+from tastyauth.cli.wording import Shown, first_word, nearest
 from tastyauth.errors import UsageError
 from tastyauth.secret import mask
 
@@ -20,14 +21,6 @@ _ABSENT: dict[str, Any] = {
     "verbose": False,
     "color": "auto",
 }
-
-
-class Shown(Exception):
-    """A text was asked for instead of a run: --help or --version."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.text = text
 
 
 class Parser(argparse.ArgumentParser):
@@ -142,31 +135,8 @@ class Commands:
         )
 
 
-def nearest(word: str, known: Iterable[str]) -> str | None:
-    """What somebody meant who wrote `word`, if it is like something known."""
-    from difflib import get_close_matches
-
-    return next(iter(get_close_matches(word, known, n=1)), None)
-
-
 def _flags_in(usage: str) -> set[str]:
     return {word.strip("[]|,") for word in usage.split() if word.startswith("[-")}
-
-
-def first_word(words: Sequence[str]) -> str | None:
-    """The first argument that is neither a common flag nor its value: the command."""
-    rest = iter(words)
-    for word in rest:
-        if word in {"--config", "--profile", "--color"} or _ends_in_p(word):
-            next(rest, None)
-        elif not word.startswith("-"):
-            return word
-    return None
-
-
-def _ends_in_p(word: str) -> bool:
-    """Whether the value of -p comes next, behind other short flags perhaps: -qp live."""
-    return word[:1] == "-" and word[-1:] == "p" and set(word[1:-1]) <= set("qvh")
 
 
 def _add_common_flags(

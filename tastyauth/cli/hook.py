@@ -6,7 +6,7 @@ import sys
 import time
 from shlex import quote
 
-from tastyauth import cache, export, hooks, locate
+from tastyauth import cache, export, formats, hooks, locate
 from tastyauth.cache import Asked, Entry, ProfileOutline
 from tastyauth.cli.console import Console
 from tastyauth.cli.grammar import Commands
@@ -106,7 +106,7 @@ def _answer(shell: str, arguments: argparse.Namespace, console: _Listening) -> s
     profile, entry = handout.profile, handout.entry
     if not _is_ours(profile, entry, case, console):
         return _stepping_aside(shell, arguments, console)
-    emission = export.emission(profile.name, profile.exports, profile.foreign, entry.fields)
+    emission = formats.emission(profile, entry.fields)
     return hooks.renewal(shell, emission, entry, time.time(), warned=console.warned)
 
 

@@ -1,6 +1,5 @@
 """From what was asked to a session: the config found and read, the profile and the terms named."""
 
-import argparse
 from typing import TYPE_CHECKING
 
 from tastyauth import locate
@@ -10,10 +9,12 @@ from tastyauth.session import Session, Terms
 from tastyauth.sources.surroundings import Surroundings
 
 if TYPE_CHECKING:  # what a hit does not need
+    import argparse
+
     from tastyauth.config import Config
 
 
-def open_session(arguments: argparse.Namespace, console: Console) -> Session:
+def open_session(arguments: "argparse.Namespace", console: Console) -> Session:
     """A session for the profile and terms of this command line; raises ConfigNotFound."""
     found = find(arguments.config, console)
     profile = arguments.profile or console.environ.get("TASTYAUTH_PROFILE") or None

@@ -6,7 +6,8 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict
 
-from tastyauth import cache, locate
+from tastyauth import locate, store
+from tastyauth.cache import config_of
 from tastyauth.cli.console import Console
 from tastyauth.cli.grammar import Commands
 from tastyauth.cli.loading import find, open_session, surroundings_of
@@ -59,12 +60,9 @@ def run_status(arguments: argparse.Namespace, console: Console) -> int:
 def run_clear(arguments: argparse.Namespace, console: Console) -> int:
     """Forgets tokens and attempts; rotated refresh tokens are never forgotten."""
     environ = console.environ
-    of_config = ""
-    if not arguments.all:
-        path, _ = find(arguments.config, console)
-        of_config = cache.outline_name(path, locate.home_directory(environ))
+    config = "" if arguments.all else config_of(find(arguments.config, console)[0], environ)
     try:
-        count = cache.clear(locate.cache_directory(environ), of_config)
+        count = store.clear(locate.cache_directory(environ), config)
     except OSError as error:
         raise ConfigError(
             f"the token cache cannot be cleared: {error.strerror or error}",

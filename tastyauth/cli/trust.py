@@ -4,7 +4,8 @@ import argparse
 from contextlib import suppress
 from difflib import ndiff
 
-from tastyauth import cache, locate, plan, trust
+from tastyauth import locate, plan, store, trust
+from tastyauth.cache import config_of
 from tastyauth.cli.console import Console
 from tastyauth.cli.grammar import Commands
 from tastyauth.cli.loading import read_config, surroundings_of
@@ -76,8 +77,7 @@ def run_deny(arguments: argparse.Namespace, console: Console) -> int:
     path = locate.absolute(named, environ) if named else locate.find_config(None, environ)[0]
     count = trust.deny(path, environ)
     with suppress(OSError):  # what is left there needs the approval that is gone
-        name = cache.outline_name(path, locate.home_directory(environ))
-        cache.clear(locate.cache_directory(environ), name)
+        store.clear(locate.cache_directory(environ), config_of(path, environ))
     console.say(f"denied: {count} approval{'' if count == 1 else 's'} of {path} forgotten")
     return 0
 

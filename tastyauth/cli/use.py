@@ -1,12 +1,17 @@
 """The commands that hand out a token: `env`, `token` and `exec`."""
 
-import argparse
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
-from tastyauth import export, launch
+from tastyauth import export, formats, launch
 from tastyauth.cli.console import Console
-from tastyauth.cli.grammar import Commands
 from tastyauth.cli.loading import open_session, trusted_config
 from tastyauth.errors import OutputError, UsageError
+
+if TYPE_CHECKING:
+    import argparse
+
+    from tastyauth.cli.grammar import Commands
 
 _LONGEST_MIN_VALID = 840
 """Seconds: a token lives 900, and one that is just asked for must be able to satisfy it."""
@@ -34,13 +39,38 @@ for a program that runs longer than a token lives:
 """
 
 
-def register(commands: Commands) -> None:
+def plain(command: str, options: dict[str, str], argv: list[str]) -> "argparse.Namespace":
+    """What the grammar makes of the plain forms that `tastyauth._entry` knows.
+
+    The same, but without argparse and its parsers, which cost a twentieth of an exchange.
+    """
+    arguments = SimpleNamespace(
+        command=command,
+        run=_RUN[command],
+        config=options.get("config"),
+        profile=options.get("profile"),
+        quiet=False,
+        verbose=False,
+        color="auto",
+        min_valid=None,
+        refresh=False,
+    )
+    if command == "env":
+        arguments.format, arguments.unset = "sh", False
+    elif command == "token":
+        arguments.header = "header" in options
+    else:
+        arguments.argv, arguments.keep_fresh = argv, False
+    return cast("argparse.Namespace", arguments)
+
+
+def register(commands: "Commands") -> None:
     """`env`, `token`, `exec`."""
     env = commands.add(
         "env", "print the exports, for eval", run_env, group="use", details=_ENV_DETAILS
     )
     env.add_argument(
-        "--format", choices=export.FORMATS, default="sh", help="for what (default: sh)"
+        "--format", choices=formats.FORMATS, default="sh", help="for what (default: sh)"
     )
     env.add_argument("--unset", action="store_true", help="only unset what may have been exported")
     _add_terms(env)
@@ -64,7 +94,7 @@ def register(commands: Commands) -> None:
     _add_terms(program)
 
 
-def _add_terms(parser: argparse.ArgumentParser) -> None:
+def _add_terms(parser: "argparse.ArgumentParser") -> None:
     parser.add_argument(
         "--min-valid",
         type=_seconds,
@@ -74,30 +104,30 @@ def _add_terms(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--refresh", action="store_true", help="get a new token in any case")
 
 
-def run_env(arguments: argparse.Namespace, console: Console) -> int:
+def run_env(arguments: "argparse.Namespace", console: Console) -> int:
     """Prints the exports of a profile in the words of a shell or format."""
     output: str = arguments.format
     if arguments.unset:
         return _run_unset(output, arguments, console)
     handout = open_session(arguments, console).obtain(arguments.held)
     profile = handout.profile
-    emission = export.emission(profile.name, profile.exports, profile.foreign, handout.entry.fields)
-    if output == export.GITHUB:
+    emission = formats.emission(profile, handout.entry.fields)
+    if output == formats.GITHUB:
         return _run_github(emission, handout.entry.fields, console)
-    console.out(export.RENDER[output](emission))
-    if console.stdout_is_terminal and output in export.USAGE:
-        console.say(f"this prints the exports; to use them, type: {export.USAGE[output]}")
+    console.out(formats.RENDER[output](emission))
+    if console.stdout_is_terminal and output in formats.USAGE:
+        console.say(f"this prints the exports; to use them, type: {formats.USAGE[output]}")
     return 0
 
 
-def run_token(arguments: argparse.Namespace, console: Console) -> int:
+def run_token(arguments: "argparse.Namespace", console: Console) -> int:
     """Prints the access token and a newline, or the header that carries it."""
     handout = open_session(arguments, console).obtain(arguments.held)
     console.out(export.token(handout.entry.fields, header=arguments.header))
     return 0
 
 
-def run_exec(arguments: argparse.Namespace, console: Console) -> int:
+def run_exec(arguments: "argparse.Namespace", console: Console) -> int:
     """Becomes CMD, with the exports in its environment and the secrets' own variables gone."""
     argv: list[str] = arguments.argv
     if not argv:
@@ -121,17 +151,17 @@ def run_exec(arguments: argparse.Namespace, console: Console) -> int:
     return 0
 
 
-def _run_github(emission: export.Emission, fields: dict[str, str], console: Console) -> int:
+def _run_github(emission: formats.Emission, fields: dict[str, str], console: Console) -> int:
     """Masks first: what is in the file may be printed by any later step."""
     path = console.environ.get("GITHUB_ENV")
     if not path:
         raise UsageError(
             "GITHUB_ENV is not set", "this format is for a step of GitHub Actions, which sets it"
         )
-    console.out(export.github_masks(emission, fields))
+    console.out(formats.github_masks(emission, fields))
     try:
         with open(path, "a", encoding="ascii") as file:
-            file.write(export.dotenv(emission))
+            file.write(formats.dotenv(emission))
     except OSError as error:
         raise OutputError(
             f"cannot write to $GITHUB_ENV: {(error.strerror or 'unknown reason').lower()}",
@@ -140,18 +170,23 @@ def _run_github(emission: export.Emission, fields: dict[str, str], console: Cons
     return 0
 
 
-def _run_unset(output: str, arguments: argparse.Namespace, console: Console) -> int:
-    if output not in export.UNSET:
+def _run_unset(output: str, arguments: "argparse.Namespace", console: Console) -> int:
+    if output not in formats.UNSET:
         raise UsageError(
             f"--unset needs the format of a shell, not {output}",
-            f"one of: {', '.join(export.UNSET)}",
+            f"one of: {', '.join(formats.UNSET)}",
         )
     names = trusted_config(arguments.config, console).shell_names()
-    console.out(export.UNSET[output](names))
+    console.out(formats.UNSET[output](names))
     return 0
 
 
+_RUN = {"env": run_env, "token": run_token, "exec": run_exec}
+
+
 def _seconds(text: str) -> float:
+    import argparse
+
     try:
         seconds = float(text)
     except ValueError:

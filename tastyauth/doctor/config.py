@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from tastyauth import config as configs
-from tastyauth import document, locate, private, schema, sources, trust
+from tastyauth import document, exposure, locate, schema, sources, trust
 from tastyauth.cache import Asked
 from tastyauth.config import Config
 from tastyauth.doctor.check import Verdict, passed, warned
@@ -103,7 +103,7 @@ def _files(findings: Findings) -> Iterator[str]:
 
 def _exposure(path: str) -> str | None:
     with suppress(OSError):  # what may not be looked at, the reference itself will say
-        return locate.exposure(path)
+        return exposure.of(path)
     return None
 
 
@@ -111,7 +111,7 @@ def _unusable(directory: str) -> str | None:
     """Why nothing can be kept in `directory`, which is not made for that; None when it can."""
     try:
         if os.path.lexists(directory):
-            private.check(directory)
+            locate.check_private(directory)
             if not os.path.isdir(directory):
                 return f"{directory} is not a directory"
             return _unwritable(directory)

@@ -1,12 +1,11 @@
 """What goes into an exchange and what comes out of it, in the words of RFC 6749."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from tastyauth.secret import Secret
 
 
-@dataclass(frozen=True, slots=True)
-class RefreshGrant:
+class RefreshGrant(NamedTuple):
     """A refresh token and the client it was issued to (RFC 6749, section 6).
 
     `environment` is "production", "sandbox" or "custom". `timeout` bounds the whole exchange in
@@ -27,8 +26,7 @@ class RefreshGrant:
         return self.client_secret, self.refresh_token
 
 
-@dataclass(frozen=True, slots=True)
-class TokenResponse:
+class TokenResponse(NamedTuple):
     """A successful answer (RFC 6749, section 5.1).
 
     `expires_in` is in seconds. `refresh_token` is set only when it differs from the one that was

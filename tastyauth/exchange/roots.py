@@ -4,7 +4,7 @@ import os
 import re
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from tastyauth.errors import ConfigError
 
@@ -15,8 +15,7 @@ _HASHED = re.compile(r"[0-9a-f]{8}\.[0-9]+")
 """The links by which OpenSSL finds a certificate in a directory (openssl-rehash)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Roots:
+class Roots(NamedTuple):
     """Certificate authorities, and `name` to show for them.
 
     `otherwise` is the same choice in its slower form: to be asked once before a certificate is

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from tastyauth.errors import ConfigError
@@ -28,8 +28,7 @@ _LOOPBACK = ("127.0.0.1", "[::1]", "localhost")
 _DEFAULT_PORT = {"http": 80, "https": 443}
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(NamedTuple):
     """A token endpoint, taken apart; an IPv6 `host` is in brackets."""
 
     scheme: str
@@ -37,8 +36,7 @@ class Endpoint:
     port: int
 
 
-@dataclass(frozen=True, slots=True)
-class Proxy:
+class Proxy(NamedTuple):
     """A proxy, and the environment variable that names it; `origin` carries no credentials."""
 
     variable: str
@@ -51,8 +49,7 @@ class Proxy:
         return self.origin.replace("://", f"://{MASK}@")
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(NamedTuple):
     """How a token endpoint would be reached, to be shown: `proxy` without its credentials."""
 
     proxy: str | None

@@ -4,7 +4,7 @@ import json
 import ssl
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import httpx
 
@@ -18,8 +18,7 @@ from tastyauth.exchange.route import Proxy, proxy_for, read_endpoint
 from tastyauth.secret import Secret
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What came back, unread; of a body that is too long only the beginning."""
 
     status: int

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from math import ceil
 from shlex import quote
 
-from tastyauth import export
-from tastyauth.cache import Entry
-from tastyauth.export import Emission, Exports
+from tastyauth import export, formats
+from tastyauth.cache import SOFT_WINDOW, Entry
+from tastyauth.export import Exports
+from tastyauth.formats import Emission
 from tastyauth.template import filled
 
 USAGE = {
@@ -28,10 +29,6 @@ SHELLS = tuple(USAGE)
 
 FIRST, AGAIN, CHANGED = CASES = ("first", "again", "changed")
 """What a shell holds when it asks: what it was started with, what the hook has set, or neither."""
-
-_AHEAD = 300.0
-"""Seconds before the end at which `cache.judge` calls a token worth renewing; a third of a shorter
-life."""
 
 _LONGEST_PAUSE = 60.0
 """Seconds between two tries at a token that is nearly over."""
@@ -107,13 +104,13 @@ def renewal(shell: str, emission: Emission, entry: Entry, now: float, *, warned:
     `warned` says that the user has just heard of a trouble, and need not hear of it again.
     """
     left = entry.expires_at - now
-    ahead = min(_AHEAD, entry.life / 3)
+    ahead = min(SOFT_WINDOW, entry.life / 3)
     wait = left - ahead if left > ahead else min(left / 4, _LONGEST_PAUSE)
     state: dict[str, str | int] = {"state": "mine", "left": ceil(left), "wait": max(1, ceil(wait))}
     if warned or left > ahead:
         state["told"] = int(warned)
     language = "fish" if shell == "fish" else "sh"
-    return export.RENDER[language](emission).rstrip("\n") + _assigned(shell, state)
+    return formats.RENDER[language](emission).rstrip("\n") + _assigned(shell, state)
 
 
 def stepping_aside(shell: str) -> str:

@@ -2,95 +2,85 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import ClassVar
+from typing import Literal, NamedTuple
 
 from tastyauth.errors import ConfigError
 
 
-@dataclass(frozen=True, slots=True)
-class Env:
+class Env(NamedTuple):
     """An environment variable."""
 
-    kind: ClassVar = "env"
     name: str
+    kind: Literal["env"] = "env"
 
 
-@dataclass(frozen=True, slots=True)
-class File:
+class File(NamedTuple):
     """A regular file or a named pipe; `path` is absolute."""
 
-    kind: ClassVar = "file"
     path: str
     any_permissions: bool = False
+    kind: Literal["file"] = "file"
 
 
-@dataclass(frozen=True, slots=True)
-class SystemdCredential:
+class SystemdCredential(NamedTuple):
     """A file of `$CREDENTIALS_DIRECTORY` (systemd.exec, section Credentials)."""
 
-    kind: ClassVar = "systemd_credential"
     name: str
+    kind: Literal["systemd_credential"] = "systemd_credential"
 
 
-@dataclass(frozen=True, slots=True)
-class Dotenv:
+class Dotenv(NamedTuple):
     """One variable of a .env file; `path` is absolute."""
 
-    kind: ClassVar = "dotenv"
     path: str
     name: str
+    kind: Literal["dotenv"] = "dotenv"
 
 
-@dataclass(frozen=True, slots=True)
-class Keyring:
+class Keyring(NamedTuple):
     """An entry of the desktop's keyring."""
 
-    kind: ClassVar = "keyring"
     service: str
     username: str
+    kind: Literal["keyring"] = "keyring"
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(NamedTuple):
     """What a program writes to its stdout.
 
     `line` picks one line, from 1; `json` is a JSON Pointer (RFC 6901) to a string; `timeout` is in
     seconds, None for the default.
     """
 
-    kind: ClassVar = "command"
     argv: tuple[str, ...]
     line: int | None = None
     json: str | None = None
     timeout: float | None = None
+    kind: Literal["command"] = "command"
 
 
-@dataclass(frozen=True, slots=True)
-class OnePassword:
+class OnePassword(NamedTuple):
     """An item field of 1Password, as its own `op://vault/item/field`."""
 
-    kind: ClassVar = "onepassword"
     uri: str
+    kind: Literal["onepassword"] = "onepassword"
 
 
-@dataclass(frozen=True, slots=True)
-class Pass:
+class Pass(NamedTuple):
     """An entry of the password store of `pass`."""
 
-    kind: ClassVar = "pass"
     entry: str
+    kind: Literal["pass"] = "pass"
 
 
 Single = Env | File | SystemdCredential | Dotenv | Keyring | Command | OnePassword | Pass
 
 
-@dataclass(frozen=True, slots=True)
-class FirstOf:
+class FirstOf(NamedTuple):
     """The first of `references` that is here at all; never nested."""
 
-    kind: ClassVar = "first_of"
     references: tuple[Single, ...]
+    kind: Literal["first_of"] = "first_of"
 
 
 Reference = Single | FirstOf

@@ -1,0 +1,63 @@
+"""Entries and outlines of the token cache, written and cleared."""
+
+import os
+
+from tastyauth import private
+from tastyauth.cache import END, ENTRY_MAGIC, OUTLINE_MAGIC, Entry, Outline, name_of
+
+
+def write_outline(directory: str, config: str, outline: Outline) -> None:
+    """Writes the outline that belongs to `config`.
+
+    Raises OSError, or ValueError for a path that a line cannot hold.
+    """
+    lines = [
+        f"size\t{len(outline.config)}",
+        f"salt\t{outline.salt}",
+        f"approval\t{outline.approval}",
+        f"default\t{outline.default}",
+        f"data\t{outline.data}",
+    ]
+    for profile in outline.profiles.values():
+        lines.append(f"profile\t{profile.name}")
+        lines += [f"export\t{name}\t{field}" for name, field in profile.exports]
+        lines += [f"foreign\t{name}" for name in profile.foreign]
+        lines += [f"input\t{kind}\t{name}" for kind, name in profile.inputs]
+    head = _content([f"{OUTLINE_MAGIC} {config}", *lines])
+    path = f"{directory}/{name_of(config)}.outline"
+    private.write(path, head.removesuffix(b"\n") + END + outline.config)
+
+
+def write_entry(path: str, belongs_to: str, entry: Entry) -> None:
+    """Writes an entry; raises OSError, or ValueError for a field that a line cannot hold."""
+    lines = [f"{key}\t{value}" for key, value in entry.fields.items()]
+    lines += [f"issued_at\t{entry.issued_at}", f"stored_at\t{entry.stored_at!r}"]
+    private.write(path, _content([f"{ENTRY_MAGIC} {belongs_to}", *lines]))
+
+
+def clear(directory: str, config: str = "") -> int:
+    """Removes entries and records of attempts: all, or those that belong to `config`.
+
+    Returns how many tokens there were; raises OSError. Locks stay, somebody may hold one.
+    """
+    tokens = 0
+    of_config = name_of(config) if config else ""
+    for name in _names(directory):
+        if name.startswith(of_config) and name.endswith((".entry", ".attempt", ".outline")):
+            private.remove(f"{directory}/{name}")
+            tokens += name.endswith(".entry")
+    return tokens
+
+
+def _names(directory: str) -> list[str]:
+    try:
+        return os.listdir(directory)
+    except FileNotFoundError:
+        return []
+
+
+def _content(lines: list[str]) -> bytes:
+    content = "\n".join((*lines, "")).encode("utf-8", "surrogateescape")
+    if content.count(b"\n") != len(lines):
+        raise ValueError("a line break in a field")
+    return content
