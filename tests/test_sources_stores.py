@@ -16,6 +16,7 @@ import pytest
 from tastyauth.errors import SecretAbsent, SecretError
 from tastyauth.secret import Secret
 from tastyauth.sources import (
+    Command,
     Dotenv,
     Env,
     File,
@@ -25,6 +26,7 @@ from tastyauth.sources import (
     Pass,
     Reference,
     Surroundings,
+    SystemdCredential,
     put,
     replace,
     resolve,
@@ -190,6 +192,21 @@ def test_a_keyring_without_an_answer_says_why(
     assert error.exit_code == 69
 
 
+def test_a_credential_that_the_service_was_not_given_is_loaded_by_its_unit(tmp_path: Path) -> None:
+    error = refusal(SystemdCredential("tt"), around(tmp_path, CREDENTIALS_DIRECTORY=f"{tmp_path}"))
+    assert isinstance(error, SecretAbsent)
+    assert "LoadCredentialEncrypted=tt" in error.hint
+
+
+def test_an_entry_that_is_not_there_yet_comes_from_tastyauth_itself(tmp_path: Path) -> None:
+    program(tmp_path, "pass", "echo 'Error: a is not in the password store.' >&2; exit 1")
+    for error in (
+        refusal(KEYRING, keyring(tmp_path, "Full", "")),
+        refusal(Pass("a"), around(tmp_path)),
+    ):
+        assert "tastyauth secret set" in error.hint
+
+
 def test_a_keyring_that_waits_ends_at_its_limit(tmp_path: Path) -> None:
     error = refusal(KEYRING, keyring(tmp_path, "Waiting", patience=2))
     assert not isinstance(error, SecretAbsent)
@@ -244,6 +261,15 @@ def test_a_password_manager_that_fails_gets_advice_of_its_own(
     error = refusal(reference, around(tmp_path))
     assert isinstance(error, SecretAbsent) is absent
     assert advice in error.hint
+
+
+def test_a_program_that_ends_well_without_an_answer_is_quoted(tmp_path: Path) -> None:
+    """So does Bitwarden's when its vault is locked and nobody can type the password."""
+    program(tmp_path, "bw", "echo '? Master password:' >&2; echo")
+    error = refusal(Command(("bw", "get", "password", "tt")), around(tmp_path))
+    assert not isinstance(error, SecretAbsent)
+    assert "is empty: ? Master password:" in error.message
+    assert "run it by hand" in error.hint
 
 
 @pytest.mark.parametrize(("reference", "name"), [(it[0], it[1]) for it in PROGRAMS])

@@ -18,6 +18,8 @@ from tastyauth.sources.value import accept
 INSIDE = "TASTYAUTH_SOURCE"
 """Set for every secret command: a config whose command runs tastyauth would never end."""
 
+_BY_HAND = "run it by hand, as the same user, until it gives the secret"
+
 _COMPLAINT = 200
 """Characters of a program's stderr that an error quotes."""
 
@@ -87,8 +89,11 @@ def collect(
         raise SecretError(
             f"{label} {_ending(completed.returncode)}"
             f"{_complaint(completed.stderr, completed.stdout)}",
-            "run it by hand, as the same user, until it gives the secret",
+            _BY_HAND,
         )
+    if not completed.stdout.strip(b"\r\n"):
+        # as bw ends when its vault is locked and nobody can type the password: with exit code 0
+        raise SecretError(f"the value of {label} is empty{_complaint(completed.stderr)}", _BY_HAND)
     return _pick(completed.stdout, reference, label)
 
 

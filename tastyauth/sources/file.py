@@ -56,8 +56,13 @@ def resolve_credential(reference: SystemdCredential, surroundings: Surroundings)
             f"run it as a systemd service with LoadCredential={printable(reference.name)}:PATH",
         )
     path = os.path.join(directory, reference.name)
-    with _opened(path, label, os.O_NOFOLLOW) as descriptor:  # a link could lead outside
-        return accept(_read(descriptor, label, surroundings.limit), label)
+    try:
+        with _opened(path, label, os.O_NOFOLLOW) as descriptor:  # a link could lead outside
+            return accept(_read(descriptor, label, surroundings.limit), label)
+    except SecretAbsent as absent:
+        name = printable(reference.name)
+        cure = f"load it in the unit: LoadCredential={name}:PATH or LoadCredentialEncrypted={name}"
+        raise SecretAbsent(absent.message, cure) from None
 
 
 @contextmanager

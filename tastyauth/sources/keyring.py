@@ -23,7 +23,7 @@ _ABSENT = {
         "is not available here: there is no keyring",
         "cron and servers have none (no session bus); use a file or a systemd credential there",
     ),
-    "no entry": ("does not exist", "store it: keyring set SERVICE USERNAME"),
+    "no entry": ("does not exist", "store it: tastyauth secret set"),
 }
 _BROKEN = {
     "locked": ("is locked", "unlock the keyring: log in to the desktop, or unlock it by hand"),

@@ -15,6 +15,12 @@ _ABSENT = {
 }
 """What each program says when the entry does not exist (op 2, pass 1.7)."""
 
+_MISSING = {
+    "onepassword": "correct the entry in the config",
+    "pass": "store it: tastyauth secret set; or correct the entry in the config",
+}
+"""What helps then: tastyauth writes to pass, and not to 1Password."""
+
 _ADVICE = {
     "onepassword": (
         ("not currently signed in", "sign in first: eval $(op signin)"),
@@ -69,7 +75,7 @@ def resolve_preset(reference: OnePassword | Pass, surroundings: Surroundings) ->
     except SecretError as error:
         complaint = error.message.lower()
         if any(words in complaint for words in _ABSENT[reference.kind]):
-            raise SecretAbsent(error.message, "correct the entry in the config") from None
+            raise SecretAbsent(error.message, _MISSING[reference.kind]) from None
         for words, advice in _ADVICE[reference.kind]:
             if words in complaint:
                 raise SecretError(error.message, advice) from None
