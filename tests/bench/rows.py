@@ -3,11 +3,12 @@
 import json
 import os
 from collections.abc import Callable, Iterator
+from statistics import median
 
 from .measure import PEAKS, Command, Measured, measure
 from .neighbours import NEIGHBOURS
 from .table import Row
-from .world import HERE, NotHere, World, find
+from .world import HERE, PATH, NotHere, World, find
 
 _AT_ONCE = 200
 """Processes that want the same token."""
@@ -42,6 +43,67 @@ def neighbours(world: World, rounds: int = 25) -> Iterator[Row]:
     measured = measure((ours, *here), rounds)
     for neighbour in here:
         yield _ratio(measured, neighbour, ours)
+
+
+_PROMPTS = 20_000
+
+# A shell that has its token, and then as many prompts as it is told, each with its hook and each
+# without.
+_HOOKED = {
+    "bash": """\
+eval "$(tastyauth hook bash)"
+_tastyauth_hook
+begin=${EPOCHREALTIME/./}
+for ((i = 0; i < $1; i++)); do _tastyauth_hook; done
+between=${EPOCHREALTIME/./}
+for ((i = 0; i < $1; i++)); do :; done
+echo "$((between - begin - (${EPOCHREALTIME/./} - between)))"
+""",
+    "zsh": """\
+zmodload zsh/datetime
+eval "$(tastyauth hook zsh)"
+_tastyauth_hook
+begin=$EPOCHREALTIME
+for ((i = 0; i < $1; i++)); do _tastyauth_hook; done
+between=$EPOCHREALTIME
+for ((i = 0; i < $1; i++)); do :; done
+echo "$((1e6 * (between - begin - (EPOCHREALTIME - between))))"
+""",
+}
+_GOALS = {"bash": 10.0, "zsh": 15.0}
+
+
+def hook(world: World, rounds: int = 5) -> Iterator[Row]:
+    """A prompt while the token is fresh: nothing is started, and nothing is felt."""
+    world.run(world.tastyauth("env"))
+    for name, script in _HOOKED.items():
+        try:
+            argv = (find(name), "-c", script, name)
+            environ = {**world.tastyauth().environ, "PATH": f"{world.venv}/bin:{PATH}"}
+            said = (
+                world.run(Command(name, (*argv, str(_PROMPTS)), environ)) for _ in range(rounds)
+            )
+            figure = median(float(microseconds) / _PROMPTS for microseconds in said)
+            yield Row(f"hook in {name}, µs for a prompt", figure, _GOALS[name], rounds=rounds)
+            strace = (
+                find("strace"),
+                "-f",
+                "-qq",
+                "-e",
+                "trace=%process",
+                "-o",
+                f"{world.home}/trace",
+            )
+            counts = []
+            for prompts in "0", "100":
+                world.run(Command(name, (*strace, *argv, prompts), environ))
+                with open(f"{world.home}/trace", encoding="utf-8", errors="replace") as file:
+                    counts.append(len(file.readlines()))
+            yield Row(
+                f"hook in {name}, processes for 100 prompts", counts[1] - counts[0], 0.0, rounds=1
+            )
+        except NotHere as error:
+            yield Row(f"hook in {name}", None, absent=str(error))
 
 
 def exchange(world: World, rounds: int = 40) -> Iterator[Row]:
@@ -109,6 +171,7 @@ def validate(world: World, rounds: int = 20) -> Iterator[Row]:
 GROUPS: dict[str, Callable[..., Iterator[Row]]] = {
     "hit": hit,
     "neighbours": neighbours,
+    "hook": hook,
     "exchange": exchange,
     "first": first,
     "herd": herd,
