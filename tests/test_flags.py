@@ -65,7 +65,7 @@ def flags_in(text: str) -> Iterator[tuple[tuple[str, ...], str]]:
     """The flags that a part of a help lists: their names, and what their value is called."""
     for line in re.findall("^  (-.*)$", text, re.MULTILINE):
         names = line.split("  ")[0].split(", ")
-        value = names[0].partition(" ")[2]
+        value = names[-1].partition(" ")[2]  # before Python 3.13, the first says it too
         yield tuple(name.partition(" ")[0] for name in names), value
 
 

