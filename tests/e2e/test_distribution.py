@@ -28,7 +28,13 @@ CALLERS = dict(os.environ)
 
 NONE: Mapping[str, str] = {}
 
-OWN_SOURCE = ("test_layers.py", "test_packaging.py", "test_bench.py", "test_demo.py")
+OWN_SOURCE = (
+    "test_layers.py",
+    "test_packaging.py",
+    "test_bench.py",
+    "test_demo.py",
+    "test_readme.py",
+)
 """Tests that look at the repository, or set it up."""
 
 

@@ -9,6 +9,7 @@ import pytest
 from told import EXAMPLES, beside
 
 from .parts import REPOSITORY, installed, missing, program
+from .recipes import adapted, recipe
 
 LIMIT = 300.0
 """Seconds: packages may have to be fetched."""
@@ -18,15 +19,6 @@ MISSPELT = f"{EXAMPLES}/invalid/ta101-misspelt-key.yaml"
 HEXADECIMAL = "4d1e0c9b7a52f83e6d0b9c1a7e5f3d2b8a6c4e0f"
 
 TOOLS = ("pre-commit", "prek")
-
-CONFIG = """\
-repos:
-  - repo: file://{hooks}
-    rev: v1
-    hooks:
-      - id: tastyauth-validate
-      - id: tastyauth-no-secrets
-"""
 
 PINNED = {
     "uv.lock": (
@@ -142,7 +134,8 @@ def project(tmp_path: os.PathLike[str], environ: dict[str, str], hooks: Project)
     os.mkdir(path)
     project = Project(path, environ)
     project.git("init", "--quiet")
-    project.put(".pre-commit-config.yaml", CONFIG.format(hooks=hooks.path))
+    there = {"https://github.com/tastyauth/tastyauth": f"file://{hooks.path}", "v0.1.0": "v1"}
+    project.put(".pre-commit-config.yaml", adapted(recipe("yaml", "repos:"), there))
     return project
 
 
