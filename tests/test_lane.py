@@ -55,7 +55,7 @@ def test_whatever_the_lane_accepts_means_the_same_to_the_full_grammar(argv: list
     if wish is None:
         return
     command, options, rest = wish
-    full = vars(cli._commands_for(argv).parse(argv))
+    full = vars(cli.commands_for(argv).parse(argv))
     assert full["command"] == command
     assert full["profile"] == options.get("profile")
     assert full["config"] == options.get("config")

@@ -103,7 +103,7 @@ def _arguments(
     words: Sequence[str], plain: "tuple[str, dict[str, str], list[str]] | None"
 ) -> "argparse.Namespace":
     if plain is None:
-        return _commands_for(words).parse(words)
+        return commands_for(words).parse(words)
     from tastyauth.cli import use
 
     return use.plain(*plain)
@@ -118,7 +118,7 @@ def _show(text: str, console: Console) -> int:
     return 0
 
 
-def _commands_for(words: Sequence[str]) -> "Commands":
+def commands_for(words: Sequence[str]) -> "Commands":
     """The grammar of the command that is asked for; of all, where help or a mistake needs them.
 
     Each file of commands brings its imports, and most starts need one file.

@@ -53,14 +53,14 @@ class _Show(argparse.Action):
 class Commands:
     """The commands as they are registered, each in the group the help lists it under.
 
-    `names` are all there are, whether registered or not.
+    `names` are all there are, whether registered or not; `groups` and `parsers` those that are.
     """
 
     def __init__(self, names: Collection[str]) -> None:
         self._names = names
-        self._groups: dict[str, list[tuple[str, str]]] = {group: [] for group in GROUPS}
+        self.groups: dict[str, list[tuple[str, str]]] = {group: [] for group in GROUPS}
         self.parser = Parser(prog="tastyauth")
-        self._parsers: dict[str, argparse.ArgumentParser] = {}
+        self.parsers: dict[str, argparse.ArgumentParser] = {}
         _add_common_flags(self.parser, text=lambda _: self.help())
         self._commands = self.parser.add_subparsers(dest="command", parser_class=Parser)
 
@@ -68,13 +68,13 @@ class Commands:
         self, name: str, summary: str, run: Run, *, group: str, details: str = ""
     ) -> argparse.ArgumentParser:
         """A command; its own flags are added to the parser that comes back."""
-        self._groups[group].append((name, summary))
+        self.groups[group].append((name, summary))
         parser = self._commands.add_parser(
             name, prog=f"tastyauth {name}", description=summary, epilog=details
         )
         _add_common_flags(parser, text=lambda asked: asked.format_help())
         parser.set_defaults(run=run)
-        self._parsers[name] = parser
+        self.parsers[name] = parser
         return parser
 
     def parse(self, argv: Sequence[str]) -> argparse.Namespace:
@@ -85,7 +85,7 @@ class Commands:
             split = words.index("--")
             words, command = words[:split], words[split + 1 :]
         self._refuse_unknown_command(words)
-        asked = self._parsers.get(first_word(words) or "")
+        asked = self.parsers.get(first_word(words) or "")
         if asked is not None and not {"--help", "-h"}.isdisjoint(words):
             raise Shown(asked.format_help())
         arguments, strays = self.parser.parse_known_args(words)
@@ -107,14 +107,14 @@ class Commands:
             "",
             "usage: tastyauth [FLAGS] COMMAND [FLAGS]",
         ]
-        for group, commands in self._groups.items():
+        for group, commands in self.groups.items():
             if commands:
                 lines += ["", f"{group}:"]
                 lines += [f"  {name:<12} {summary}" for name, summary in commands]
         return "\n".join([*lines, "", "flags, before or after the command:", _common_help(), ""])
 
     def _stray(self, word: str, command: str | None) -> UsageError:
-        parser = self._parsers.get(command or "", self.parser)
+        parser = self.parsers.get(command or "", self.parser)
         # somebody may have typed a secret there
         message = f"{parser.prog} does not take {mask(word)!r}"
         if command == "exec" and not word.startswith("-"):

@@ -67,12 +67,12 @@ class CommandLine:
 
 def read() -> CommandLine:
     """What the parsers of all commands say about themselves."""
-    from tastyauth.cli import _commands_for
+    from tastyauth.cli import commands_for
 
-    commands = _commands_for(())
+    commands = commands_for(())
     groups = {
         name: (group, summary)
-        for group, members in commands._groups.items()
+        for group, members in commands.groups.items()
         for name, summary in members
     }
     common = _arguments(commands.parser)
@@ -84,7 +84,7 @@ def read() -> CommandLine:
                 parser.epilog or "",
                 tuple(each for each in _arguments(parser) if each not in common),
             )
-            for name, parser in commands._parsers.items()
+            for name, parser in commands.parsers.items()
         ),
         common,
     )

@@ -1,0 +1,85 @@
+"""The pictures of the README are of real runs; `PICTURES=write` draws them anew."""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+from told import EXAMPLES
+from world import World
+
+from tastyauth.simulator import Simulator
+
+from .parts import REPOSITORY, installed
+
+PICTURES = f"{REPOSITORY}/tests/pictures"
+
+COMMANDS = ("validate tastyauth.yaml", "doctor", "status")
+
+CONFIG = """\
+version: 1
+default_profile: live
+profiles:
+  live:
+    environment: custom
+    api_url: {origin}
+    client_id: {client_id}
+    client_secret: {{ file: live.client-secret }}
+    refresh_token: {{ file: live.refresh-token }}
+  paper:
+    environment: sandbox
+    client_id: 11111111-2222-4333-8444-555555555555
+    client_secret: {{ file: paper.client-secret }}
+    refresh_token: {{ pass: tastyauth/paper/refresh_token }}
+"""
+
+SETTLED = (
+    (r"127\.0\.0\.1:\d+", "127.0.0.1:8080"),
+    (r"\d\d\d\d-\d\d-\d\d, today", "2026-01-02, today"),
+    (r"\(\d\.\d\d s\)", "(0.00 s)"),
+    (r"\d+ s ago", "0 s ago"),
+)
+"""What differs from run to run, and what stands for it in a picture."""
+
+
+@pytest.fixture
+def world(tmp_path: os.PathLike[str]) -> Iterator[World]:
+    """Two profiles, one with its token, and in the project a config with mistakes."""
+    with Simulator() as simulator:
+        world = World(os.fspath(tmp_path), simulator)
+        world.configure(CONFIG)
+        shutil.copy(f"{EXAMPLES}/invalid/several-at-once.yaml", f"{world.project}/tastyauth.yaml")
+        assert world.run("--config", world.config, "token").code == 0
+        yield world
+
+
+def drawn(world: World, command: str) -> str:
+    words = command.split() if "validate" in command else ["--config", world.config, command]
+    done = world.run(*words, "--color", "always")
+    assert done.err == ""
+    text = f"$ tastyauth {command}\n{done.out}"
+    application = world.simulator.application.client_id
+    for found, settled in (*SETTLED, (application, "0c7b8898-a2f1-49bb-a23d-843e47b68631")):
+        text = re.sub(found, settled, text)
+    rendered = subprocess.run(
+        [installed("pictures/bin/python"), f"{PICTURES}/render.py", f"tastyauth {command}"],
+        input=text,
+        env={},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    return rendered.stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_picture_is_of_a_real_run(world: World, command: str) -> None:
+    path = f"{PICTURES}/{command.split()[0]}.svg"
+    picture = drawn(world, command)
+    if os.environ.get("PICTURES") == "write":
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(picture)
+    with open(path, encoding="utf-8") as file:
+        assert file.read() == picture
