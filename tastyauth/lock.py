@@ -10,6 +10,7 @@ import fcntl
 import os
 import time
 
+from tastyauth import locate
 from tastyauth.errors import TemporaryError
 
 LONGEST_WAIT = 180.0
@@ -55,6 +56,7 @@ class Lock:
     def release(self) -> None:
         """Gives the lock up; again is harmless."""
         if self._descriptor >= 0:
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)  # a forked child may have it open, too
             os.close(self._descriptor)
             self._descriptor = -1
 
@@ -135,6 +137,7 @@ def _tell_when_free(path: str, released: _thread.LockType) -> None:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_SH)  # shared: all who wait are told at once
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
         finally:
             os.close(descriptor)
     except OSError:
@@ -164,7 +167,10 @@ def _is_still(path: str, descriptor: int) -> bool:
         there = os.stat(path, follow_symlinks=False)
     except FileNotFoundError:
         return False
-    return os.path.samestat(there, os.fstat(descriptor))
+    opened = os.fstat(descriptor)
+    if opened.st_nlink > 1:  # a promise would be written into what somebody has linked here
+        raise locate.not_private(f"{path} is not a file of its own; remove it")
+    return os.path.samestat(there, opened)
 
 
 def _read(path: str) -> str:

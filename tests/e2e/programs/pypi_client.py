@@ -8,7 +8,7 @@ import asyncio
 import json
 import os
 
-from tastytrade import Account, Session, session  # type: ignore[import-not-found]
+from tastytrade import Account, Session, session
 
 
 async def refresh_and_list() -> dict[str, object]:

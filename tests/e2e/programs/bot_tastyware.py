@@ -1,0 +1,16 @@
+"""A bot on the community's SDK, with a session of tastyauth's in the place of the SDK's own."""
+
+import asyncio
+
+from pace import alive  # type: ignore[import-not-found]
+from tastytrade import Account  # type: ignore[import-not-found, unused-ignore]
+
+import tastyauth
+
+
+async def run() -> None:
+    async with tastyauth.sdk.session("live") as session:
+        await alive(lambda: Account.get(session))
+
+
+asyncio.run(run())

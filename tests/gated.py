@@ -1,0 +1,37 @@
+"""A broker whose answers to token requests wait at a gate, for tests of what goes on meanwhile."""
+
+import asyncio
+import threading
+import time
+
+from world import LIMIT
+
+from tastyauth.simulator import Simulator
+from tastyauth.simulator.messages import Answer, Request
+
+
+class Gated(Simulator):
+    """A broker that takes a moment over a token, and as long as it takes while its gate is shut."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_asked = threading.Event()
+        self.gate = threading.Event()
+        self.gate.set()
+
+    def answer(self, request: Request) -> Answer:
+        if request.path == "/oauth/token":
+            self.is_asked.set()
+            time.sleep(0.3)
+            self.gate.wait(LIMIT)
+        return super().answer(request)
+
+    def shut(self) -> None:
+        """From now on whoever asks for a token waits, until the gate is open again."""
+        self.is_asked.clear()
+        self.gate.clear()
+
+    async def asked(self) -> None:
+        """Waits until somebody stands at the gate; never comes back in a loop that is blocked."""
+        while not self.is_asked.is_set():
+            await asyncio.sleep(0.01)
