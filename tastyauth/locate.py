@@ -240,4 +240,4 @@ def _advice(looked_at: list[str]) -> str:
             near = f"{os.path.dirname(path)}/{name}"
             if os.path.lexists(near):
                 return f"there is {near}; rename it to {CONFIG_NAME}"
-    return "make one there, or name one with --config FILE or $TASTYAUTH_CONFIG"
+    return "make one: tastyauth init; or name one with --config FILE or $TASTYAUTH_CONFIG"

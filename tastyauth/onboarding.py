@@ -1,30 +1,41 @@
 """From nothing to a config: the texts, the shapes of credentials, and where they may be kept."""
 
+import os
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tastyauth import document, pasted
 from tastyauth.errors import APPLICATIONS_PAGE, ConfigError, RefusedError
 from tastyauth.secret import Secret
+from tastyauth.sources import Command, Dotenv, Env, OnePassword, Single, SystemdCredential
 
 EXPLANATION = f"""\
-tastyauth needs three things from tastytrade. They are on the OAuth Applications page:
+You need three things from tastytrade. They are on the OAuth Applications page:
   {APPLICATIONS_PAGE}
 
-  client ID      New OAuth client; public, shown beside the application from then on
-  client secret  shown once, when the client is made. Lost it? Regenerating it ends all grants
-  refresh token  Manage → Create Grant. It never expires: one grant per machine, so that one can be
-                 deleted alone; tick only read, unless your bot places orders
+  client ID      New OAuth client; tick only read, unless your bot places orders. The ID is public
+                 and stays beside the application
+  client secret  shown once, when the client is made. Lost it? Regenerate it: that ends all grants
+  refresh token  Manage → Create Grant. It never expires: make one grant for each machine, so that
+                 one can be deleted alone
 
-Send the last two to nobody, chat assistants included. They are asked for without being shown."""
+Send the last two to nobody, chat assistants included; what you type of them is not shown.
+A bot has them already? tastyauth init --from its/.env takes them over. Ctrl-C changes nothing."""
 
 MODELINE = "# yaml-language-server: $schema=tastyauth.schema.json\n"
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 _OLD_NAMES = {
-    "client_id": ("TASTYTRADE_CLIENT_ID", "TT_CLIENT_ID", "TASTY_CLIENT_ID", "TT_API_CLIENT_ID"),
+    "client_id": (
+        "TASTYTRADE_CLIENT_ID",
+        "TT_CLIENT_ID",
+        "TASTY_CLIENT_ID",
+        "TT_API_CLIENT_ID",
+        "OAUTH_CLIENT_ID",
+    ),
     "client_secret": (
         "TASTYTRADE_CLIENT_SECRET",
         "TT_CLIENT_SECRET",
@@ -43,6 +54,9 @@ _OLD_NAMES = {
     ),
 }
 """What bots and SDKs call the credentials in their .env files."""
+
+USUAL_NAMES = tuple(names[0] for names in _OLD_NAMES.values())
+"""What the official clients call them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,58 +97,90 @@ def new_config(profile: NewProfile) -> str:
     return f"{MODELINE}version: 1\nprofiles:\n{profile.block()}"
 
 
-def with_profile(content: bytes, name: str, profile: NewProfile) -> str:
-    """The config in `content` with one profile more, every other byte as it was.
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Where a config has room for one profile more.
 
-    Where there was one profile and no `default_profile`, the old one becomes the default, so that
-    what worked without -p still means the same. Raises ConfigError for a form of YAML into which
-    nothing can be put.
+    `line` is the one that says `profiles:`, from 1. Where there was one profile and no
+    `default_profile`, `default` is its name: what worked without -p must still mean the same.
     """
-    found = document.read(content, name)
-    profiles = found.data.get("profiles") if isinstance(found.data, dict) else None
-    if not isinstance(profiles, dict) or not profiles:
+
+    text: str
+    line: int
+    indent: str
+    default: str
+
+    def filled(self, profile: NewProfile) -> str:
+        """The config with the profile, every byte that was there before as it was."""
+        lines = self.text.splitlines(keepends=True)
+        ending = "\r\n" if lines[0].endswith("\r\n") else "\n"
+        block = [f"{self.indent}{line[2:]}{ending}" for line in profile.block().splitlines()]
+        lines.insert(self.line, "".join(block))
+        if self.default:
+            lines.insert(self.line - 1, f"default_profile: {self.default}{ending}")
+        return "".join(lines)
+
+
+def room(content: bytes, path: str) -> Room:
+    """Where `content`, the valid config at `path`, has room for one profile more.
+
+    Raises ConfigError for a form of YAML into which no line can be put.
+    """
+    found = document.read(content, path)
+    assert isinstance(found.data, dict)
+    profiles = found.data["profiles"]
+    assert isinstance(profiles, dict)
+    names = tuple(profiles)
+    head, first = found.key_span(("profiles",)), found.key_span(("profiles", names[0]))
+    text = content.decode()
+    before_first = text.splitlines()[first.line - 1][: first.column - 1]
+    if first.line == head.line or before_first.strip():
         raise ConfigError(
-            f"{name} has no profiles to add one to", f"run: tastyauth validate {name}"
+            f"the profiles of {path} stand in braces: no line can be put between them",
+            "give each profile lines of its own, as in: tastyauth init --print",
         )
-    first = found.key_span(("profiles", next(iter(profiles))))
-    head = found.key_span(("profiles",))
-    if first.line == head.line:
-        raise ConfigError(
-            f"the profiles of {name} stand on one line", "give each profile lines of its own"
-        )
-    lines = content.decode().splitlines(keepends=True)
-    ending = "\r\n" if lines[0].endswith("\r\n") else "\n"
-    indent = " " * (first.column - 1)
-    block = "".join(f"{indent}{line[2:]}{ending}" for line in profile.block().splitlines())
-    lines.insert(head.line, block)
-    if len(profiles) == 1 and isinstance(found.data, dict) and "default_profile" not in found.data:
-        lines.insert(head.line - 1, f"default_profile: {next(iter(profiles))}{ending}")
-    return "".join(lines)
+    default = names[0] if len(names) == 1 and "default_profile" not in found.data else ""
+    return Room(text, head.line, before_first, default)
 
 
 def check_shape(field: str, value: Secret) -> None:
     """Raises RefusedError when `value` is positively something else than `field`."""
     text = value.reveal()
+    spoken = _spoken(field)
     if text[0] in "\"'" and text[-1] == text[0]:
-        raise RefusedError(f"the {_spoken(field)} has quotes around it", "enter it without them")
-    is_id = _UUID.fullmatch(text) is not None
-    shape = pasted.shape(text)
+        raise RefusedError(f"the {spoken} has quotes around it", "enter it without them")
     if field == "client_id":
-        if not is_id:
-            what = f", it looks like {pasted.looks_like(shape)}" if shape else ""
-            raise RefusedError(f"this is not a client ID{what}", "a client ID is a UUID")
-    elif is_id:
+        _check_client_id(text)
+        return
+    look_again = f"look again: {APPLICATIONS_PAGE}"
+    if _UUID.fullmatch(text):
+        raise RefusedError(f"this is a client ID, not a {spoken}", look_again)
+    shape = pasted.shape(text)
+    if shape is not None and shape not in _FITTING[field]:
         raise RefusedError(
-            f"this is a client ID, not a {_spoken(field)}", f"look again: {APPLICATIONS_PAGE}"
+            f"this is not a {spoken}, it looks like {pasted.looks_like(shape)}", look_again
         )
-    elif shape is not None and shape not in _FITTING[field]:
+    if shape is not None and _MORE.search(text):
         raise RefusedError(
-            f"this is not a {_spoken(field)}, it looks like {pasted.looks_like(shape)}",
-            f"look again: {APPLICATIONS_PAGE}",
+            f"this is more than the {spoken}", "enter the value alone, without NAME="
         )
+
+
+def _check_client_id(text: str) -> None:
+    if _UUID.fullmatch(text):
+        return
+    hint = f"a client ID is a UUID, shown beside the OAuth application: {APPLICATIONS_PAGE}"
+    shape = pasted.shape(text)
+    if pasted.is_bare_uuid(text):
+        raise RefusedError("this client ID has lost its dashes", "enter it as it is shown")
+    what = f", it looks like {pasted.looks_like(shape)}" if shape else ""
+    raise RefusedError(f"this is not a client ID{what}", hint)
 
 
 _FITTING = {"client_secret": ("client secret",), "refresh_token": ("refresh token", "JWT")}
+
+_MORE = re.compile(r"[ =:;,\"']")
+"""What no client secret and no JWT contains: a name, a command or a header was pasted with it."""
 
 
 def _spoken(field: str) -> str:
@@ -149,3 +195,48 @@ def taken_over(variables: Mapping[str, str]) -> dict[str, tuple[str, str]]:
         for name in reversed(names)
         if variables.get(name)
     }
+
+
+def to_write(reference: Single) -> str:
+    """What to type where tastyauth cannot write to `reference` itself."""
+    match reference:
+        case Env(name):
+            return (
+                f"read -rs {name} && export {name} - for this shell; set it for good where your"
+                " shell, service or CI keeps its variables"
+            )
+        case Dotenv(path, name):
+            return f"change the line {name}=... by hand: ${{EDITOR:-vi}} {shlex.quote(path)}"
+        case SystemdCredential(name):
+            word = shlex.quote(name)
+            return (
+                f"systemd-ask-password -n | systemd-creds encrypt --name={word} -"
+                f" /etc/credstore.encrypted/{word} - as root, with LoadCredentialEncrypted={word}"
+                " in the unit"
+            )
+        case OnePassword(uri):
+            vault, item, *field = uri.removeprefix("op://").split("/")
+            return (
+                f"change {'/'.join(field)} in 1Password's app, or: op item edit {shlex.quote(item)}"
+                f" --vault {shlex.quote(vault)} --template FILE"
+            )
+        case Command(argv):
+            return _to_write_by(argv)
+    return "store it by hand"
+
+
+_READ_AND_WRITE = (
+    (("pass", "show"), "pass edit"),
+    (("gopass", "show"), "gopass edit"),
+    (("keyring", "get"), "keyring set"),
+    (("secret-tool", "lookup"), "secret-tool store --label=tastyauth"),
+    (("security", "find-generic-password"), "security add-generic-password -U"),
+)
+"""How some programs are called to give a secret, and how to take one from the terminal."""
+
+
+def _to_write_by(argv: tuple[str, ...]) -> str:
+    for reading, writing in _READ_AND_WRITE:
+        if (os.path.basename(argv[0]), *argv[1:2]) == reading:
+            return f"{writing} {shlex.join(argv[2:])}"
+    return f"store it with {os.path.basename(argv[0])}, the program that gives it"

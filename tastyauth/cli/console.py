@@ -11,11 +11,14 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from threading import Timer
 
-from tastyauth.errors import OutputError, TastyauthError, UsageError, cannot_write
+from tastyauth.errors import OutputError, Stopped, TastyauthError, UsageError, cannot_write
 from tastyauth.secret import shown
 
 _PATIENCE = 0.5
 """Seconds of waiting in silence on a terminal."""
+
+_LONGEST_LINE = 64 * 1024
+"""Characters of stdin that are looked at; no secret is that long."""
 
 _RED, _YELLOW, _BOLD, _PLAIN = "\x1b[31m", "\x1b[33m", "\x1b[1m", "\x1b[0m"
 
@@ -87,41 +90,57 @@ class Console:
         except UnicodeDecodeError:
             return False
 
-    def ask_text(self, question: str, flag: str) -> str:
+    def ask_text(self, question: str, flag: str, default: str = "") -> str:
         """A line of text; raises UsageError, naming the flag, where nobody can be asked."""
         if not self.interactive:
             raise UsageError(f"no {question} was given", f"give it with {flag}")
+        prompt = f"tastyauth: {question}{f' [{default}]' if default else ''}: "
         while True:
-            _write(2, f"tastyauth: {question}: ")
-            line = sys.stdin.readline()
-            if not line:
+            line = _typed(prompt)
+            if line is None:
                 raise UsageError(f"no {question} was given", f"enter it, or give it with {flag}")
-            if line.strip():
-                return line.strip()
+            if line.strip() or default:
+                return line.strip() or default
 
     def ask_hidden(self, question: str) -> str:
-        """A line that is not shown while it is typed; from stdin where nobody can be asked."""
+        """A line that is not shown while it is typed; from stdin where nobody can be asked.
+
+        Bytes that are no UTF-8 arrive as lone surrogates (PEP 383). Raises UsageError when there
+        is no line, and on a terminal on which it would be seen.
+        """
         if self.interactive:
-            from getpass import getpass
+            from tastyauth.cli import hidden
 
-            try:
-                return getpass(f"tastyauth: {question} (not shown): ")
-            except EOFError:
-                raise UsageError(f"no {question} was given", "enter it, and press Enter") from None
-        line = sys.stdin.readline() if sys.stdin is not None else ""
-        if not line:
+            line = hidden.read_line(f"tastyauth: {question} (not shown): ")
+            if line is None:
+                raise UsageError(f"no {question} was given", "enter it, and press Enter")
+            return line.decode("utf-8", "surrogateescape")
+        if _is_terminal(0):
+            raise UsageError(
+                f"the {question} is not asked for here: what is typed would be seen",
+                "pipe it into stdin; or be asked: without CI, TASTYAUTH_NON_INTERACTIVE and 2>",
+            )
+        try:
+            text = sys.stdin.readline(_LONGEST_LINE) if sys.stdin is not None else ""
+        except UnicodeDecodeError:
+            return "\udcff"
+        if not text:
             raise UsageError(f"no {question} on stdin", "give one line for each that is asked for")
-        return line
+        return text
 
-    def choose(self, question: str, options: Mapping[str, str], flag: str) -> str:
+    def choose(
+        self, question: str, options: Mapping[str, str], flag: str, default: str = ""
+    ) -> str:
         """One of `options`, each of which comes with an explanation."""
         if self.interactive:
             width = max(map(len, options))
             self._stderr("\n".join(f"  {name:<{width}}  {why}" for name, why in options.items()))
+        names = ", ".join(options)
         while True:
-            answer = self.ask_text(f"{question} ({', '.join(options)})", flag)
+            answer = self.ask_text(f"{question} ({names})", flag, default)
             if answer in options:
                 return answer
+            self._stderr(f"answer with one of these: {names}")
 
     @contextmanager
     def waiting(self, what: str) -> Iterator[None]:
@@ -173,6 +192,20 @@ def reserve_standard_descriptors() -> None:
 def _is_terminal(descriptor: int) -> bool:
     stream = (sys.stdin, sys.stdout, sys.stderr)[descriptor]
     return stream is not None and os.isatty(descriptor)
+
+
+def _typed(prompt: str) -> str | None:
+    """A line of the terminal; None when its input has ended (Ctrl-D)."""
+    _write(2, prompt)
+    try:
+        line = sys.stdin.buffer.readline()
+    except Stopped:
+        _write(2, "\n")
+        raise
+    if not line:
+        _write(2, "\n")
+        return None
+    return line.decode("utf-8", "replace")
 
 
 def _lines_shown(text: str) -> str:

@@ -1,28 +1,23 @@
 """Credentials on their way in: asked for unseen, tried, and stored all or none."""
 
 import os
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
+from functools import partial
 
-from tastyauth import locate, onboarding, private, sources, store
+from tastyauth import locate, onboarding, private, refresh, sources, store
 from tastyauth.cache import config_of
 from tastyauth.cli.console import Console
 from tastyauth.cli.loading import surroundings_of
 from tastyauth.config import Profile
 from tastyauth.errors import SecretAbsent, SecretError, TastyauthError, TemporaryError
-from tastyauth.refresh import Secrets, refresh
+from tastyauth.refresh import Secrets
 from tastyauth.secret import Secret
 from tastyauth.sources import Reference, Single, Surroundings
 from tastyauth.sources.value import accept
 
 SECRETS = ("client_secret", "refresh_token")
-
-_BY_HAND = {
-    "env": "export the variable where your shell, service or CI sets its environment",
-    "dotenv": "edit the .env file",
-    "systemd_credential": "systemd-creds encrypt, and LoadCredentialEncrypted= in the unit",
-    "onepassword": "op item edit",
-}
 
 
 def enter(fields: tuple[str, ...], console: Console) -> dict[str, Secret]:
@@ -31,94 +26,123 @@ def enter(fields: tuple[str, ...], console: Console) -> dict[str, Secret]:
 
 
 def _entered(field: str, console: Console) -> Secret:
-    spoken = field.replace("_", " ")
     while True:
-        raw = console.ask_hidden(spoken)
+        raw = console.ask_hidden(_spoken(field))
         try:
-            value = accept(raw.encode("utf-8", "surrogateescape"), f"the {spoken}")
-            onboarding.check_shape(field, value)
+            return _accepted(raw, field)
         except TastyauthError as error:
             if not console.interactive:
                 raise
             console.error(error)
-            continue
-        return value
 
 
-def with_the_other(
-    entered: dict[str, Secret], profile: Profile, console: Console
-) -> dict[str, Secret]:
-    """The entered secrets, and what the profile already has for the rest."""
+def _accepted(raw: str, field: str) -> Secret:
+    try:
+        value = accept(raw.encode("utf-8", "surrogateescape"), f"the {_spoken(field)}")
+    except SecretError as error:
+        raise SecretError(
+            error.message.removeprefix("the value of "),
+            "copy it again from where it was shown, on one line and with nothing around it",
+        ) from None
+    onboarding.check_shape(field, value)
+    return value
+
+
+def client_id_of(profile: Profile, console: Console) -> str:
+    """The client ID, which is known before a secret is asked for; raises SecretError."""
+    if isinstance(profile.client_id, str):
+        return profile.client_id
+    surroundings = surroundings_of(console)
+    return refresh.resolve("client_id", profile.client_id, profile, surroundings, console).reveal()
+
+
+def try_out(
+    profile: Profile, client_id: str, entered: Mapping[str, Secret], console: Console
+) -> None:
+    """One exchange with what is about to be stored, and what the profile has for the rest.
+
+    A refusal ends it before anything is stored.
+    """
     values = dict(entered)
-    surroundings = surroundings_of(console).withholding(profile.variables)
+    surroundings = surroundings_of(console)
     for field in SECRETS:
         if field not in values:
-            with suppress(SecretAbsent):
-                values[field] = sources.resolve(getattr(profile, field), surroundings)
-    return values
-
-
-def try_out(profile: Profile, values: Mapping[str, Secret], console: Console) -> None:
-    """One exchange with what is about to be stored; a refusal ends it before anything is."""
-    if any(field not in values for field in SECRETS):
-        return
-    surroundings = surroundings_of(console)
-    client_id = profile.client_id
-    if not isinstance(client_id, str):
-        client_id = sources.resolve(client_id, surroundings).reveal()
+            try:
+                reference: Reference = getattr(profile, field)
+                values[field] = refresh.resolve(field, reference, profile, surroundings, console)
+            except SecretAbsent:
+                console.say(f"not tried: the {_spoken(field)} is not there yet")
+                return
     secrets = Secrets(client_id, values["client_secret"], values["refresh_token"])
     try:
-        refresh(profile, secrets, surroundings, console)
-        console.say("tried: the server gave a token")
+        refresh.refresh(profile, secrets, surroundings, console)
     except TemporaryError as error:
         console.warn(f"could not be tried now: {error.message}")
+    except TastyauthError as error:
+        raise type(error)(error.message, f"nothing was stored; {error.hint}") from None
+    else:
+        console.say("tried: the server gave a token")
 
 
 def writable(field: str, profile: Profile, console: Console) -> Single:
-    """The member of the reference that can be written; raises SecretError with what to do."""
+    """The member of the reference that can be written here; raises SecretError with what to do."""
     reference: Reference = getattr(profile, field)
-    home = locate.home_directory(console.environ)
-    members = sources.members(reference)
-    for number, member in enumerate(members):
-        if member.kind in sources.STORES:
-            if number:
-                earlier = ", ".join(sources.describe(it, home) for it in members[:number])
-                console.warn(f"{earlier} answers first, when it is there")
-            return member
-    label = sources.describe(reference, home)
-    raise SecretError(
-        f"{field} of profile {profile.name}: {label} cannot be written by tastyauth",
-        f"store it there by hand: {_BY_HAND.get(members[0].kind, 'the program that keeps it')}",
-    )
-
-
-def put_all(targets: Mapping[str, Single], values: Mapping[str, Secret], console: Console) -> None:
-    """All or none: what was there before comes back when one cannot be written."""
     surroundings = surroundings_of(console)
-    undo: list[Callable[[], None]] = []
-    try:
-        for field, target in targets.items():
-            undo.append(_undoing(target, surroundings))
-            sources.put(target, values[field], surroundings)
-    except BaseException:
-        for step in reversed(undo):
-            with suppress(TastyauthError, OSError):
-                step()
-        raise
-    for field, target in targets.items():
-        console.say(
-            f"stored the {field.replace('_', ' ')} in {sources.describe(target, surroundings.home)}"
+    members = sources.members(reference)
+    stores = [member for member in members if member.kind in sources.STORES]
+    if not stores:
+        label = sources.describe(reference, surroundings.home)
+        raise SecretError(
+            f"{field} of profile {profile.name}: {label} cannot be written by tastyauth",
+            onboarding.to_write(members[0]),
         )
+    for member in stores[:-1]:
+        if is_available(member.kind, console):
+            return member
+    return stores[-1]
 
 
-def _undoing(target: Single, surroundings: Surroundings) -> Callable[[], None]:
-    try:
-        old = sources.resolve(target, surroundings)
-    except SecretError:
-        if isinstance(target, sources.File) and not os.path.lexists(target.path):
-            return lambda: private.remove(target.path)
-        return lambda: None
-    return lambda: sources.put(target, old, surroundings)
+def is_available(store: str, console: Console) -> bool:
+    """Whether secrets can be kept there on this machine; a keyring may want to be unlocked."""
+    with console.waiting(f"the {store}"):
+        return sources.is_available(store, surroundings_of(console))
+
+
+@contextmanager
+def undone_on_failure() -> Iterator[ExitStack]:
+    """A stack of steps that lead back, taken when what is done in this context fails."""
+    with ExitStack() as undo:
+        yield undo
+        undo.pop_all()
+
+
+def put_all(
+    targets: Mapping[str, Single],
+    values: Mapping[str, Secret],
+    undo: ExitStack,
+    console: Console,
+) -> None:
+    """Stores the values; `undo` gets the way back to what was there before."""
+    surroundings = surroundings_of(console)
+    unasked = replace(surroundings, interactive=False)  # nobody unlocks a store for an "if"
+    for field, target in targets.items():
+        if len(targets) > 1:  # one alone is stored, or not
+            undo.callback(_daring, _way_back(target, unasked))
+        sources.put(target, values[field], surroundings)
+
+
+def tell(profile: Profile, targets: Mapping[str, Single], console: Console) -> None:
+    """Says where the secrets have gone, and what is asked before that."""
+    surroundings = surroundings_of(console)
+    for field, target in targets.items():
+        where = sources.describe(target, surroundings.home)
+        console.say(f"stored the {_spoken(field)} in {where}")
+        earlier = _earlier(
+            getattr(profile, field), target, surroundings.withholding(profile.variables)
+        )
+        if earlier is not None:
+            first = sources.describe(earlier, surroundings.home)
+            console.warn(f"the {_spoken(field)} in {first} answers first: that one is used")
 
 
 def forget(path: str, console: Console) -> None:
@@ -126,3 +150,49 @@ def forget(path: str, console: Console) -> None:
     environ = console.environ
     with suppress(OSError):
         store.clear(locate.cache_directory(environ), config_of(path, environ))
+
+
+def way_back(path: str) -> Callable[[], None]:
+    """The step that puts back what a file is now, or that it is not there."""
+    if not os.path.lexists(path):
+        return partial(private.remove, path)
+    if os.path.islink(path) or not os.path.isfile(path):
+        return lambda: None  # nothing of ours will be written over it
+    with open(path, "rb") as file:
+        return partial(private.write, path, file.read(), durable=True)
+
+
+def _daring(step: Callable[[], None]) -> None:
+    """A step back that fails leaves the failure that led to it as the one that is told."""
+    with suppress(TastyauthError, OSError):
+        step()
+
+
+def _way_back(target: Single, surroundings: Surroundings) -> Callable[[], None]:
+    if isinstance(target, sources.File):
+        return way_back(target.path)
+    try:
+        return partial(sources.put, target, sources.resolve(target, surroundings), surroundings)
+    except SecretAbsent:
+        return partial(sources.remove, target, surroundings)
+    except SecretError:
+        return lambda: None
+
+
+def _earlier(reference: Reference, target: Single, surroundings: Surroundings) -> Single | None:
+    """The member of a `first_of` that answers before `target` does, if one does."""
+    for member in sources.members(reference):
+        if member == target:
+            return None
+        try:
+            sources.resolve(member, surroundings)
+        except SecretAbsent:
+            continue
+        except SecretError:
+            return member  # it is there, and its failure is what is told
+        return member
+    return None
+
+
+def _spoken(field: str) -> str:
+    return field.replace("_", " ")

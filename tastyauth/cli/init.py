@@ -2,41 +2,58 @@
 
 import argparse
 import os
+import shlex
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 
 from tastyauth import config as configs
-from tastyauth import locate, onboarding, private, sources, trust
+from tastyauth import document, locate, onboarding, private, refresh, schema, sources, trust
+from tastyauth.cli import interview
 from tastyauth.cli.console import Console
 from tastyauth.cli.entering import (
     SECRETS,
+    client_id_of,
     enter,
     forget,
     put_all,
+    tell,
     try_out,
-    with_the_other,
+    undone_on_failure,
+    way_back,
     writable,
 )
 from tastyauth.cli.grammar import Commands
 from tastyauth.cli.loading import surroundings_of
 from tastyauth.config import Config, Profile
-from tastyauth.errors import (
-    APPLICATIONS_PAGE,
-    ConfigError,
-    SecretAbsent,
-    UsageError,
-)
-from tastyauth.onboarding import NewProfile
+from tastyauth.errors import ConfigError, ConfigNotFound, SecretAbsent, UsageError
 from tastyauth.secret import Secret
-from tastyauth.sources import Reference, Surroundings
-from tastyauth.sources.value import accept
 
-_STORES = {
-    "file": "files beside the config, mode 0600; works everywhere, cron included",
-    "keyring": "the desktop's keyring; not in cron",
-    "pass": "the password store of pass; in cron only with a key that needs no passphrase",
+_DETAILS = """\
+asks for what is missing; everything but the secrets can be given by flags. Where nobody can be
+asked, the client secret and the refresh token are read from stdin, a line each:
+  tastyauth init -p live --environment production --client-id UUID --store file < two-lines
+"""
+
+_NEXT = {
+    "fish": "{} --format fish | source",
+    "csh": "eval `{} --format csh`",
+    "tcsh": "eval `{} --format csh`",
 }
-"""Where secrets can be kept, and what is to be known about it."""
+"""What is typed in the shells that are not of the POSIX family."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where the config is or will be; `content` is None as long as it is not there.
+
+    `approved` says that it may act unseen, however it is found.
+    """
+
+    path: str
+    origin: str
+    content: bytes | None
+    approved: bool
 
 
 def register(commands: Commands) -> None:
@@ -51,7 +68,7 @@ def register(commands: Commands) -> None:
     init.add_argument("--environment", choices=("production", "sandbox", "custom"))
     init.add_argument("--api-url", metavar="URL", help="with --environment custom only")
     init.add_argument("--client-id", metavar="UUID", help="the public ID of the OAuth application")
-    init.add_argument("--store", choices=tuple(_STORES), help="where the secrets are kept")
+    init.add_argument("--store", choices=tuple(interview.STORES), help="where the secrets are kept")
     init.add_argument(
         "--from", metavar="FILE", dest="dotenv", help="take over the credentials of a bot's .env"
     )
@@ -61,38 +78,25 @@ def register(commands: Commands) -> None:
     )
 
 
-_DETAILS = """\
-asks for what is missing; everything but the secrets can be given by flags. Where nobody can be
-asked, the client secret and the refresh token are read from stdin, a line each:
-  tastyauth init -p live --environment production --client-id UUID --store file < two-lines
-"""
-
-
 def run_init(arguments: argparse.Namespace, console: Console) -> int:
     """From nothing to a config that has got a token once; nothing is written before that."""
     if arguments.only_print:
         console.out(_example())
         return 0
-    path = _config_path(arguments, console)
-    name = arguments.profile
-    before = _read_if_there(path)
-    if before is not None:
-        config = configs.parse(before, path, home=locate.home_directory(console.environ))
-        if name is None or name in {profile.name for profile in config.profiles}:
-            return _complete(config, config.profile(name), console)
-    profile, values = _asked(name or "live", arguments, console)
-    text = (
-        onboarding.with_profile(before, path, profile)
-        if before is not None
-        else onboarding.new_config(profile)
-    )
-    config = configs.parse(text.encode(), path, home=locate.home_directory(console.environ))
-    made = config.profile(profile.name)
-    try_out(made, values, console)
-    _write(config, made, values, text, console)
-    console.say(f"wrote {path}, profile {made.name}")
-    chosen = "" if config.default_name == made.name else f" -p {made.name}"
-    console.say(f"next, type: eval $(tastyauth env{chosen})")
+    name = arguments.profile or console.environ.get("TASTYAUTH_PROFILE") or None
+    path, origin = _path(arguments.config, console)
+    if not os.path.lexists(path):
+        _make(_Place(path, origin, None, approved=True), name, arguments, console)
+        return 0
+    content = locate.read_config(path)
+    surroundings = surroundings_of(console)
+    config = configs.parse(content, path, home=surroundings.home)
+    trust.require(config, origin, surroundings)  # its commands run, and its hosts are sent to
+    if name is None or name in {profile.name for profile in config.profiles}:
+        _complete(config, config.profile(name), arguments, console)
+        return 0
+    approved = origin != locate.FLAG or _may_act(config, locate.PROJECT, console)
+    _make(_Place(path, origin, content, approved), name, arguments, console)
     return 0
 
 
@@ -104,131 +108,165 @@ def _example() -> str:
     raise FileNotFoundError("tastyauth.yaml.example")
 
 
-def _config_path(arguments: argparse.Namespace, console: Console) -> str:
-    named = arguments.config or console.environ.get("TASTYAUTH_CONFIG")
-    if named:
-        return locate.absolute(named, console.environ)
-    return f"{locate.config_directory(console.environ)}/{locate.CONFIG_NAME}"
+def _path(flag: str | None, console: Console) -> tuple[str, str]:
+    """The config that is named, else the user's own, whether it is there or not."""
+    if flag or console.environ.get("TASTYAUTH_CONFIG"):
+        return locate.find_config(flag, console.environ)
+    return f"{locate.config_directory(console.environ)}/{locate.CONFIG_NAME}", locate.USER
 
 
-def _read_if_there(path: str) -> bytes | None:
-    return locate.read_config(path) if os.path.lexists(path) else None
-
-
-def _complete(config: Config, profile: Profile, console: Console) -> int:
-    """Asks for what an existing profile cannot resolve, and for nothing else."""
-    surroundings = surroundings_of(console).withholding(profile.variables)
-    missing = tuple(field for field in SECRETS if _is_absent(getattr(profile, field), surroundings))
-    if not missing:
-        console.say(f"{config.path}: profile {profile.name} is complete")
-        console.say("another profile: tastyauth init -p NAME; what is there: tastyauth status")
-        return 0
-    targets = {field: writable(field, profile, console) for field in missing}
-    entered = enter(missing, console)
-    try_out(profile, with_the_other(entered, profile, console), console)
-    put_all(targets, entered, console)
-    forget(config.path, console)
-    return 0
-
-
-def _is_absent(reference: Reference, surroundings: Surroundings) -> bool:
+def _may_act(config: Config, origin: str, console: Console) -> bool:
     try:
-        sources.resolve(reference, surroundings)
+        trust.require(config, origin, surroundings_of(console))
+    except ConfigError:
+        return False
+    return True
+
+
+def _make(place: _Place, name: str | None, arguments: argparse.Namespace, console: Console) -> None:
+    """A new profile: asked for, checked, tried, written, and then what to type next."""
+    room = onboarding.room(place.content, place.path) if place.content is not None else None
+    old = interview.old_bot(arguments.dotenv, console) if arguments.dotenv else {}
+    profile = interview.ask(name, old, arguments, console)
+    text = room.filled(profile) if room is not None else onboarding.new_config(profile)
+    config = _checked(text, place.path, console)
+    made = config.profile(profile.name)
+    values = _values(SECRETS, old, console)
+    try_out(made, profile.client_id, values, console)
+    _write(config, made, values, text, console)
+    if place.approved and not (
+        place.origin == locate.USER and _may_act(config, locate.USER, console)
+    ):
+        _approve(config, console)
+    _warn_of_repository(config.path, made, console)
+    shown = locate.abbreviated(config.path, console.environ)
+    console.say(f"wrote {shown}, profile {made.name}")
+    _say_next(config, made, arguments, console)
+
+
+def _complete(
+    config: Config, profile: Profile, arguments: argparse.Namespace, console: Console
+) -> None:
+    """Asks for what an existing profile cannot resolve, and for nothing else."""
+    missing = tuple(field for field in SECRETS if _is_absent(field, profile, console))
+    if not missing:
+        shown = locate.abbreviated(config.path, console.environ)
+        console.say(f"{shown}: profile {profile.name} is complete")
+        console.say("another profile: tastyauth init -p NAME; new secrets: tastyauth secret set")
+        return
+    targets = {field: writable(field, profile, console) for field in missing}
+    client_id = client_id_of(profile, console)
+    old = interview.old_bot(arguments.dotenv, console) if arguments.dotenv else {}
+    values = _values(missing, old, console)
+    try_out(profile, client_id, values, console)
+    with undone_on_failure() as undo:
+        put_all(targets, values, undo, console)
+    forget(config.path, console)
+    tell(profile, targets, console)
+    _say_next(config, profile, arguments, console)
+
+
+def _values(
+    fields: tuple[str, ...], old: Mapping[str, Secret], console: Console
+) -> dict[str, Secret]:
+    known = {field: old[field] for field in fields if field in old}
+    return known | enter(tuple(field for field in fields if field not in known), console)
+
+
+def _is_absent(field: str, profile: Profile, console: Console) -> bool:
+    try:
+        refresh.resolve(field, getattr(profile, field), profile, surroundings_of(console), console)
     except SecretAbsent:
         return True
     return False
 
 
-def _asked(
-    name: str, arguments: argparse.Namespace, console: Console
-) -> tuple[NewProfile, dict[str, Secret]]:
-    """What the new profile says, and its secrets: from flags, an old .env, and questions."""
-    old = _old_bot(arguments.dotenv, console) if arguments.dotenv else {}
-    if console.interactive:
-        console.say(onboarding.EXPLANATION)
-    if arguments.browser:
-        _open_page(console)
-    environment = arguments.environment or console.choose(
-        "environment",
-        {"production": "real money", "sandbox": "tastytrade's test system"},
-        "--environment",
-    )
-    if (environment == "custom") != (arguments.api_url is not None):
-        raise UsageError(
-            "--api-url goes with --environment custom, and only with it",
-            "give both: --environment custom --api-url http://127.0.0.1:8000",
-        )
-    secrets = {field: old[field] for field in SECRETS if field in old}
-    client_id = arguments.client_id or (old["client_id"].reveal() if "client_id" in old else None)
-    if client_id is None:
-        client_id = console.ask_text("client ID", "--client-id")
-    onboarding.check_shape("client_id", Secret(client_id))
-    store = arguments.store or console.choose("store", _stores_here(console), "--store")
-    missing = tuple(field for field in SECRETS if field not in secrets)
-    secrets |= enter(missing, console)
-    profile = NewProfile(
-        name,
-        environment,
-        arguments.api_url,
-        client_id,
-        onboarding.reference(store, name, "client_secret"),
-        onboarding.reference(store, name, "refresh_token"),
-    )
-    return profile, secrets
-
-
-def _old_bot(path: str, console: Console) -> dict[str, Secret]:
-    from tastyauth.sources import dotenv
-
-    path = locate.absolute(path, console.environ)
-    found = onboarding.taken_over(dotenv.variables(path, surroundings_of(console)))
-    if not found:
-        raise SecretAbsent(f"{path} has none of the usual names", "enter them by hand")
-    for field, (name, _) in found.items():
-        console.say(f"{field} comes from {name}")
-    secrets = {field: accept(value.encode(), name) for field, (name, value) in found.items()}
-    for field, value in secrets.items():
-        onboarding.check_shape(field, value)
-    return secrets
-
-
-def _open_page(console: Console) -> None:
-    import webbrowser
-
-    if not webbrowser.open(APPLICATIONS_PAGE):
-        console.warn(f"no browser could be opened; the page is {APPLICATIONS_PAGE}")
-
-
-def _stores_here(console: Console) -> dict[str, str]:
-    """What can keep secrets on this machine, and what is to be known about it."""
-    surroundings = surroundings_of(console)
-    return {
-        store: about
-        for store, about in _STORES.items()
-        if sources.is_available(store, surroundings)
-    }
+def _checked(text: str, path: str, console: Console) -> Config:
+    """What is about to be written; raises UsageError for a flag that makes it invalid."""
+    content = text.encode()
+    for problem in schema.check(document.read(content, path)):
+        if problem.severity == "error":
+            raise UsageError(problem.message, problem.help[0] if problem.help else problem.label)
+    return configs.parse(content, path, home=locate.home_directory(console.environ))
 
 
 def _write(
-    config: Config,
-    profile: Profile,
-    values: Mapping[str, Secret],
-    text: str,
-    console: Console,
+    config: Config, profile: Profile, values: Mapping[str, Secret], text: str, console: Console
 ) -> None:
-    """The secrets, the schema for editors, the config; in this order, each whole."""
+    """The secrets, the schema for editors, the config: all of it, or nothing."""
     directory = os.path.dirname(config.path)
     targets = {field: sources.members(getattr(profile, field))[0] for field in SECRETS}
     try:
         private.make_ancestors(config.path)
-        put_all(targets, values, console)
-        from tastyauth import schema
-
-        private.write(f"{directory}/tastyauth.schema.json", schema.text().encode())
-        private.write(config.path, text.encode(), durable=True)
-        trust.allow(config, surroundings_of(console))  # found from below, it is approved already
+        with undone_on_failure() as undo:
+            put_all(targets, values, undo, console)
+            _replace(f"{directory}/tastyauth.schema.json", schema.text(), undo)
+            _replace(os.path.realpath(config.path), text, undo)
     except OSError as error:
         raise ConfigError(
             f"the config cannot be written: {error.strerror or error}", f"look at {directory}"
         ) from None
     forget(config.path, console)
+    tell(profile, targets, console)
+
+
+def _replace(path: str, text: str, undo: ExitStack) -> None:
+    undo.callback(way_back(path))
+    private.write(path, text.encode(), durable=True)
+
+
+def _approve(config: Config, console: Console) -> None:
+    """Whoever has just made all of it need not be shown it."""
+    try:
+        trust.allow(config, surroundings_of(console))
+    except OSError as error:
+        console.warn(f"it is not approved yet: {error.strerror or error}; run: tastyauth allow")
+
+
+def _warn_of_repository(path: str, profile: Profile, console: Console) -> None:
+    """The config can be committed; the secrets beside it must not be."""
+    directory = os.path.dirname(path)
+    names = [
+        os.path.basename(reference.path)
+        for reference in (profile.client_secret, profile.refresh_token)
+        if isinstance(reference, sources.File)
+    ]
+    if names and any(os.path.lexists(f"{above}/.git") for above in _ancestors(directory)):
+        lines = "".join(f"\\n{name}" for name in names)
+        console.warn(
+            f"the secrets lie in a repository, keep git from them:"
+            f" printf '{lines}\\n' >>{shlex.quote(f'{directory}/.gitignore')}"
+        )
+
+
+def _ancestors(directory: str) -> list[str]:
+    found = [directory]
+    while directory != os.path.dirname(directory):
+        directory = os.path.dirname(directory)
+        found.append(directory)
+    return found
+
+
+def _say_next(
+    config: Config, profile: Profile, arguments: argparse.Namespace, console: Console
+) -> None:
+    if arguments.dotenv:
+        path = locate.absolute(arguments.dotenv, console.environ)
+        shown = locate.abbreviated(path, console.environ)
+        console.say(f"{shown} still holds the secrets: take them out when nobody needs them")
+    words = "tastyauth env"
+    if not _is_found(config, console):
+        words += f" --config {shlex.quote(config.path)}"
+    if profile.name != config.default_name:
+        words += f" -p {profile.name}"
+    shell = os.path.basename(console.environ.get("SHELL", ""))
+    console.say(f"next, type: {_NEXT.get(shell, 'eval $({})').format(words)}")
+
+
+def _is_found(config: Config, console: Console) -> bool:
+    """Whether the bare command, typed here, uses this config."""
+    try:
+        path, origin = locate.find_config(None, console.environ)
+    except ConfigNotFound:
+        return False
+    return path == config.path and _may_act(config, origin, console)

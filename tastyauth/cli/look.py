@@ -43,6 +43,8 @@ def run_as_curl(arguments: argparse.Namespace, console: Console) -> int:
     session = open_session(arguments, console)
     profile = session.config().profile(session.asked.profile)
     console.out(by_hand.script(profile, surroundings_of(console)))
+    if console.stdout_is_terminal:
+        console.say("to run it, pipe it into sh")
     return 0
 
 

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
+from tastyauth import private
 from tastyauth.errors import SecretAbsent, SecretError
 from tastyauth.secret import Secret
 from tastyauth.sources.file import resolve_credential, resolve_file
@@ -49,6 +50,7 @@ __all__ = [
     "members",
     "parse",
     "put",
+    "remove",
     "replace",
     "resolve",
     "resolve_program",
@@ -91,6 +93,21 @@ def put(reference: Single, value: Secret, surroundings: Surroundings) -> None:
             "store the secret there by hand",
         )
     write(reference, value, surroundings)
+
+
+def remove(reference: Single, surroundings: Surroundings) -> None:
+    """Removes what `put` has written where nothing was before; raises SecretError or OSError."""
+    match reference:
+        case File(path):
+            private.remove(path)
+        case Keyring():
+            from tastyauth.sources import keyring
+
+            keyring.remove_keyring(reference, surroundings)
+        case Pass():
+            from tastyauth.sources import storing
+
+            storing.remove_pass(reference, surroundings)
 
 
 def is_available(kind: str, surroundings: Surroundings) -> bool:

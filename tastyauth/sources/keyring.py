@@ -67,6 +67,12 @@ def put_keyring(reference: Keyring, value: Secret, surroundings: Surroundings) -
         raise _failure(answer, label)
 
 
+def remove_keyring(reference: Keyring, surroundings: Surroundings) -> None:
+    """Removes the password; raises SecretError."""
+    label = describe(reference, surroundings.home)
+    _ask(["delete", reference.service, reference.username], "", label, surroundings)
+
+
 def _ask(words: list[str], secret: str, label: str, surroundings: Surroundings) -> dict[str, str]:
     argv = [sys.executable, "-P", "-m", "tastyauth.sources.keyring_child", *words]
     try:

@@ -1,4 +1,4 @@
-"""Asks the keyring, in a process of its own: `get|set SERVICE USERNAME`, JSON on stdout."""
+"""Asks the keyring, in a process of its own: `get|set|delete SERVICE USERNAME`, JSON on stdout."""
 
 import json
 import sys
@@ -35,6 +35,9 @@ def _answer(action: str, service: str, username: str) -> dict[str, str]:
         if action == "set":
             backend.set_password(service, username, sys.stdin.read())
             return state | {"state": "stored"}
+        if action == "delete":
+            backend.delete_password(service, username)
+            return state | {"state": "no entry"}
         secret = backend.get_password(service, username)
     except (keyring.errors.NoKeyringError, keyring.errors.InitError):
         return state | {"state": "no keyring"}

@@ -54,11 +54,15 @@ def command_of(reference: OnePassword | Pass) -> Command:
             return Command(("pass", "show", entry), line=1)
 
 
+def store_of(surroundings: Surroundings) -> str:
+    """The directory of the password store (pass(1), PASSWORD_STORE_DIR)."""
+    return surroundings.environ.get("PASSWORD_STORE_DIR") or f"{surroundings.home}/.password-store"
+
+
 def is_pass_available(surroundings: Surroundings) -> bool:
     """Whether there is a password store that could be written."""
-    store = surroundings.environ.get("PASSWORD_STORE_DIR") or f"{surroundings.home}/.password-store"
     program = resolve_program("pass", surroundings.environ, surroundings.home)
-    return program is not None and os.path.exists(f"{store}/.gpg-id")
+    return program is not None and os.path.exists(f"{store_of(surroundings)}/.gpg-id")
 
 
 def resolve_preset(reference: OnePassword | Pass, surroundings: Surroundings) -> Secret:

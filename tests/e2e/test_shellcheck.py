@@ -88,6 +88,11 @@ def test_what_bash_sources_is_clean(configured: Place, command: str) -> None:
     assert shellcheck(finished.out, "bash") == ""
 
 
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_the_script_by_hand_is_clean(configured: Place, dialect: str) -> None:
+    assert shellcheck(printed_by(configured, "as-curl").out, dialect) == ""
+
+
 @pytest.mark.parametrize("shell", [("zsh", "-n"), ("fish", "--no-execute")], ids=" ".join)
 @pytest.mark.parametrize("command", ["hook", "completion"])
 def test_what_shellcheck_does_not_know_is_well_formed(

@@ -1,0 +1,141 @@
+"""What a new profile says: from flags, from a bot's old .env, and from questions."""
+
+import argparse
+
+from tastyauth import locate, onboarding
+from tastyauth.cli.console import Console
+from tastyauth.cli.entering import SECRETS, is_available
+from tastyauth.cli.loading import surroundings_of
+from tastyauth.errors import APPLICATIONS_PAGE, RefusedError, SecretAbsent, SecretError, UsageError
+from tastyauth.onboarding import NewProfile
+from tastyauth.secret import Secret
+from tastyauth.sources.value import accept
+
+STORES = {
+    "file": "files beside the config, mode 0600; works everywhere, cron included",
+    "keyring": "the desktop's keyring; not in cron",
+    "pass": "the password store of pass; in cron only with a key that needs no passphrase",
+}
+"""Where secrets can be kept, and what is to be known about it."""
+
+_TO_HAVE = {
+    "keyring": "a desktop session, and the extra: pipx inject tastyauth keyring",
+    "pass": "a password store: pass init GPG-ID",
+}
+"""What a store that is not available takes."""
+
+_SANDBOX_PAGE = "https://developer.tastytrade.com/docs/sandbox/tools"
+
+_ENVIRONMENTS = {
+    "production": "real money",
+    "sandbox": f"tastytrade's test system; its users and credentials: {_SANDBOX_PAGE}",
+}
+
+_NAMES = {"sandbox": "paper"}
+"""What a profile is called that nobody has named, where `live` would mislead."""
+
+
+def ask(
+    name: str | None, old: dict[str, Secret], arguments: argparse.Namespace, console: Console
+) -> NewProfile:
+    """The new profile; `old` are credentials that are known already.
+
+    Raises UsageError where nobody can be asked, RefusedError for what is no client ID.
+    """
+    if console.interactive and any(field not in old for field in SECRETS):
+        console.say(onboarding.EXPLANATION)
+    if arguments.browser:
+        _open_page(console)
+    environment = arguments.environment or console.choose(
+        "environment", _ENVIRONMENTS, "--environment"
+    )
+    if (environment == "custom") != (arguments.api_url is not None):
+        raise UsageError(
+            "--api-url goes with --environment custom, and only with it",
+            "give both: --environment custom --api-url http://127.0.0.1:8000",
+        )
+    client_id = _client_id(arguments.client_id, old.get("client_id"), console)
+    store = _store(arguments.store, console)
+    profile = name or _NAMES.get(environment, "live")
+    return NewProfile(
+        profile,
+        environment,
+        arguments.api_url,
+        client_id,
+        onboarding.reference(store, profile, "client_secret"),
+        onboarding.reference(store, profile, "refresh_token"),
+    )
+
+
+def old_bot(path: str, console: Console) -> dict[str, Secret]:
+    """The credentials in a bot's .env, by field; says under which names, never what they are.
+
+    Raises SecretError for a file or a value that cannot be used, RefusedError for a mix-up.
+    """
+    from tastyauth.sources import dotenv
+
+    path = locate.absolute(path, console.environ)
+    shown = locate.abbreviated(path, console.environ)
+    found = onboarding.taken_over(dotenv.variables(path, surroundings_of(console)))
+    if not found:
+        raise SecretAbsent(
+            f"{shown} has none of the names that bots use",
+            f"rename them, for example to {', '.join(onboarding.USUAL_NAMES)}",
+        )
+    old = {}
+    for field, (name, value) in found.items():
+        old[field] = accept(value.encode(), f"{name} in {shown}")
+        try:
+            onboarding.check_shape(field, old[field])
+        except RefusedError as error:
+            raise RefusedError(f"{name} in {shown}: {error.message}", error.hint) from None
+        console.say(f"{field} comes from {name} in {shown}")
+    return _with_client_id(old, console)
+
+
+def _with_client_id(old: dict[str, Secret], console: Console) -> dict[str, Secret]:
+    """Bots that send no client ID have none; the refresh token says whose it is."""
+    if "client_id" in old or "refresh_token" not in old:
+        return old
+    from tastyauth.exchange import offline
+
+    clients = offline.clients_of(offline.read_claims(old["refresh_token"]))
+    if len(clients) != 1:
+        return old
+    console.say(f"client_id is {clients[0]}, says the refresh token")
+    return {**old, "client_id": Secret(clients[0])}
+
+
+def _open_page(console: Console) -> None:
+    import webbrowser
+
+    if not webbrowser.open(APPLICATIONS_PAGE):
+        console.warn(f"no browser could be opened; the page is {APPLICATIONS_PAGE}")
+
+
+def _client_id(flag: str | None, old: Secret | None, console: Console) -> str:
+    given = flag or (old.reveal() if old is not None else None)
+    if given is not None:
+        onboarding.check_shape("client_id", Secret(given))
+        return given
+    while True:
+        text = console.ask_text("client ID", "--client-id")
+        try:
+            onboarding.check_shape("client_id", Secret(text))
+        except RefusedError as error:
+            console.error(error)
+            continue
+        return text
+
+
+def _store(flag: str | None, console: Console) -> str:
+    if flag is not None:
+        if not is_available(flag, console):
+            raise SecretError(f"no secret can be kept in {flag} here", f"it takes {_TO_HAVE[flag]}")
+        return flag
+    if not console.interactive:
+        return console.choose("store", STORES, "--store")
+    here = {store: about for store, about in STORES.items() if is_available(store, console)}
+    for store in (store for store in STORES if store not in here):
+        console.say(f"not here: {store}, which takes {_TO_HAVE[store]}")
+    return console.choose("store", here, "--store", default="file")

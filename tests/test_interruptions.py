@@ -1,0 +1,157 @@
+"""Whoever gives up, at whatever question, has an echoing terminal and everything as it was."""
+
+import os
+
+import pytest
+from sitting import (
+    CLIENT_ID,
+    CTRL_C,
+    CTRL_D,
+    CTRL_Z,
+    ENVIRONMENT,
+    SECRET,
+    STORE,
+    TOKEN,
+    Sitting,
+    custom,
+    everything,
+    holding,
+    shell_of,
+    sitting,
+    watched,
+)
+from world import World
+
+from tastyauth.simulator import Simulator
+
+SHELLS = (("/bin/bash", "--norc", "-i"), ("/bin/dash", "-i"))
+
+
+@pytest.fixture
+def newcomer(simulator: Simulator, tmp_path: os.PathLike[str]) -> World:
+    """A scratch home without a config."""
+    return World(os.fspath(tmp_path), simulator)
+
+
+def answers(world: World) -> tuple[tuple[str, str], ...]:
+    """The questions of `init` in their order, and what is answered."""
+    return (
+        (ENVIRONMENT, "sandbox"),
+        (CLIENT_ID, world.simulator.application.client_id),
+        (STORE, "file"),
+        (SECRET, world.client_secret),
+        (TOKEN, world.refresh_token),
+    )
+
+
+def go_to(question: str, it: Sitting, world: World) -> None:
+    """Answers what comes before the question, and waits for it."""
+    for asked, answer in answers(world):
+        if asked == question:
+            it.expect(question)
+            return
+        it.answer(asked, answer)
+
+
+QUESTIONS = (ENVIRONMENT, CLIENT_ID, STORE, SECRET, TOKEN)
+KEYS = ((CTRL_C, 130), (CTRL_D, 2))
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+@pytest.mark.parametrize(("key", "code"), KEYS, ids=["Ctrl-C", "Ctrl-D"])
+def test_giving_up_leaves_nothing_behind(
+    newcomer: World, question: str, key: str, code: int
+) -> None:
+    before = everything(newcomer.root)
+    with watched(newcomer, "init") as it:
+        go_to(question, it, newcomer)
+        assert it.give_up(key) == (code, True)
+    assert everything(newcomer.root) == before
+    if key == CTRL_D:
+        assert (
+            f"{question.split(' (')[0].removesuffix(': ')}" in it.shown.partition("error: no ")[2]
+        )
+    assert newcomer.simulator.token_requests == 0
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_giving_up_a_second_profile_leaves_the_first_as_it_was(world: World, question: str) -> None:
+    before = everything(world.root)
+    with watched(world, "init", "-p", "paper") as it:
+        go_to(question, it, world)
+        assert it.give_up(CTRL_C) == (130, True)
+    assert everything(world.root) == before
+
+
+@pytest.mark.parametrize("question", [SECRET, TOKEN])
+@pytest.mark.parametrize(("key", "code"), KEYS, ids=["Ctrl-C", "Ctrl-D"])
+def test_giving_up_new_secrets_leaves_the_old_ones(
+    world: World, question: str, key: str, code: int
+) -> None:
+    before = everything(world.root)
+    with watched(world, "secret", "set") as it:
+        if question == TOKEN:
+            it.answer(SECRET, "another")
+        it.expect(question)
+        it.press("half typed")
+        if key == CTRL_D:  # the first hands over what was typed, the second ends the input
+            it.press(key)
+        assert it.give_up(key) == (code, True)
+    assert everything(world.root) == before
+    assert world.simulator.token_requests == 0
+    assert "half typed" not in it.shown
+
+
+def test_giving_up_while_the_server_is_asked_stores_nothing(newcomer: World) -> None:
+    newcomer.simulator.fail = "slow"
+    with watched(newcomer, "init", *custom(newcomer)) as it:
+        for question, answer in answers(newcomer)[1:]:
+            it.answer(question, answer)
+        newcomer.token_requested(0)
+        assert it.give_up(CTRL_C) == (130, True)
+    assert not os.path.exists(newcomer.config_directory)
+    assert holding(newcomer.root, newcomer) == []
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: os.path.basename(shell[0]))
+def test_a_secret_is_unseen_after_the_command_was_stopped_for_a_while(
+    world: World, shell: tuple[str, ...]
+) -> None:
+    """A shell hands its terminal back with the echo on."""
+    with shell_of(world, *shell) as it:
+        it.press("tastyauth secret set\n")
+        it.expect(SECRET)
+        it.press(CTRL_Z)
+        it.answer("ready> ", "echo seen; stty -a | tr ' ;' '\\n\\n' | grep echo$")
+        it.expect("seen\r\n")
+        it.expect("echo\r\n")
+        it.answer("ready> ", "fg")
+        it.answer(SECRET, world.client_secret)
+        it.answer(TOKEN, world.refresh_token)
+        it.expect("stored the refresh token")
+        it.expect("ready> ")
+    assert "-echo" not in it.shown
+    assert world.client_secret not in it.shown
+    assert world.refresh_token not in it.shown
+
+
+@pytest.mark.parametrize(
+    "words", ["secret set 2>said", "secret set 2>&1 | tee said", "init -p new {flags} 2>said"]
+)
+def test_where_nobody_is_asked_nobody_types_a_secret_into_the_open(
+    world: World, words: str
+) -> None:
+    flags = f"{' '.join(custom(world))} --store file --client-id "
+    flags += world.simulator.application.client_id
+    with shell_of(world, "/bin/dash", "-i") as it:
+        it.press(f"tastyauth {words.format(flags=flags)}; echo o''ver\n")
+        it.expect("over\r\n")
+    with open(f"{world.project}/said", encoding="utf-8") as file:
+        assert "what is typed would be seen" in file.read()
+
+
+@pytest.mark.parametrize("variable", ["CI", "TASTYAUTH_NON_INTERACTIVE"])
+def test_nor_where_asking_is_forbidden(world: World, variable: str) -> None:
+    with sitting(world, "secret", "set", **{variable: "1"}) as it:
+        it.expect("what is typed would be seen")
+        assert it.end() == 2

@@ -1,0 +1,155 @@
+"""Credentials that are not what they were taken for: named as what they are, and never stored."""
+
+import os
+
+import pytest
+from sitting import (
+    CLIENT_ID,
+    SECRET,
+    STORE,
+    TOKEN,
+    answer_all,
+    custom,
+    holding,
+    sitting,
+)
+from world import World
+
+from tastyauth.simulator import Simulator
+
+UUID = "0c7b8898-a2f1-49bb-a23d-843e47b68631"
+
+
+@pytest.fixture
+def newcomer(simulator: Simulator, tmp_path: os.PathLike[str]) -> World:
+    """A scratch home without a config."""
+    return World(os.fspath(tmp_path), simulator)
+
+
+@pytest.fixture
+def access_token(newcomer: World, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What the broker has handed out once."""
+    elsewhere = World(os.fspath(tmp_path_factory.mktemp("elsewhere")), newcomer.simulator)
+    elsewhere.configure()
+    return elsewhere.run("token").out.strip()
+
+
+def test_what_is_no_client_id_is_asked_for_again(newcomer: World) -> None:
+    application = newcomer.simulator.application
+    typed = (
+        ("0c7b8898", "this is not a client ID"),
+        (application.client_id[:-1], "this is not a client ID"),
+        (application.client_id.replace("-", ""), "has lost its dashes"),
+        (newcomer.client_secret, "it looks like a tastytrade client secret"),
+        (newcomer.refresh_token, "it looks like a tastytrade refresh token"),
+        (f'"{application.client_id}"', "has quotes around it"),
+    )
+    with sitting(newcomer, "init", *custom(newcomer)) as it:
+        for text, said in typed:
+            it.answer(CLIENT_ID, text)
+            it.expect(said)
+            it.expect("hint: ")
+        answer_all(it, newcomer)
+        assert it.end() == 0
+
+
+def test_what_is_no_secret_is_asked_for_again_and_never_shown(
+    newcomer: World, access_token: str
+) -> None:
+    client_id = newcomer.simulator.application.client_id
+    secret, token = newcomer.client_secret, newcomer.refresh_token
+    wrong_secrets = (
+        ("", "the client secret is empty"),
+        (token, "this is not a client secret, it looks like a tastytrade refresh token"),
+        (client_id, "this is a client ID, not a client secret"),
+        (f"'{secret}'", "the client secret has quotes around it"),
+        (f" {secret}", "the client secret begins with a blank"),
+        (f"TT_SECRET={secret}", "this is more than the client secret"),
+        ("s\u00e4cret", "the client secret has a non-ASCII character at position 2"),
+    )
+    wrong_tokens = (
+        (secret, "this is not a refresh token, it looks like a tastytrade client secret"),
+        (access_token, "this is not a refresh token, it looks like an access token"),
+        (client_id, "this is a client ID, not a refresh token"),
+        (f'"{token}"', "the refresh token has quotes around it"),
+        (f"Bearer {token}", "this is more than the refresh token"),
+        (f"export TT_REFRESH={token}", "this is more than the refresh token"),
+    )
+    with sitting(newcomer, "init", *custom(newcomer)) as it:
+        it.answer(CLIENT_ID, client_id)
+        it.answer(STORE, "file")
+        for question, wrong, right in (
+            (SECRET, wrong_secrets, secret),
+            (TOKEN, wrong_tokens, token),
+        ):
+            for text, said in wrong:
+                it.answer(question, text)
+                it.expect(said)
+                it.expect("hint: ")
+            it.answer(question, right)
+        assert it.end() == 0
+    assert newcomer.simulator.token_requests == 2  # the access token, and the trial
+    for hidden in (secret, token, access_token, "\u00e4"):
+        assert hidden not in it.shown
+
+
+MIXED_UP = (
+    ("production", "{id}", "{secret}\n{token}\n", "the refresh token was issued by sandbox"),
+    ("custom", UUID, "{secret}\n{token}\n", "these are different OAuth applications"),
+    ("custom", "{id}", "{token}\n{secret}\n", "this is not a client secret"),
+    ("custom", "{id}", "{secret}\n{access}\n", "it looks like an access token"),
+    ("custom", "{id}", "{secret}\r\r\n{token}\n", "carriage return"),
+    ("custom", "{id}", "{secret}\\\n{token}\n", "Client secret mismatch"),
+    ("custom", "{id}", "{secret}\n{token}x\n", "Invalid JWT"),
+)
+"""Environment, client ID and stdin that do not belong together, and what is said."""
+
+
+@pytest.mark.parametrize(("environment", "client_id", "given", "said"), MIXED_UP)
+def test_what_is_mixed_up_is_named_and_nothing_is_stored(
+    newcomer: World, access_token: str, environment: str, client_id: str, given: str, said: str
+) -> None:
+    words = {
+        "id": newcomer.simulator.application.client_id,
+        "secret": newcomer.client_secret,
+        "token": newcomer.refresh_token,
+        "access": access_token,
+    }
+    where = custom(newcomer) if environment == "custom" else ("--environment", environment)
+    requests = newcomer.simulator.token_requests
+    done = newcomer.run(
+        *("init", *where, "--client-id", client_id.format(**words), "--store", "file"),
+        given=given.format(**words),
+    )
+    assert done.code in (69, 77)
+    assert said in done.err
+    assert not os.path.exists(newcomer.config_directory)
+    assert holding(newcomer.root, newcomer) == []
+    assert newcomer.client_secret not in done.err
+    asked_the_server = said in ("Client secret mismatch", "Invalid JWT")
+    assert newcomer.simulator.token_requests - requests == asked_the_server
+
+
+@pytest.mark.parametrize(
+    ("kind", "code"),
+    [
+        ("grant-revoked", 77),
+        ("secret-mismatch", 77),
+        ("invalid-jwt", 77),
+        ("html-401", 76),
+        ("redirect", 76),
+        ("not-json", 76),
+        ("echo", 77),
+    ],
+)
+def test_what_the_server_does_not_take_is_not_stored(newcomer: World, kind: str, code: int) -> None:
+    newcomer.simulator.fail = kind
+    flags = ("--client-id", newcomer.simulator.application.client_id, "--store", "file")
+    given = f"{newcomer.client_secret}\n{newcomer.refresh_token}\n"
+    done = newcomer.run("init", *custom(newcomer), *flags, given=given)
+    assert done.code == code
+    assert "hint: nothing was stored; " in done.err
+    assert not os.path.exists(newcomer.config_directory)
+    assert holding(newcomer.root, newcomer) == []
+    assert newcomer.client_secret not in done.err
+    assert newcomer.refresh_token not in done.err

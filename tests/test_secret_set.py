@@ -1,0 +1,294 @@
+"""`secret set`: asked for unseen, tried at the server, stored both or neither."""
+
+import os
+import stat
+
+import pytest
+from sitting import SECRET, TOKEN, everything, holding, sitting
+from stand_ins import keyring_in, pass_in
+from world import CONFIG, World
+
+from tastyauth.simulator import Simulator
+
+FILES = ("live.client-secret", "live.refresh-token")
+
+
+@pytest.fixture
+def awaiting(world: World) -> World:
+    """A world whose config is complete but for the two secrets."""
+    for name in FILES:
+        os.unlink(f"{world.config_directory}/{name}")
+    return world
+
+
+def both(world: World) -> str:
+    return f"{world.client_secret}\n{world.refresh_token}\n"
+
+
+def refers(client_secret: str, refresh_token: str) -> str:
+    """The usual config, with other references."""
+    text = CONFIG.replace("file: live.client-secret", client_secret)
+    return text.replace("file: live.refresh-token", refresh_token)
+
+
+# -- on a terminal and from stdin -----------------------------------------------------------------
+
+
+def test_both_are_asked_for_unseen_and_stored_where_it_says(awaiting: World) -> None:
+    with sitting(awaiting, "secret", "set") as it:
+        it.answer(SECRET, awaiting.client_secret)
+        it.answer(TOKEN, awaiting.refresh_token)
+        it.expect("tried: the server gave a token")
+        it.expect("stored the client secret in file ~/.config/tastyauth/live.client-secret")
+        it.expect("stored the refresh token in file ~/.config/tastyauth/live.refresh-token")
+        assert it.end() == 0
+    assert awaiting.client_secret not in it.shown
+    assert awaiting.refresh_token not in it.shown
+    for name in FILES:
+        mode = os.stat(f"{awaiting.config_directory}/{name}").st_mode
+        assert stat.S_IMODE(mode) == 0o600
+    assert awaiting.run("env").code == 0
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n", ""])
+def test_from_stdin_they_are_a_line_each(awaiting: World, ending: str) -> None:
+    secret, token = awaiting.client_secret, awaiting.refresh_token
+    done = awaiting.run("secret", "set", given=f"{secret}{ending or chr(10)}{token}{ending}")
+    assert (done.code, done.out) == (0, "")
+    assert awaiting.run("env").code == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "question", "other"),
+    [("client_secret", SECRET, TOKEN), ("refresh_token", TOKEN, SECRET)],
+)
+def test_one_alone_is_tried_with_the_other_that_is_there(
+    world: World, name: str, question: str, other: str
+) -> None:
+    value = world.client_secret if name == "client_secret" else world.refresh_token
+    with sitting(world, "secret", "set", name) as it:
+        it.answer(question, value)
+        it.expect("tried: the server gave a token")
+        assert it.end() == 0
+    assert other not in it.shown
+    assert it.shown.count("stored the ") == 1
+
+
+def test_the_first_of_two_is_stored_untried(awaiting: World) -> None:
+    done = awaiting.run("secret", "set", "client_secret", given=awaiting.client_secret)
+    assert done.code == 0
+    assert "not tried: the refresh token is not there yet" in done.err
+    done = awaiting.run("secret", "set", "refresh_token", given=awaiting.refresh_token)
+    assert "tried: the server gave a token" in done.err
+    assert awaiting.run("env").code == 0
+
+
+@pytest.mark.parametrize("given", [b"", b"\n\n", b"\xff\xfe\n", b"x" * 70_000, b"a b\tc\n"])
+@pytest.mark.parametrize("encoding", ["utf-8:strict", "utf-8:surrogateescape"])
+def test_what_can_be_no_secret_is_an_error_and_no_crash(
+    world: World, given: bytes, encoding: str
+) -> None:
+    before = everything(world.home)
+    world.write(f"{world.root}/given", "")
+    with open(f"{world.root}/given", "wb") as file:
+        file.write(given)
+    done = world.shell("tastyauth secret set <../given", PYTHONIOENCODING=encoding)
+    assert done.code in (2, 69)
+    assert "hint: " in done.err
+    assert everything(world.home) == before
+
+
+# -- both or neither ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["grant-revoked", "secret-mismatch", "not-json"])
+def test_what_is_refused_replaces_nothing(world: World, kind: str) -> None:
+    before = everything(world.config_directory)
+    world.simulator.fail = kind
+    done = world.run("secret", "set", given="another-secret\nanother-token\n")
+    assert done.code in (76, 77)
+    assert "nothing was stored" in done.err
+    assert everything(world.config_directory) == before
+
+
+def test_when_the_second_cannot_be_stored_the_first_comes_back(world: World) -> None:
+    path = f"{world.config_directory}/live.refresh-token"
+    os.rename(path, f"{world.root}/elsewhere")
+    os.symlink(f"{world.root}/elsewhere", path)  # a mounted secret is a link: left as it is
+    before = everything(world.config_directory)
+    done = world.run("secret", "set", given=both(world))
+    assert (done.code, "is not a plain file of yours" in done.err) == (69, True)
+    assert everything(world.config_directory) == before
+    assert "stored the" not in done.err
+
+
+@pytest.mark.parametrize("store", ["keyring", "pass"])
+def test_what_was_not_in_a_store_before_is_not_there_after_a_failure(
+    world: World, store: str
+) -> None:
+    kept = keyring_in(world) if store == "keyring" else pass_in(world)
+    entry = {"keyring": "keyring: {{ service: a, username: b }}", "pass": "pass: a/b"}[store]
+    world.configure(refers(entry, "file: live.refresh-token"))
+    path = f"{world.config_directory}/live.refresh-token"
+    os.rename(path, f"{world.root}/elsewhere")
+    os.symlink(f"{world.root}/elsewhere", path)
+    assert world.run("secret", "set", given=both(world)).code == 69
+    assert holding(kept, world) == []
+
+
+def test_in_an_outage_they_are_stored_untried(awaiting: World) -> None:
+    awaiting.simulator.fail = "429"
+    done = awaiting.run("secret", "set", given=both(awaiting))
+    assert (done.code, "could not be tried now" in done.err) == (0, True)
+    awaiting.simulator.fail = None
+    assert awaiting.run("env").code == 0
+
+
+# -- what was there before ------------------------------------------------------------------------
+
+
+@pytest.fixture(params=["file", "pass"])
+def stored(request: pytest.FixtureRequest, world: World) -> World:
+    """A world whose secrets are in files, which show that they have changed, or in pass."""
+    if request.param == "pass":
+        pass_in(world)
+        world.configure(refers("pass: tt/client_secret", "pass: tt/refresh_token"))
+        assert world.run("secret", "set", given=both(world)).code == 0
+    return world
+
+
+def test_the_cached_token_is_forgotten(stored: World) -> None:
+    assert stored.run("token").code == 0
+    assert stored.run("secret", "set", given=both(stored)).code == 0
+    exchanges = stored.simulator.exchanges
+    for _ in range(2):
+        assert stored.run("token").code == 0
+    assert stored.simulator.exchanges == exchanges + 1
+
+
+def test_a_remembered_refusal_is_forgotten(stored: World) -> None:
+    """The same secrets may be right again, when the account was confirmed or restored."""
+    stored.simulator.fail = "grant-revoked"
+    assert stored.run("token").code == 77
+    stored.simulator.fail = None
+    assert stored.run("token").code == 77  # remembered, not asked
+    assert stored.run("secret", "set", given=both(stored)).code == 0
+    assert stored.run("token").code == 0
+
+
+def test_what_to_do_when_something_leaked(tmp_path: os.PathLike[str]) -> None:
+    """The grant is deleted, a new one made: from then on only the new secrets are used."""
+    with Simulator() as simulator:
+        world = World(os.fspath(tmp_path), simulator)
+        world.configure()
+        files = [f"{world.config_directory}/{name}" for name in FILES]
+        for path in files:
+            world.write(path, "the-leaked-one")
+        simulator.fail = "grant-revoked"
+        assert world.run("token").code == 77
+        simulator.fail = None
+        done = world.run("secret", "set", given=both(world))
+        assert done.code == 0, done.err
+        assert world.run("token").code == 0
+        for path in files:
+            with open(path, encoding="utf-8") as file:
+                assert "leaked" not in file.read()
+
+
+# -- where to -------------------------------------------------------------------------------------
+
+
+def test_a_keyring_gets_both(world: World) -> None:
+    ring = keyring_in(world)
+    entry = "keyring: {{ service: tastyauth, username: live/NAME }}"
+    world.configure(refers(*(entry.replace("NAME", name) for name in ("a", "b"))))
+    done = world.run("secret", "set", given=both(world))
+    assert done.code == 0, done.err
+    assert "stored the client secret in keyring tastyauth live/a" in done.err
+    assert len(holding(ring, world)) == 2
+    assert world.run("env").code == 0
+
+
+def test_pass_gets_both(world: World) -> None:
+    store = pass_in(world)
+    world.configure(refers("pass: tt/client_secret", "pass: tt/refresh_token"))
+    done = world.run("secret", "set", given=both(world))
+    assert done.code == 0, done.err
+    assert "stored the refresh token in pass tt/refresh_token" in done.err
+    assert len(holding(store, world)) == 2
+    assert world.run("env").code == 0
+
+
+def test_the_other_lines_of_an_entry_of_pass_stay(world: World) -> None:
+    store = pass_in(world)
+    world.configure(refers("pass: tt", "file: live.refresh-token"))
+    path = world.write(f"{store}/tt.gpg", "old\nuser: me\nurl: x\n")
+    done = world.run("secret", "set", "client_secret", given=world.client_secret)
+    assert done.code == 0, done.err
+    with open(path, encoding="utf-8") as file:
+        assert file.read() == f"{world.client_secret}\nuser: me\nurl: x\n"
+
+
+FIRST_OF = """\
+first_of: [{{ env: TT_SECRET }}, {{ keyring: {{ service: a, username: b }} }},
+        {{ file: live.client-secret }}]"""
+
+
+def test_of_several_sources_the_first_that_can_be_written_here_is(awaiting: World) -> None:
+    """No keyring is here, so it answers nothing and cannot be written."""
+    awaiting.configure(refers(FIRST_OF, "file: live.refresh-token"))
+    os.unlink(f"{awaiting.config_directory}/live.client-secret")
+    done = awaiting.run("secret", "set", given=both(awaiting))
+    assert done.code == 0, done.err
+    assert "stored the client secret in file ~/.config/tastyauth/live.client-secret" in done.err
+    assert "answers first" not in done.err
+
+
+@pytest.mark.parametrize(
+    ("earlier", "first"),
+    [
+        ("{{ env: TT_SECRET }}", "env TT_SECRET"),
+        ("{{ env: TT_ABSENT }}, {{ env: TT_SECRET }}", "env TT_SECRET"),
+        ("{{ command: ['false'] }}", "command false"),  # it fails, and that is what is told
+    ],
+)
+def test_it_says_when_another_source_answers_first(world: World, earlier: str, first: str) -> None:
+    several = f"first_of: [{earlier}, {{{{ file: live.client-secret }}}}]"
+    world.configure(refers(several, "file: live.refresh-token"))
+    done = world.run("secret", "set", given=both(world), TT_SECRET="old")
+    assert done.code == 0
+    assert f"warning: the client secret in {first} answers first" in done.err
+
+
+NOT_WRITABLE = (
+    ("env: TT_SECRET", "read -rs TT_SECRET && export TT_SECRET"),
+    ("dotenv: {{ path: ~/.env, name: TT_SECRET }}", "change the line TT_SECRET=... by hand: "),
+    ("systemd_credential: tt-secret", "systemd-creds encrypt --name=tt-secret - "),
+    ("onepassword: 'op://My Vault/tt/secret'", "op item edit tt --vault 'My Vault' --template"),
+    ("command: [pass, show, brokers/tt]", "pass edit brokers/tt"),
+    ("command: [/usr/bin/secret-tool, lookup, a, b]", "secret-tool store --label=tastyauth a b"),
+    ("command: [security, find-generic-password, -s, a, -w]", "add-generic-password -U -s a -w"),
+    ("command: [vault, kv, get, secret/tt]", "store it with vault"),
+    ("first_of: [{{ env: TT_A }}, {{ command: [vault] }}]", "read -rs TT_A && export TT_A"),
+)
+
+
+@pytest.mark.parametrize(("reference", "command"), NOT_WRITABLE)
+def test_where_it_cannot_write_it_says_what_to_type_before_it_asks(
+    world: World, reference: str, command: str
+) -> None:
+    world.configure(refers(reference, "file: live.refresh-token"))
+    with sitting(world, "secret", "set") as it:
+        it.expect("cannot be written by tastyauth")
+        it.expect(command)
+        assert it.end() == 69
+    assert "not shown" not in it.shown
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [("secret", "set"), ("secret get", "set"), ("secret set token", "refresh_token")],
+)
+def test_a_mistyped_command_says_what_there_is(world: World, words: str, said: str) -> None:
+    done = world.run(*words.split())
+    assert (done.code, said in done.err) == (2, True)
