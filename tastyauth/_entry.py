@@ -138,7 +138,9 @@ def _answer(wish: Wish, view: cache.View, words: list[str]) -> int | None:
     pairs = export.assign(exports, entry.fields)
     if command == "env":
         # on a terminal the full command line also says how to use what it prints
-        return None if os.isatty(1) else _print(export.sh(pairs, profile.foreign), words)
+        if os.isatty(1) or not pairs:
+            return None
+        return _print(export.sh(pairs, profile.foreign), words)
     if len(exports) < len(profile.exports):
         return None  # a long-lived secret is resolved anew each time
     from tastyauth import launch

@@ -29,6 +29,8 @@ class TastyauthError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+        if hint:
+            self.add_note(f"hint: {hint}")  # a traceback in somebody's program shows it, too
 
 
 class UsageError(TastyauthError):

@@ -1,22 +1,30 @@
 """Rotated refresh tokens: nothing that a server handed out is lost.
 
 A server may answer with a new refresh token and forget the old one (RFC 6749, section 6; RFC 9700,
-section 4.14.2). Where the declared source cannot be written, the new one is kept here: a file of
+section 4.14.2). The new one is kept here, also where the declared source can be written: a file of
 mode 0600, named by the digest of where the old one belonged and what it was. Links are followed
 to their end, so a source may stay at any older token of the same grant.
+
+Until the link of the old token is written, the new one is in the memory of one process and nowhere
+else. So that is the first thing done with an answer, in one call; a link that ends with its line is
+whole, and whoever is killed from then on loses nothing.
 """
 
 import os
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 
 from tastyauth import locate, private
-from tastyauth.lock import Lock, Waiter
+from tastyauth.lock import Lock, Waiter, try_acquire
 from tastyauth.secret import Secret
 
 _LONGEST_CHAIN = 10_000
 """Links; a longer chain is a loop."""
+
+_UNFINISHED = 3600.0
+"""Seconds after which a temporary file, or a lock that nobody holds, belongs to nobody."""
 
 
 class Journal:
@@ -32,18 +40,22 @@ class Journal:
         Raises OSError when a link is there but cannot be read.
         """
         for _ in range(_LONGEST_CHAIN):
-            content = locate.read_private(self._link(refresh_token))
-            if not content:
+            newer = _read(self._link(refresh_token))
+            if newer is None:
                 break
-            refresh_token = Secret(_ascii(content))
+            refresh_token = newer
         return refresh_token
 
     def record(self, declared: Secret, old: Secret, new: Secret) -> None:
         """Links `old` to `new`, and `declared` too, which keeps chains short; raises OSError."""
         private.make_directory(self.directory)
-        for older in (old,) if declared in (old, new) else (old, declared):
-            private.write(self._link(older), new.reveal().encode("ascii"), durable=True)
+        content = new.reveal().encode("ascii") + b"\n"
+        private.write_at_once(self._link(old), content)
         private.remove(self._link(new))  # a server may hand an older token out again
+        with suppress(OSError):  # the chain is whole without
+            if declared not in (old, new):
+                private.write(self._link(declared), content, durable=True)
+            self._sweep(time.time())
 
     @contextmanager
     def sole_use(self, declared: Secret, seconds: float) -> Iterator[Secret]:
@@ -65,16 +77,39 @@ class Journal:
             if is_newest:
                 return
 
+    def _sweep(self, now: float) -> None:
+        """Removes what those have left who were killed."""
+        with os.scandir(self.directory) as found:
+            paths = [file.path for file in found if file.name.endswith((".new", ".lock"))]
+        for path in paths:
+            with suppress(FileNotFoundError):
+                if now - os.lstat(path).st_mtime > _UNFINISHED:
+                    _remove(path)
+
     def _link(self, refresh_token: Secret) -> str:
         name = sha256((self._belongs_to + refresh_token.reveal()).encode()).hexdigest()
         return os.path.join(self.directory, name)
 
 
-def _ascii(content: bytes) -> str:
+def _read(link: str) -> Secret | None:
+    """The token that a link leads to; None when there is none, or its writer was killed at it."""
+    content = locate.read_private(link) or b""
     try:
-        return content.decode("ascii")
+        token, end, _ = content.decode("ascii").partition("\n")
     except UnicodeDecodeError:
         raise OSError("a rotated refresh token is damaged") from None
+    return Secret(token) if end else None
+
+
+def _remove(path: str) -> None:
+    if path.endswith(".lock"):
+        held = try_acquire(path)
+        if held is None:
+            return
+        with held:
+            private.remove(path)
+    else:
+        private.remove(path)
 
 
 def _wait_for(path: str, longest: float) -> Lock:

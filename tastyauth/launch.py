@@ -11,6 +11,13 @@ from _signal import (  # type: ignore[import-not-found]  # the public module imp
 from tastyauth import locate
 from tastyauth.errors import TastyauthError
 
+_NO_CORE = 1
+"""Bytes of a core dump. 0 is not heeded where a program takes the dumps, as in Ubuntu and Fedora;
+1 is Linux's own sign for "never" (fs/coredump.c), and too short for a file."""
+
+_core_limit: tuple[int, int] | None = None
+"""The limit of the caller, while ours is another."""
+
 
 class CannotStart(TastyauthError):
     """The program cannot be started: 127 when there is none, else 126, as a shell says it."""
@@ -27,6 +34,17 @@ class CannotStart(TastyauthError):
         self.exit_code = 127 if missing else 126
 
 
+def forbid_core_dumps() -> None:
+    """From now on a crash leaves no image of the memory, of this process or of those it starts."""
+    global _core_limit
+    if _core_limit is None:
+        import resource
+
+        _core_limit = resource.getrlimit(resource.RLIMIT_CORE)
+    hard = _core_limit[1]
+    _limit_core_dumps((_NO_CORE if hard else 0, hard))
+
+
 def become(
     argv: list[str],
     environ: locate.Environ,
@@ -35,9 +53,12 @@ def become(
 ) -> None:
     """Replaces this process by `argv`, run with `environment`; raises CannotStart.
 
-    Python ignores SIGPIPE and SIGXFSZ for itself; a program that should be ended by them must be.
+    Its core limit is the caller's. Python ignores SIGPIPE and SIGXFSZ for itself; a program that
+    should be ended by them must be.
     """
     variables = environment(environ, removed, exports)
+    if _core_limit is not None:
+        _limit_core_dumps(_core_limit)
     signal(SIGPIPE, SIG_DFL)
     signal(SIGXFSZ, SIG_DFL)
     try:
@@ -52,10 +73,15 @@ def spawn(argv: list[str], variables: locate.Environ) -> int:
 
     if not argv[0]:
         raise CannotStart(argv[0], ValueError())
+    if _core_limit is not None:
+        _limit_core_dumps(_core_limit)
     try:
         child = Popen(argv, env=variables, close_fds=False)
     except (OSError, ValueError) as error:
         raise CannotStart(argv[0], error) from None
+    finally:
+        if _core_limit is not None:
+            forbid_core_dumps()
     child.returncode = 0  # who has its ID waits for it
     return child.pid
 
@@ -69,6 +95,14 @@ def environment(
         variables.pop("LC_CTYPE", None)
     variables.update(exports)
     return variables
+
+
+def _limit_core_dumps(limit: tuple[int, int]) -> None:
+    import resource
+    from contextlib import suppress
+
+    with suppress(OSError, ValueError):  # a sandbox may forbid it; the token matters more
+        resource.setrlimit(resource.RLIMIT_CORE, limit)
 
 
 def _python_set_locale() -> bool:

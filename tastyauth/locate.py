@@ -41,7 +41,7 @@ def find_config(flag: str | None, environ: Environ) -> tuple[str, str]:
         return absolute(flag, environ), FLAG
     named = environ.get("TASTYAUTH_CONFIG")
     if named:
-        return absolute(named, environ), ENVIRONMENT
+        return _file(absolute(named, environ)), ENVIRONMENT
     looked_at: list[str] = []
     for origin, directories in (
         (PROJECT, project_directories(environ)),
@@ -51,7 +51,7 @@ def find_config(flag: str | None, environ: Environ) -> tuple[str, str]:
         for directory in directories:
             path = f"{directory}/{CONFIG_NAME}"
             if os.path.lexists(path):
-                return path, _place_of(path, origin, environ)
+                return _file(path), _place_of(path, origin, environ)
             looked_at.append(path)
     raise _not_found(f"no config: looked at {', '.join(looked_at)}", _advice(looked_at))
 
@@ -195,6 +195,20 @@ def _place_of(path: str, origin: str, environ: Environ) -> str:
             if _is_same(os.path.dirname(path), directory):
                 return place
     return origin
+
+
+def _file(path: str) -> str:
+    """`path`, unless somebody put a pipe or a terminal there, at which a start would wait for ever.
+
+    What is named by `--config` may be one: `<(...)`.
+    """
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return path  # to read it will say why not
+    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
+        return path
+    raise _not_found(f"the config {path} is not a file", "remove it, or name one: --config FILE")
 
 
 def _is_same(directory: str, other: str) -> bool:

@@ -1,6 +1,7 @@
 """What a config would do, in full: the thing that is shown, approved and compared."""
 
 import os
+import re
 from collections.abc import Iterator
 from hashlib import sha256
 from json import dumps
@@ -11,6 +12,8 @@ from tastyauth.errors import ConfigNotAllowed
 from tastyauth.sources import FirstOf, Reference, Surroundings
 
 Lines = tuple[str, ...]
+
+_BLANKS = re.compile("  +")
 
 
 def lines(config: Config, surroundings: Surroundings) -> Lines:
@@ -73,10 +76,16 @@ def _reference_lines(
             yield from _reference_lines(f"{prefix}{number}. ", member, surroundings)
         return
     fields = reference._asdict()
-    yield f"{prefix}{dumps({fields.pop('kind'): fields})}"  # ASCII: nothing hides in it
+    yield f"{prefix}{_spelled({fields.pop('kind'): fields})}"
     if sources.command_of(reference):
         program = _program(reference, surroundings)
-        yield f"{' ' * len(prefix)}runs: {dumps(program) if program else 'nothing, not found here'}"
+        runs = _spelled(program) if program else "nothing, not found here"
+        yield f"{' ' * len(prefix)}runs: {runs}"
+
+
+def _spelled(value: object) -> str:
+    """JSON in which nothing hides: it is ASCII, and no row of blanks pushes a part out of sight."""
+    return _BLANKS.sub(lambda found: r"\u0020" * len(found[0]), dumps(value))
 
 
 def _program(reference: Reference, surroundings: Surroundings) -> str | None:

@@ -5,6 +5,10 @@ from _thread import get_ident  # built in, where `threading` is a module to load
 
 from tastyauth import locate
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import BinaryIO
+
 
 def make_directory(path: str) -> None:
     """Makes `path` (mode 0700) and what is missing above it, and checks it; raises OSError."""
@@ -39,10 +43,8 @@ def write(path: str, content: bytes, *, durable: bool = False) -> None:
     when `durable`; what can be had again is not worth the wait for the disk.
     """
     temporary = f"{path}.{os.getpid()}.{get_ident()}.new"
-    remove(temporary)  # left by a process of the same number that was killed
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     try:
-        with open(os.open(temporary, flags, 0o600), "wb") as file:
+        with _created(temporary) as file:
             file.write(content)
             file.flush()
             if durable:
@@ -55,12 +57,56 @@ def write(path: str, content: bytes, *, durable: bool = False) -> None:
         raise
 
 
+def write_at_once(path: str, content: bytes) -> None:
+    """Makes a file as `write` does, in the fewest calls until `content` is safe; raises OSError.
+
+    A process that is killed meanwhile leaves a part of it, so `content` must tell its own end.
+    """
+    with _created(path) as file:
+        try:
+            file.write(content)
+            file.flush()
+        except BaseException:
+            remove(path)
+            raise
+        try:
+            os.fsync(file.fileno())
+            _sync(os.path.dirname(path))
+        except OSError:
+            return  # written, on a disk that cannot promise to keep it when the power is cut
+
+
+def remove_unfinished(path: str, older_than: float) -> None:
+    """Removes what is left of writes of `path` that began before a time; raises OSError."""
+    directory, name = os.path.split(path)
+    with os.scandir(directory) as found:
+        paths = [file.path for file in found if _is_temporary(file.name, name)]
+    for left in paths:
+        try:
+            if os.lstat(left).st_mtime < older_than:
+                remove(left)
+        except FileNotFoundError:
+            continue  # its writer was just done
+
+
 def remove(path: str) -> None:
     """Removes `path` if it is there; raises OSError when it stays."""
     try:
         os.unlink(path)
     except FileNotFoundError:
         return
+
+
+def _created(path: str) -> "BinaryIO":
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    remove(path)  # left by a process that was killed
+    return open(os.open(path, flags, 0o600), "wb")
+
+
+def _is_temporary(name: str, of: str) -> bool:
+    """Whether `write` would call its temporary file for `of` so."""
+    begins, _, rest = name.partition(f"{of}.")
+    return not begins and rest.endswith(".new") and rest[:-4].replace(".", "", 1).isdecimal()
 
 
 def _sync(directory: str) -> None:

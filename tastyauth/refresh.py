@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from typing import NamedTuple, Protocol
 
-from tastyauth import cache, locate, sources
+from tastyauth import cache, locate, sources, stopping
 from tastyauth.config import Profile
 from tastyauth.credential import Credential
 from tastyauth.errors import APPLICATIONS_PAGE, RefusedError, SecretError
@@ -101,21 +101,22 @@ def refresh(
     with _sole_use(journal, grant.refresh_token, grant.timeout) as newest:
         grant = grant._replace(refresh_token=newest)
         asked_at = time.time()
-        with audience.waiting(profile.token_endpoint):
-            response = exchange.exchange(
-                grant, environ=surroundings.environ, tries=1 if in_a_hurry else 3
-            )
         moved = False
-        if response.refresh_token is not None:
-            moved = _keep(
-                secrets.refresh_token,
-                newest,
-                response.refresh_token,
-                journal,
-                profile,
-                surroundings,
-                audience,
-            )
+        with stopping.DELAY:  # the answer may bring a refresh token that is nowhere else
+            with audience.waiting(profile.token_endpoint):
+                response = exchange.exchange(
+                    grant, environ=surroundings.environ, tries=1 if in_a_hurry else 3
+                )
+            if response.refresh_token is not None:
+                moved = _keep(
+                    secrets.refresh_token,
+                    newest,
+                    response.refresh_token,
+                    journal,
+                    profile,
+                    surroundings,
+                    audience,
+                )
     for warning in response.warnings:
         audience.warn(warning)
     credential = Credential(
@@ -209,6 +210,7 @@ def _keep(
         kept = True
     except OSError:
         kept = False
+    surroundings = surroundings.withholding(profile.variables)
     moved = sources.replace(profile.refresh_token, declared, rotated, surroundings)
     if moved:
         audience.detail(f"the server rotated the refresh token; the new one is in {where}")

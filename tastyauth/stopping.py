@@ -1,5 +1,10 @@
-"""Being asked to stop: INT, TERM and HUP raise, so that a run can still say how it ended."""
+"""Being asked to stop: INT, TERM and HUP raise, so that a run can still say how it ended.
 
+They wait while something is on its way that exists nowhere else: an answer that may bring a new
+refresh token, and for which the server forgets the old one. It is given a second.
+"""
+
+import time
 from _signal import (  # type: ignore[import-not-found]  # the public module imports enum
     SIG_IGN,
     SIGHUP,
@@ -12,6 +17,9 @@ from _signal import (  # type: ignore[import-not-found]  # the public module imp
 from tastyauth.errors import Stopped
 
 _STOPPING = (SIGINT, SIGTERM, SIGHUP)
+
+_PATIENCE = 1.0
+"""Seconds for what is on its way, once this process has been asked to stop."""
 
 
 def raise_when_stopped() -> None:
@@ -27,4 +35,46 @@ def raise_when_stopped() -> None:
 def _stop(number: int, _: object) -> None:
     for each in _STOPPING:
         signal(each, SIG_IGN)
-    raise Stopped(number)
+    DELAY.stop(number)
+
+
+class Delay:
+    """A context within which a stop is put off to the end, which then comes within a second."""
+
+    def __init__(self) -> None:
+        self._is_on = False
+        self._asked = 0
+        self.until = float("inf")
+        """By when it has to end, in seconds of the monotonic clock."""
+
+    def stop(self, number: int) -> None:
+        """Raises Stopped, or sees to it that the end of the context will."""
+        if not self._is_on:
+            raise Stopped(number)
+        self._asked = number
+        self.until = time.monotonic() + _PATIENCE
+
+    def sleep(self, seconds: float) -> None:
+        """Sleeps; nothing is on its way meanwhile, so a stop ends it at once."""
+        before = self._is_on
+        self._switch_off()
+        try:
+            time.sleep(seconds)
+        finally:
+            self._is_on = before
+
+    def __enter__(self) -> None:
+        self._is_on = True
+
+    def __exit__(self, *_: object) -> None:
+        self._switch_off()
+
+    def _switch_off(self) -> None:
+        self._is_on = False
+        number, self._asked, self.until = self._asked, 0, float("inf")
+        if number:
+            raise Stopped(number)
+
+
+DELAY = Delay()
+"""The one of this process; whoever has not called `raise_when_stopped` is not affected."""

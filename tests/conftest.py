@@ -14,6 +14,7 @@ from world import World
 from tastyauth.simulator import Simulator
 
 settings.register_profile("any machine", deadline=None)  # a loaded one is slow now and then
+settings.register_profile("long", settings.get_profile("any machine"), max_examples=10_000)
 settings.load_profile("any machine")
 
 _FOUND = dict(os.environ)

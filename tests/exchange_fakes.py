@@ -7,6 +7,7 @@ import json
 import socket
 import ssl
 import threading
+import urllib.parse
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -44,12 +45,30 @@ def grant(**changes: Any) -> RefreshGrant:
     return GRANT._replace(**changes)
 
 
-def reveals(text: str) -> bool:
-    """Whether eight characters of a secret of GRANT stand together in `text`."""
+def reveals(text: str, width: int = 8) -> bool:
+    """Whether so many characters of a secret of GRANT stand together in `text`."""
     return any(
-        value[i : i + 8] in text
+        value[i : i + width] in text
         for value in (CLIENT_SECRET, REFRESH_TOKEN)
-        for i in range(len(value) - 7)
+        for i in range(len(value) - width + 1)
+    )
+
+
+def holds_a_secret(message: str) -> bool:
+    """Whether somebody with a decoder at hand finds part of a secret in `message`."""
+    squeezed = "".join(message.split())
+    unescaped = urllib.parse.unquote(urllib.parse.unquote(squeezed.replace("\\", "")))
+    encoded = "".join(
+        c for c in squeezed.replace("-", "+").replace("_", "/") if c.isalnum() or c in "+/"
+    )
+    decoded = [
+        base64.b64decode(encoded[i:][: (len(encoded) - i) // 4 * 4]).decode("latin-1")
+        for i in range(4)
+        if encoded.isascii()
+    ]
+    # of what is decoded, letters of our own sentence may have completed the first and the last
+    return any(map(reveals, (message, squeezed, unescaped))) or any(
+        reveals(text, 10) for text in decoded
     )
 
 

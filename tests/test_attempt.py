@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tastyauth import attempt
@@ -99,7 +99,6 @@ def test_a_symbolic_link_is_an_empty_record(path: str) -> None:
     assert facts(attempt.read(path)) == facts(Attempt())
 
 
-@settings(max_examples=150, deadline=None)
 @given(message=st.text(st.characters() | st.sampled_from("\t\n\r\x00"), max_size=20))
 @example(message="file /home/\udcff/secret does not exist")  # a path that is no UTF-8 (PEP 383)
 def test_a_record_of_any_message_can_be_written_and_read(

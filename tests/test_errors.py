@@ -2,6 +2,7 @@
 
 import errno
 import re
+import traceback
 
 import pytest
 
@@ -83,3 +84,12 @@ def test_being_stopped_is_no_error(number: int, code: int) -> None:
     stopped = errors.Stopped(number)
     assert stopped.exit_code == code
     assert not isinstance(stopped, Exception)
+
+
+def test_a_traceback_shows_the_hint(capsys: pytest.CaptureFixture[str]) -> None:
+    """Programs that let an error pass end with it."""
+    try:
+        raise errors.UsageError("no profile", "say which one")
+    except errors.UsageError:
+        traceback.print_exc()
+    assert capsys.readouterr().err.endswith("no profile\nhint: say which one\n")

@@ -47,6 +47,18 @@ def test_an_access_token_is_known_by_its_header_alone() -> None:
     assert "access token" in refused(jwt({"typ": "at+jwt"}, {}).partition(".")[0]).message
 
 
+def test_claims_are_known_though_the_signature_was_cut() -> None:
+    assert OTHER_ID in refused(jwt(RT, {"aud": OTHER_ID}).rpartition(".")[0]).message
+
+
+@pytest.mark.parametrize("letter", ["-", "_"])
+def test_claims_are_read_in_the_alphabet_of_urls(letter: str) -> None:
+    """RFC 7515, section 2."""
+    token = jwt(RT, {"aud": OTHER_ID, "note": "~~~???" if letter == "_" else "~>~>~>>>>"})
+    assert letter in token.split(".")[1]
+    assert OTHER_ID in refused(token).message
+
+
 @pytest.mark.parametrize("audience", [OTHER_ID, OTHER_ID.upper(), [OTHER_ID], ["api", OTHER_ID]])
 def test_another_client_is_named(audience: object) -> None:
     """Both IDs are shown; they are public."""
@@ -95,6 +107,7 @@ PASSES = {
     "no JWT": "a-password",
     "nothing but dots": "....",
     "nothing": "",
+    "a header that is almost base64": "%" + jwt({"typ": "at+jwt"}, {}),
     "a header that is no base64": "%%%." + jwt(RT, {"aud": OTHER_ID}).partition(".")[2],
     "other characters": "\u00fcber." * 3,
     "a type said twice": base64.urlsafe_b64encode(b'{"typ":"at+jwt","typ":"at+jwt"}').decode(),

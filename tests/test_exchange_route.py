@@ -66,6 +66,7 @@ def test_the_first_variable_that_is_set_decides(environ: dict[str, str], shown: 
         ("tastyworks.com", HTTPS, True),
         (".tastyworks.com", HTTPS, True),
         ("x.example, TASTYWORKS.com", HTTPS, True),
+        ("x.example,tastyworks.com", HTTPS, True),
         ("api.tastyworks.com:443", HTTPS, True),
         ("api.tastyworks.com:444", HTTPS, False),
         ("tyworks.com", HTTPS, False),
@@ -116,6 +117,7 @@ def test_a_proxy_that_cannot_be_used_is_named_by_its_variable(variable: str, val
     with pytest.raises(ConfigError) as caught:
         route(HTTPS, {variable: value})
     assert variable in caught.value.message
+    assert f"set {variable}" in caught.value.hint
     assert "hunter2" not in caught.value.message + caught.value.hint
     with pytest.raises(ConfigError):
         exchange(grant(), environ={variable: value})
@@ -164,6 +166,7 @@ def test_no_secret_goes_to_an_address_like_this(endpoint: str) -> None:
     ):
         with pytest.raises(ConfigError) as caught:
             call()
+        assert "https" in caught.value.hint
         assert "hunter2" not in caught.value.message + caught.value.hint
 
 
@@ -244,3 +247,4 @@ def test_roots_that_cannot_be_read_are_named(
         with pytest.raises(ConfigError) as caught:
             call({variable: path})
         assert f"{variable}={path}" in caught.value.message
+        assert variable in caught.value.hint

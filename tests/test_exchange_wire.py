@@ -127,6 +127,18 @@ def test_nothing_of_the_environment_gets_into_the_request(
     assert b"authorization" not in server.requests[0].lower()
 
 
+def test_no_setting_keeps_a_request_to_this_machine_from_it() -> None:
+    """Neither a proxy nor roots, not even those that cannot be used."""
+    environ = {
+        "https_proxy": "http://127.0.0.1:1",
+        "ALL_PROXY": "socks5://x",
+        "SSL_CERT_FILE": "/none",
+    }
+    with serving(says(TOKEN)) as server:
+        answer = exchange(grant(token_endpoint=server.url()), environ=environ)
+    assert answer.access_token.reveal() == "abc.def"
+
+
 def test_a_cookie_is_not_sent_back() -> None:
     """Each try is the first."""
     with serving(says(http("503 Busy", b"", "Set-Cookie: a=b; Path=/")), says(TOKEN)) as server:
@@ -161,6 +173,16 @@ def test_a_mix_up_is_found_before_anything_is_sent(httpx_mock: HTTPXMock) -> Non
     assert httpx_mock.get_requests() == []
 
 
+@pytest.mark.parametrize("user_agent", ["a\nb", "a\0"])
+def test_a_user_agent_that_is_no_header_is_a_setting_to_mend(user_agent: str) -> None:
+    """It ends with 78, and no half of a request is sent."""
+    with serving(says(TOKEN), reads=False) as server:
+        error = failure(server.url(), user_agent=user_agent)
+    assert error.exit_code == 78
+    assert error.message
+    assert "user_agent" in error.hint
+
+
 # How often
 
 
@@ -176,6 +198,7 @@ def answers(httpx_mock: HTTPXMock, *answers: int | Exception | dict[str, Any]) -
 
 GOOD = {"json": {"access_token": "abc"}}
 LATER = {"status_code": 503, "headers": {"Retry-After": "5"}}
+UNDATED = {"status_code": 429, "headers": {"Retry-After": "Fri, 15 Jan 2027 08:00:03 GMT"}}
 DATED = {
     "status_code": 429,
     "headers": {
@@ -195,6 +218,7 @@ DATED = {
         ([httpx.ReadTimeout("x"), httpx.RemoteProtocolError("x")], [1.0, 2.0]),
         ([LATER], [5.0]),
         ([DATED, 500], [4.0, 2.0]),
+        ([UNDATED], [3.0]),
     ],
 )
 def test_what_may_pass_is_tried_again(
@@ -447,6 +471,14 @@ def no_thread_stays() -> bool:
     return not any(thread.name == "tastyauth exchange" for thread in threading.enumerate())
 
 
+def test_the_shortest_limit_holds_too() -> None:
+    """As what a first try and a pause have left of it."""
+    with serving(hang) as server:
+        started = time.monotonic()
+        assert failure(server.url(), timeout=0.05).exit_code == 75
+        assert time.monotonic() - started < 0.9
+
+
 def test_a_handshake_that_hangs_ends_on_time() -> None:
     """A server that listens and never speaks TLS."""
     with serving(hang, hang, reads=False) as server:
@@ -477,11 +509,34 @@ def test_a_name_server_that_hangs_ends_on_time(monkeypatch: pytest.MonkeyPatch) 
         started = time.monotonic()
         error = failure(server.url(host="localhost"), timeout=SHORT)
         assert time.monotonic() - started < LATE
+        (left,) = (it for it in threading.enumerate() if it.name == "tastyauth exchange")
+        assert left.daemon, "it must not keep the process"
         answered.set()
         assert eventually(no_thread_stays)
         assert eventually(lambda: server.connections == 1)
     assert error.exit_code == 75
     assert received == []
+
+
+def test_a_host_whose_first_address_is_dead_is_reached_at_its_second(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Half of the time is for connecting."""
+    with contextlib.ExitStack() as stack:
+        dead = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(2):  # nobody accepts, so a full queue answers no more
+            queued = stack.enter_context(socket.socket())
+            queued.setblocking(False)
+            queued.connect_ex(dead.getsockname())
+        server = stack.enter_context(serving(says(TOKEN)))
+        addresses = [
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))
+            for port in (dead.getsockname()[1], server.port)
+        ]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: addresses)
+        began = time.monotonic()
+        assert ask(server.url(host="localhost"), timeout=2.0).access_token.reveal() == "abc.def"
+        assert time.monotonic() - began > 0.9, "the first address was dead"
 
 
 def test_a_pause_and_a_second_try_are_within_the_limit() -> None:

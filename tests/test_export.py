@@ -184,7 +184,7 @@ def test_a_shell_reads_the_very_bytes(shell: Shell, evaluate: str, decoys: str) 
     read_back(shell, evaluate, NASTY, decoys)
 
 
-@settings(max_examples=3, deadline=None)
+@settings(max_examples=max(3, settings().max_examples // 100))  # of a hundred values each
 @given(values=st.lists(st.text(PRINTABLE, max_size=40), min_size=100, max_size=100))
 def test_a_shell_reads_whatever_is_printable(
     values: list[str], tmp_path_factory: pytest.TempPathFactory
@@ -408,6 +408,7 @@ def test_dotenv_refuses_what_its_readers_disagree_on(value: str, character: str)
         formats.dotenv(emission("a", hidden))
     assert "V1" in caught.value.message
     assert hidden not in caught.value.message + caught.value.hint
+    assert "--format" in caught.value.hint
 
 
 def test_github_masks_the_token_and_nothing_that_is_public() -> None:

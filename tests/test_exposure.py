@@ -61,6 +61,14 @@ def test_what_belongs_to_another_user_is_exposed(config: Path, place: str) -> No
 
 
 @needs_root
+def test_what_belongs_to_root_is_safe_for_everybody(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: NOBODY)
+    assert exposure.of(str(config)) is None
+
+
+@needs_root
 def test_below_a_sticky_directory_of_root_one_is_safe(config: Path) -> None:
     """As in /tmp: nobody can take away what is not theirs."""
     os.chmod(config.parent, 0o1777)
@@ -121,7 +129,8 @@ def test_a_group_may_write_when_it_has_no_other_members(
     users = [user(name, group) for name in with_this_group] + [user(OTHER, group + 1)]
     monkeypatch.setattr(pwd, "getpwuid", lambda _: user(ME, group))
     monkeypatch.setattr(pwd, "getpwall", lambda: users)
-    monkeypatch.setattr(grp, "getgrgid", lambda _: SimpleNamespace(gr_mem=members))
+    groups = {group: SimpleNamespace(gr_mem=members)}
+    monkeypatch.setattr(grp, "getgrgid", groups.__getitem__)
     expected = None if safe else f"{path} can be written by its group"
     assert exposure.of(str(config)) == expected
 
@@ -193,6 +202,45 @@ def test_a_link_of_another_user_is_exposed(config: Path, tmp_path: Path) -> None
     (tmp_path / "link").symlink_to(config)
     os.chown(tmp_path / "link", NOBODY, -1, follow_symlinks=False)
     assert exposure.of(f"{tmp_path}/link") == f"{tmp_path}/link belongs to another user"
+
+
+ODD_ENDS = ["X", "a ", "a.."]
+"""Names of directories: they may end in anything."""
+
+
+@pytest.mark.parametrize("name", ODD_ENDS)
+def test_a_relative_link_leads_from_where_it_lies(
+    open_place: Path, tmp_path: Path, name: str
+) -> None:
+    (open_place / "target").touch(mode=0o644)
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "target").touch(mode=0o644)
+    (tmp_path / name / "safe").symlink_to("target")
+    (tmp_path / name / "exposed").symlink_to("../open/target")
+    assert exposure.of(f"{tmp_path}/{name}/safe") is None
+    expected = f"{open_place} can be written by everybody"
+    assert exposure.of(f"{tmp_path}/{name}/exposed") == expected
+
+
+@pytest.mark.parametrize("name", ODD_ENDS)
+def test_two_dots_lead_above_what_a_link_leads_to(
+    config: Path, open_place: Path, tmp_path: Path, name: str
+) -> None:
+    """As the kernel reads them, not as they are spelled."""
+    (open_place / name / "deep").mkdir(parents=True)
+    (open_place / name / "target").touch(mode=0o644)
+    (tmp_path / "link").symlink_to(open_place / name / "deep")
+    expected = f"{open_place} can be written by everybody"
+    assert exposure.of(f"{tmp_path}/link/./../target") == expected
+    assert exposure.of(f"{tmp_path}/outer/../outer/inner/{config.name}") is None
+
+
+def test_nothing_is_above_the_root(config: Path, open_place: Path) -> None:
+    (open_place / "target").touch(mode=0o644)
+    first = config.parts[1]
+    assert exposure.of(f"/{first}/../..{config}") is None
+    expected = f"{open_place} can be written by everybody"
+    assert exposure.of(f"/{first}/..{open_place}/target") == expected
 
 
 def test_what_cannot_be_judged_is_exposed(tmp_path: Path) -> None:

@@ -187,7 +187,7 @@ def test_a_token_that_comes_back_to_whoever_declares_the_other_is_the_newest(
 def test_a_loop_of_links_comes_to_an_end(journal: Journal, directory: str) -> None:
     for number in (0, 1):
         journal.record(token(number), token(number), token(number + 1))
-    private.write(f"{directory}/{link_of(1, directory)}", token(0).reveal().encode())
+    private.write(f"{directory}/{link_of(1, directory)}", token(0).reveal().encode() + b"\n")
     assert latest(journal, 0) in ("refresh-token-0", "refresh-token-1")
 
 

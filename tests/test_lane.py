@@ -41,7 +41,7 @@ def nearly_a_form(draw: st.DrawFn) -> list[str]:
     return argv
 
 
-@settings(max_examples=700, deadline=None)
+@settings(max_examples=7 * settings().max_examples)
 @given(argv=nearly_a_form() | st.lists(WORDS, max_size=7))
 @example(argv=["-p", "env", "exec", "--", "true"])
 @example(argv=["-p", "exec", "env"])
@@ -215,3 +215,14 @@ def test_a_config_of_one_profile_needs_no_name(world: World) -> None:
     assert world.run("env") == world.run("env", "-p", "live") == first
     assert world.run("-v", "env").out == first.out
     assert world.simulator.token_requests == 1
+
+
+def test_env_with_nothing_to_hand_out_fails(world: World) -> None:
+    """Else `eval $(tastyauth env) && bot` would start the bot with nothing."""
+    world.configure(f"{CONFIG}    exports: {{{{ TT_SECRET: client_secret }}}}\n")
+    assert world.run("token").code == 0
+    for words in (["env"], ["env", "--format", "json"]):
+        done = world.run(*words)
+        assert done.code == 2
+        assert "exports nothing that env may hand out" in done.err
+    assert world.shell("eval $(tastyauth env); echo $?").out == "2\n"

@@ -1,5 +1,7 @@
 """Single flight: one holder at a time, freed by death, and nobody waits longer than promised."""
 
+import _thread
+import errno
 import fcntl
 import os
 import signal
@@ -7,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -68,6 +70,7 @@ def holder(path: str, promise: float) -> "Iterator[subprocess.Popen[str]]":
 
 def test_a_lock_has_one_holder_until_it_is_released(path: str) -> None:
     first = acquired(path)
+    assert (first.path, Waiter(path).path) == (path, path)
     assert lock.try_acquire(path) is None
     first.release()
     with acquired(path):
@@ -82,6 +85,48 @@ def test_a_second_release_does_not_free_the_lock_of_the_next_holder(path: str) -
     with acquired(path):
         first.release()
         assert lock.try_acquire(path) is None
+    assert [os.path.exists(f"/dev/fd/{descriptor}") for descriptor in range(3)] == [True] * 3
+
+
+def test_a_promise_says_who_and_until_when_in_one_width(path: str) -> None:
+    """So that a new one replaces an old one in one write."""
+    with acquired(path) as held:
+        for seconds in (30.0, 5.0, 1000.0):
+            if seconds != 30.0:  # which is what every holder gets at first
+                held.promise(seconds)
+            with open(path, encoding="ascii") as file:
+                content = file.read()
+            assert content.startswith(f"{os.getpid()} ")
+            assert len(content) == 48
+            until = float(content.split()[1])
+            assert seconds - AT_ONCE < until - time.monotonic() <= seconds + 0.001
+
+
+def test_a_promise_that_cannot_be_written_leaves_the_one_before(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a disk that is full."""
+
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with acquired(path) as held:
+        before = lock._read(path)
+        monkeypatch.setattr(os, "pwrite", full)
+        held.promise(1000)
+        assert lock._read(path) == before
+
+
+def test_a_lock_is_released_without_a_standard_input_too(path: str) -> None:
+    """Its descriptor is then the lowest of all, 0."""
+    saved = os.dup(0)
+    os.close(0)
+    try:
+        acquired(path).release()
+        acquired(path).release()
+    finally:
+        os.dup2(saved, 0)
+        os.close(saved)
 
 
 def test_another_process_holds_it_until_it_ends(path: str) -> None:
@@ -132,8 +177,9 @@ def test_a_stopped_holder_is_late_after_its_promise_and_not_before(path: str) ->
         started = time.monotonic()
         with open(path, "w", encoding="ascii") as file:  # as it would have promised it
             file.write(f"{process.pid} {started + promise:.3f}\n")
-        with pytest.raises(TemporaryError, match=str(process.pid)):
+        with pytest.raises(TemporaryError, match=rf"\(pid {process.pid}\)") as caught:
             waited_for(path)
+        assert caught.value.hint
         assert promise <= time.monotonic() - started < promise + 1.5 + AT_ONCE
 
 
@@ -239,6 +285,121 @@ def test_there_is_one_holder_though_every_holder_sweeps_the_file_away(
         assert file.read() == "600"
 
 
+class Sleeper:
+    """In the place of the lock that a waiter waits for: notes for how long, and is never free."""
+
+    def __init__(self) -> None:
+        self.slept: list[float] = []
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        if timeout >= 0:
+            self.slept.append(timeout)
+        return timeout < 0
+
+    def release(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("promise", "seconds"),
+    [("{pid} 110.000", 2.0), ("{pid} 100.500", 0.5), ("{pid} 99.000", 0.05), ("", 2.0)],
+)
+def test_a_waiter_sleeps_until_the_promise_but_never_for_long(
+    path: str, promise: str, seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And while one is being written, until the next look."""
+    sleeper = Sleeper()
+    monkeypatch.setattr(_thread, "allocate_lock", lambda: sleeper)
+    monkeypatch.setattr(_thread, "start_new_thread", lambda *_: 0)
+    monkeypatch.setattr(time, "monotonic", lambda: 100.0)
+    with acquired(path):
+        with open(path, "w", encoding="ascii") as file:
+            file.write(promise.format(pid=os.getpid()))
+        assert Waiter(path).poll() is None
+    assert sleeper.slept == [pytest.approx(seconds)]
+
+
+@pytest.mark.parametrize("content", [b"", b"123", b"123 soon", b"\xff\xfe"])
+def test_what_is_no_promise_is_not_a_broken_one(
+    path: str, content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is being written; the longest wait holds all the same, and nobody is named for it."""
+    with acquired(path):
+        with open(path, "wb") as file:
+            file.write(content)
+        waiter = Waiter(path)
+        started = time.monotonic()
+        for later in (0, 2, 4):
+            monkeypatch.setattr(time, "monotonic", lambda later=later: started + later)
+            monkeypatch.setattr(lock, "_LONGEST_SLEEP", 0.01)
+            assert waiter.poll() is None
+        monkeypatch.setattr(time, "monotonic", lambda: started + 181)
+        with pytest.raises(TemporaryError, match="unknown" if content == b"" else "pid"):
+            waiter.poll()
+
+
+def lowest_free() -> int:
+    descriptor = os.open(os.devnull, os.O_RDONLY)
+    os.close(descriptor)
+    return descriptor
+
+
+def swept(path: str) -> None:
+    os.unlink(path)
+
+
+def turned_into_a_link(path: str) -> None:
+    os.rename(path, f"{path}.moved")
+    os.symlink(f"{path}.moved", path)
+
+
+def once(before: Callable[[str], None], path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets something happen between the opening of the file and its lock."""
+    flock, left = fcntl.flock, [before]
+
+    def late(descriptor: int, operation: int) -> None:
+        if left:
+            left.pop()(path)
+        flock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+
+
+def test_a_file_that_was_swept_away_while_it_was_opened_is_no_lock(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = lowest_free()
+    once(swept, path, monkeypatch)
+    with acquired(path):
+        assert lock.try_acquire(path) is None
+    assert lowest_free() == before
+
+
+def test_a_file_that_became_a_link_while_it_was_opened_is_no_lock(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = lowest_free()
+    once(turned_into_a_link, path, monkeypatch)
+    with pytest.raises(OSError, match="link"):
+        lock.try_acquire(path)
+    assert lowest_free() == before
+
+
+def test_where_there_are_no_locks_is_an_error_and_nothing_stays_open(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a network file system without them."""
+
+    def none(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    before = lowest_free()
+    monkeypatch.setattr(fcntl, "flock", none)
+    with pytest.raises(OSError, match="No locks available"):
+        lock.try_acquire(path)
+    assert lowest_free() == before
+
+
 def test_threads_of_one_process_exclude_each_other_too(path: str) -> None:
     taken: list[Lock | None] = []
     with acquired(path):
@@ -275,11 +436,6 @@ def test_there_is_no_lock_behind_a_symbolic_link(path: str) -> None:
 
 
 def test_a_lock_that_cannot_be_had_leaves_no_descriptor_open(path: str) -> None:
-    def lowest_free() -> int:
-        descriptor = os.open(os.devnull, os.O_RDONLY)
-        os.close(descriptor)
-        return descriptor
-
     with acquired(path):
         before = lowest_free()
         for _ in range(5):

@@ -1,5 +1,6 @@
 """The plan says everything that a config would do, and nothing else changes it."""
 
+import hashlib
 import json
 import os
 import re
@@ -115,6 +116,13 @@ def test_the_plan_is_whole(programs: Path) -> None:
         plan_of(CONFIG)[-1],
     )
     assert re.fullmatch(r"  user agent: tastyauth/[0-9.]+", plan_of(CONFIG)[-1])
+    assert plan.lines(replace(read(CONFIG), default_profile=None), around())[0] == (
+        "default profile: (none)"
+    )
+
+
+def test_the_digest_is_the_sha256_of_the_lines_so_that_approvals_outlast_a_release() -> None:
+    assert plan.digest(("a", "  b")) == hashlib.sha256(b"a\n  b").hexdigest()
 
 
 # -- what needs no new approval -------------------------------------------------------------------
@@ -502,13 +510,20 @@ def test_a_preset_is_a_program_too(project: Path) -> None:
     refusal(config, around(project / "repo/bin"))
 
 
-def test_outside_a_repository_the_project_is_the_directory_of_the_config(tmp_path: Path) -> None:
-    install(tmp_path / "conf/bin/vault")
+@pytest.mark.parametrize("name", ["conf", "X", "a "])
+def test_outside_a_repository_the_project_is_the_directory_of_the_config(
+    tmp_path: Path, name: str
+) -> None:
+    install(tmp_path / name / "bin/vault")
     install(tmp_path / "bin/vault")
-    text = MINIMAL.replace("vault", f"{tmp_path}/conf/bin/vault")
-    refusal(read(text, f"{tmp_path}/conf/tastyauth.yaml"))
+    text = MINIMAL.replace("vault", f"{tmp_path}/{name}/bin/vault")
+    refusal(read(text, f"{tmp_path}/{name}/tastyauth.yaml"))
     text = MINIMAL.replace("vault", f"{tmp_path}/bin/vault")
-    plan.refuse_outlaws(read(text, f"{tmp_path}/conf/tastyauth.yaml"), around())
+    plan.refuse_outlaws(read(text, f"{tmp_path}/{name}/tastyauth.yaml"), around())
+
+
+def test_of_a_config_in_the_root_directory_every_program_is_one_of_the_project() -> None:
+    refusal(read(MINIMAL.replace("vault", "/bin/sh"), "/tastyauth.yaml"))
 
 
 def test_a_program_from_elsewhere_is_no_program_of_the_project(project: Path) -> None:

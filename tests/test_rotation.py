@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import signal
 import subprocess
 import time
 from collections.abc import Iterator, Sequence
@@ -38,6 +39,19 @@ class Rotating(Simulator):
         elif body["refresh_token"] == current:
             self.replaced = current
         return super().answer(request)
+
+
+class Ponderous(Simulator):
+    """A broker that has replaced the refresh token and takes so many seconds to say so."""
+
+    def __init__(self, takes: float) -> None:
+        super().__init__(rotate=True)
+        self.takes = takes
+
+    def answer(self, request: Request) -> Answer:
+        answer = super().answer(request)
+        time.sleep(self.takes)
+        return answer
 
 
 FROM_ENV = CONFIG.replace("{{ file: live.refresh-token }}", "{{ env: TT_REFRESH }}")
@@ -224,3 +238,51 @@ def wait_for_request_or_end(world: World, process: "subprocess.Popen[bytes]", be
         if world.simulator.token_requests > before:
             return
         time.sleep(0.002)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("config", SOURCES.values(), ids=SOURCES)
+def test_being_asked_to_stop_while_the_answer_comes_does_not_lose_the_grant(
+    number: signal.Signals, config: str, tmp_path: os.PathLike[str]
+) -> None:
+    with Ponderous(0.4) as simulator:
+        world = world_of(simulator, tmp_path)
+        world.configure(config)
+        with world.started(COMMAND, "token") as process:
+            world.token_requested(0)
+            process.send_signal(number)
+            assert finish(process).code == 128 + number
+        assert world.run("token").code == 0
+        assert simulator.token_requests == simulator.exchanges == 2
+
+
+def test_an_answer_that_does_not_come_delays_a_stop_by_a_second(
+    tmp_path: os.PathLike[str],
+) -> None:
+    with Ponderous(5) as simulator:
+        world = world_of(simulator, tmp_path)
+        with world.started(COMMAND, "env") as process:
+            world.token_requested(0)
+            process.send_signal(signal.SIGTERM)
+            began = time.monotonic()
+            ended = finish(process)
+            assert 0.5 < time.monotonic() - began < 4
+        assert ended.code == 143
+        assert "(exit 143);" in ended.out
+        assert simulator.token_requests == 1
+
+
+def test_who_is_killed_before_the_answer_has_come_may_need_a_new_grant(
+    tmp_path: os.PathLike[str],
+) -> None:
+    """What was in flight nobody can know; the next one says what to do, and then all is well."""
+    with Ponderous(0.4) as simulator:
+        world = world_of(simulator, tmp_path)
+        with world.started(COMMAND, "token") as process:
+            world.token_requested(0)
+            process.kill()
+        done = world.run("token")
+        assert (done.code, "Create Grant" in done.err) == (77, True)
+        new = world.refresh_token
+        assert world.run("secret", "set", "refresh_token", given=f"{new}\n").code == 0
+        assert world.run("token").code == 0

@@ -1,6 +1,7 @@
 """Secret sources: real files, pipes, mounts, programs and terminals."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -32,10 +33,13 @@ from tastyauth.sources import (
     Surroundings,
     SystemdCredential,
     begin,
+    command_of,
     describe,
+    members,
     parse,
     resolve,
     resolve_program,
+    time_limit,
 )
 
 VALUE = "s3cret value/with=all+sorts"
@@ -64,6 +68,7 @@ def refusal(reference: Reference, surroundings: Surroundings | None = None) -> S
     assert not isinstance(caught.value, SecretAbsent)
     assert caught.value.exit_code == 69
     assert caught.value.hint
+    assert names_its_source(caught.value, reference, surroundings)
     # What lies below may hold the value, and must not be shown with it.
     assert caught.value.__context__ is None or caught.value.__suppress_context__
     return caught.value
@@ -74,7 +79,15 @@ def absence(reference: Reference, surroundings: Surroundings | None = None) -> S
     with pytest.raises(SecretAbsent) as caught:
         resolve(reference, surroundings or around())
     assert caught.value.hint
+    assert names_its_source(caught.value, reference, surroundings)
     return caught.value
+
+
+def names_its_source(
+    error: SecretError, reference: Reference, surroundings: Surroundings | None
+) -> bool:
+    home = (surroundings or around()).home
+    return any(describe(each, home) in error.message for each in members(reference))
 
 
 def shell(script: str, timeout: float | None = None) -> Command:
@@ -148,6 +161,7 @@ def install(directory: Path, name: str, script: str) -> Path:
         ({"file": {"path": "~/x", "permissions": "any"}}, File("/home/me/x", any_permissions=True)),
         ({"systemd_credential": "tt"}, SystemdCredential("tt")),
         ({"dotenv": {"path": ".env", "name": "TT"}}, Dotenv("/cfg/.env", "TT")),
+        ({"dotenv": {"path": "~/.env", "name": "TT"}}, Dotenv("/home/me/.env", "TT")),
         ({"keyring": {"service": "a", "username": "b/c"}}, Keyring("a", "b/c")),
         ({"command": ["pass", "show", "x"]}, Command(("pass", "show", "x"))),
         (
@@ -155,6 +169,7 @@ def install(directory: Path, name: str, script: str) -> Path:
             Command(("/home/me/bin/x", "/cfg/a", "/cfg/../b", "~/c", "d/e", ".")),
         ),
         ({"command": {"argv": ["x"]}}, Command(("x",))),
+        ({"command": {"argv": ["~/x", "./a"]}}, Command(("/home/me/x", "/cfg/a"))),
         (
             {"command": {"argv": ["x", "y"], "line": 2, "json": "/a", "timeout": 20}},
             Command(("x", "y"), line=2, json="/a", timeout=20.0),
@@ -162,8 +177,8 @@ def install(directory: Path, name: str, script: str) -> Path:
         ({"onepassword": "op://Trading/tt/token"}, OnePassword("op://Trading/tt/token")),
         ({"pass": "brokers/tt"}, Pass("brokers/tt")),
         (
-            {"first_of": [{"env": "A"}, {"first_of": [{"file": "b"}, {"pass": "c"}]}]},
-            FirstOf((Env("A"), File("/cfg/b"), Pass("c"))),
+            {"first_of": [{"file": "~/a"}, {"first_of": [{"file": "b"}, {"pass": "c"}]}]},
+            FirstOf((File("/home/me/a"), File("/cfg/b"), Pass("c"))),
         ),
     ],
 )
@@ -176,6 +191,23 @@ def test_what_is_no_reference_is_refused_without_its_contents(value: object) -> 
     with pytest.raises(ConfigError) as refused:
         parse(value, directory="/cfg", home="/home/me")
     assert "hunter2" not in refused.value.message + refused.value.hint
+    assert "reference" in refused.value.message
+    assert "tastyauth validate" in refused.value.hint
+
+
+@pytest.mark.parametrize(
+    ("reference", "command"),
+    [
+        (Command(("x", "y"), line=2), Command(("x", "y"), line=2)),
+        (Pass("a"), Command(("pass", "show", "a"), line=1)),
+        (OnePassword("op://v/i/f"), Command(("op", "read", "--no-newline", "op://v/i/f"))),
+        (Env("A"), None),
+        (Keyring("a", "b"), None),
+        (FirstOf((Pass("a"),)), None),
+    ],
+)
+def test_what_a_reference_runs(reference: Reference, command: Command | None) -> None:
+    assert command_of(reference) == command
 
 
 def test_every_kind_that_can_be_written_can_be_resolved() -> None:
@@ -204,6 +236,7 @@ def test_every_kind_that_can_be_written_can_be_resolved() -> None:
         (Command(("x", "--token=" + "0123456789abcdef" * 3)), "command x [hidden]"),
         (Pass("a/eyJhbGciOiJFZERTQSJ9.eyJpc3MiOiJ4In0.c2ln"), "pass a/[hidden]"),
         (File("/x\x1b[31m\n\u202e"), r"file /x\x1b[31m\n\u202e"),
+        (File("/caf\u00e9/a\\b"), "file /caf\u00e9/a\\b"),
     ],
 )
 def test_a_label_is_short_and_shows_neither_secrets_nor_control_characters(
@@ -212,8 +245,15 @@ def test_a_label_is_short_and_shows_neither_secrets_nor_control_characters(
     assert describe(reference, "/home/me") == label
 
 
-def test_without_a_home_a_label_has_the_whole_path() -> None:
+@pytest.mark.parametrize("home", ["", "/", "/home/m", "/home/me/x"])
+def test_outside_of_home_a_label_has_the_whole_path(home: str) -> None:
+    assert describe(File("/home/me/x"), home) == "file /home/me/x"
     assert describe(File("/home/me/x")) == "file /home/me/x"
+
+
+@pytest.mark.parametrize("home", ["/home/me", "/home/me/", "/home/X", "/home/a "])
+def test_below_home_a_label_is_short(home: str) -> None:
+    assert describe(File(f"{home}/x".replace("//", "/")), home) == "file ~/x"
 
 
 def test_surroundings_show_no_variable_in_a_repr() -> None:
@@ -223,6 +263,27 @@ def test_surroundings_show_no_variable_in_a_repr() -> None:
 @pytest.mark.parametrize(("interactive", "seconds"), [(False, 30), (True, 120)])
 def test_patience_is_longer_with_a_terminal(interactive: bool, seconds: float) -> None:
     assert around(interactive=interactive, patience=None).limit == seconds
+
+
+@pytest.mark.parametrize(
+    ("reference", "patience", "seconds"),
+    [
+        (Env("A"), None, 0),
+        (SystemdCredential("a"), None, 0),
+        (File("/a"), None, 30),
+        (File("/a"), 3, 3),
+        (Pass("a"), None, 30),
+        (Command(("x",)), None, 30),
+        (Command(("x",), timeout=50.0), None, 50),
+        (Command(("x",), timeout=50.0), 40, 40),
+        (Command(("x",), timeout=5.0), 40, 5),
+        (FirstOf((Env("A"), File("/a"), Command(("x",), timeout=5.0))), None, 35),
+    ],
+)
+def test_how_long_a_source_may_take(
+    reference: Reference, patience: float | None, seconds: float
+) -> None:
+    assert time_limit(reference, around(patience=patience)) == seconds
 
 
 def test_importing_sources_does_not_import_subprocess() -> None:
@@ -259,6 +320,7 @@ def test_a_value_loses_exactly_one_line_ending(scratch: File, value: str, ending
         (b"hunter2\r", "a carriage return at position 8"),
         (b"hunter2\r\r\n", "a carriage return at position 8"),
         (b"hun\rter2", "a carriage return at position 4"),
+        (b"hun\rter\r2", "a carriage return at position 4"),
         (b" hunter2", "begins with a blank"),
         (b"\thunter2", "begins with a blank"),
         (b"hunter2 \n", "ends with a blank"),
@@ -309,9 +371,9 @@ def test_a_variable_is_read_from_the_given_environment() -> None:
     assert value_of(Env("TT"), around({"TT": VALUE})) == VALUE
 
 
-@pytest.mark.parametrize("environ", [{}, {"TT": ""}])
-def test_a_variable_that_is_unset_or_empty_is_absent(environ: dict[str, str]) -> None:
-    assert "env TT" in absence(Env("TT"), around(environ)).message
+@pytest.mark.parametrize(("environ", "state"), [({}, "not set"), ({"TT": ""}, "empty")])
+def test_a_variable_that_is_unset_or_empty_is_absent(environ: dict[str, str], state: str) -> None:
+    assert absence(Env("TT"), around(environ)).message == f"env TT is {state}"
 
 
 @pytest.mark.parametrize("value", ["\n", " ", "a\nb", "a\udcff", "é"])
@@ -336,7 +398,8 @@ def test_a_file_that_does_not_exist_is_absent(
     secret_file: Path, tmp_path: Path, below: str
 ) -> None:
     (tmp_path / "dangling").symlink_to("nowhere")
-    absence(File(str(tmp_path / below)))
+    error = absence(File(str(tmp_path / below)), around(home=str(tmp_path)))
+    assert error.message == f"file ~/{below} does not exist"
 
 
 def test_a_file_that_may_not_be_read_is_an_error_and_not_absent(
@@ -347,9 +410,18 @@ def test_a_file_that_may_not_be_read_is_an_error_and_not_absent(
         assert "may not be read" in refusal(File(str(secret_file))).message
 
 
-@pytest.mark.parametrize("path", ["a\0b", "a\ud800", "x" * 300])
-def test_a_path_that_the_system_does_not_take_is_an_error(tmp_path: Path, path: str) -> None:
-    refusal(File(f"{tmp_path}/{path}"))
+@pytest.mark.parametrize(
+    ("path", "what"),
+    [
+        ("a\0b", "is no path"),
+        ("a\ud800", "is no path"),
+        ("x" * 300, "cannot be opened: file name too long"),
+    ],
+)
+def test_a_path_that_the_system_does_not_take_is_an_error(
+    tmp_path: Path, path: str, what: str
+) -> None:
+    assert refusal(File(f"{tmp_path}/{path}")).message.endswith(what)
 
 
 def test_neither_a_directory_nor_a_device_nor_a_socket_is_a_secret_file(tmp_path: Path) -> None:
@@ -381,6 +453,32 @@ def test_ones_own_file_that_others_can_read_is_an_error_with_the_chmod_to_run(
     assert path.stat().st_mode & 0o7777 == 0o600 != before
     # Now it is judged by what is in it, no longer by its mode.
     assert "other users" not in refusal(File(str(path)), around(patience=0.1)).message
+
+
+def test_an_open_pipe_that_lies_in_no_directory_is_judged_by_its_mode() -> None:
+    """Of a file on a device that is not mounted nothing says that it is in memory."""
+    reading, writing = os.pipe()
+    try:
+        os.fchmod(reading, 0o644)
+        error = refusal(File(f"/dev/fd/{reading}"), around(patience=0.1))
+        assert "other users" in error.message
+    finally:
+        os.close(reading)
+        os.close(writing)
+
+
+def test_a_file_that_comes_in_pieces_is_read_to_its_end() -> None:
+    if not os.path.exists("/proc/kallsyms"):
+        pytest.skip("no file here is read a page at a time")
+    error = refusal(File("/proc/kallsyms", any_permissions=True))
+    assert "larger than 64 KiB" in error.message
+
+
+def test_a_file_that_cannot_be_read_though_it_can_be_opened_is_an_error() -> None:
+    if not os.path.exists("/proc/self/mem"):
+        pytest.skip("no file here opens and fails")
+    error = refusal(File("/proc/self/mem"))
+    assert error.message.endswith("cannot be read: input/output error")
 
 
 def test_a_mode_that_lets_nobody_else_read_is_private(on_disk: Path, secret_file: Path) -> None:
@@ -433,7 +531,19 @@ def test_an_open_file_beside_the_credentials_directory_is_not(
     refusal(File(str(secret_file)), around({"CREDENTIALS_DIRECTORY": directory}))
 
 
-def test_an_open_file_on_a_read_only_mount_is_taken(on_disk: Path, secret_file: Path) -> None:
+MOUNTS = {
+    "read-only": 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" || exit 9',
+    **{
+        kind: f'mount -t {kind} of-another-name "$1" && printf %s "{VALUE}" >"$1/secret" || exit 9'
+        for kind in ("tmpfs", "ramfs")
+    },
+}
+
+
+@pytest.mark.parametrize("mount", MOUNTS)
+def test_an_open_file_on_a_read_only_mount_or_in_memory_is_taken(
+    on_disk: Path, secret_file: Path, mount: str
+) -> None:
     if os.geteuid() != 0 or sys.platform != "linux":
         pytest.skip("only root can mount, and only Linux for one program alone")
     secret_file.chmod(0o644)
@@ -441,14 +551,13 @@ def test_an_open_file_on_a_read_only_mount_is_taken(on_disk: Path, secret_file: 
         "import sys; from tastyauth.sources import *;"
         "print(resolve(File(sys.argv[1]), Surroundings({}, False, '/')).reveal())"
     )
-    mount = 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" || exit 9; shift; exec "$@"'
     done = subprocess.run(
         [
             "unshare",
             "-m",
             "sh",
             "-c",
-            mount,
+            f'{MOUNTS[mount]}; shift; exec "$@"',
             "sh",
             on_disk,
             sys.executable,
@@ -508,8 +617,10 @@ def test_a_writer_that_leaves_without_a_word_is_not_taken_for_the_end(tmp_path: 
         path.write_text(VALUE)
 
     feeder = threading.Thread(target=feed, daemon=True)
+    before = time.process_time()
     feeder.start()
     assert value_of(File(str(path))) == VALUE
+    assert time.process_time() - before < 0.1, "it waits, it does not look again and again"
 
 
 def test_a_writer_that_never_ends_is_given_up(tmp_path: Path) -> None:
@@ -517,7 +628,9 @@ def test_a_writer_that_never_ends_is_given_up(tmp_path: Path) -> None:
     os.mkfifo(path, 0o600)
     writer = os.open(path, os.O_RDWR)
     os.write(writer, VALUE.encode())
+    before = time.process_time()
     error = refusal(File(str(path)), around(patience=0.2))
+    assert time.process_time() - before < 0.1, "it waits, it does not look again and again"
     os.close(writer)
     assert "named pipe" in error.message
     assert VALUE not in error.message
@@ -550,6 +663,18 @@ def test_a_credential_that_the_service_was_not_given_is_absent(tmp_path: Path) -
     absence(SystemdCredential("tt"), around({"CREDENTIALS_DIRECTORY": str(tmp_path)}))
 
 
+def test_a_credential_must_be_able_to_be_a_secret(tmp_path: Path) -> None:
+    (tmp_path / "tt").write_text("two\nlines\n")
+    surroundings = around({"CREDENTIALS_DIRECTORY": str(tmp_path)})
+    assert "has 2 lines" in refusal(SystemdCredential("tt"), surroundings).message
+
+
+def test_a_credential_that_is_a_pipe_is_given_as_long_as_any(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe", 0o600)
+    surroundings = around({"CREDENTIALS_DIRECTORY": str(tmp_path)}, patience=0.1)
+    assert "within 0.1 s" in refusal(SystemdCredential("pipe"), surroundings).message
+
+
 @pytest.mark.parametrize("name", ["../secret", "a/b", "..", ".", "", "/etc/passwd", "link"])
 def test_a_credential_never_lies_outside_its_directory(
     tmp_path: Path, secret_file: Path, name: str
@@ -566,6 +691,7 @@ def test_a_credential_never_lies_outside_its_directory(
 def test_a_command_gives_its_stdout() -> None:
     assert value_of(shell("echo value")) == "value"
     assert value_of(Command(("printf", "%s", "$HOME `id`"))) == "$HOME `id`"
+    assert value_of(shell("echo X")) == "X"
 
 
 def test_a_command_is_found_on_path_and_runs_at_home(bin_directory: Path, tmp_path: Path) -> None:
@@ -577,8 +703,9 @@ def test_a_command_is_found_on_path_and_runs_at_home(bin_directory: Path, tmp_pa
     assert os.path.realpath(value_of(command, surroundings)) == str(home.resolve())
 
 
-def test_a_command_runs_in_the_root_when_there_is_no_home() -> None:
-    assert value_of(Command(("pwd",)), around(home="/nowhere")) == "/"
+@pytest.mark.parametrize("home", ["/nowhere", sys.executable])
+def test_a_command_runs_in_the_root_when_there_is_no_home(home: str) -> None:
+    assert value_of(Command(("pwd",)), around(home=home)) == "/"
 
 
 def test_a_command_has_our_variables_and_knows_that_it_is_one() -> None:
@@ -662,6 +789,8 @@ def test_a_line_or_a_json_string_is_picked(output: str, reference: Command, valu
         ("hunter2\nx\n", out(line=3), "gave 2 lines"),
         ("hunter2", out(line=2), "gave 1 line,"),
         ("\nhunter2\n", out(line=1), "is empty"),
+        ("\r\n", out(), "is empty"),
+        (" \n", out(), "begins with a blank"),
         ("hunter2", out(json="/a"), "did not give JSON"),
         ('{"a": "hunter2"', out(json="/a"), "did not give JSON"),
         ("[" * 60000, out(json="/a"), "did not give JSON"),
@@ -712,7 +841,13 @@ def test_a_failing_command_is_an_error_though_it_gave_a_value() -> None:
 
 
 def test_a_command_ended_by_a_signal_is_an_error_that_names_it() -> None:
-    assert "SIGKILL" in refusal(shell("kill -KILL $$")).message
+    assert refusal(shell("kill -KILL $$")).message.endswith("was ended by SIGKILL")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has signals without a name here")
+def test_a_command_ended_by_a_signal_without_a_name_is_an_error_with_its_number() -> None:
+    number = signal.SIGRTMIN + 1
+    assert refusal(shell(f"kill -{number} $$")).message.endswith(f"was ended by signal {number}")
 
 
 JWT = "eyJhbGciOiJFZERTQSIsInR5cCI6InJ0K2p3dCJ9.eyJpc3MiOiJodHRwcyJ9.c2lnbmF0dXJl"
@@ -733,7 +868,7 @@ HEX = "0123456789abcdef0123456789abcdef01234567"
 )
 def test_what_a_failing_command_says_is_masked(script: str, tmp_path: Path) -> None:
     program = install(tmp_path, "leaky", script)
-    message = refusal(Command((str(program),), timeout=1)).message
+    message = refusal(Command((str(program),), timeout=1.0)).message
     for part in (JWT[:12], JWT[30:42], HEX[:9], HEX[20:30], "horse"):
         assert part not in message
 
@@ -750,11 +885,41 @@ def test_what_a_failing_command_says_is_cut_and_cannot_steer_the_terminal(tmp_pa
         "for i in $(seq 500); do echo line $i >&2; done;"
         "printf '\\033[31mred\\033]0;title\\007\\r\\342\\200\\256 end\\n' >&2; exit 1"
     )
-    message = refusal(Command((str(install(tmp_path, "loud", script)),))).message
+    program = install(tmp_path, "loud", script)
+    message = refusal(Command((str(program),)), around(home=str(tmp_path))).message
+    assert message.startswith("command ~/loud failed")
     assert message.isprintable()
     assert message.endswith("line 500 red end")
     said = message.partition("exit code 1")[2]
     assert 150 < len(said) <= 210
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("echo no; echo no such entry >&2", ": no such entry"),  # too short to be a secret
+        ("echo hunter22; echo not hunter22 >&2", ": not [hidden]"),
+        ("printf 'bad \\377 byte' >&2", ": bad \ufffd byte"),
+        ("printf '\\377'; echo no >&2", ": no"),
+        ("yes aaa | head -n 5000 >&2", ": …" + " aaa" * 50),  # no blank in what was kept
+        (f"echo '{'ab ' * 66}ab' >&2", ": " + "ab " * 66 + "ab"),  # 200 characters
+        ("true", ""),
+    ],
+)
+def test_what_a_failing_command_says_is_quoted(tmp_path: Path, script: str, said: str) -> None:
+    program = install(tmp_path, "says", f"{script}; exit 1")
+    message = refusal(Command((str(program),))).message
+    assert message.partition(" failed with exit code 1")[2] == said
+
+
+@pytest.mark.parametrize("interactive", [True, False])
+def test_a_command_that_may_ask_is_in_our_session_and_any_other_has_its_own(
+    interactive: bool,
+) -> None:
+    """The terminal belongs to a session."""
+    command = Command((sys.executable, "-c", "import os; print(os.getsid(0))"))
+    session = value_of(command, around(interactive=interactive))
+    assert (session == str(os.getsid(0))) is interactive
 
 
 def test_a_command_that_does_not_end_is_an_error_with_its_last_words() -> None:
@@ -837,6 +1002,19 @@ def test_commands_that_may_ask_start_only_when_their_turn_comes(tmp_path: Path) 
         assert collect().reveal() == "value"
 
 
+def test_a_command_that_was_started_early_fails_as_any_other(tmp_path: Path) -> None:
+    install(tmp_path, "fails", "exit 3")
+    surroundings = around(home=str(tmp_path))
+    with (
+        begin(Command((f"{tmp_path}/fails", "x")), surroundings) as collect,
+        pytest.raises(SecretError) as caught,
+    ):
+        collect()
+    assert caught.value.message == "command ~/fails x failed with exit code 3"
+    absent = absence(Command((f"{tmp_path}/none",)), surroundings)
+    assert absent.message.startswith("command ~/none ")
+
+
 def test_a_command_that_nobody_collects_is_ended(tmp_path: Path) -> None:
     reference = shell(f"touch '{tmp_path}/started'; sleep 1; touch '{tmp_path}/survived'")
     with begin(reference, around()):
@@ -856,8 +1034,9 @@ def test_every_source_can_be_begun(reference: Reference) -> None:
 def test_a_source_that_is_absent_says_so_when_it_is_begun_or_collected(
     reference: Reference,
 ) -> None:
-    with pytest.raises(SecretAbsent), begin(reference, around()) as collect:
+    with pytest.raises(SecretAbsent) as caught, begin(reference, around()) as collect:
         collect()
+    assert names_its_source(caught.value, reference, None)
 
 
 # --- first_of -----------------------------------------------------------------------------------

@@ -25,16 +25,21 @@ from tastyauth.sources import (
     OnePassword,
     Pass,
     Reference,
+    Single,
     Surroundings,
     SystemdCredential,
+    describe,
+    is_available,
     put,
     replace,
     resolve,
 )
+from tastyauth.sources.dotenv import variables
 
 VALUE = "s3cret/value+with=all-sorts"
 
 BACKEND = """\
+import os
 import time
 from keyring.backend import KeyringBackend
 import keyring.errors
@@ -64,8 +69,26 @@ class Broken(Full):
     def get_password(self, service, username):
         raise ValueError("something with the secret s3cret/value+with=all-sorts in it")
 
+class NoText(Full):
+    def get_password(self, service, username):
+        return "a\\udcffb"
+
+class Where(Full):
+    def get_password(self, service, username):
+        return os.getcwd()
+
+class Chatty(Full):
+    def get_password(self, service, username):
+        print("hello")
+
+class Loud(Full):
+    def get_password(self, service, username):
+        print("hello" * 20_000)
+
 class Waiting(Full):
     def get_password(self, service, username):
+        time.sleep(60)
+    def set_password(self, service, username, password):
         time.sleep(60)
 """
 
@@ -108,10 +131,21 @@ def env_file(tmp_path: Path, text: str, mode: int = 0o600) -> str:
 def refusal(reference: Reference, surroundings: Surroundings) -> SecretError:
     with pytest.raises(SecretError) as caught:
         resolve(reference, surroundings)
-    error = caught.value
+    return told(caught.value, reference, surroundings)
+
+
+def told(error: SecretError, reference: Reference, surroundings: Surroundings) -> SecretError:
+    """The error, which says which source it is about and what to do, and shows no secret."""
     assert error.hint
+    assert describe(reference, surroundings.home) in error.message
     assert VALUE not in error.message + error.hint
     return error
+
+
+def unwritten(reference: Single, surroundings: Surroundings) -> SecretError:
+    with pytest.raises(SecretError) as caught:
+        put(reference, Secret(VALUE), surroundings)
+    return told(caught.value, reference, surroundings)
 
 
 @pytest.mark.parametrize(
@@ -140,6 +174,25 @@ def test_a_name_that_is_not_in_the_file_is_absent(tmp_path: Path, text: str) -> 
 
 def test_a_file_that_is_not_there_is_absent(tmp_path: Path) -> None:
     assert isinstance(refusal(Dotenv("/no/.env", "TT"), around(tmp_path)), SecretAbsent)
+
+
+def test_every_variable_of_an_env_file_is_read(tmp_path: Path) -> None:
+    path = env_file(tmp_path, "A=1\n# B=2\nexport C='x y'\nD=\nE\n")
+    assert variables(path, around(tmp_path)) == {"A": "1", "C": "x y"}
+    with pytest.raises(SecretAbsent, match="does not exist"):
+        variables("/no/.env", around(tmp_path))
+
+
+def test_an_env_file_that_is_no_text_is_an_error(tmp_path: Path) -> None:
+    path = env_file(tmp_path, "")
+    Path(path).write_bytes(b"TT=a\xff\n")
+    assert "not UTF-8" in refusal(Dotenv(path, "TT"), around(tmp_path)).message
+
+
+@pytest.mark.parametrize("value", ["ü", "' a'", '"a\\nb"'])
+def test_a_value_of_an_env_file_must_be_able_to_be_a_secret(tmp_path: Path, value: str) -> None:
+    reference = Dotenv(env_file(tmp_path, f"TT={value}\n"), "TT")
+    assert not isinstance(refusal(reference, around(tmp_path)), SecretAbsent)
 
 
 def test_a_name_that_is_given_twice_is_an_error(tmp_path: Path) -> None:
@@ -192,6 +245,22 @@ def test_a_keyring_without_an_answer_says_why(
     assert error.exit_code == 69
 
 
+@pytest.mark.parametrize(
+    ("backend", "what"), [("Chatty", "cannot be used"), ("Loud", "cannot be asked")]
+)
+def test_a_keyring_whose_answer_cannot_be_told_from_its_chatter_is_an_error(
+    tmp_path: Path, backend: str, what: str
+) -> None:
+    error = refusal(KEYRING, keyring(tmp_path, backend))
+    assert not isinstance(error, SecretAbsent)
+    assert error.message.startswith(f"{describe(KEYRING)} {what}")
+    assert "()" not in error.message
+
+
+def test_a_keyring_is_asked_from_the_root_where_nobody_else_keeps_files(tmp_path: Path) -> None:
+    assert resolve(KEYRING, keyring(tmp_path, "Where")).reveal() == "/"
+
+
 def test_a_credential_that_the_service_was_not_given_is_loaded_by_its_unit(tmp_path: Path) -> None:
     error = refusal(SystemdCredential("tt"), around(tmp_path, CREDENTIALS_DIRECTORY=f"{tmp_path}"))
     assert isinstance(error, SecretAbsent)
@@ -226,6 +295,66 @@ def test_a_keyring_is_written_through_the_child(tmp_path: Path) -> None:
     assert resolve(KEYRING, surroundings).reveal() == VALUE
 
 
+@pytest.mark.parametrize(
+    ("backend", "word"),
+    [("keyring.backends.fail.Keyring", "no keyring"), ("keyring.backends.null.Keyring", "null")],
+)
+def test_a_keyring_that_keeps_nothing_is_not_written(
+    tmp_path: Path, backend: str, word: str
+) -> None:
+    assert word in unwritten(KEYRING, keyring(tmp_path, backend)).message
+
+
+def test_a_keyring_that_waits_to_be_written_ends_at_its_limit(tmp_path: Path) -> None:
+    assert "2 s" in unwritten(KEYRING, keyring(tmp_path, "Waiting", patience=2)).message
+
+
+@pytest.mark.parametrize(
+    ("backend", "content", "available"),
+    [
+        ("Full", VALUE, True),
+        ("Full", "", True),
+        ("NoBus", VALUE, False),
+        ("Locked", VALUE, False),
+        ("keyring.backends.null.Keyring", VALUE, False),
+    ],
+)
+def test_a_keyring_is_available_when_it_answers(
+    tmp_path: Path, backend: str, content: str, available: bool
+) -> None:
+    assert is_available("keyring", keyring(tmp_path, backend, content)) is available
+
+
+def test_a_keyring_that_waits_is_not_available(tmp_path: Path) -> None:
+    assert not is_available("keyring", keyring(tmp_path, "Waiting", patience=0.5))
+
+
+def test_pass_is_available_with_its_program_and_a_store(tmp_path: Path) -> None:
+    def available(**environ: str) -> bool:
+        variables = {"PATH": f"{tmp_path}/bin", **environ}
+        return is_available("pass", Surroundings(variables, False, f"{tmp_path}"))
+
+    for store in (tmp_path / ".password-store", tmp_path / "elsewhere"):
+        store.mkdir()
+    (tmp_path / ".password-store/.gpg-id").touch()
+    assert not available()
+    program(tmp_path, "pass", "exit 1")
+    assert available()
+    assert not available(PASSWORD_STORE_DIR=f"{tmp_path}/elsewhere")
+    os.rename(tmp_path / ".password-store/.gpg-id", tmp_path / "elsewhere/.gpg-id")
+    assert available(PASSWORD_STORE_DIR=f"{tmp_path}/elsewhere")
+    assert not available()
+
+
+@pytest.mark.parametrize(
+    ("kind", "available"), [("file", True), ("env", False), ("dotenv", False), ("command", False)]
+)
+def test_a_file_can_always_be_written_and_what_is_only_read_never(
+    tmp_path: Path, kind: str, available: bool
+) -> None:
+    assert is_available(kind, around(tmp_path)) is available
+
+
 PROGRAMS: list[tuple[Reference, str, str]] = [
     (Pass("brokers/tt"), "pass", '[ "$*" = "show brokers/tt" ]'),
     (OnePassword("op://v/i/f"), "op", '[ "$*" = "read --no-newline op://v/i/f" ]'),
@@ -249,9 +378,12 @@ def test_of_an_entry_of_pass_the_first_line_counts(tmp_path: Path) -> None:
     ("reference", "name", "says", "absent", "advice"),
     [
         (Pass("a"), "pass", "Error: a is not in the password store.", True, "entry"),
-        (Pass("a"), "pass", "gpg: decryption failed: No secret key", False, "gpg"),
+        (Pass("a"), "pass", "gpg: decryption failed: No secret key", False, "gpg -K"),
+        (Pass("a"), "pass", "gpg: cancelled by user", False, "was not given"),
+        (Pass("a"), "pass", "something new", False, "by hand"),
         (OnePassword("op://v/i/f"), "op", '"i" isn\'t an item in vault "v"', True, "entry"),
-        (OnePassword("op://v/i/f"), "op", "You are not currently signed in.", False, "op signin"),
+        (OnePassword("op://v/i/f"), "op", "You are not currently signed in.", False, "in first"),
+        (OnePassword("op://v/i/f"), "op", "Session expired", False, "in again"),
     ],
 )
 def test_a_password_manager_that_fails_gets_advice_of_its_own(
@@ -282,7 +414,10 @@ def test_a_password_manager_that_hangs_ends_at_the_limit(
 
 def test_without_a_terminal_1password_is_told_not_to_ask_its_app(tmp_path: Path) -> None:
     program(tmp_path, "op", 'printf "%s" "$OP_LOAD_DESKTOP_APP_SETTINGS-xxxxx"')
-    assert resolve(OnePassword("op://v/i/f"), around(tmp_path)).reveal() == "false-xxxxx"
+    surroundings = around(tmp_path)
+    assert resolve(OnePassword("op://v/i/f"), surroundings).reveal() == "false-xxxxx"
+    at_a_terminal = Surroundings(surroundings.environ, True, f"{tmp_path}", 30)
+    assert resolve(OnePassword("op://v/i/f"), at_a_terminal).reveal() == "-xxxxx"
 
 
 def test_a_program_does_not_get_the_variables_that_hold_other_secrets(tmp_path: Path) -> None:
@@ -299,6 +434,10 @@ MALFORMED = ["two\nlines", " blank", "b\u00e4d", "x" * 20_000]
 def test_what_a_keyring_holds_must_be_able_to_be_a_secret(tmp_path: Path, value: str) -> None:
     error = refusal(KEYRING, keyring(tmp_path, "Full", value))
     assert not isinstance(error, SecretAbsent)
+
+
+def test_what_is_no_text_in_a_keyring_is_an_error(tmp_path: Path) -> None:
+    assert "not UTF-8" in refusal(KEYRING, keyring(tmp_path, "NoText")).message
 
 
 def test_one_line_ending_of_a_keyring_is_no_part_of_the_secret(tmp_path: Path) -> None:
@@ -327,6 +466,31 @@ def test_what_is_no_plain_file_is_not_replaced(
     with pytest.raises(SecretError):
         put(File(str(path)), Secret(VALUE), around(tmp_path))
     assert os.path.samestat(before, os.lstat(path))
+    assert "not a plain file" in unwritten(File(str(path)), around(tmp_path)).message
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_file_of_another_user_is_not_replaced(tmp_path: Path) -> None:
+    path = tmp_path / "secret"
+    path.touch()
+    os.chown(path, 65534, -1)
+    assert "not a plain file of yours" in unwritten(File(str(path)), around(tmp_path)).message
+
+
+def test_a_place_where_no_file_can_be_is_an_error_with_its_reason(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    error = unwritten(File(f"{tmp_path}/file/secret"), around(tmp_path))
+    assert error.message.endswith("cannot be written: Not a directory")
+
+
+def test_a_secret_that_was_stored_outlasts_a_power_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file and its directory are on the disk when `put` returns."""
+    synced = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(os.fstat(descriptor).st_mode))
+    put(File(f"{tmp_path}/secret"), Secret(VALUE), around(tmp_path))
+    assert [stat.S_IFMT(mode) for mode in synced] == [stat.S_IFREG, stat.S_IFDIR]
 
 
 def test_pass_is_written_through_stdin(tmp_path: Path) -> None:
@@ -336,12 +500,45 @@ def test_pass_is_written_through_stdin(tmp_path: Path) -> None:
     assert (tmp_path / "argv").read_text() == "insert --multiline --force a/b\n"
 
 
+def test_pass_is_written_at_home_with_our_variables_and_none_that_holds_a_secret(
+    tmp_path: Path,
+) -> None:
+    program(tmp_path, "pass", f'cd -P . && echo "$PWD $A ${{B-none}}" >{tmp_path}/seen')
+    surroundings = around(tmp_path, A="a", B="b").withholding(["B"])
+    put(Pass("a"), Secret(VALUE), surroundings)
+    assert (tmp_path / "seen").read_text() == f"{tmp_path.resolve()} a none\n"
+
+
+@pytest.mark.parametrize("interactive", [True, False])
+def test_pass_may_ask_for_a_passphrase_where_we_may(tmp_path: Path, interactive: bool) -> None:
+    """The terminal belongs to our session."""
+    script = f"import os; print(os.getsid(0), file=open('{tmp_path}/session', 'w'))"
+    program(tmp_path, "pass", f'exec {sys.executable} -c "{script}"')
+    variables = around(tmp_path).environ
+    put(Pass("a"), Secret(VALUE), Surroundings(variables, interactive, f"{tmp_path}", 30))
+    session = int((tmp_path / "session").read_text())
+    assert (session == os.getsid(0)) is interactive
+
+
+def test_pass_that_cannot_be_written_says_why(tmp_path: Path) -> None:
+    nowhere = Surroundings({"PATH": f"{tmp_path}/bin"}, False, f"{tmp_path}")
+    error = unwritten(Pass("a/b"), nowhere)
+    assert "there is no program pass" in error.message
+    program(tmp_path, "pass", "exit 3")
+    error = unwritten(Pass("a/b"), around(tmp_path))
+    assert error.message.endswith("pass ended with 3")
+    assert "pass init" in error.hint
+    program(tmp_path, "pass", "sleep 60")
+    error = unwritten(Pass("a/b"), around(tmp_path, patience=0.5))
+    assert "pass insert" in error.hint
+
+
 @pytest.mark.parametrize("reference", [Env("A"), OnePassword("op://v/i/f"), Dotenv("/a", "B")])
 def test_what_cannot_be_written_says_so(
     tmp_path: Path, reference: Env | OnePassword | Dotenv
 ) -> None:
-    with pytest.raises(SecretError, match="cannot be written"):
-        put(reference, Secret(VALUE), around(tmp_path))
+    assert "cannot be written" in unwritten(reference, around(tmp_path)).message
+    unwritten(Dotenv(f"{tmp_path}/.env", "B"), around(tmp_path))
 
 
 def test_of_several_sources_the_one_that_holds_the_old_secret_is_replaced(tmp_path: Path) -> None:
@@ -353,3 +550,25 @@ def test_of_several_sources_the_one_that_holds_the_old_secret_is_replaced(tmp_pa
     assert resolve(second, around(tmp_path)).reveal() == VALUE
     assert resolve(first, around(tmp_path)).reveal() == "another-one"
     assert not replace(both, Secret("nobodys"), Secret("x"), around(tmp_path))
+    assert replace(first, Secret("another-one"), Secret("new"), around(tmp_path))
+    assert resolve(first, around(tmp_path)).reveal() == "new"
+
+
+def test_a_source_that_holds_nothing_is_not_made_to_hold_the_new_secret(tmp_path: Path) -> None:
+    missing, present = File(f"{tmp_path}/missing"), File(f"{tmp_path}/present")
+    put(present, Secret("the-old-one"), around(tmp_path))
+    both = FirstOf((missing, present))
+    assert replace(both, Secret("the-old-one"), Secret(VALUE), around(tmp_path))
+    assert resolve(present, around(tmp_path)).reveal() == VALUE
+    assert not os.path.exists(missing.path)
+
+
+def test_what_holds_the_old_secret_and_cannot_be_written_is_said(tmp_path: Path) -> None:
+    """As a mounted secret is: a link, or a command."""
+    put(File(f"{tmp_path}/target"), Secret("the-old-one"), around(tmp_path))
+    linked(tmp_path / "secret")
+    link = File(f"{tmp_path}/secret")
+    command = Command(("echo", "the-old-one"))
+    for reference in (link, FirstOf((link, command)), command):
+        assert not replace(reference, Secret("the-old-one"), Secret(VALUE), around(tmp_path))
+    assert resolve(link, around(tmp_path)).reveal() == "the-old-one"

@@ -1,5 +1,6 @@
 """Which configs may act: by where they lie, or because somebody approved what they would do."""
 
+import json
 import os
 import re
 import stat
@@ -78,13 +79,17 @@ def test_what_only_the_user_can_write_is_trusted_where_it_belongs(home: Path, or
     assert trust.require(config, origin, around(home)) == ""
 
 
-@pytest.mark.parametrize("origin", FOUND)
-def test_what_is_found_or_named_by_a_variable_waits_for_approval(home: Path, origin: str) -> None:
+@pytest.mark.parametrize(("origin", "how"), [("project", "found"), ("environment", "variable")])
+def test_what_is_found_or_named_by_a_variable_waits_for_approval(
+    home: Path, origin: str, how: str
+) -> None:
     config = read(home)
-    assert config.path in (trust.needs_approval(config.path, origin) or "")
+    reason = trust.needs_approval(config.path, origin) or ""
+    assert config.path in reason
+    assert how in reason.removeprefix(config.path)
     error = refusal(config, origin, around(home))
-    assert config.path in error.message
-    assert f"tastyauth allow {config.path}" in error.hint
+    assert reason in error.message
+    assert error.hint.endswith(f"tastyauth allow {config.path}")
 
 
 def writable(home: Path) -> None:
@@ -115,7 +120,8 @@ def test_what_somebody_else_could_have_written_waits_for_approval(
 ) -> None:
     expose(home)
     config, surroundings = read(home), around(home)
-    refusal(config, origin, surroundings)
+    error = refusal(config, origin, surroundings)
+    assert error.hint.endswith(f"tastyauth allow --config {config.path}")
     trust.allow(config, surroundings)
     assert trust.require(config, origin, surroundings) != ""
 
@@ -156,6 +162,25 @@ def test_an_approved_config_may_act_and_says_what_allows_it(home: Path, origin: 
     assert os.path.dirname(record) == f"{home}/.local/state/tastyauth/allowed"
     assert stat.S_IMODE(os.stat(record).st_mode) == 0o600
     assert stat.S_IMODE(os.stat(os.path.dirname(record)).st_mode) == 0o700
+
+
+def test_a_record_holds_the_path_and_the_plan_a_fact_a_line(home: Path) -> None:
+    config, surroundings = read(home), around(home)
+    trust.allow(config, surroundings)
+    record = trust.require(config, "project", surroundings)
+    assert re.fullmatch(r"[0-9a-f]{32}\.[0-9a-f]{64}", os.path.basename(record))
+    with open(record, encoding="utf-8") as file:
+        path, *lines = file.readlines()
+    assert json.loads(path) == config.path
+    assert lines == [f"{line}\n" for line in plan.lines(config, surroundings)]
+
+
+def test_an_approval_outlasts_a_power_cut(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The record and its directory are on the disk when `allow` ends."""
+    synced = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(os.fstat(descriptor).st_mode))
+    trust.allow(read(home), around(home))
+    assert [stat.S_IFMT(mode) for mode in synced] == [stat.S_IFREG, stat.S_IFDIR]
 
 
 def test_the_state_can_be_elsewhere(home: Path) -> None:

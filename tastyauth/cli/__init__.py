@@ -15,7 +15,7 @@ from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from tastyauth import export, formats
+from tastyauth import export, formats, launch
 from tastyauth.cli.console import Console, reserve_standard_descriptors
 from tastyauth.cli.wording import Shown, first_word, nearest
 from tastyauth.errors import OutputError, Stopped, TastyauthError
@@ -72,6 +72,7 @@ def main(
     console = Console(os.environ)
     try:
         raise_when_stopped()
+        launch.forbid_core_dumps()  # from here on there may be secrets
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, every child would seem to succeed
         arguments = _arguments(words, plain)
         console.quiet = arguments.quiet

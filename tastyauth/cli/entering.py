@@ -119,11 +119,12 @@ def undone_on_failure() -> Iterator[ExitStack]:
 def put_all(
     targets: Mapping[str, Single],
     values: Mapping[str, Secret],
+    profile: Profile,
     undo: ExitStack,
     console: Console,
 ) -> None:
     """Stores the values; `undo` gets the way back to what was there before."""
-    surroundings = surroundings_of(console)
+    surroundings = surroundings_of(console).withholding(profile.variables)
     unasked = replace(surroundings, interactive=False)  # nobody unlocks a store for an "if"
     for field, target in targets.items():
         if len(targets) > 1:  # one alone is stored, or not

@@ -160,7 +160,7 @@ def _complete(
     values = _values(missing, old, console)
     try_out(profile, client_id, values, console)
     with undone_on_failure() as undo:
-        put_all(targets, values, undo, console)
+        put_all(targets, values, profile, undo, console)
     forget(config.path, console)
     tell(profile, targets, console)
     _say_next(config, profile, arguments, console)
@@ -199,7 +199,7 @@ def _write(
     try:
         private.make_ancestors(config.path)
         with undone_on_failure() as undo:
-            put_all(targets, values, undo, console)
+            put_all(targets, values, profile, undo, console)
             _replace(f"{directory}/tastyauth.schema.json", schema.text(), undo)
             _replace(os.path.realpath(config.path), text, undo)
     except OSError as error:

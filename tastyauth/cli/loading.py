@@ -6,6 +6,7 @@ from tastyauth import locate
 from tastyauth.cache import Asked
 from tastyauth.cli.console import Console
 from tastyauth.session import Session, Terms
+from tastyauth.sources.label import printable
 from tastyauth.sources.surroundings import Surroundings
 
 if TYPE_CHECKING:  # what a hit does not need
@@ -24,7 +25,7 @@ def open_session(arguments: "argparse.Namespace", console: Console) -> Session:
         refresh=getattr(arguments, "refresh", False),
         started_at=arguments.started_at,
     )
-    console.detail(f"config {asked.path} ({asked.origin})")
+    console.detail(f"config {printable(asked.path)} ({asked.origin})")
     return Session(asked, terms, surroundings_of(console), console)
 
 

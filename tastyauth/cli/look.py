@@ -12,6 +12,7 @@ from tastyauth.cli.console import Console
 from tastyauth.cli.grammar import Commands
 from tastyauth.cli.loading import find, open_session, surroundings_of
 from tastyauth.errors import ConfigError
+from tastyauth.sources.label import printable
 from tastyauth.status import UNCHECKED, ProfileStatus, status
 
 _SAID = {UNCHECKED: f"{UNCHECKED} (tastyauth doctor)"}
@@ -84,7 +85,7 @@ def _as_json(path: str, profiles: tuple[ProfileStatus, ...]) -> str:
 
 
 def _as_text(path: str, profiles: tuple[ProfileStatus, ...], now: float) -> str:
-    lines = [f"config {path}"]
+    lines = [f"config {printable(path)}"]
     for profile in profiles:
         default = " (default)" if profile.is_default else ""
         lines += ["", f"{profile.name}{default}: {profile.environment}, {profile.api_url}"]

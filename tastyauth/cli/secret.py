@@ -48,7 +48,7 @@ def run_secret(arguments: argparse.Namespace, console: Console) -> int:
     entered = enter(wanted, console)
     try_out(profile, client_id, entered, console)
     with undone_on_failure() as undo:
-        put_all(targets, entered, undo, console)
+        put_all(targets, entered, profile, undo, console)
     forget(session.asked.path, console)
     tell(profile, targets, console)
     return 0

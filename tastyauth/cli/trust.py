@@ -2,7 +2,7 @@
 
 import argparse
 from contextlib import suppress
-from difflib import ndiff
+from difflib import SequenceMatcher
 
 from tastyauth import locate, plan, store, trust
 from tastyauth.cache import config_of
@@ -11,6 +11,9 @@ from tastyauth.cli.grammar import Commands
 from tastyauth.cli.loading import read_config, surroundings_of
 from tastyauth.errors import ConfigNotAllowed
 from tastyauth.sources.label import printable
+
+_MOST_COMPARED = 400
+"""Lines. To compare longer plans would take minutes, if somebody has meant them to."""
 
 
 def register(commands: Commands) -> None:
@@ -36,7 +39,7 @@ def run_allow(arguments: argparse.Namespace, console: Console) -> int:
     if arguments.file:
         origin = locate.PROJECT  # naming it here is not yet using it: judged as if it were found
     elif trust.needs_approval(config.path, origin) is None and not arguments.only_print:
-        console.say(f"{config.path} needs no approval: only you and root can write it")
+        console.say(f"{printable(config.path)} needs no approval: only you and root can write it")
         return 0
     if origin not in (locate.FLAG, locate.USER, locate.SYSTEM):
         plan.refuse_outlaws(config, surroundings)
@@ -78,11 +81,21 @@ def run_deny(arguments: argparse.Namespace, console: Console) -> int:
     count = trust.deny(path, environ)
     with suppress(OSError):  # what is left there needs the approval that is gone
         store.clear(locate.cache_directory(environ), config_of(path, environ))
-    console.say(f"denied: {count} approval{'' if count == 1 else 's'} of {path} forgotten")
+    noun = "approval" if count == 1 else "approvals"
+    console.say(f"denied: {count} {noun} of {printable(path)} forgotten")
     return 0
 
 
 def _shown(before: plan.Lines, now: plan.Lines) -> list[str]:
-    if not before:
+    """The plan; where one was approved before and both are short, the difference."""
+    if not before or len(before) + len(now) > _MOST_COMPARED:
         return [f"  {line}" for line in now]
-    return [line for line in ndiff(before, now) if not line.startswith("?")]
+    lines: list[str] = []
+    matcher = SequenceMatcher(None, before, now, autojunk=False)
+    for tag, old, old_end, new, new_end in matcher.get_opcodes():
+        if tag == "equal":
+            lines += [f"  {line}" for line in now[new:new_end]]
+            continue
+        lines += [f"- {line}" for line in before[old:old_end]]
+        lines += [f"+ {line}" for line in now[new:new_end]]
+    return lines

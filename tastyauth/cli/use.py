@@ -112,6 +112,11 @@ def run_env(arguments: "argparse.Namespace", console: Console) -> int:
     handout = open_session(arguments, console).obtain(arguments.held)
     profile = handout.profile
     emission = formats.emission(profile, handout.entry.fields)
+    if not emission.pairs:
+        raise UsageError(
+            f"profile {profile.name} exports nothing that env may hand out",
+            f"use: tastyauth exec -p {profile.name} -- CMD; or export its access_token",
+        )
     if output == formats.GITHUB:
         return _run_github(emission, handout.entry.fields, console)
     console.out(formats.RENDER[output](emission))

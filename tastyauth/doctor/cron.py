@@ -84,8 +84,14 @@ def environment(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def line(words: Sequence[str]) -> str:
-    """The line for a crontab that runs `words -- CMD`; a bare % would end the command there."""
-    return f"{_SCHEDULE}  {shlex.join(words)} -- CMD".replace("%", r"\%")
+    """The line for a crontab that runs `words -- CMD`; a bare % would end the command there.
+
+    A line break would begin a job of its own, whatever quotes are around it.
+    """
+    command = shlex.join(words)
+    if not command.isprintable():
+        return "# no line: the path of the config cannot stand in a crontab; move the config"
+    return f"{_SCHEDULE}  {command} -- CMD".replace("%", r"\%")
 
 
 def predict(check: Check) -> Check:

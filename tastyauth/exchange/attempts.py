@@ -10,6 +10,7 @@ from tastyauth.exchange.offline import check_offline
 from tastyauth.exchange.refusal import NotSoonError
 from tastyauth.exchange.response import read_response
 from tastyauth.exchange.transport import Channel
+from tastyauth.stopping import DELAY
 
 _TRIES = 3
 
@@ -24,7 +25,7 @@ def exchange(
     tries: int = _TRIES,
     now: Callable[[], float] = time.time,
     monotonic: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
+    sleep: Callable[[float], None] = DELAY.sleep,
     jitter: Callable[[], float] = random.random,
 ) -> TokenResponse:
     """A new access token for `grant`, within `grant.timeout` seconds and at most `tries` requests.
@@ -37,7 +38,7 @@ def exchange(
     deadline = monotonic() + grant.timeout
 
     def remaining() -> float:
-        return deadline - monotonic()
+        return min(deadline, DELAY.until) - monotonic()
 
     channel = Channel(grant.token_endpoint, environ)
     tried = 0

@@ -3,15 +3,28 @@
 import contextlib
 import socket
 import threading
+import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from typing import Protocol, TypeVar, cast
+
+from tastyauth.stopping import DELAY
 
 T = TypeVar("T")
 
+CONNECTED = "connection.connect_tcp.complete"
+"""The event of httpcore at which there is a connection, and nothing has been written to it."""
 
-class _Stream(Protocol):
+_LOOK = 0.2
+"""Seconds between two looks at what remains: being asked to stop makes that less."""
+
+
+class Stream(Protocol):
+    """A connection, as httpcore gives it with that event."""
+
     def get_extra_info(self, info: str) -> object: ...
+
+    def close(self) -> None: ...
 
 
 class Wire:
@@ -27,9 +40,9 @@ class Wire:
 
         A connection that comes to be after the cut is shut before anything is written to it.
         """
-        if event != "connection.connect_tcp.complete":
+        if event != CONNECTED:
             return
-        connected = cast(_Stream, info["return_value"]).get_extra_info("socket")
+        connected = cast(Stream, info["return_value"]).get_extra_info("socket")
         with self._lock:
             # A duplicate, because TLS takes the descriptor out of the socket that it wraps.
             self._socket = cast(socket.socket, connected).dup()
@@ -63,6 +76,7 @@ def within(seconds: float, call: Callable[[Wire], T]) -> T:
     caller, who stays open to signals, cuts the connection when the time is over. The thread ends
     by itself soon after.
     """
+    deadline = time.monotonic() + seconds
     wire = Wire()
     outcome: Future[T] = Future()
 
@@ -76,6 +90,11 @@ def within(seconds: float, call: Callable[[Wire], T]) -> T:
 
     threading.Thread(target=run, name="tastyauth exchange", daemon=True).start()
     try:
-        return outcome.result(max(0.0, seconds))
+        while not outcome.done():
+            remaining = min(deadline, DELAY.until) - time.monotonic()
+            if remaining <= 0:
+                raise TimeoutError
+            wait([outcome], min(remaining, _LOOK))
+        return outcome.result()
     finally:
         wire.cut()

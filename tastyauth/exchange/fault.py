@@ -4,10 +4,9 @@ import socket
 import ssl
 from collections.abc import Iterator
 
-import httpx
-
 from tastyauth.errors import ConfigError, ProtocolError, TastyauthError, TemporaryError
 from tastyauth.exchange.foreign import shown
+from tastyauth.exchange.http import http
 from tastyauth.exchange.refusal import is_temporary
 from tastyauth.exchange.roots import Roots
 from tastyauth.exchange.route import Endpoint, Proxy
@@ -37,13 +36,13 @@ def fault(
             f"TLS with {where} failed: {(tls.reason or 'no reason given').lower()}",
             "something else than an https server answers on that port",
         )
-    if isinstance(error, httpx.ProxyError) and proxy is not None:
+    if isinstance(error, http.ProxyError) and proxy is not None:
         return _proxy_refusal(error, proxy)
-    if isinstance(error, httpx.LocalProtocolError):
+    if isinstance(error, http.LocalProtocolError):
         return ConfigError(
             "the request cannot be written as HTTP", "user_agent must read product/version"
         )
-    if isinstance(error, httpx.RemoteProtocolError) and not _is_disconnect(error):
+    if isinstance(error, http.RemoteProtocolError) and not _is_disconnect(error):
         return ProtocolError(f"what answers at {where} does not speak HTTP", "is the port right?")
     return TemporaryError(_broken(error, where, proxy), _TRY_LATER)
 
@@ -73,7 +72,7 @@ def _certificate(failure: ssl.SSLCertVerificationError, where: str, roots: Roots
     )
 
 
-def _proxy_refusal(error: httpx.ProxyError, proxy: Proxy) -> TastyauthError:
+def _proxy_refusal(error: http.ProxyError, proxy: Proxy) -> TastyauthError:
     status, _, words = str(error).partition(" ")  # "407 Proxy Authentication Required"
     said = shown(words, proxy.credentials or ())
     message = f"the proxy of {proxy.variable} answered {status} {said}"
@@ -87,11 +86,11 @@ def _proxy_refusal(error: httpx.ProxyError, proxy: Proxy) -> TastyauthError:
 
 
 def _broken(error: Exception, where: str, proxy: Proxy | None) -> str:
-    if isinstance(error, httpx.TimeoutException):
+    if isinstance(error, http.TimeoutException):
         return f"{where} did not answer in time"
     if isinstance(error, BrokenOff):
         return f"the answer of {where} broke off"
-    if isinstance(error, httpx.ConnectError):
+    if isinstance(error, http.ConnectError):
         target = where if proxy is None else f"the proxy of {proxy.variable}"
         for cause in _causes(error):
             if isinstance(cause, socket.gaierror):
@@ -108,7 +107,7 @@ def _tls_failure(error: Exception) -> ssl.SSLError | None:
     return None if isinstance(found, ssl.SSLEOFError | ssl.SSLZeroReturnError) else found
 
 
-def _is_disconnect(error: httpx.RemoteProtocolError) -> bool:
+def _is_disconnect(error: http.RemoteProtocolError) -> bool:
     # httpcore raises this one itself; for what is not HTTP it has h11's error as a cause.
     return not any(type(cause).__module__.startswith("h11") for cause in _causes(error))
 

@@ -94,14 +94,19 @@ def shown(text: str, secrets: Iterable[Secret]) -> str:
 
 
 def _spellings(text: str) -> Iterable[str]:
+    yield _compact(text)
     for _ in range(3):  # an escaped escape of an escape: what a chain of gateways makes of a body
         text = _ESCAPED.sub(lambda found: chr(int(found[1] or found[2], 16)), text)
-    compact = "".join(text.split()).replace("\\", "")
+    compact = _compact(text)
     yield compact
     encoded = _NOT_BASE64.sub("", compact.translate({ord("-"): "+", ord("_"): "/"}))
-    for start in range(4):  # it may begin anywhere, so each of the four alignments is read
-        whole = encoded[start:][: (len(encoded) - start) // 4 * 4]
-        yield base64.b64decode(whole).decode("latin-1")
+    for lead in range(4):  # it may be cut anywhere, so each of the four alignments is read
+        filled = "A" * lead + encoded
+        yield base64.b64decode(filled + "A" * (-len(filled) % 4)).decode("latin-1")
+
+
+def _compact(text: str) -> str:
+    return "".join(text.split()).replace("\\", "")
 
 
 def _holds(text: str, secret: Secret) -> bool:

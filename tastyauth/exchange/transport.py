@@ -4,18 +4,19 @@ import json
 import ssl
 from collections.abc import Callable, Mapping
 from contextlib import closing
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
-import httpx
-
-from tastyauth.errors import TemporaryError
-from tastyauth.exchange.deadline import Wire, within
+from tastyauth.errors import ConfigError, TemporaryError
+from tastyauth.exchange.deadline import CONNECTED, Stream, Wire, within
 from tastyauth.exchange.fault import BrokenOff, distrusts, fault
 from tastyauth.exchange.foreign import LONGEST_BODY
 from tastyauth.exchange.grant import RefreshGrant
+from tastyauth.exchange.http import http
 from tastyauth.exchange.roots import Roots, context, roots_for
 from tastyauth.exchange.route import Proxy, proxy_for, read_endpoint
 from tastyauth.secret import Secret
+
+_Trace = Callable[[str, Mapping[str, object]], None]
 
 
 class Answer(NamedTuple):
@@ -57,7 +58,7 @@ class Channel:
         )
 
     def _deliver(
-        self, request: Callable[[], httpx.Request], remaining: Callable[[], float], limit: float
+        self, request: Callable[[], http.Request], remaining: Callable[[], float], limit: float
     ) -> Answer:
         while True:
             try:
@@ -67,7 +68,7 @@ class Channel:
                     f"{self._endpoint.host} did not answer within {limit:g} s",
                     "try again later; `timeout` of the profile allows for more",
                 ) from None
-            except (httpx.TransportError, BrokenOff) as error:
+            except (http.TransportError, BrokenOff) as error:
                 if self._roots.otherwise is None or not distrusts(error):
                     raise fault(error, self._endpoint, self._proxy, self._roots) from None
             self._trust(self._roots.otherwise)
@@ -78,11 +79,12 @@ class Channel:
         plain = self._endpoint.scheme == "http"
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if plain else context(roots)
 
-    def _answer(self, request: httpx.Request, wire: Wire, seconds: float) -> Answer:
-        request.extensions = {"timeout": _limits(seconds), "trace": wire.trace}
+    def _answer(self, request: http.Request, wire: Wire, seconds: float) -> Answer:
+        trace = wire.trace if self._endpoint.scheme == "https" else _at_home(wire.trace)
+        request.extensions = {"timeout": _limits(seconds), "trace": trace}
         # The transport without a client: nothing is there that could follow a redirect, read a
         # netrc, keep a cookie, add a header or unpack a body.
-        with httpx.HTTPTransport(
+        with http.HTTPTransport(
             verify=self._tls, trust_env=False, proxy=_httpx_proxy(self._proxy, self._tls)
         ) as transport:
             response = transport.handle_request(request)
@@ -90,8 +92,8 @@ class Channel:
                 return Answer(response.status_code, response.headers, _beginning(response))
 
 
-def _token_request(grant: RefreshGrant) -> httpx.Request:
-    return httpx.Request(
+def _token_request(grant: RefreshGrant) -> http.Request:
+    return http.Request(
         "POST",
         grant.token_endpoint,
         headers=_headers(grant.user_agent, ("Content-Type", "application/json")),
@@ -99,9 +101,9 @@ def _token_request(grant: RefreshGrant) -> httpx.Request:
     )
 
 
-def _api_request(url: str, access_token: Secret | None, user_agent: str) -> httpx.Request:
+def _api_request(url: str, access_token: Secret | None, user_agent: str) -> http.Request:
     bearer = [("Authorization", f"Bearer {access_token.reveal()}")] if access_token else []
-    return httpx.Request("GET", url, headers=_headers(user_agent, *bearer))
+    return http.Request("GET", url, headers=_headers(user_agent, *bearer))
 
 
 def _headers(user_agent: str, *own: tuple[str, str]) -> dict[str, str]:
@@ -132,27 +134,52 @@ def _limits(seconds: float) -> dict[str, float]:
     return {"connect": seconds / 2, "read": seconds, "write": seconds, "pool": seconds}
 
 
-def _httpx_proxy(proxy: Proxy | None, tls: ssl.SSLContext) -> httpx.Proxy | None:
+def _at_home(trace: _Trace) -> _Trace:
+    """`trace`, and no connection but to this machine; else raises ConfigError.
+
+    What `localhost` means is said by a hosts file or a name server.
+    """
+
+    def judged(event: str, info: Mapping[str, object]) -> None:
+        if event == CONNECTED:
+            _require_loopback(info["return_value"])
+        trace(event, info)
+
+    return judged
+
+
+def _require_loopback(connection: object) -> None:
+    stream = cast(Stream, connection)
+    address, *_ = cast(tuple[str, int], stream.get_extra_info("server_addr"))
+    if address != "::1" and not address.startswith("127."):
+        stream.close()
+        raise ConfigError(
+            f"localhost is {address} here, another machine, and plain http may be read on the way",
+            "write 127.0.0.1 or [::1], or mend what /etc/hosts says of localhost",
+        )
+
+
+def _httpx_proxy(proxy: Proxy | None, tls: ssl.SSLContext) -> http.Proxy | None:
     if proxy is None:
         return None
     username_password = None
     if proxy.credentials is not None:
         username, password = proxy.credentials
         username_password = username.reveal(), password.reveal()
-    return httpx.Proxy(
+    return http.Proxy(
         proxy.origin,
         auth=username_password,
         ssl_context=tls if proxy.origin.startswith("https:") else None,
     )
 
 
-def _beginning(response: httpx.Response) -> bytes:
+def _beginning(response: http.Response) -> bytes:
     body = b""
     try:
         for chunk in response.iter_raw():
             body += chunk
             if len(body) > LONGEST_BODY:
                 break
-    except httpx.RemoteProtocolError:
+    except http.RemoteProtocolError:
         raise BrokenOff from None
     return body

@@ -2,6 +2,10 @@
 
 Prints one line of JSON when it listens: where it is, and credentials that it will take and refuse.
 Ends when its standard input does, so that it does not outlive the tests.
+
+With an argument it replaces the refresh token at each exchange, and whoever comes with one that was
+replaced loses the grant, but for so many seconds. /grant tells how the grant is; requests are
+answered one after the other, so whatever was asked before it has been answered by then.
 """
 
 import json
@@ -15,12 +19,15 @@ from wsgiref.simple_server import WSGIRequestHandler, make_server
 import django  # type: ignore[import-not-found]
 from django.conf import settings  # type: ignore[import-not-found]
 
+GRACE = int(sys.argv[1]) if len(sys.argv) > 1 else None
+
 settings.configure(
     SECRET_KEY="only for this process",
     ALLOWED_HOSTS=["127.0.0.1"],
     ROOT_URLCONF=__name__,
     USE_TZ=True,
     DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
+    PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"],  # the others take long
     DEFAULT_AUTO_FIELD="django.db.models.AutoField",
     INSTALLED_APPS=[
         "django.contrib.auth",
@@ -31,7 +38,9 @@ settings.configure(
     OAUTH2_PROVIDER={
         "OAUTH2_BACKEND_CLASS": "oauth2_provider.oauth2_backends.JSONOAuthLibCore",
         "ACCESS_TOKEN_EXPIRE_SECONDS": 900,
-        "ROTATE_REFRESH_TOKEN": False,
+        "ROTATE_REFRESH_TOKEN": GRACE is not None,
+        "REFRESH_TOKEN_REUSE_PROTECTION": True,
+        "REFRESH_TOKEN_GRACE_PERIOD_SECONDS": GRACE or 0,
         "SCOPES": {"read": "read", "trade": "trade"},
     },
 )
@@ -43,6 +52,9 @@ from django.core.wsgi import get_wsgi_application  # type: ignore[import-not-fou
 from django.http import JsonResponse  # type: ignore[import-not-found]  # noqa: E402
 from django.urls import path  # type: ignore[import-not-found]  # noqa: E402
 from django.utils import timezone  # type: ignore[import-not-found]  # noqa: E402
+from django.views.decorators.csrf import (  # type: ignore[import-not-found]  # noqa: E402
+    csrf_exempt,
+)
 from oauth2_provider.decorators import (  # type: ignore[import-not-found]  # noqa: E402
     protected_resource,
 )
@@ -60,9 +72,34 @@ def whoami(request: object) -> object:
     return JsonResponse({"user": "trader"})
 
 
+refusals: list[str] = []
+
+
+def token(request: object) -> object:
+    """The token endpoint, which keeps what it has refused in mind."""
+    answer = TokenView.as_view()(request)
+    if answer.status_code != 200:
+        refusals.append(answer.content.decode())
+    return answer
+
+
+def grant(request: object) -> object:
+    """Its newest refresh token, empty when it is dead, and how often it was replaced."""
+    family = RefreshToken.objects.filter(token_family=good.token_family)
+    newest = family.filter(revoked__isnull=True).first()
+    return JsonResponse(
+        {
+            "newest": newest.token if newest else "",
+            "rotations": family.count() - 1,
+            "refusals": refusals,
+        }
+    )
+
+
 urlpatterns = [
-    path("oauth/token", TokenView.as_view()),
+    path("oauth/token", csrf_exempt(token)),
     path("whoami", whoami),
+    path("grant", grant),
 ]
 
 
@@ -81,7 +118,11 @@ def mint(user: object, client: object) -> RefreshToken:
         expires=timezone.now() + timedelta(minutes=15),
     )
     return RefreshToken.objects.create(
-        user=user, application=client, token=uuid.uuid4().hex, access_token=access
+        user=user,
+        application=client,
+        token=uuid.uuid4().hex,
+        access_token=access,
+        token_family=uuid.uuid4(),
     )
 
 

@@ -1,0 +1,552 @@
+"""Every attack that was thought of, the test that carries it out, and what stands against it.
+
+An attack has one test: the one whose failure says that its defence is gone.
+"""
+
+from typing import NamedTuple
+
+
+class Attack(NamedTuple):
+    """What is tried, which test tries it, and what stands against it."""
+
+    attack: str
+    test: str
+    defence: str
+
+
+ATTACKS: dict[str, tuple[Attack, ...]] = {
+    "Trust": (
+        Attack(
+            "a config that was found, or named by a loaded .env, acts before anybody allowed it",
+            "e2e/test_system_calls.py::test_before_it_is_allowed_a_config_reaches_nothing",
+            "trust.require before any source, request or export",
+        ),
+        Attack(
+            "a config named by a loaded .env runs its commands, or is sent what is typed, in init",
+            "test_attack_trust.py::test_setting_up_does_not_run_what_a_loaded_env_file_names",
+            "trust.require in init",
+        ),
+        Attack(
+            "init approves the rest of a hostile config together with the profile that it adds",
+            "test_attack_trust.py::test_adding_a_profile_approves_nothing_that_was_not_shown",
+            "trust.require in init",
+        ),
+        Attack(
+            "the doctor rehearses cron with a config that may not act",
+            "test_doctor.py::test_an_untrusted_config_makes_nothing_happen",
+            "checks that need `trust`",
+        ),
+        Attack(
+            "a config that others can write, or reach through a link, passes for one's own",
+            "test_trust.py::test_what_somebody_else_could_have_written_waits_for_approval",
+            "locate.exposure of every step on the way",
+        ),
+        Attack(
+            "a pipe, a terminal or an endless device lies where a config is looked for",
+            "test_attack_trust.py::test_a_config_that_is_no_file_keeps_nobody",
+            "only a file is a config that may be found",
+        ),
+        Attack(
+            "the largest and worst config costs minutes or gigabytes before it is refused",
+            "test_attack_trust.py::test_the_largest_config_is_refused_in_time",
+            "64 KiB, 20 levels, a limit of problems",
+        ),
+        Attack(
+            "YAML that is made to take long: nests, aliases, quotes, tags",
+            "test_document.py::test_64_kib_of_nonsense_are_read_at_once",
+            "events of the pure loader; nothing is constructed",
+        ),
+        Attack(
+            "YAML tags construct objects",
+            "test_document.py::test_tags_are_refused_and_never_run",
+            "nothing is constructed",
+        ),
+        Attack(
+            "any effective change slips in under an old approval",
+            "test_plan.py::test_any_effective_change_changes_the_plan",
+            "the plan is made of all that the executor uses",
+        ),
+        Attack(
+            "another program of the approved name comes first on PATH",
+            "test_cli_trust.py::test_another_program_of_that_name_needs_a_new_approval",
+            "the plan holds the resolved program",
+        ),
+        Attack(
+            "a program dropped into the project is found through an empty or relative PATH entry",
+            "test_sources.py::test_a_program_is_looked_up_in_absolute_entries_of_path_only",
+            "such entries are dropped",
+        ),
+        Attack(
+            "a program of the project is run, by its path, by PATH or through a link",
+            "test_plan.py::test_a_program_of_the_project_is_refused",
+            "refuse_outlaws",
+        ),
+        Attack(
+            "a program of the project is found by PATH",
+            "test_plan.py::test_a_program_of_the_project_is_refused_on_the_path_too",
+            "refuse_outlaws",
+        ),
+        Attack(
+            "a link outside leads to a program of the project",
+            "test_plan.py::test_a_link_to_a_program_of_the_project_is_refused",
+            "refuse_outlaws looks at both ends",
+        ),
+        Attack(
+            "a project file sends secrets to a host of its choosing",
+            "test_plan.py::test_a_project_file_sends_to_no_host_of_its_choosing",
+            "refuse_outlaws",
+        ),
+        Attack(
+            "the config is swapped while the question stands",
+            "test_cli_trust.py::test_what_was_judged_is_what_is_recorded",
+            "the plan that was shown is recorded",
+        ),
+        Attack(
+            "a program comes first on PATH while the question stands",
+            "test_cli_trust.py::test_what_was_shown_is_what_is_recorded",
+            "the plan that was shown is recorded",
+        ),
+        Attack(
+            "the config is swapped between the look at it and its use",
+            "test_cli_trust.py::test_what_was_judged_is_what_runs",
+            "it is read once",
+        ),
+        Attack(
+            "the approval of one path is replayed at another",
+            "test_trust.py::test_the_same_file_elsewhere_needs_an_approval_of_its_own",
+            "a record belongs to a path",
+        ),
+        Attack(
+            "somebody else, or a link, makes the record of an approval",
+            "test_trust.py::test_a_record_that_others_could_have_made_approves_nothing",
+            "private.read",
+        ),
+        Attack(
+            "the cache serves a token to a config whose approval is gone",
+            "test_cache.py::test_an_entry_whose_approval_was_withdrawn_is_a_miss",
+            "an outline names its approval",
+        ),
+        Attack(
+            "the cache serves a found config what --config fetched",
+            "test_cache.py::test_a_found_config_is_not_served_what_config_fetched_for_it",
+            "an outline names its approval",
+        ),
+        Attack(
+            "a variable approves what somebody at the terminal would have refused",
+            "test_cli_trust.py::test_at_a_terminal_the_hash_does_not_count",
+            "whoever can be asked is asked",
+        ),
+        Attack(
+            "an argument with escape sequences or marks from right to left hides part of the plan",
+            "test_plan.py::test_whatever_is_in_a_reference_is_shown_whole_and_in_plain_ascii",
+            "the plan is ASCII",
+        ),
+        Attack(
+            "rows of blanks push a part of the plan out of sight",
+            "test_attack_trust.py::test_blanks_push_no_part_of_an_argument_out_of_sight",
+            "blanks in a row are spelled out",
+        ),
+        Attack(
+            "two long plans are made so that their difference takes hours",
+            "test_attack_trust.py::test_a_long_plan_is_shown_again_in_time",
+            "long plans are shown whole",
+        ),
+        Attack(
+            "the name of a directory steers the terminal of `allow`",
+            "test_cli_trust.py::test_an_odd_directory_cannot_steer_the_terminal",
+            "paths are printed escaped",
+        ),
+        Attack(
+            "the name of a directory forges a line of ours",
+            "test_attack_trust.py::test_a_directory_forges_no_line",
+            "paths are printed escaped",
+        ),
+        Attack(
+            "the name of a directory adds a job to the crontab",
+            "test_attack_trust.py::test_a_line_for_the_crontab_is_one_line",
+            "what is not printable has no line",
+        ),
+        Attack(
+            "exports take over the shell: PATH, LD_PRELOAD, PROMPT_COMMAND",
+            "test_schema.py::test_names_that_change_how_programs_behave_are_refused",
+            "names.is_refused",
+        ),
+        Attack(
+            "an untrusted config chooses the names that a failure unsets",
+            "test_shells.py::test_an_untrusted_or_invalid_config_chooses_no_names",
+            "the four defaults",
+        ),
+    ),
+    "Destination": (
+        Attack(
+            "an address reads like another: user information, backslash, other alphabets, dots,"
+            " ports, capitals, and loopback in decimal, octal, hexadecimal or IPv6",
+            "test_attack_destination.py::test_an_address_that_reads_like_another_gets_nothing",
+            "the pattern of api_url",
+        ),
+        Attack(
+            "the same, past the schema",
+            "test_exchange_route.py::test_no_secret_goes_to_an_address_like_this",
+            "route.read_endpoint",
+        ),
+        Attack(
+            "a hosts file or a name server makes localhost another machine",
+            "test_attack_destination.py::test_plain_http_stays_here_whatever_localhost_means",
+            "the peer of a plain connection is looked at before anything is written",
+        ),
+        Attack(
+            "a redirect takes the body, or the token, elsewhere",
+            "test_attack_destination.py::test_no_redirect_is_followed",
+            "a transport without a client",
+        ),
+        Attack(
+            "netrc, cookies or Authorization are added to the request",
+            "test_exchange_wire.py::test_the_request_to_the_byte",
+            "a transport without a client",
+        ),
+        Attack(
+            "a netrc or a proxy of the environment gets into the request",
+            "test_exchange_wire.py::test_nothing_of_the_environment_gets_into_the_request",
+            "trust_env=False",
+        ),
+        Attack(
+            "a cookie of one answer comes back with the next request",
+            "test_exchange_wire.py::test_a_cookie_is_not_sent_back",
+            "a transport without a client",
+        ),
+        Attack(
+            "a proxy reads what is meant for this machine",
+            "test_attack_destination.py::test_a_proxy_is_not_asked_for_plain_http",
+            "no proxy for http",
+        ),
+        Attack(
+            "a proxy of another scheme (socks, ftp) is used, or passed over in silence",
+            "test_exchange_route.py::test_a_proxy_that_cannot_be_used_is_named_by_its_variable",
+            "78, by the name of the variable",
+        ),
+        Attack(
+            "a proxy reads the sealed bytes, or another's password",
+            "test_exchange_tls.py::test_a_proxy_is_given_a_name_and_sealed_bytes",
+            "CONNECT, and TLS within",
+        ),
+        Attack(
+            "a proxy's answer makes us show its password",
+            "test_sentinel.py::test_a_proxy_cannot_make_us_show_its_password",
+            "foreign.shown",
+        ),
+        Attack(
+            "a certificate is expired, of another name or of an unknown authority",
+            "test_exchange_tls.py::test_a_certificate_that_does_not_hold",
+            "roots.context",
+        ),
+        Attack(
+            "a server only speaks TLS 1.0 or 1.1",
+            "test_attack_destination.py::test_a_server_of_old_tls_gets_nothing",
+            "minimum_version",
+        ),
+        Attack(
+            "SSLKEYLOGFILE records the keys of every exchange",
+            "test_exchange_tls.py::test_no_key_log_is_written",
+            "not ssl.create_default_context",
+        ),
+        Attack(
+            "roots that cannot be read are replaced by others",
+            "test_exchange_route.py::test_roots_that_cannot_be_read_are_named",
+            "78, by the name of the variable",
+        ),
+        Attack(
+            "a token of production is sent to the sandbox, or the reverse",
+            "test_exchange_offline.py::test_a_sandbox_token_is_not_for_production",
+            "exchange.offline",
+        ),
+        Attack(
+            "a secret of one application is sent for another",
+            "test_exchange_offline.py::test_another_client_is_named",
+            "exchange.offline",
+        ),
+        Attack(
+            "a token of one account stays in a shell that asked for another",
+            "test_shells.py::test_another_profile_leaves_no_name_of_the_first_behind",
+            "foreign names are unset first",
+        ),
+    ),
+    "Output": (
+        Attack(
+            "an answer holds commands, quotes, escapes, wrong types, duplicate keys, deep JSON,"
+            " 30 MB, a compression bomb, headers without end",
+            "test_attack_output.py::test_an_answer_that_is_none_does_nothing",
+            "foreign.read_body, response.read_response, 64 KiB, nothing is unpacked",
+        ),
+        Attack(
+            "an answer drips, breaks off, or never ends",
+            "test_attack_output.py::test_an_answer_that_does_not_come_ends_in_time",
+            "exchange.deadline",
+        ),
+        Attack(
+            "the text of a refusal steers the terminal, now or when it is remembered",
+            "test_attack_output.py::test_hostile_words_are_shown_tame",
+            "foreign.shown",
+        ),
+        Attack(
+            "a server drips in any phase of its answer",
+            "test_exchange_wire.py::test_a_server_that_drips_does_not_keep_anyone",
+            "exchange.deadline",
+        ),
+        Attack(
+            "a name server, or a handshake, hangs",
+            "test_exchange_wire.py::test_a_name_server_that_hangs_ends_on_time",
+            "exchange.deadline",
+        ),
+        Attack(
+            "a server echoes our secrets, cut, escaped or encoded",
+            "test_exchange_response.py::test_no_echo_shows_a_secret",
+            "foreign.shown",
+        ),
+        Attack(
+            "a failure of any kind shows a secret in output, errors, cache or state",
+            "test_sentinel.py::test_no_secret_is_shown_however_it_ends",
+            "Secret, mask, foreign.shown",
+        ),
+        Attack(
+            "a bug shows a secret in its trace",
+            "test_sentinel.py::test_a_bug_shows_where_it_is_and_no_secret",
+            "the one boundary names place and kind",
+        ),
+        Attack(
+            "a secret's program makes us repeat what it says",
+            "test_sentinel.py::test_a_secrets_program_cannot_make_us_gossip",
+            "its complaint is masked",
+        ),
+        Attack(
+            "a secret's program steers the terminal",
+            "test_sources.py"
+            "::test_what_a_failing_command_says_is_cut_and_cannot_steer_the_terminal",
+            "its complaint is stripped and cut",
+        ),
+        Attack(
+            "a secret pasted into the config is repeated by the report",
+            "test_report.py::test_a_secret_is_never_echoed_wherever_it_stands",
+            "reports are made of known words",
+        ),
+        Attack(
+            "a secret typed on the command line is repeated",
+            "test_sentinel.py::test_a_secret_typed_by_mistake_is_not_repeated",
+            "secret.shown",
+        ),
+        Attack(
+            "a file name forges a line of a report, or a workflow command",
+            "test_validate.py::test_a_file_name_forges_no_line",
+            "names are printed without what steers",
+        ),
+        Attack(
+            "a value runs in a shell that evaluates it, quoted or not",
+            "test_export.py::test_a_shell_reads_whatever_is_printable",
+            "octal through printf",
+        ),
+        Attack(
+            "a value is read in another way by one of the readers of .env",
+            "test_export.py::test_dotenv_refuses_what_its_readers_disagree_on",
+            "it is refused",
+        ),
+        Attack(
+            "a failure looks like success to eval",
+            "test_shells.py::test_eval_of_a_failure_fails_with_its_code_and_leaves_nothing",
+            "the last line of every failing run",
+        ),
+    ),
+    "Hygiene": (
+        Attack(
+            "a program is given a secret in its arguments or variables",
+            "e2e/test_system_calls.py::test_no_program_is_given_a_secret_in_arguments_or_variables",
+            "stdin; Surroundings.passed_on",
+        ),
+        Attack(
+            "a secret's program sees the other secret",
+            "test_sentinel.py::test_a_secrets_program_sees_no_other_secret",
+            "Surroundings.passed_on",
+        ),
+        Attack(
+            "the program that stores a secret sees the other",
+            "test_attack_hygiene.py::test_the_program_that_stores_a_secret_sees_no_other",
+            "Surroundings.passed_on",
+        ),
+        Attack(
+            "the program that is started early sees the other secret",
+            "test_attack_hygiene.py::test_the_program_that_is_started_early_sees_no_other_secret",
+            "Surroundings.passed_on",
+        ),
+        Attack(
+            "CMD of exec sees the variables that hold the long-lived secrets",
+            "test_exec.py::test_variables_that_hold_the_secrets_are_gone",
+            "launch.environment",
+        ),
+        Attack(
+            "a crash leaves an image of the memory with secrets in it",
+            "test_attack_hygiene.py::test_while_secrets_are_held_a_crash_leaves_no_image",
+            "launch.forbid_core_dumps",
+        ),
+        Attack(
+            "a crash of the keeper of a fresh token does",
+            "test_attack_hygiene.py::test_the_keeper_of_a_fresh_token_leaves_no_image_either",
+            "launch.forbid_core_dumps",
+        ),
+        Attack(
+            "a crash of a secret's program does",
+            "test_attack_hygiene.py::test_a_program_for_a_secret_leaves_no_image_either",
+            "launch.forbid_core_dumps, inherited",
+        ),
+        Attack(
+            "CMD of exec can leave no core dump, though its caller wants one",
+            "test_attack_hygiene.py::test_any_limit_of_the_caller_is_taken",
+            "launch.become gives the limit back",
+        ),
+        Attack(
+            "a json.py or httpx.py of the working directory is imported",
+            "test_attack_hygiene.py::test_files_of_the_working_directory_are_not_imported",
+            "the console script; __main__ drops the working directory",
+        ),
+        Attack(
+            "a keyring.py of the working directory is imported by the keyring's child",
+            "test_attack_hygiene.py"
+            "::test_the_child_that_asks_the_keyring_imports_nothing_from_there",
+            "python -P, in /",
+        ),
+        Attack(
+            "a secret is pickled, copied or formatted into a log",
+            "test_secret.py::test_no_rendering_shows_the_value",
+            "Secret",
+        ),
+        Attack(
+            "a command that runs tastyauth runs itself for ever",
+            "test_sources.py::test_a_command_inside_a_command_is_refused",
+            "TASTYAUTH_SOURCE",
+        ),
+    ),
+    "Files": (
+        Attack(
+            "the umask opens the cache to others",
+            "test_places.py::test_the_cache_is_made_for_its_owner_alone_whatever_the_umask",
+            "modes are given when files are made",
+        ),
+        Attack(
+            "the cache directory is a link, open, or somebody else's",
+            "test_places.py::test_a_cache_directory_that_is_not_ours_alone_is_not_used",
+            "private.check",
+        ),
+        Attack(
+            "a file of the cache is a link",
+            "test_cache.py::test_a_link_in_the_place_of_an_entry_is_not_written_through",
+            "O_NOFOLLOW, rename",
+        ),
+        Attack(
+            "a file of the cache belongs to another user",
+            "test_cache.py::test_a_file_of_another_user_is_a_miss",
+            "private.read",
+        ),
+        Attack(
+            "a left-over temporary file is a link",
+            "test_private.py::test_a_leftover_that_is_a_link_is_not_followed",
+            "O_EXCL",
+        ),
+        Attack(
+            "the lock is a link",
+            "test_lock.py::test_there_is_no_lock_behind_a_symbolic_link",
+            "O_NOFOLLOW",
+        ),
+        Attack(
+            "as root, files are made in the home of another user",
+            "test_places.py::test_root_creates_nothing_in_the_home_of_another_user",
+            "private.make_ancestors",
+        ),
+        Attack(
+            "the disk is read-only",
+            "test_places.py::test_on_a_read_only_disk_the_token_still_comes",
+            "what cannot be stored is no reason to withhold a token",
+        ),
+        Attack(
+            "the disk becomes full anywhere in the middle",
+            "test_places.py::test_on_a_full_disk_the_token_still_comes_wherever_it_becomes_full",
+            "what cannot be stored is no reason to withhold a token",
+        ),
+        Attack(
+            "a system call fails: ENOLCK, EIO",
+            "test_places.py::test_a_system_call_that_fails_does_not_keep_the_token",
+            "what cannot be stored is no reason to withhold a token",
+        ),
+        Attack(
+            "a reader sees half a file",
+            "test_private.py::test_a_reader_sees_the_old_or_the_new_file_never_a_part",
+            "rename",
+        ),
+        Attack(
+            "a kill in the middle of a write of the journal loses the token",
+            "test_journal.py::test_what_was_recorded_survives_a_kill_at_any_moment",
+            "fsync before rename",
+        ),
+        # more of Files: here
+    ),
+    "Races": (
+        Attack(
+            "200 processes without a token",
+            "test_herd.py::test_two_hundred_processes_without_a_token_cause_one_exchange",
+            "single flight",
+        ),
+        Attack(
+            "any number of them with a token that ends",
+            "test_herd.py::test_any_number_of_processes_with_a_token_that_ends_cause_one_exchange",
+            "single flight",
+        ),
+        Attack(
+            "any number of processes ask for a grant that was revoked",
+            "test_herd.py::test_a_revoked_grant_is_asked_once_in_five_minutes_by_any_number_of_processes",
+            "the attempt record",
+        ),
+        Attack(
+            "the holder of the lock is killed",
+            "test_herd.py::test_the_next_takes_over_at_once_when_the_holder_is_killed",
+            "a kernel lock",
+        ),
+        Attack(
+            "the holder of the lock is stopped",
+            "test_herd.py"
+            "::test_who_waits_for_a_stopped_holder_ends_with_75_after_its_promise_and_not_before",
+            "the holder's promise",
+        ),
+        Attack(
+            "the server hangs for twenty callers",
+            "test_herd.py::test_twenty_callers_of_a_hanging_server_wait_once",
+            "one outcome for all who wait",
+        ),
+        Attack(
+            "the clock steps",
+            "test_cache.py::test_a_clock_that_steps_costs_one_exchange_and_no_harm",
+            "a token from the future is a miss",
+        ),
+        # more of Races: here
+    ),
+    "Rotation": (
+        Attack(
+            "a rotated token cannot be written to where the old one came from",
+            "test_rotation.py"
+            "::test_where_the_source_cannot_be_written_the_journal_keeps_the_token_and_says_so",
+            "the journal",
+        ),
+        Attack(
+            "a comment in the config, or `clear`, loses the rotated token",
+            "test_rotation.py::test_neither_a_comment_nor_clear_loses_it",
+            "the journal is keyed by the grant",
+        ),
+        Attack(
+            "processes of two profiles replay each other's token",
+            "test_rotation.py::test_many_processes_of_two_profiles_share_a_grant_and_keep_it",
+            "a lock per grant",
+        ),
+        Attack(
+            "a kill between answer and store loses the grant",
+            "test_rotation.py::test_a_kill_at_any_moment_does_not_lose_the_grant",
+            "stored before it is used",
+        ),
+        # more of Rotation: here
+    ),
+}
+"""By the classes of SECURITY.md: each attack in a sentence, its test below tests/, its defence."""

