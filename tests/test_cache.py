@@ -142,6 +142,19 @@ def test_an_outline_without_a_default_and_with_any_approval_is_read_back(
     assert outlined(cache.read_outline(directory, CONFIG_OF)) == outlined(outline)
 
 
+@pytest.mark.parametrize("path", ["/a\tb", "/a\udcffb"], ids=["tab", "not UTF-8"])
+def test_what_stands_in_odd_directories_is_read_as_it_was_written(
+    directory: str, path: str
+) -> None:
+    odd = ProfileOutline("live", LIVE.exports, LIVE.foreign, (("file", path),))
+    outline = Outline(b"version: 1", "5a" * 16, path, "live", {"live": odd})
+    of = f"{path}\0/home/me"
+    store.write_outline(directory, of, outline)
+    assert outlined(cache.read_outline(directory, of)) == outlined(outline)
+    store.write_entry(f"{directory}/{NAME}.entry", of, ENTRY)
+    assert content(cache.read_entry(f"{directory}/{NAME}.entry", of)) == content(ENTRY)
+
+
 def test_files_are_private_and_nothing_else_is_left(directory: str, kind: Kind) -> None:
     mask = os.umask(0)
     try:
