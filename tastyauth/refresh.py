@@ -210,6 +210,8 @@ def _keep(
         kept = True
     except OSError:
         kept = False
+    if kept:
+        stopping.DELAY.end()  # nobody who stops this has to wait for a password manager
     surroundings = surroundings.withholding(profile.variables)
     moved = sources.replace(profile.refresh_token, declared, rotated, surroundings)
     if moved:

@@ -57,7 +57,7 @@ class Delay:
     def sleep(self, seconds: float) -> None:
         """Sleeps; nothing is on its way meanwhile, so a stop ends it at once."""
         before = self._is_on
-        self._switch_off()
+        self.end()
         try:
             time.sleep(seconds)
         finally:
@@ -67,9 +67,10 @@ class Delay:
         self._is_on = True
 
     def __exit__(self, *_: object) -> None:
-        self._switch_off()
+        self.end()
 
-    def _switch_off(self) -> None:
+    def end(self) -> None:
+        """From here on a stop is immediate; raises Stopped when it was asked for before."""
         self._is_on = False
         number, self._asked, self.until = self._asked, 0, float("inf")
         if number:

@@ -138,6 +138,7 @@ def test_an_outline_without_a_default_and_with_any_approval_is_read_back(
     directory: str, approval: str
 ) -> None:
     outline = Outline(b"version: 1", "5a" * 16, approval, "", {"live": LIVE})
+    assert outline.data == ""
     store.write_outline(directory, CONFIG_OF, outline)
     assert outlined(cache.read_outline(directory, CONFIG_OF)) == outlined(outline)
 

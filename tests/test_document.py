@@ -4,7 +4,7 @@ import time
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from tastyauth import document
@@ -211,6 +211,7 @@ PLAIN = st.one_of(
 
 @settings(deadline=None)
 @given(PLAIN)
+@example("0:0.")
 def test_what_is_not_doubtful_is_what_pyyaml_reads(text: str) -> None:
     value = scalar.read(text)
     if isinstance(value, scalar.Doubtful) or text in {"-", "?", ":"}:

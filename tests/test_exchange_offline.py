@@ -107,7 +107,7 @@ PASSES = {
     "no JWT": "a-password",
     "nothing but dots": "....",
     "nothing": "",
-    "a header that is almost base64": "%" + jwt({"typ": "at+jwt"}, {}),
+    "a header that is almost base64": "%%%%" + jwt({"typ": "at+jwt"}, {}),
     "a header that is no base64": "%%%." + jwt(RT, {"aud": OTHER_ID}).partition(".")[2],
     "other characters": "\u00fcber." * 3,
     "a type said twice": base64.urlsafe_b64encode(b'{"typ":"at+jwt","typ":"at+jwt"}').decode(),

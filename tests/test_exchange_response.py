@@ -24,6 +24,7 @@ from tastyauth.errors import (
     TemporaryError,
 )
 from tastyauth.exchange import TokenResponse, read_response
+from tastyauth.secret import Secret
 
 NOW = 1_800_000_000.0
 NOW_AS_DATE = "Fri, 15 Jan 2027 08:00:00 GMT"
@@ -412,6 +413,8 @@ def spellings(text: str) -> dict[str, str]:
         "base64 in words": " ".join(
             base64.b64encode(raw[i : i + 15]).decode() for i in range(0, len(raw), 15)
         ),
+        "base64 with bars": "|".join(base64.b64encode(raw).decode()),
+        "every letter escaped": "".join(f"\\{character}" for character in text),
         "hex": raw.hex(),
         "spaced": " ".join(text[i : i + 4] for i in range(0, len(text), 4)),
         "zero width": "\u200b".join(text),
@@ -463,6 +466,17 @@ def test_no_eight_characters_of_a_secret_are_shown_however_spelled(
     spelled = "".join(f"%{byte:02X}" for byte in secret[part].encode())
     message = failure(400, {"error_code": "bad", "message": text.format(spelled)}).message
     assert message.endswith("[hidden]")
+
+
+@pytest.mark.parametrize(("secret", "letter"), [("???" * 9, "_"), (">>>" * 9, "-")])
+def test_no_secret_is_shown_in_the_alphabet_of_urls(secret: str, letter: str) -> None:
+    """Base64url (RFC 4648, section 5), where every few letters are of its own."""
+    spelled = base64.urlsafe_b64encode(secret.encode()).decode()
+    assert letter in spelled
+    body = json.dumps(oauth("bad", spelled)).encode()
+    with pytest.raises(ProtocolError) as caught:
+        read_response(400, {}, body, grant(client_secret=Secret(secret)), NOW)
+    assert caught.value.message.endswith("[hidden]")
 
 
 def test_an_ordinary_sentence_is_not_taken_for_a_secret() -> None:

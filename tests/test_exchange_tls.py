@@ -248,6 +248,14 @@ def test_a_proxy_is_given_a_name_and_sealed_bytes(ca_file: str) -> None:
     assert b"Proxy-Authorization" not in server.requests[0]
 
 
+def test_a_proxy_may_ask_for_a_name_alone(ca_file: str) -> None:
+    tunnel = Tunnel()
+    with proxied(tunnel) as (server, proxy):
+        environ = {"SSL_CERT_FILE": ca_file, "https_proxy": f"http://user@{proxy}"}
+        assert ask(server, environ) == "abc.def"
+    assert f"Basic {base64.b64encode(b'user:').decode()}".encode() in tunnel.seen
+
+
 def test_a_proxy_may_itself_speak_tls(ca_file: str) -> None:
     """TLS to the proxy, and within it TLS to the server."""
     tunnel = Tunnel()

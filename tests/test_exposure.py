@@ -227,11 +227,14 @@ def test_two_dots_lead_above_what_a_link_leads_to(
     config: Path, open_place: Path, tmp_path: Path, name: str
 ) -> None:
     """As the kernel reads them, not as they are spelled."""
-    (open_place / name / "deep").mkdir(parents=True)
-    (open_place / name / "target").touch(mode=0o644)
-    (tmp_path / "link").symlink_to(open_place / name / "deep")
+    safe_place = tmp_path / "safe"
+    for place in (open_place, safe_place):
+        (place / name / "deep").mkdir(parents=True)
+        (place / name / "target").touch(mode=0o644)
+        (tmp_path / f"to-{place.name}").symlink_to(place / name / "deep")
     expected = f"{open_place} can be written by everybody"
-    assert exposure.of(f"{tmp_path}/link/./../target") == expected
+    assert exposure.of(f"{tmp_path}/to-open/./../target") == expected
+    assert exposure.of(f"{tmp_path}/to-safe/./../target") is None
     assert exposure.of(f"{tmp_path}/outer/../outer/inner/{config.name}") is None
 
 

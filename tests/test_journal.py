@@ -11,6 +11,7 @@ import pytest
 
 from tastyauth import locate, private
 from tastyauth.journal import Journal
+from tastyauth.lock import try_acquire
 from tastyauth.secret import Secret
 
 ENDPOINT = "https://api.tastyworks.com/oauth/token"
@@ -210,6 +211,34 @@ def test_a_link_that_cannot_be_read_is_an_error_not_an_old_token(
         os.mkdir(path)
     with pytest.raises(OSError):
         journal.latest(token(0))
+
+
+def test_a_link_whose_writer_was_killed_at_it_is_none(journal: Journal, directory: str) -> None:
+    """And it is no obstacle to the next one."""
+    journal.record(token(0), token(0), token(1))
+    path = f"{directory}/{link_of(1, directory)}"
+    for part in (b"", b"refresh-", b"refresh-token-2"):
+        private.write(path, part)
+        assert latest(journal, 0) == "refresh-token-1"
+    journal.record(token(0), token(1), token(3))
+    assert latest(journal, 0) == latest(journal, 1) == "refresh-token-3"
+
+
+def test_what_killed_writers_have_left_goes_with_the_next_rotation(
+    journal: Journal, directory: str
+) -> None:
+    journal.record(token(0), token(0), token(1))
+    kept = links(directory)
+    for name, age in (("a.1.2.new", 7200), ("b.lock", 7200), ("c.1.2.new", 60), ("d.lock", 60)):
+        private.write(f"{directory}/{name}", b"")
+        os.utime(f"{directory}/{name}", (time.time() - age,) * 2)
+    held = try_acquire(f"{directory}/e.lock")
+    assert held is not None
+    os.utime(f"{directory}/e.lock", (1, 1))
+    with held:
+        journal.record(token(0), token(1), token(2))
+    left = set(links(directory)) - {*kept, link_of(1, directory)}
+    assert left == {"c.1.2.new", "d.lock", "e.lock"}
 
 
 # One exchange at a time.

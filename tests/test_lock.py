@@ -435,6 +435,18 @@ def test_there_is_no_lock_behind_a_symbolic_link(path: str) -> None:
         assert file.read() == "precious"
 
 
+def test_there_is_no_lock_behind_a_hard_link(path: str) -> None:
+    """It would be written into: somebody may have linked it here while the directory was open."""
+    precious = f"{path}.precious"
+    with open(precious, "w", encoding="ascii") as file:
+        file.write("precious")
+    os.link(precious, path)
+    with pytest.raises(OSError, match="not a file of its own"):
+        lock.try_acquire(path)
+    with open(precious, encoding="ascii") as file:
+        assert file.read() == "precious"
+
+
 def test_a_lock_that_cannot_be_had_leaves_no_descriptor_open(path: str) -> None:
     with acquired(path):
         before = lowest_free()

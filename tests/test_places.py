@@ -108,10 +108,13 @@ def test_a_cache_directory_below_a_link_is_used(world: World) -> None:
     assert world.simulator.exchanges == 1
 
 
-def test_the_cache_is_made_for_its_owner_alone_whatever_the_umask(world: World) -> None:
-    assert world.shell("umask 0; tastyauth token").code == 0
+@pytest.mark.parametrize("mask", ["000", "077"])
+def test_the_cache_is_made_for_its_owner_alone_whatever_the_umask(world: World, mask: str) -> None:
+    for _ in range(2):
+        assert_served(world.shell(f"umask {mask}; tastyauth token"), warned=False)
+    assert world.simulator.exchanges == 1
     for path, _, mode in tree(f"{world.home}/.cache"):
-        assert stat.S_IMODE(mode) & 0o077 == 0, path
+        assert stat.S_IMODE(mode) == (0o700 if os.path.isdir(path) else 0o600), path
 
 
 # Where the directories are.

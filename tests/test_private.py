@@ -2,6 +2,8 @@
 
 import errno
 import os
+import resource
+import signal
 import stat
 import threading
 from collections.abc import Callable, Iterator
@@ -112,12 +114,46 @@ def test_a_leftover_that_is_a_link_is_not_followed(place: str) -> None:
     assert locate.read_private(f"{place}/a") == b"new"
 
 
-def test_a_link_is_replaced_and_its_target_left_alone(place: str) -> None:
+WAYS = pytest.mark.parametrize("write", [private.write, private.write_at_once])
+
+
+@WAYS
+@pytest.mark.parametrize("link", [os.symlink, os.link])
+def test_a_link_is_replaced_and_its_target_left_alone(
+    place: str, link: Callable[[str, str], None], write: Callable[[str, bytes], None]
+) -> None:
     Path(f"{place}/victim").write_bytes(b"mine")
-    os.symlink("victim", f"{place}/a")
-    private.write(f"{place}/a", b"new")
+    link(f"{place}/victim", f"{place}/a")
+    write(f"{place}/a", b"new")
     assert Path(f"{place}/victim").read_bytes() == b"mine"
     assert not os.path.islink(f"{place}/a")
+    assert locate.read_private(f"{place}/a") == b"new"
+    assert mode(f"{place}/a") == 0o600
+
+
+def test_what_cannot_be_written_at_once_leaves_no_part_of_it(place: str) -> None:
+    """On a disk that is full after the first block."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    try:
+        with pytest.raises(OSError):
+            private.write_at_once(f"{place}/a", b"x" * 10_000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert os.listdir(place) == []
+
+
+def test_what_killed_writers_of_a_file_have_left_is_removed_and_nothing_else(place: str) -> None:
+    own = ("a.12.345.new", "a.1.2.new")
+    others = ("a", "a.new", "a.old.new", "b.12.345.new", "a.12.345.new.bak", "aa.1.2.new", "a.1.2")
+    for name in (*own, *others):
+        Path(f"{place}/{name}").touch()
+        os.utime(f"{place}/{name}", (1000, 1000))
+    Path(f"{place}/a.77.8.new").touch()
+    private.remove_unfinished(f"{place}/a", older_than=2000)
+    assert sorted(os.listdir(place)) == sorted((*others, "a.77.8.new"))
 
 
 def test_what_cannot_be_written_leaves_everything_as_it_was(place: str) -> None:

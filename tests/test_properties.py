@@ -230,9 +230,13 @@ def test_a_reference_means_what_is_written(
 MARKS = "0123456789#%&"
 """Of these no eight stand together in anything that we say."""
 
+BLANKS = st.sampled_from([" ", "\t", "\n", "\r\n", "\u00a0"])
+
 CONTENT = st.one_of(
     st.binary(max_size=40),
     st.text(PRINTABLE, max_size=60).map(str.encode),
+    st.builds("{}{}".format, st.text(MARKS), BLANKS).map(str.encode),
+    st.builds("{}{}".format, BLANKS, st.text(MARKS)).map(str.encode),
     st.lists(st.text(MARKS, min_size=8) | st.text(max_size=3), max_size=4).map(
         lambda parts: "".join(parts).encode("utf-8", "surrogatepass")
     ),

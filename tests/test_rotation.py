@@ -5,6 +5,7 @@ import os
 import random
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
@@ -12,7 +13,7 @@ from dataclasses import replace
 
 import pytest
 from aging import entries
-from world import COMMAND, CONFIG, Completed, World, finish
+from world import COMMAND, CONFIG, Completed, World, finish, missing, until
 
 from tastyauth.simulator import Simulator
 from tastyauth.simulator.messages import Answer, Request
@@ -44,8 +45,8 @@ class Rotating(Simulator):
 class Ponderous(Simulator):
     """A broker that has replaced the refresh token and takes so many seconds to say so."""
 
-    def __init__(self, takes: float) -> None:
-        super().__init__(rotate=True)
+    def __init__(self, takes: float, lifetime: int = 900) -> None:
+        super().__init__(rotate=True, lifetime=lifetime)
         self.takes = takes
 
     def answer(self, request: Request) -> Answer:
@@ -104,6 +105,17 @@ def test_a_file_is_written_back(rotating: World) -> None:
     assert rotating.refresh_token != before
     assert content(file_of(rotating)) == f"{rotating.refresh_token}\n"
     assert os.stat(file_of(rotating)).st_mode & 0o777 == 0o600
+
+
+def test_what_a_killed_writer_has_left_beside_the_file_goes_with_the_next_rotation(
+    rotating: World,
+) -> None:
+    for name, age in (("live.refresh-token.1.2.new", 7200), ("live.refresh-token.3.4.new", 60)):
+        path = rotating.write(f"{rotating.config_directory}/{name}", "a refresh token")
+        os.utime(path, (time.time() - age,) * 2)
+    assert rotating.run("token").code == 0
+    left = [name for name in os.listdir(rotating.config_directory) if name.endswith(".new")]
+    assert left == ["live.refresh-token.3.4.new"]
 
 
 @pytest.mark.parametrize("config", SOURCES.values(), ids=SOURCES)
@@ -254,6 +266,49 @@ def test_being_asked_to_stop_while_the_answer_comes_does_not_lose_the_grant(
             assert finish(process).code == 128 + number
         assert world.run("token").code == 0
         assert simulator.token_requests == simulator.exchanges == 2
+
+
+def test_a_stop_does_not_wait_for_the_store_that_a_new_token_is_written_to(
+    rotating: World,
+) -> None:
+    """The journal has it by then."""
+    rotating.script("pass", f'[ "$1" != insert ] || exec sleep 60\necho {rotating.refresh_token}')
+    rotating.write(f"{rotating.home}/.password-store/.gpg-id", "me\n")
+    rotating.configure(CONFIG.replace("{{ file: live.refresh-token }}", "{{ pass: tastytrade }}"))
+    with rotating.started(COMMAND, "token") as process:
+        until(lambda: bool(links_of(rotating)))
+        time.sleep(0.5)
+        process.send_signal(signal.SIGTERM)
+        began = time.monotonic()
+        assert finish(process).code == 143
+        assert time.monotonic() - began < 5
+    rotating.script("pass", f"echo {content(links_of(rotating)[0])}")
+    assert rotating.run("token").code == 0
+
+
+def links_of(world: World) -> list[str]:
+    directory = journal_of(world)
+    names = os.listdir(directory) if os.path.isdir(directory) else []
+    return [f"{directory}/{name}" for name in names if not name.endswith(".lock")]
+
+
+def test_stopping_all_processes_of_a_service_does_not_lose_the_grant(
+    tmp_path: os.PathLike[str],
+) -> None:
+    """Also the one in which `exec --keep-fresh` renews its token."""
+    if sys.platform != "linux":
+        missing("only Linux tells the children of another process")
+    with Ponderous(0.4, lifetime=6) as simulator:
+        world = world_of(simulator, tmp_path)
+        with world.started(COMMAND, "exec", "--keep-fresh", "--", "sleep", "60") as process:
+            world.token_requested(1)
+            with open(f"/proc/{process.pid}/task/{process.pid}/children", encoding="ascii") as file:
+                for pid in map(int, file.read().split()):
+                    os.kill(pid, signal.SIGTERM)
+            assert finish(process).code == 143
+        newest = f"{world.refresh_token}\n"
+        until(lambda: newest in map(content, [file_of(world), *links_of(world)]))
+        assert world.run("token").code == 0
 
 
 def test_an_answer_that_does_not_come_delays_a_stop_by_a_second(

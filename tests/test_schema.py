@@ -347,7 +347,8 @@ def test_a_config_that_is_known_to_be_valid_is_read_without_the_schema_library()
 def test_validating_loads_neither_http_nor_keyring() -> None:
     loaded = loaded_by(f"from tastyauth import cli\ncli.main(['validate', {VALID[0]!r}])")
     assert "jsonschema" in loaded
-    assert not loaded & {"httpx", "keyring", "dotenv", "ssl"}
+    itself = loaded_by("import jsonschema, yaml")  # before 4.26 it loads ssl
+    assert not (loaded - itself) & {"httpx", "keyring", "dotenv", "ssl"}
 
 
 HOSTILE = {

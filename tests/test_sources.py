@@ -156,6 +156,7 @@ def install(directory: Path, name: str, script: str) -> Path:
         ({"file": "./sub//x"}, File("/cfg/sub/x")),
         ({"file": "../x"}, File("/cfg/../x")),
         ({"file": "~/x"}, File("/home/me/x")),
+        ({"file": "~"}, File("/home/me")),
         ({"file": "~other/x"}, File("/cfg/~other/x")),
         ({"file": {"path": "x"}}, File("/cfg/x")),
         ({"file": {"path": "~/x", "permissions": "any"}}, File("/home/me/x", any_permissions=True)),

@@ -14,6 +14,7 @@ from tastyauth.errors import TastyauthError
 from tastyauth.keeper import Renewal, Supply
 from tastyauth.secret import Secret
 from tastyauth.session import Session, Terms
+from tastyauth.stopping import raise_when_stopped
 
 
 class _Notes:
@@ -48,6 +49,7 @@ def run(
     surroundings = replace(surroundings_of(console), interactive=False)
 
     def renew() -> Renewal:
+        raise_when_stopped()  # whoever stops a service stops all of its processes
         notes = _Notes()
         terms = Terms(min_valid, refresh=False, started_at=time.time())
         try:

@@ -95,6 +95,8 @@ def _ask(words: list[str], secret: str, label: str, surroundings: Surroundings) 
         answer = json.loads(completed.stdout)
     except ValueError:
         return {}
+    if not isinstance(answer, dict):  # a back end has written to stdout, and ended
+        return {}
     return {str(key): str(value) for key, value in answer.items()}
 
 

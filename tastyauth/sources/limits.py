@@ -9,7 +9,7 @@ def time_limit(reference: Reference, surroundings: Surroundings) -> float:
     match reference:
         case Env() | SystemdCredential():
             return 0.0
-        case Command(timeout=float(seconds)):
+        case Command(timeout=int() | float() as seconds):
             return seconds if surroundings.patience is None else min(seconds, surroundings.patience)
         case FirstOf(references):
             return sum(time_limit(member, surroundings) for member in references)
