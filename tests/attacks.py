@@ -481,9 +481,45 @@ ATTACKS: dict[str, tuple[Attack, ...]] = {
         Attack(
             "a kill in the middle of a write of the journal loses the token",
             "test_journal.py::test_what_was_recorded_survives_a_kill_at_any_moment",
-            "fsync before rename",
+            "one write; a link that ends with its line is whole",
         ),
-        # more of Files: here
+        Attack(
+            "a hard link stands in the place of a file",
+            "test_private.py::test_a_link_is_replaced_and_its_target_left_alone",
+            "O_EXCL, rename",
+        ),
+        Attack(
+            "a hard link stands in the place of a lock",
+            "test_lock.py::test_there_is_no_lock_behind_a_hard_link",
+            "a lock has one name",
+        ),
+        Attack(
+            "a kill at any system call leaves half a file, or a secret in the cache",
+            "e2e/test_kills.py::test_whoever_gets_a_token_and_is_killed_leaves_everything_whole",
+            "rename; a link that ends with its line",
+        ),
+        Attack(
+            "a kill at any system call of `secret set` leaves neither the old nor the new secret",
+            "e2e/test_kills.py"
+            "::test_whoever_stores_a_secret_and_is_killed_leaves_the_old_or_the_new",
+            "rename",
+        ),
+        Attack(
+            "what a kill left beside a secret file stays there",
+            "test_rotation.py"
+            "::test_what_a_killed_writer_has_left_beside_the_file_goes_with_the_next_rotation",
+            "private.remove_unfinished",
+        ),
+        Attack(
+            "what a kill left in the journal stays there",
+            "test_journal.py::test_what_killed_writers_have_left_goes_with_the_next_rotation",
+            "Journal.record sweeps",
+        ),
+        Attack(
+            "a disk becomes full in the middle of a rotated token",
+            "test_private.py::test_what_cannot_be_written_at_once_leaves_no_part_of_it",
+            "what is not whole is removed",
+        ),
     ),
     "Races": (
         Attack(
@@ -522,7 +558,18 @@ ATTACKS: dict[str, tuple[Attack, ...]] = {
             "test_cache.py::test_a_clock_that_steps_costs_one_exchange_and_no_harm",
             "a token from the future is a miss",
         ),
-        # more of Races: here
+        Attack(
+            "the clock is set while 200 processes wait",
+            "test_clock_jumps.py"
+            "::test_a_clock_that_is_set_while_all_wait_costs_one_exchange_at_the_most",
+            "what came while one waited is good enough",
+        ),
+        Attack(
+            "the clock is set again and again",
+            "test_clock_jumps.py"
+            "::test_a_clock_that_is_set_again_and_again_costs_one_exchange_each_time",
+            "a token from the future is a miss",
+        ),
     ),
     "Rotation": (
         Attack(
@@ -542,11 +589,32 @@ ATTACKS: dict[str, tuple[Attack, ...]] = {
             "a lock per grant",
         ),
         Attack(
-            "a kill between answer and store loses the grant",
+            "a kill at any moment, on a server that takes the last token once more",
             "test_rotation.py::test_a_kill_at_any_moment_does_not_lose_the_grant",
             "stored before it is used",
         ),
-        # more of Rotation: here
+        Attack(
+            "hundreds of rotations by parallel processes, with kills, stops and comments, on a real"
+            " server that ends the grant at the first replay",
+            "e2e/test_torture.py::test_the_grant_outlives_whatever_happens_to_those_who_use_it",
+            "a lock per grant; the journal before anything else",
+        ),
+        Attack(
+            "INT, TERM or HUP while the answer is on its way",
+            "test_rotation.py"
+            "::test_being_asked_to_stop_while_the_answer_comes_does_not_lose_the_grant",
+            "stopping.DELAY",
+        ),
+        Attack(
+            "a service is stopped while `exec --keep-fresh` renews",
+            "test_rotation.py::test_stopping_all_processes_of_a_service_does_not_lose_the_grant",
+            "stopping.DELAY in the background too",
+        ),
+        Attack(
+            "the writer of a link is killed at it",
+            "test_journal.py::test_a_link_whose_writer_was_killed_at_it_is_none",
+            "a link ends with its line",
+        ),
     ),
 }
 """By the classes of SECURITY.md: each attack in a sentence, its test below tests/, its defence."""
