@@ -249,7 +249,7 @@ def test_an_invalid_config_says_where_and_why_and_never_the_value(name: str) -> 
 
 
 def test_further_problems_are_counted() -> None:
-    with pytest.raises(ConfigError, match=r", and 1 more$"):
+    with pytest.raises(ConfigError, match=", and 1 more\n"):
         read(config_text(profile_text(timeout="0", environment="moon")))
 
 
