@@ -69,7 +69,7 @@ class Release:
 
 def pythons() -> Iterator[tuple[str, str]]:
     """Every Python of this machine that the wheel is for, a path for each minor version."""
-    places = [*PATH.split(":"), *sorted(glob(os.path.expanduser("~root/.pyenv/versions/*/bin")))]
+    places = [*PATH.split(":"), *sorted(glob(f"{CALLERS.get('HOME')}/.pyenv/versions/*/bin"))]
     for minor in range(11, 20):
         for place in (os.path.dirname(os.path.realpath(sys.executable)), *places):
             path = f"{place}/python3.{minor}"
