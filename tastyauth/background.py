@@ -26,6 +26,7 @@ class Background:
             os.close(writer)
             raise
         if self._pid == 0:
+            os.close(self._reader)  # else it would wait for itself to read, once nobody else can
             _work(work, writer, handled)
         os.close(writer)
 
