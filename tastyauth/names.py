@@ -65,9 +65,11 @@ def is_known_refused(name: str) -> bool:
     return name in REFUSED
 
 
-def export_pattern() -> str:
-    """Both rules as one regular expression (ECMA 262), for the JSON Schema."""
-    whole = "|".join(sorted(REFUSED))
+def export_keywords() -> dict[str, object]:
+    """Both rules in the keywords of the JSON Schema."""
     beginnings = "|".join(sorted(REFUSED_BEGINNINGS))
     ends = "|".join(REFUSED_ENDS)
-    return f"^(?!(?:{whole})$|(?:{beginnings})|[A-Z0-9_]*(?:{ends})$)[A-Z][A-Z0-9_]*$"
+    return {
+        "pattern": f"^(?!{beginnings}|[A-Z0-9_]*(?:{ends})$)[A-Z][A-Z0-9_]*$",
+        "not": {"enum": sorted(REFUSED)},
+    }

@@ -12,12 +12,13 @@ _SHORTEST_FRAGMENT = 8
 _LOWER = str.maketrans({letter: letter.lower() for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"})
 """Not `str.lower`, which may change the length of foreign text."""
 
-_OWN_SHAPE = re.compile(
+# Not compiled until something is said: most runs say nothing, and it would take a millisecond.
+_OWN_SHAPE = (
     r"eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)*"  # a refresh or access token
     r"|(?<![0-9A-Za-z])[0-9A-Fa-f]{32,}(?![0-9A-Za-z])"  # a client secret
 )
 
-_CREDENTIAL_SHAPE = re.compile(
+_CREDENTIAL_SHAPE = (
     r"eyJ[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)*"  # a JWT, or the beginning of one
     r"|(?<![A-Za-z0-9+/_=-])(?![0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![A-Za-z0-9+/_=-]))"
     r"[A-Za-z0-9+/_=-]{32,}"  # hex, base64 or a token; a UUID is public and stays
@@ -71,7 +72,7 @@ def mask(text: str, secrets: Iterable[Secret] = ()) -> str:
     hidden = [False] * len(text)
     for secret in secrets:
         _mark_fragments(text, secret.reveal(), hidden)
-    for found in _CREDENTIAL_SHAPE.finditer(text):
+    for found in re.finditer(_CREDENTIAL_SHAPE, text):
         hidden[found.start() : found.end()] = [True] * (found.end() - found.start())
     return _without(text, hidden)
 
@@ -82,7 +83,7 @@ def shown(text: str) -> str:
     What is shaped like a credential of tastytrade goes, and what would steer a terminal is escaped;
     long names of directories stay.
     """
-    text = _OWN_SHAPE.sub(MASK, text)
+    text = re.sub(_OWN_SHAPE, MASK, text)
     return "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
         for character in text

@@ -91,21 +91,18 @@ _ALIASES = {
 _ALIAS_WORDS = frozenset(word for words in _ALIASES.values() for word in words)
 
 _LONGEST_SHOWN = 48
-_PIECE = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
-_WORD_LIKE = re.compile(r"[A-Za-z]+(?:[_. -][A-Za-z]+)*(?:[_.-]?[0-9]{1,2})?")
+# Not compiled until a problem is told, as most files have none.
+_PIECE = r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])"
+_WORD_LIKE = r"[A-Za-z]+(?:[_. -][A-Za-z]+)*(?:[_.-]?[0-9]{1,2})?"
 _LONGEST_PIECE = 14
 _PRONOUNCEABLE_FROM = 6
-_ACCOUNT_NUMBER = re.compile(r"[0-9][A-Z]{2}[0-9]{5}")
-
-
-_HARMLESS = re.compile(
-    r"[-+]?[0-9]{1,4}(?:\.[0-9]{0,3})?|~|null|true|false|yes|no|on|off|y|n", re.IGNORECASE
-)
+_ACCOUNT_NUMBER = r"[0-9][A-Z]{2}[0-9]{5}"
+_HARMLESS = r"(?i:[-+]?[0-9]{1,4}(?:\.[0-9]{0,3})?|~|null|true|false|yes|no|on|off|y|n)"
 
 
 def is_harmless(text: str) -> bool:
     """Whether `text` is too short a number, or too plain a word, to be anybody's secret."""
-    return _HARMLESS.fullmatch(text) is not None
+    return re.fullmatch(_HARMLESS, text) is not None
 
 
 def shown(text: str) -> str:
@@ -117,16 +114,16 @@ def shown(text: str) -> str:
     """
     if is_known(text) or _reads_like_a_name(text):
         return text
-    if _ACCOUNT_NUMBER.fullmatch(text):
+    if re.fullmatch(_ACCOUNT_NUMBER, text):
         return f"****{text[-4:]}"
     first, blank, _ = text.partition(" ")
     return f"{first} {HIDDEN}" if blank and first in VOCABULARY else HIDDEN
 
 
 def _reads_like_a_name(text: str) -> bool:
-    if len(text) > _LONGEST_SHOWN or not _WORD_LIKE.fullmatch(text):
+    if len(text) > _LONGEST_SHOWN or not re.fullmatch(_WORD_LIKE, text):
         return False
-    return all(_is_word(piece) for piece in _PIECE.findall(text))
+    return all(_is_word(piece) for piece in re.findall(_PIECE, text))
 
 
 def _is_word(piece: str) -> bool:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from world import CONFIG, World
 
 from tastyauth import _entry, cli
+from tastyauth.cli import validate
 from tastyauth.simulator import Simulator
 
 COMMON = ["-p", "--profile", "--config", "-v", "-q", "--quiet", "--color", "--version", "-h"]
@@ -64,6 +65,16 @@ def test_whatever_the_lane_accepts_means_the_same_to_the_full_grammar(argv: list
     others = {"min_valid": None, "refresh": False, "unset": False, "format": "sh"}
     others |= {"quiet": False, "verbose": False, "color": "auto"}
     assert {name: full.get(name, plain) for name, plain in others.items()} == others
+
+
+@given(rest=st.lists(st.sampled_from(["x", "-", "--", "-q", "--help", ""]) | st.text(), max_size=4))
+@example(rest=[])
+def test_the_plain_form_of_validate_means_the_same_to_the_full_grammar(rest: list[str]) -> None:
+    argv = ["validate", *rest]
+    plain = validate.plain(argv)
+    assert (plain is None) == any(word.startswith("-") for word in rest)
+    if plain is not None:
+        assert vars(plain) == vars(cli.commands_for(argv).parse(argv))
 
 
 @given(argv=FORM)

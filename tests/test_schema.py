@@ -244,10 +244,17 @@ def test_other_names_may_be_exported(name: str) -> None:
 @example("X_PROXY")
 @example("_PROXY")
 def test_the_rule_and_the_pattern_of_the_schema_agree(name: str) -> None:
-    pattern = SCHEMA["$defs"]["profile"]["properties"]["exports"]["propertyNames"]["pattern"]
-    assert pattern == names.export_pattern()
-    fits = re.search(pattern.removesuffix("$") + r"\Z", name) is not None
+    rule = SCHEMA["$defs"]["profile"]["properties"]["exports"]["propertyNames"]
+    assert rule == {"type": "string", **names.export_keywords()}
+    pattern = rule["pattern"].removesuffix("$") + r"\Z"
+    fits = re.search(pattern, name) is not None and name not in rule["not"]["enum"]
     assert fits == (names.is_variable_name(name) and not names.is_refused(name))
+
+
+def test_a_refused_name_is_refused_once() -> None:
+    """Two keywords that both say no would be two problems."""
+    assert not [name for name in names.REFUSED if name.startswith(names.REFUSED_BEGINNINGS)]
+    assert not [name for name in names.REFUSED if name.endswith(names.REFUSED_ENDS)]
 
 
 # What a schema cannot say, beyond the examples

@@ -7,9 +7,14 @@ the same code, since `eval` of nothing succeeds.
 
 import gc
 import os
-import signal
 import sys
 import time
+from _signal import (  # type: ignore[import-not-found]  # the public module imports enum
+    SIG_DFL,
+    SIGCHLD,
+    SIGINT,
+    signal,
+)
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
@@ -73,7 +78,7 @@ def main(
     try:
         raise_when_stopped()
         launch.forbid_core_dumps()  # from here on there may be secrets
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, every child would seem to succeed
+        signal(SIGCHLD, SIG_DFL)  # ignored, every child would seem to succeed
         arguments = _arguments(words, plain)
         console.quiet = arguments.quiet
         console.verbose = arguments.verbose
@@ -92,7 +97,7 @@ def ended(words: Sequence[str], error: BaseException, console: Console | None = 
     if isinstance(error, Shown):
         return _show(error.text, console)
     if isinstance(error, KeyboardInterrupt):
-        error = Stopped(signal.SIGINT)  # it came before the handlers were there
+        error = Stopped(SIGINT)  # it came before the handlers were there
     if isinstance(error, Stopped):
         return _last_words(words, console, error.exit_code)
     known = error if isinstance(error, TastyauthError) else _bug(error, console)
@@ -103,11 +108,15 @@ def ended(words: Sequence[str], error: BaseException, console: Console | None = 
 def _arguments(
     words: Sequence[str], plain: "tuple[str, dict[str, str], list[str]] | None"
 ) -> "argparse.Namespace":
-    if plain is None:
-        return commands_for(words).parse(words)
-    from tastyauth.cli import use
+    if plain is not None:
+        from tastyauth.cli import use
 
-    return use.plain(*plain)
+        return use.plain(*plain)
+    if words[:1] == ["validate"]:
+        from tastyauth.cli import validate
+
+        return validate.plain(words) or commands_for(words).parse(words)
+    return commands_for(words).parse(words)
 
 
 def _show(text: str, console: Console) -> int:

@@ -3,17 +3,22 @@
 `validate`, `no-secrets`, `schema` and `explain` touch no secret, run nothing and stay offline.
 """
 
-import argparse
 import gc
 import os
 from collections.abc import Callable, Iterable, Sequence
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 from tastyauth import locate
 from tastyauth.cli.console import Console
-from tastyauth.cli.grammar import Commands
 from tastyauth.diagnostic import Checked, Document
 from tastyauth.errors import ConfigNotFound, UsageError
 from tastyauth.words import HIDDEN
+
+if TYPE_CHECKING:
+    import argparse
+
+    from tastyauth.cli.grammar import Commands
 
 _STDIN = "-"
 _VALIDATE_DETAILS = """\
@@ -27,7 +32,30 @@ A line that says `tastyauth: allow` (in a comment) is not searched.
 """
 
 
-def register(commands: Commands) -> None:
+def plain(words: Sequence[str]) -> "argparse.Namespace | None":
+    """What the grammar makes of `validate FILE ...`, which is what pre-commit runs.
+
+    The same, but without argparse and its parsers, which cost a twentieth of the run. None for
+    every other form.
+    """
+    command, *files = words
+    if command != "validate" or any(word.startswith("-") for word in files):
+        return None
+    arguments = SimpleNamespace(
+        command=command,
+        run=run_validate,
+        config=None,
+        profile=None,
+        quiet=False,
+        verbose=False,
+        color="auto",
+        files=files,
+        format="human",
+    )
+    return cast("argparse.Namespace", arguments)
+
+
+def register(commands: "Commands") -> None:
     """`validate`, `no-secrets`, `schema`, `explain`."""
     validate = commands.add(
         "validate",
@@ -57,7 +85,7 @@ def register(commands: Commands) -> None:
     explain.add_argument("code", nargs="?", metavar="CODE", help="default: list them all")
 
 
-def run_validate(arguments: argparse.Namespace, console: Console) -> int:
+def run_validate(arguments: "argparse.Namespace", console: Console) -> int:
     """Checks each file, whatever it is called: 1 when one has errors, 66 when one is not read."""
     gc.disable()  # the run is short, and collecting between imports would take 5 % of it
     from tastyauth import document, schema
@@ -72,14 +100,14 @@ def run_validate(arguments: argparse.Namespace, console: Console) -> int:
     return _code(checked, unread=unread)
 
 
-def run_no_secrets(arguments: argparse.Namespace, console: Console) -> int:
+def run_no_secrets(arguments: "argparse.Namespace", console: Console) -> int:
     """Looks for secrets in each file; 1 when one holds some, 66 when one cannot be read."""
     checked, unread = _check_each(arguments.files, -1, _search, console)
     _print(checked, "human", console)
     return _code(checked, unread=unread)
 
 
-def run_schema(_: argparse.Namespace, console: Console) -> int:
+def run_schema(_: "argparse.Namespace", console: Console) -> int:
     """Prints the JSON Schema, for an editor or another validator."""
     from tastyauth import schema
 
@@ -87,7 +115,7 @@ def run_schema(_: argparse.Namespace, console: Console) -> int:
     return 0
 
 
-def run_explain(arguments: argparse.Namespace, console: Console) -> int:
+def run_explain(arguments: "argparse.Namespace", console: Console) -> int:
     """Prints the page of a code, or the list of all codes."""
     from tastyauth import explain
 

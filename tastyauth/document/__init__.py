@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import yaml
 
 from tastyauth.diagnostic import Data, Document, Label, Path, Problem, Scalar, Span
-from tastyauth.document import malformed, scalar, syntax
+from tastyauth.document import malformed, scalar
 
 __all__ = ["LARGEST", "Data", "Document", "Label", "Path", "Problem", "Scalar", "Span", "read"]
 
@@ -71,7 +71,7 @@ def _without_byte_order_mark(text: str) -> tuple[str, list[Problem]]:
 
 _BLOCK_STYLES = ("|", ">")
 
-_UNUSABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
+_UNUSABLE = "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]"
 """What an escape in double quotes can make, and no name, path or argument can hold."""
 
 
@@ -98,8 +98,12 @@ class _Composition:
         except _Stop:
             return None
         except yaml.MarkedYAMLError as error:
+            from tastyauth.document import syntax  # late: most files are YAML
+
             self.problems.append(syntax.problem(error, self._lines))
         except (ValueError, OverflowError):  # the number in an escape or in %YAML is absurd
+            from tastyauth.document import syntax
+
             mark = loader.get_mark()
             self.problems.append(syntax.absurd_number(mark.line + 1, mark.column + 1))
         return None
@@ -184,7 +188,7 @@ class _Composition:
             self.problems.append(malformed.merge(parent, span))
             return _NO_KEY
         self.keys[path] = span
-        if _UNUSABLE.search(key):
+        if _is_unusable(key):
             self.problems.append(malformed.control_character(span, path, on_key=True))
         elif not event.style:
             self._judge_plain_key(key, path, span)
@@ -202,7 +206,7 @@ class _Composition:
         span = self._trimmed(_span(event)) if event.style in _BLOCK_STYLES else _span(event)
         self.scalars.append(Scalar(path, span, text, is_key=False, plain=not event.style))
         self.values[path] = span
-        if _UNUSABLE.search(text):
+        if _is_unusable(text):
             self.problems.append(malformed.control_character(span, path))
         if event.style:
             return text
@@ -226,6 +230,10 @@ class _Composition:
             line -= 1
             column = len(self._lines[line - 1]) + 1
         return Span(span.line, span.column, line, max(column, span.column))
+
+
+def _is_unusable(text: str) -> bool:
+    return not text.isprintable() and re.search(_UNUSABLE, text) is not None
 
 
 def _events_of(loader: yaml.SafeLoader) -> Iterator[yaml.Event]:

@@ -81,6 +81,8 @@ def read(text: str) -> Value | Doubtful:
 def _number(text: str) -> int | float | None:
     if len(text) > _LONGEST_NUMBER:
         return None
+    if text.isascii() and text.isdecimal() and text[0] != "0":
+        return int(text)  # as nearly all numbers of a config are written
     if re.fullmatch(_INTEGER, text):
         return int(text)
     if re.fullmatch(_HEXADECIMAL, text):

@@ -6,14 +6,13 @@ since theirs repeat the value they complain about.
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from tastyauth import pasted
 from tastyauth.diagnostic import Data, Document, Problem, error
-from tastyauth.schema import keywords, meaning
-from tastyauth.schema.keywords import Failure
+from tastyauth.schema import meaning
 
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator
@@ -47,7 +46,7 @@ def check(
     installed = installed or _is_installed
     problems = [*document.problems, *pasted.in_document(document)]
     if document.data is not None:
-        problems += keywords.problems(document, _failures(document.data))
+        problems += _refused(document, document.data)
         malformed = {(problem.path, problem.on_key) for problem in problems}
         problems += [
             problem
@@ -57,17 +56,26 @@ def check(
     return tuple(_limited(sorted(_causes(problems), key=_position)))
 
 
-def _failures(data: Data) -> Iterator[Failure]:
-    for each in _validator().iter_errors(data):
-        refusal: Any = each  # its fields may be "unset" to the type checker; these are not
-        yield Failure(
-            keyword=refusal.validator,
-            limit=refusal.validator_value,
-            path=tuple(refusal.absolute_path),
-            instance=refusal.instance,
-            known=tuple(refusal.schema.get("properties", ())),
-            of_name="propertyNames" in refusal.absolute_schema_path,
-        )
+def _refused(document: Document, data: Data) -> list[Problem]:
+    refusals: list[Any] = list(_validator().iter_errors(data))
+    if not refusals:
+        return []
+    from tastyauth.schema import keywords  # late: most files have nothing to be told
+
+    return keywords.problems(
+        document,
+        [
+            keywords.Failure(
+                keyword=refusal.validator,
+                limit=refusal.validator_value,
+                path=tuple(refusal.absolute_path),
+                instance=refusal.instance,
+                known=tuple(refusal.schema.get("properties", ())),
+                of_name="propertyNames" in refusal.absolute_schema_path,
+            )
+            for refusal in refusals
+        ],
+    )
 
 
 @cache

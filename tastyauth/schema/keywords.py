@@ -4,7 +4,7 @@ One mistake is one problem: a misspelt key explains the key that is missing, two
 told once, and an empty reference whose source was not indented is told as that.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, TypeAlias, cast
 
 from tastyauth import words
@@ -31,9 +31,8 @@ class Failure(NamedTuple):
 _Told: TypeAlias = Problem | None
 
 
-def problems(document: Document, failures: Iterable[Failure]) -> list[Problem]:
+def problems(document: Document, failures: Sequence[Failure]) -> list[Problem]:
     """The problems that `failures` amount to, in no particular order."""
-    failures = list(failures)
     found: list[Problem] = []
     explained: set[Path] = set()
     for failure in failures:
@@ -48,7 +47,7 @@ def problems(document: Document, failures: Iterable[Failure]) -> list[Problem]:
 
 
 def _missing(
-    document: Document, failures: Iterable[Failure], explained: set[Path]
+    document: Document, failures: Sequence[Failure], explained: set[Path]
 ) -> list[Problem]:
     """One problem for each mapping that lacks keys, with the block to paste."""
     lacking: dict[Path, list[str]] = {}
@@ -211,6 +210,7 @@ TELL: dict[str, Callable[[Document, Failure], _Told]] = {
     "type": _wrong_type,
     "enum": _not_allowed,
     "pattern": _not_of_the_form,
+    "not": _not_of_the_form,
     "minimum": _out_of_range,
     "maximum": _out_of_range,
     "minItems": _empty_list,

@@ -64,7 +64,7 @@ _HOSTS = {
 }
 """The broker's hosts that an environment stands for."""
 
-_NO_HOSTS = re.compile(
+_NO_HOSTS = (
     r"(?!api\.sandbox\.tastytrade)(?:(?:api|cert|sandbox)\.)+tasty(?:works|trade)\.com"
     r"|signin\.tastytrade\.com"
 )
@@ -111,7 +111,7 @@ def _tasty_host(document: Document, path: Path, url: str) -> Iterator[Problem]:
     if environment:
         message, label = f"is the host of {environment}", "has an environment of its own"
         advice = f"write environment: {environment}, and remove api_url"
-    elif not _NO_HOSTS.fullmatch(host):
+    elif not re.fullmatch(_NO_HOSTS, host):
         return
     else:
         message, label = "is no host of tastytrade", "no such host"
