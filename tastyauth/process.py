@@ -10,6 +10,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Self
 
+from tastyauth.errors import Stopped
+from tastyauth.stopping import DELAY
+
 STDOUT_LIMIT = 64 * 1024
 """Bytes. Four times the longest secret there may be; more is not an answer."""
 
@@ -181,25 +184,32 @@ def start(
     holds (4 KiB everywhere, 64 KiB on Linux), is given to it instead. Raises CannotStart.
     """
     given = subprocess.PIPE if stdin else None if interactive else subprocess.DEVNULL
+    running: Running | None = None
     try:
-        program = subprocess.Popen(
-            argv,
-            bufsize=0,
-            cwd=directory,
-            env=environ,
-            stdin=given,
-            stdout=subprocess.PIPE,
-            stderr=None if interactive else subprocess.PIPE,
-            start_new_session=not interactive,
-        )
+        with DELAY:  # a stop that comes while it starts would leave it running
+            program = subprocess.Popen(
+                argv,
+                bufsize=0,
+                cwd=directory,
+                env=environ,
+                stdin=given,
+                stdout=subprocess.PIPE,
+                stderr=None if interactive else subprocess.PIPE,
+                start_new_session=not interactive,
+            )
+            running = Running(program, owns_group=not interactive)
     except OSError as error:
         raise CannotStart((error.strerror or "no reason given").lower()) from None
     except ValueError:
         raise CannotStart("an argument or variable that no program can be given") from None
+    except Stopped:
+        if running is not None:
+            running.stop()
+        raise
     if program.stdin is not None:
         with suppress(BrokenPipeError), program.stdin as pipe:
             pipe.write(stdin)
-    return Running(program, owns_group=not interactive)
+    return running
 
 
 def run(

@@ -1,7 +1,8 @@
 """Being asked to stop: INT, TERM and HUP raise, so that a run can still say how it ended.
 
 They wait while something is on its way that exists nowhere else: an answer that may bring a new
-refresh token, and for which the server forgets the old one. It is given a second.
+refresh token, and for which the server forgets the old one (it is given a second); a program that
+has been started, and that nobody could end yet.
 """
 
 import time
@@ -43,6 +44,7 @@ class Delay:
 
     def __init__(self) -> None:
         self._is_on = False
+        self._outside: list[bool] = []
         self._asked = 0
         self.until = float("inf")
         """By when it has to end, in seconds of the monotonic clock."""
@@ -64,10 +66,12 @@ class Delay:
             self._is_on = before
 
     def __enter__(self) -> None:
+        self._outside.append(self._is_on)
         self._is_on = True
 
     def __exit__(self, *_: object) -> None:
-        self.end()
+        if not self._outside.pop():  # else a stop still waits, for the end of the outer context
+            self.end()
 
     def end(self) -> None:
         """From here on a stop is immediate; raises Stopped when it was asked for before."""

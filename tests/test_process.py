@@ -353,3 +353,55 @@ def test_a_program_that_may_ask_and_gets_no_answer_is_ended_at_the_limit(tmp_pat
     terminal.expect(pexpect.EOF)
     terminal.close()
     assert json.loads(result.read_text())[0] == "timed out"
+
+
+STOPPED_AT_ITS_START = """
+import os, signal, sys
+from tastyauth import process, stopping
+from tastyauth.errors import Stopped
+
+def right_behind_the_fork(frame, event, called):
+    if event == "c_return" and called.__name__ == "fork_exec":
+        sys.setprofile(None)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+def start():
+    sleep = ["/bin/sleep", "60"]
+    return process.start(sleep, environ={}, interactive=False, directory="/")
+
+stopping.raise_when_stopped()
+sys.setprofile(right_behind_the_fork)
+"""
+
+
+def _said_by(script: str) -> list[str]:
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.stderr == ""
+    return done.stdout.splitlines()
+
+
+def test_a_stop_at_the_very_start_of_a_program_leaves_none_behind() -> None:
+    script = f"""{STOPPED_AT_ITS_START}
+try:
+    start()
+except Stopped as stopped:
+    print(stopped.exit_code)
+try:
+    print(os.waitpid(-1, os.WNOHANG))
+except ChildProcessError:
+    print("no child")
+"""
+    assert _said_by(script) == ["143", "no child"]
+
+
+def test_the_start_of_a_program_does_not_end_what_a_stop_was_waiting_for() -> None:
+    script = f"""{STOPPED_AT_ITS_START}
+try:
+    with stopping.DELAY:
+        start().stop()
+        print("done")
+    print("never")
+except Stopped as stopped:
+    print(stopped.exit_code)
+"""
+    assert _said_by(script) == ["done", "143"]
