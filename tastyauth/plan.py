@@ -9,7 +9,7 @@ from json import dumps
 from tastyauth import sources
 from tastyauth.config import Config, Profile
 from tastyauth.errors import ConfigNotAllowed
-from tastyauth.sources import FirstOf, Reference, Surroundings
+from tastyauth.sources import FirstOf, Reference, Single, Surroundings
 
 Lines = tuple[str, ...]
 
@@ -75,12 +75,22 @@ def _reference_lines(
         for number, member in enumerate(reference.references, 1):
             yield from _reference_lines(f"{prefix}{number}. ", member, surroundings)
         return
-    fields = reference._asdict()
-    yield f"{prefix}{_spelled({fields.pop('kind'): fields})}"
+    yield f"{prefix}{_facts(reference)}"
     if sources.command_of(reference):
         program = _program(reference, surroundings)
         runs = _spelled(program) if program else "nothing, not found here"
         yield f"{' ' * len(prefix)}runs: {runs}"
+
+
+def _facts(reference: Single) -> str:
+    """The kind and all that it is given: `command ["pass", "show", "x"], line 1`."""
+    first, *others, kind = reference
+    given = [
+        f"{name} {_spelled(value)}"
+        for name, value in zip(reference._fields[1:-1], others, strict=True)
+        if value is not None and value is not False
+    ]
+    return ", ".join([f"{kind} {_spelled(first)}", *given])
 
 
 def _spelled(value: object) -> str:
