@@ -23,6 +23,9 @@ ENVIRONMENTS = {
 DEFAULT_TIMEOUT = 15.0
 """Seconds for one whole exchange, retries included."""
 
+USER_AGENT = f"tastyauth/{__version__}"
+"""What tastyauth calls itself where a profile says nothing else."""
+
 
 class Profile(NamedTuple):
     """One account in one environment; profiles stand alone and inherit nothing.
@@ -172,7 +175,7 @@ def _profile(name: str, data: Mapping[str, object], directory: str, home: str) -
         refresh_token=reference("refresh_token"),
         exports=export.DEFAULT_EXPORTS if exports is None else tuple(exports.items()),
         timeout=float(cast(float, data.get("timeout", DEFAULT_TIMEOUT))),
-        user_agent=cast(str, data.get("user_agent", f"tastyauth/{__version__}")),
+        user_agent=cast(str, data.get("user_agent", USER_AGENT)),
     )
 
 

@@ -112,12 +112,20 @@ GITHUB = "github-env"
 
 FORMATS = (*RENDER, GITHUB)
 
-USAGE = {
-    "sh": "eval $(tastyauth env)",
-    "fish": "tastyauth env --format fish | source",
-    "csh": "eval `tastyauth env --format csh`",
-}
-"""What to type to use it."""
+_USAGE = {"sh": "eval $({})", "fish": "{} --format fish | source", "csh": "eval `{} --format csh`"}
+
+_NOT_POSIX = {"fish": "fish", "csh": "csh", "tcsh": "csh"}
+"""Shells that do not read sh, and the format for each."""
+
+
+def usage(output: str, command: str = "tastyauth env") -> str:
+    """What to type to use what `command` prints in a format; nothing for one that is data."""
+    return _USAGE[output].format(command) if output in _USAGE else ""
+
+
+def for_shell(shell: str) -> str:
+    """The format that somebody needs who types into `shell`, which is a path ($SHELL)."""
+    return _NOT_POSIX.get(shell.rpartition("/")[2], "sh")
 
 
 def _fish_unset(names: tuple[str, ...]) -> str:

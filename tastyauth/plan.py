@@ -7,7 +7,7 @@ from hashlib import sha256
 from json import dumps
 
 from tastyauth import sources
-from tastyauth.config import Config, Profile
+from tastyauth.config import DEFAULT_TIMEOUT, USER_AGENT, Config, Profile
 from tastyauth.errors import ConfigNotAllowed
 from tastyauth.sources import FirstOf, Reference, Single, Surroundings
 
@@ -64,8 +64,11 @@ def _profile_lines(profile: Profile, surroundings: Surroundings) -> Iterator[str
             yield from _reference_lines(f"  {field}: ", value, surroundings)
     for name, field in sorted(profile.exports):
         yield f"  exports {name}: {field}"
-    yield f"  timeout: {profile.timeout!r} s"
-    yield f"  user agent: {profile.user_agent}"
+    # what nobody has chosen is not for approval; our own name would be another with each release
+    if profile.timeout != DEFAULT_TIMEOUT:
+        yield f"  timeout: {profile.timeout!r} s"
+    if profile.user_agent != USER_AGENT:
+        yield f"  user agent: {profile.user_agent}"
 
 
 def _reference_lines(

@@ -2,8 +2,8 @@
 
 import os
 
-from tastyauth import private
-from tastyauth.cache import END, ENTRY_MAGIC, OUTLINE_MAGIC, Entry, Outline, name_of
+from tastyauth import locate, private
+from tastyauth.cache import END, ENTRY_MAGIC, OUTLINE_MAGIC, Entry, Outline, View, name_of
 
 
 def write_outline(directory: str, config: str, outline: Outline) -> None:
@@ -47,6 +47,37 @@ def clear(directory: str, config: str = "") -> int:
             private.remove(f"{directory}/{name}")
             tokens += name.endswith(".entry")
     return tokens
+
+
+def clear_profile(view: View, config: str, profile: str) -> int:
+    """Removes the entries and records of attempts of one profile: what `view` found, and those
+    that were made with other variables or files.
+
+    Returns how many tokens there were; raises OSError.
+    """
+    directory, tokens = view.directory, 0
+    of_config = name_of(config)
+    names = {view.name} if view.name else set()
+    for name in _names(directory):
+        if not (name.startswith(of_config) and name.endswith(".entry")):
+            continue
+        if _profile_of(f"{directory}/{name}") == profile:
+            names.add(name.removesuffix(".entry"))
+    for name in names:
+        tokens += os.path.lexists(f"{directory}/{name}.entry")
+        private.remove(f"{directory}/{name}.entry")
+        private.remove(f"{directory}/{name}.attempt")
+    return tokens
+
+
+def _profile_of(path: str) -> str:
+    """Whose entry this is; its first line says so: a salt, the profile, and its inputs."""
+    try:
+        content = locate.read_private(path) or b""
+    except OSError:
+        return ""
+    said = content.partition(b"\n")[0].decode("utf-8", "surrogateescape").split("\0")
+    return said[1] if len(said) > 1 else ""
 
 
 def _names(directory: str) -> list[str]:

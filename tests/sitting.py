@@ -92,9 +92,9 @@ def shell_of(world: World, *argv: str, **variables: str) -> Iterator[Sitting]:
 
 
 def answer_all(it: Sitting, world: World, store: str = "file") -> None:
-    """The right answers, from the client ID on."""
-    it.answer(CLIENT_ID, world.simulator.application.client_id)
+    """The right answers, from the store on."""
     it.answer(STORE, store)
+    it.answer(CLIENT_ID, world.simulator.application.client_id)
     it.answer(SECRET, world.client_secret)
     it.answer(TOKEN, world.refresh_token)
 

@@ -846,6 +846,28 @@ def test_clear_forgets_tokens_and_attempts_of_one_config_or_of_all(world: World)
     assert not [name for name in os.listdir(world.cache) if not name.endswith(".lock")]
 
 
+def test_clear_forgets_one_profile_and_whatever_variables_it_was_asked_with(world: World) -> None:
+    env = CONFIG.replace("{{ file: live.client-secret }}", "{{ env: TT_SECRET }}")
+    paper = env.partition("profiles:\n")[2].replace("live:", "paper:", 1)
+    world.configure(f"default_profile: live\n{env}{paper}")
+    given = {"TT_SECRET": world.client_secret}
+    world.run("token", **given)
+    world.run("token", "-p", "paper", **given)
+    world.simulator.fail = "grant-revoked"
+    assert world.run("token", "-p", "paper", "--refresh", **given).code == 77
+    world.simulator.fail = None
+    assert world.run("clear", "-p", "nope").code == 2
+    assert world.run("clear", "-p", "paper", "--all").code == 2
+    asked = world.simulator.token_requests
+    done = world.run("clear", "-p", "paper")  # without the variable
+    assert (done.code, done.err) == (0, "tastyauth: 1 cached token forgotten\n")
+    assert world.run("token", **given).code == 0
+    assert world.simulator.token_requests == asked
+    assert world.run("token", "-p", "paper", **given).code == 0
+    assert world.simulator.token_requests == asked + 1
+    assert world.run("clear").err == "tastyauth: 2 cached tokens forgotten\n"
+
+
 def test_clear_counts_tokens_and_leaves_locks_and_the_files_of_others(directory: str) -> None:
     own, other = OUTLINE_NAME, cache.name_of("/another\0/home/me")
     swept = [f"{own}.a.entry", f"{own}.b.entry", f"{own}.a.attempt", f"{own}.outline"]

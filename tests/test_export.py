@@ -419,6 +419,6 @@ def test_github_masks_the_token_and_nothing_that_is_public() -> None:
 
 
 def test_a_shell_format_fails_and_unsets_and_a_data_format_does_not() -> None:
-    assert set(SHELL_FORMATS) == set(formats.FAILURE) == set(formats.UNSET) == set(formats.USAGE)
+    assert set(SHELL_FORMATS) == set(formats.FAILURE) == set(formats.UNSET)
     assert set(formats.FORMATS) == {*SHELL_FORMATS, "json", "dotenv", "github-env"}
     assert set(formats.RENDER) == set(formats.FORMATS) - {"github-env"}

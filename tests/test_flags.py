@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from sitting import sitting
 from world import COMMAND, CONFIG, Completed, World
 
 from tastyauth.simulator import Simulator
@@ -198,3 +199,30 @@ def test_without_a_command_the_help_is_shown_by_what_one_wants_to_do() -> None:
     text = help_of()
     places = [text.index(f"\n{group}:\n") for group in ("use", "trust", "look closer")]
     assert places == sorted(places)
+
+
+@pytest.mark.parametrize(
+    ("words", "shell", "usage"),
+    [
+        ((), "/bin/bash", "eval $(tastyauth env)"),
+        (("-p", "other"), "/bin/zsh", "eval $(tastyauth env -p other)"),
+        (("-p", "other"), "/usr/bin/fish", "tastyauth env -p other --format fish | source"),
+        (("--format", "csh"), "/bin/bash", "eval `tastyauth env --format csh`"),
+    ],
+)
+def test_on_a_terminal_env_says_what_to_type_with_the_flags_that_were_given(
+    words: tuple[str, ...], shell: str, usage: str, two: World
+) -> None:
+    with sitting(two, "env", *words, SHELL=shell) as it:
+        it.expect(f"to use them, type: {usage}\r\n")
+        assert it.end() == 0
+    with sitting(two, "env", "--format", "json") as it:
+        assert it.end() == 0
+    assert "type:" not in it.shown
+
+
+def test_the_config_that_was_named_is_named_in_what_to_type(two: World) -> None:
+    path = two.configure(directory=f"{two.root}/my bots")
+    with sitting(two, "env", "--config", path) as it:
+        it.expect(f"type: eval $(tastyauth env --config '{path}')\r\n")
+        assert it.end() == 0

@@ -91,11 +91,11 @@ def test_the_questions_come_in_order_and_secrets_are_not_shown(newcomer: World) 
     down = f"http://127.0.0.1:{closed_port()}"
     with sitting(newcomer, "init", HTTPS_PROXY=down) as it:
         it.answer(ENVIRONMENT, "sandbox")
-        it.answer(CLIENT_ID, newcomer.simulator.application.client_id)
         it.expect("not here: keyring, which takes ")
         it.expect("not here: pass, which takes a password store: pass init GPG-ID")
         it.expect("file  files beside the config, mode 0600; works everywhere, cron included")
         it.answer(STORE, "")
+        it.answer(CLIENT_ID, newcomer.simulator.application.client_id)
         it.answer(SECRET, newcomer.client_secret)
         it.answer(TOKEN, newcomer.refresh_token)
         assert it.end() == 0
@@ -111,7 +111,7 @@ def test_a_choice_that_there_is_not_is_asked_for_again(newcomer: World) -> None:
         it.expect("answer with one of these: production, sandbox")
         it.answer(ENVIRONMENT, "")
         it.answer(ENVIRONMENT, "production")
-        it.expect(CLIENT_ID)
+        it.expect(STORE)
 
 
 def test_where_the_network_is_down_the_secrets_are_kept_untried(newcomer: World) -> None:
@@ -231,8 +231,8 @@ def test_in_a_repository_git_is_kept_from_the_secrets(newcomer: World) -> None:
     ("words", "given", "code", "said"),
     [
         ("", "", 2, "--environment"),
-        ("--environment production", "", 2, "--client-id"),
-        ("--environment production --client-id {id}", "", 2, "--store"),
+        ("--environment production", "", 2, "--store"),
+        ("--environment production --store file", "", 2, "--client-id"),
         ("--environment production --client-id {id} --store file", "", 2, "no client secret"),
         ("--environment production --client-id {id} --store file", "x", 2, "no refresh token"),
         ("--environment custom --client-id {id} --store file", "", 2, "--api-url"),

@@ -37,8 +37,8 @@ def answers(world: World) -> tuple[tuple[str, str], ...]:
     """The questions of `init` in their order, and what is answered."""
     return (
         (ENVIRONMENT, "sandbox"),
-        (CLIENT_ID, world.simulator.application.client_id),
         (STORE, "file"),
+        (CLIENT_ID, world.simulator.application.client_id),
         (SECRET, world.client_secret),
         (TOKEN, world.refresh_token),
     )
@@ -53,7 +53,7 @@ def go_to(question: str, it: Sitting, world: World) -> None:
         it.answer(asked, answer)
 
 
-QUESTIONS = (ENVIRONMENT, CLIENT_ID, STORE, SECRET, TOKEN)
+QUESTIONS = (ENVIRONMENT, STORE, CLIENT_ID, SECRET, TOKEN)
 KEYS = ((CTRL_C, 130), (CTRL_D, 2))
 
 

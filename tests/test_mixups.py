@@ -8,7 +8,6 @@ from sitting import (
     SECRET,
     STORE,
     TOKEN,
-    answer_all,
     custom,
     holding,
     sitting,
@@ -45,11 +44,14 @@ def test_what_is_no_client_id_is_asked_for_again(newcomer: World) -> None:
         (f'"{application.client_id}"', "has quotes around it"),
     )
     with sitting(newcomer, "init", *custom(newcomer)) as it:
+        it.answer(STORE, "file")
         for text, said in typed:
             it.answer(CLIENT_ID, text)
             it.expect(said)
             it.expect("hint: ")
-        answer_all(it, newcomer)
+        it.answer(CLIENT_ID, application.client_id)
+        it.answer(SECRET, newcomer.client_secret)
+        it.answer(TOKEN, newcomer.refresh_token)
         assert it.end() == 0
 
 
@@ -76,8 +78,8 @@ def test_what_is_no_secret_is_asked_for_again_and_never_shown(
         (f"export TT_REFRESH={token}", "this is more than the refresh token"),
     )
     with sitting(newcomer, "init", *custom(newcomer)) as it:
-        it.answer(CLIENT_ID, client_id)
         it.answer(STORE, "file")
+        it.answer(CLIENT_ID, client_id)
         for question, wrong, right in (
             (SECRET, wrong_secrets, secret),
             (TOKEN, wrong_tokens, token),
@@ -91,6 +93,22 @@ def test_what_is_no_secret_is_asked_for_again_and_never_shown(
     assert newcomer.simulator.token_requests == 2  # the access token, and the trial
     for hidden in (secret, token, access_token, "\u00e4"):
         assert hidden not in it.shown
+
+
+def test_what_the_server_refuses_is_asked_for_again(newcomer: World) -> None:
+    """A typing error costs two questions, not all of them."""
+    with sitting(newcomer, "init", *custom(newcomer)) as it:
+        it.answer(STORE, "file")
+        it.answer(CLIENT_ID, newcomer.simulator.application.client_id)
+        it.answer(SECRET, "0" * 40)
+        it.answer(TOKEN, newcomer.refresh_token)
+        it.expect("Client secret mismatch")
+        it.expect("nothing was stored")
+        it.answer(SECRET, newcomer.client_secret)
+        it.answer(TOKEN, newcomer.refresh_token)
+        it.expect("next, type: ")
+        assert it.end() == 0
+    assert newcomer.run("env").code == 0
 
 
 MIXED_UP = (

@@ -150,3 +150,18 @@ def test_a_report_abbreviates_only_what_is_below_the_home_directory(world: World
     done = world.run("status")
     assert copy in done.out
     assert "file ~/.config/tastyauth/live.refresh-token" in done.out
+
+
+TWO = CONFIG + CONFIG.partition("profiles:\n")[2].replace("live:", "paper:", 1)
+
+
+def test_one_profile_alone_can_be_looked_at(world: World) -> None:
+    world.configure(f"default_profile: live\n{TWO}")
+    alone = world.run("status", "-p", "paper")
+    assert alone.code == 0
+    assert "\npaper: custom" in alone.out
+    assert "live" not in alone.out.replace("live.", "")
+    unknown = world.run("status", "-p", "nope")
+    assert (unknown.code, unknown.out) == (2, "")
+    everything = world.run("status", TASTYAUTH_PROFILE="paper")  # which is no question
+    assert "\nlive (default): custom" in everything.out

@@ -8,7 +8,17 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
 from tastyauth import config as configs
-from tastyauth import document, locate, onboarding, private, refresh, schema, sources, trust
+from tastyauth import (
+    document,
+    formats,
+    locate,
+    onboarding,
+    private,
+    refresh,
+    schema,
+    sources,
+    trust,
+)
 from tastyauth.cli import interview
 from tastyauth.cli.console import Console
 from tastyauth.cli.entering import (
@@ -26,7 +36,7 @@ from tastyauth.cli.entering import (
 from tastyauth.cli.grammar import Commands
 from tastyauth.cli.loading import surroundings_of
 from tastyauth.config import Config, Profile
-from tastyauth.errors import ConfigError, ConfigNotFound, SecretAbsent, UsageError
+from tastyauth.errors import ConfigError, ConfigNotFound, RefusedError, SecretAbsent, UsageError
 from tastyauth.secret import Secret
 
 _DETAILS = """\
@@ -34,13 +44,6 @@ asks for what is missing; everything but the secrets can be given by flags. Wher
 asked, the client secret and the refresh token are read from stdin, a line each:
   tastyauth init -p live --environment production --client-id UUID --store file < two-lines
 """
-
-_NEXT = {
-    "fish": "{} --format fish | source",
-    "csh": "eval `{} --format csh`",
-    "tcsh": "eval `{} --format csh`",
-}
-"""What is typed in the shells that are not of the POSIX family."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +134,7 @@ def _make(place: _Place, name: str | None, arguments: argparse.Namespace, consol
     text = room.filled(profile) if room is not None else onboarding.new_config(profile)
     config = _checked(text, place.path, console)
     made = config.profile(profile.name)
-    values = _values(SECRETS, old, console)
-    try_out(made, profile.client_id, values, console)
+    values = _tried(made, profile.client_id, SECRETS, old, console)
     _write(config, made, values, text, console)
     if place.approved and not (
         place.origin == locate.USER and _may_act(config, locate.USER, console)
@@ -157,8 +159,7 @@ def _complete(
     targets = {field: writable(field, profile, console) for field in missing}
     client_id = client_id_of(profile, console)
     old = interview.old_bot(arguments.dotenv, console) if arguments.dotenv else {}
-    values = _values(missing, old, console)
-    try_out(profile, client_id, values, console)
+    values = _tried(profile, client_id, missing, old, console)
     with undone_on_failure() as undo:
         put_all(targets, values, profile, undo, console)
     forget(config.path, console)
@@ -166,11 +167,27 @@ def _complete(
     _say_next(config, profile, arguments, console)
 
 
-def _values(
-    fields: tuple[str, ...], old: Mapping[str, Secret], console: Console
+def _tried(
+    profile: Profile,
+    client_id: str,
+    fields: tuple[str, ...],
+    old: Mapping[str, Secret],
+    console: Console,
 ) -> dict[str, Secret]:
+    """What the fields hold, out of `old` or entered; at a terminal again until it is accepted."""
     known = {field: old[field] for field in fields if field in old}
-    return known | enter(tuple(field for field in fields if field not in known), console)
+    unknown = tuple(field for field in fields if field not in known)
+    while True:
+        values = known | enter(unknown, console)
+        try:
+            try_out(profile, client_id, values, console)
+        except RefusedError as error:
+            if not console.interactive or not unknown:
+                raise
+            console.error(error)
+            console.say("enter them again; Ctrl-C gives up")
+        else:
+            return values
 
 
 def _is_absent(field: str, profile: Profile, console: Console) -> bool:
@@ -259,8 +276,8 @@ def _say_next(
         words += f" --config {shlex.quote(config.path)}"
     if profile.name != config.default_name:
         words += f" -p {profile.name}"
-    shell = os.path.basename(console.environ.get("SHELL", ""))
-    console.say(f"next, type: {_NEXT.get(shell, 'eval $({})').format(words)}")
+    output = formats.for_shell(console.environ.get("SHELL", ""))
+    console.say(f"next, type: {formats.usage(output, words)}")
 
 
 def _is_found(config: Config, console: Console) -> bool:

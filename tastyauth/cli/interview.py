@@ -54,8 +54,9 @@ def ask(
             "--api-url goes with --environment custom, and only with it",
             "give both: --environment custom --api-url http://127.0.0.1:8000",
         )
-    client_id = _client_id(arguments.client_id, old.get("client_id"), console)
     store = _store(arguments.store, console)
+    # the last thing that is shown: whoever pastes ahead from here on pastes into hidden questions
+    client_id = _client_id(arguments.client_id, old.get("client_id"), console)
     profile = name or _NAMES.get(environment, "live")
     return NewProfile(
         profile,

@@ -6,12 +6,12 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict
 
-from tastyauth import locate, store
-from tastyauth.cache import config_of
+from tastyauth import cache, locate, store
+from tastyauth.cache import Asked, config_of
 from tastyauth.cli.console import Console
 from tastyauth.cli.grammar import Commands
-from tastyauth.cli.loading import find, open_session, surroundings_of
-from tastyauth.errors import ConfigError
+from tastyauth.cli.loading import find, open_session, read_config, surroundings_of
+from tastyauth.errors import ConfigError, UsageError
 from tastyauth.sources.label import printable
 from tastyauth.status import UNCHECKED, ProfileStatus, status
 
@@ -53,7 +53,11 @@ def run_status(arguments: argparse.Namespace, console: Console) -> int:
     """The config and its profiles, fit to be pasted: home is shown as ~."""
     session = open_session(arguments, console)
     now = time.time()
-    profiles = status(session.config(), session.asked, surroundings_of(console), now)
+    config = session.config()
+    profiles = status(config, session.asked, surroundings_of(console), now)
+    if arguments.profile:  # the flag alone: a variable is no question about one profile
+        wanted = config.profile(arguments.profile).name
+        profiles = tuple(profile for profile in profiles if profile.name == wanted)
     path = locate.abbreviated(session.asked.path, console.environ)
     as_json = arguments.format == "json"
     console.out(_as_json(path, profiles) if as_json else _as_text(path, profiles, now))
@@ -63,9 +67,12 @@ def run_status(arguments: argparse.Namespace, console: Console) -> int:
 def run_clear(arguments: argparse.Namespace, console: Console) -> int:
     """Forgets tokens and attempts; rotated refresh tokens are never forgotten."""
     environ = console.environ
-    config = "" if arguments.all else config_of(find(arguments.config, console)[0], environ)
+    if arguments.all and arguments.profile:
+        raise UsageError("--all is of every config and profile", "leave out --all, or -p")
     try:
-        count = store.clear(locate.cache_directory(environ), config)
+        count = (
+            _clear_profile(arguments, console) if arguments.profile else _clear(arguments, console)
+        )
     except OSError as error:
         raise ConfigError(
             f"the token cache cannot be cleared: {error.strerror or error}",
@@ -73,6 +80,20 @@ def run_clear(arguments: argparse.Namespace, console: Console) -> int:
         ) from None
     console.say(f"{count} cached token{'' if count == 1 else 's'} forgotten")
     return 0
+
+
+def _clear(arguments: argparse.Namespace, console: Console) -> int:
+    environ = console.environ
+    config = "" if arguments.all else config_of(find(arguments.config, console)[0], environ)
+    return store.clear(locate.cache_directory(environ), config)
+
+
+def _clear_profile(arguments: argparse.Namespace, console: Console) -> int:
+    config, origin = read_config(arguments.config, console)
+    profile = config.profile(arguments.profile).name
+    found = (config.path, origin)
+    asked = Asked(found, locate.read_config(config.path), profile, console.environ)
+    return store.clear_profile(cache.look(asked), asked.config, profile)
 
 
 def _as_json(path: str, profiles: tuple[ProfileStatus, ...]) -> str:

@@ -44,9 +44,8 @@ def run_allow(arguments: argparse.Namespace, console: Console) -> int:
     if origin not in (locate.FLAG, locate.USER, locate.SYSTEM):
         plan.refuse_outlaws(config, surroundings)
     lines = plan.lines(config, surroundings)
-    digest = plan.digest(lines)
     if arguments.only_print:
-        console.out("".join(f"{line}\n" for line in (*lines, f"sha256: {digest}")))
+        console.out("".join(f"{line}\n" for line in (*lines, f"sha256: {plan.digest(lines)}")))
         return 0
     if not console.interactive:
         raise ConfigNotAllowed(
@@ -58,7 +57,6 @@ def run_allow(arguments: argparse.Namespace, console: Console) -> int:
     facts = [
         f"{printable(config.path)} would do this:",
         *_shown(before, lines),
-        f"sha256: {digest}",
     ]
     if not console.ask("\n".join(facts), "allow it?"):
         raise ConfigNotAllowed("not approved", "nothing was changed")
@@ -91,7 +89,7 @@ def _shown(before: plan.Lines, now: plan.Lines) -> list[str]:
     if not before or len(before) + len(now) > _MOST_COMPARED:
         return [f"  {line}" for line in now]
     lines: list[str] = []
-    matcher = SequenceMatcher(None, before, now, autojunk=False)
+    matcher = SequenceMatcher(None, _placed(before), _placed(now), autojunk=False)
     for tag, old, old_end, new, new_end in matcher.get_opcodes():
         if tag == "equal":
             lines += [f"  {line}" for line in now[new:new_end]]
@@ -99,3 +97,13 @@ def _shown(before: plan.Lines, now: plan.Lines) -> list[str]:
         lines += [f"- {line}" for line in before[old:old_end]]
         lines += [f"+ {line}" for line in now[new:new_end]]
     return lines
+
+
+def _placed(lines: plan.Lines) -> list[tuple[str, str]]:
+    """Each line with the profile it belongs to: the same words of another one are no match."""
+    placed, profile = [], ""
+    for line in lines:
+        if line.startswith("profile "):
+            profile = line.partition(":")[0]
+        placed.append((profile, line))
+    return placed

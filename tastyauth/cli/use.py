@@ -120,9 +120,22 @@ def run_env(arguments: "argparse.Namespace", console: Console) -> int:
     if output == formats.GITHUB:
         return _run_github(emission, handout.entry.fields, console)
     console.out(formats.RENDER[output](emission))
-    if console.stdout_is_terminal and output in formats.USAGE:
-        console.say(f"this prints the exports; to use them, type: {formats.USAGE[output]}")
+    if console.stdout_is_terminal:
+        _say_usage(output, arguments, console)
     return 0
+
+
+def _say_usage(output: str, arguments: "argparse.Namespace", console: Console) -> None:
+    """What to type instead: the same flags, or it would be about another profile."""
+    import shlex
+
+    words = ["tastyauth", "env"]
+    words += ["--config", arguments.config] if arguments.config else []
+    words += ["-p", arguments.profile] if arguments.profile else []
+    meant = formats.for_shell(console.environ.get("SHELL", "")) if output == "sh" else output
+    usage = formats.usage(meant, shlex.join(words))
+    if usage:
+        console.say(f"this prints the exports; to use them, type: {usage}")
 
 
 def run_token(arguments: "argparse.Namespace", console: Console) -> int:

@@ -119,12 +119,12 @@ def test_a_second_profile_has_entries_of_its_own(pass_user: World) -> None:
     assert listed.count("client_secret") == listed.count("refresh_token") == 2
 
 
-@pytest.mark.parametrize("question", [CLIENT_ID, STORE, SECRET, TOKEN])
+@pytest.mark.parametrize("question", [STORE, CLIENT_ID, SECRET, TOKEN])
 def test_giving_up_leaves_the_store_untouched(pass_user: World, question: str) -> None:
     with watched(pass_user, "init", *custom(pass_user)) as it:
         for asked, answer in (
-            (CLIENT_ID, pass_user.simulator.application.client_id),
             (STORE, "pass"),
+            (CLIENT_ID, pass_user.simulator.application.client_id),
             (SECRET, pass_user.client_secret),
             (TOKEN, ""),
         ):
