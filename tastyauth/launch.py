@@ -3,6 +3,7 @@
 import os
 from _signal import (  # type: ignore[import-not-found]  # the public module imports enum
     SIG_DFL,
+    SIGCHLD,
     SIGPIPE,
     SIGXFSZ,
     signal,
@@ -54,13 +55,14 @@ def become(
     """Replaces this process by `argv`, run with `environment`; raises CannotStart.
 
     Its core limit is the caller's. Python ignores SIGPIPE and SIGXFSZ for itself; a program that
-    should be ended by them must be.
+    should be ended by them must be. Who ignores SIGCHLD never learns how its children ended.
     """
     variables = environment(environ, removed, exports)
     if _core_limit is not None:
         _limit_core_dumps(_core_limit)
     signal(SIGPIPE, SIG_DFL)
     signal(SIGXFSZ, SIG_DFL)
+    signal(SIGCHLD, SIG_DFL)
     try:
         os.execvpe(argv[0], argv, variables)  # noqa: S606  # the program the user named
     except (OSError, ValueError) as error:

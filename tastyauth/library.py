@@ -24,7 +24,7 @@ from tastyauth.config import Profile
 from tastyauth.credential import Credential
 from tastyauth.errors import UsageError
 from tastyauth.secret import Secret, shown
-from tastyauth.session import Session, Terms
+from tastyauth.session import LONGEST_MIN_VALID, Session, Terms
 from tastyauth.sources import Surroundings
 
 if TYPE_CHECKING:
@@ -33,9 +33,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 LOGGER = logging.getLogger("tastyauth")
-
-_LONGEST_MIN_VALID = 840
-"""Seconds: a token lives 900, and one that is just asked for must be able to satisfy it."""
 
 _THREADS = 4
 """One gets the token; the others answer those who wait for it, one after the other."""
@@ -129,9 +126,9 @@ def want(
     profile: str | None, min_valid: float | None, config: str | os.PathLike[str] | None
 ) -> Wanted:
     """Settles what is wanted; raises ConfigNotFound, and UsageError for `min_valid`."""
-    if min_valid is not None and not 0 <= min_valid <= _LONGEST_MIN_VALID:
+    if min_valid is not None and not 0 <= min_valid <= LONGEST_MIN_VALID:
         raise UsageError(
-            f"min_valid is {min_valid} seconds", f"give 0 to {_LONGEST_MIN_VALID} seconds"
+            f"min_valid is {min_valid} seconds", f"give 0 to {LONGEST_MIN_VALID} seconds"
         )
     found = locate.find_config(None if config is None else os.fspath(config), os.environ)
     return Wanted(found, profile or os.environ.get("TASTYAUTH_PROFILE") or None, min_valid)

@@ -38,7 +38,7 @@ def find_config(flag: str | None, environ: Environ) -> tuple[str, str]:
     else the machine's. Raises ConfigNotFound, with the places looked at.
     """
     if flag is not None:
-        return absolute(flag, environ), FLAG
+        return _file(absolute(flag, environ)), FLAG
     named = environ.get("TASTYAUTH_CONFIG")
     if named:
         return _file(absolute(named, environ)), ENVIRONMENT
@@ -198,9 +198,9 @@ def _place_of(path: str, origin: str, environ: Environ) -> str:
 
 
 def _file(path: str) -> str:
-    """`path`, unless somebody put a pipe or a terminal there, at which a start would wait for ever.
+    """`path`, unless it is a pipe or a terminal: a start would wait there for ever.
 
-    What is named by `--config` may be one: `<(...)`.
+    Nor could it be read twice, as it is: by what is in a hurry, and in full.
     """
     try:
         mode = os.stat(path).st_mode

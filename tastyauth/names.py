@@ -1,8 +1,7 @@
 """Which names may be exported: upper case, and none that changes how shells and programs behave.
 
 A config names the variables that `eval $(tastyauth env)` sets. A name such as PATH or LD_PRELOAD
-would let it run anything, so these are refused here, in the JSON Schema (a test keeps the two
-alike) and wherever else a name is about to be exported.
+would let it run anything, so the JSON Schema refuses these; a test keeps the two alike.
 """
 
 import re
@@ -53,11 +52,6 @@ VARIABLE_NAME = "^[A-Z][A-Z0-9_]*$"
 def is_variable_name(name: str) -> bool:
     """Whether every shell can set and read a variable of that name."""
     return re.fullmatch(VARIABLE_NAME, name) is not None
-
-
-def is_refused(name: str) -> bool:
-    """Whether exporting `name` would change how programs load or shells behave."""
-    return name in REFUSED or name.startswith(REFUSED_BEGINNINGS) or name.endswith(REFUSED_ENDS)
 
 
 def is_known_refused(name: str) -> bool:

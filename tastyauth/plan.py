@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from hashlib import sha256
 from json import dumps
 
@@ -115,11 +116,24 @@ def _refuse_program_in(
     if program is None:
         return
     for path in (program, os.path.realpath(program)):
-        if any(path.startswith(project.rstrip("/") + "/") for project in projects):
+        if any(_lies_in(path, project) for project in projects):
             raise ConfigNotAllowed(
                 f"profile {profile.name} of a project file runs a program of the project: {path}",
                 "install the program outside the project, where a pull cannot change it",
             )
+
+
+def _lies_in(path: str, directory: str) -> bool:
+    """Whether `directory` is one of those above `path`, however the two are spelt.
+
+    A volume that ignores case, or is mounted twice, has more than one name for it.
+    """
+    while path != "/":
+        path = os.path.dirname(path)
+        with suppress(OSError):
+            if os.path.samefile(path, directory):
+                return True
+    return False
 
 
 def _references(profile: Profile) -> Iterator[Reference]:

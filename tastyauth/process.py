@@ -206,9 +206,13 @@ def start(
         if running is not None:
             running.stop()
         raise
-    if program.stdin is not None:
-        with suppress(BrokenPipeError), program.stdin as pipe:
-            pipe.write(stdin)
+    try:
+        if program.stdin is not None:
+            with suppress(BrokenPipeError), program.stdin as pipe:
+                pipe.write(stdin)
+    except BaseException:
+        running.stop()
+        raise
     return running
 
 

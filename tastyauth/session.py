@@ -25,6 +25,9 @@ if TYPE_CHECKING:  # a hit needs none of these: no YAML, no source, no HTTP
     from tastyauth.refresh import Audience, Secrets
     from tastyauth.sources import Surroundings
 
+LONGEST_MIN_VALID = 840
+"""Seconds: a token lives 900, and one that is just asked for must be able to satisfy it."""
+
 _SOFT_TIMEOUT = 3.0
 """Seconds for what renewing ahead may take: somebody waits who has a token that is still good."""
 
@@ -99,9 +102,9 @@ class Session:
             self._audience.warn(f"the token cache is not used: {self._obstacle(error)}")
             return self._uncached()
         with held or nullcontext():
-            if self._terms.accept(view):
+            # without the lock it has been accepted, and to ask the clock again may say otherwise
+            if held is None or self._terms.accept(view):
                 return self._from_cache(view, held)
-            assert held is not None
             return self._exchanged(view, held)
 
     def config(self, known: str = "") -> "Config":

@@ -63,10 +63,13 @@ def allow(config: Config, surroundings: Surroundings, shown: plan.Lines = ()) ->
 
 
 def deny(path: str, environ: locate.Environ) -> int:
-    """Forgets every approval of the config at `path`; returns how many there were."""
+    """Forgets every approval of the config at `path`; returns how many there were.
+
+    Raises OSError for one that stays.
+    """
     records = _records(path, environ)
     for record in records:
-        os.unlink(record)
+        private.remove(record)
     return len(records)
 
 

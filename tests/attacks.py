@@ -169,7 +169,7 @@ ATTACKS: dict[str, tuple[Attack, ...]] = {
         Attack(
             "exports take over the shell: PATH, LD_PRELOAD, PROMPT_COMMAND",
             "test_schema.py::test_names_that_change_how_programs_behave_are_refused",
-            "names.is_refused",
+            "the names that the schema refuses",
         ),
         Attack(
             "an untrusted config chooses the names that a failure unsets",

@@ -69,15 +69,16 @@ def to_stdin(path: str) -> None:
 
 
 @pytest.mark.parametrize("make", [fifo, to_the_terminal, to_endless_zeros, to_stdin])
-@pytest.mark.parametrize("how", ["found", "named by a variable"])
+@pytest.mark.parametrize("how", ["found", "named by a variable", "named by a flag"])
 def test_a_config_that_is_no_file_keeps_nobody(
     make: Callable[[str], None], how: str, world: World
 ) -> None:
     """A repository can hold a link to a terminal, an archive a named pipe."""
     path = f"{world.project}/{'tastyauth.yaml' if how == 'found' else 'other.yaml'}"
     make(path)
-    variables = {} if how == "found" else {"TASTYAUTH_CONFIG": path}
-    with terminal(world, "token", **variables) as child:
+    variables = {"TASTYAUTH_CONFIG": path} if how == "named by a variable" else {}
+    words = ("--config", path) if how == "named by a flag" else ()
+    with terminal(world, *words, "token", **variables) as child:
         child.timeout = LATE
         code, _ = ended(child)
     assert code in (66, 78)

@@ -226,6 +226,17 @@ def test_what_is_denied_is_inert_again(world: World, project: str) -> None:
     assert "0 approvals" in world.run("deny").err
 
 
+def test_an_approval_that_cannot_be_forgotten_is_told(world: World, project: str) -> None:
+    allow(world, "y")
+    [record] = records(world)
+    path = f"{world.home}/.local/state/tastyauth/allowed/{record}"
+    os.unlink(path)
+    os.mkdir(path)
+    done = world.run("deny")
+    assert (done.code, done.out) == (78, "")
+    assert "an approval cannot be forgotten: " in done.err
+
+
 def test_a_config_that_is_gone_can_be_denied(world: World, project: str) -> None:
     allow(world, "y")
     os.unlink(project)

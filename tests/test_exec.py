@@ -2,9 +2,10 @@
 
 import os
 import signal
+import sys
 
 import pytest
-from world import CONFIG, Completed, World, finish, until, variables_in
+from world import COMMAND, CONFIG, Completed, World, finish, until, variables_in
 
 FROM_VARIABLES = """\
 version: 1
@@ -101,6 +102,16 @@ def test_the_command_starts_as_from_a_shell(before: str, ready: World) -> None:
     directly = ready.shell(f"{before} sh -c '{look}'; :")
     assert directly.code == 0
     assert ready.shell(f"{before} tastyauth exec -- sh -c '{look}'; :") == directly
+
+
+def test_the_command_learns_how_its_children_end_whoever_started_it(ready: World) -> None:
+    """Whether the token was cached or not: with -q it goes the long way."""
+    deaf = "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN);"
+    caller = (sys.executable, "-c", f"{deaf} os.execvp(sys.argv[1], sys.argv[1:])", COMMAND, "exec")
+    look = ("--", "sh", "-c", "sh -c 'exit 7'; echo $?; grep SigIgn /proc/self/status")
+    short, long = (ready.run_program(*caller, *flags, *look) for flags in ((), ("-q",)))
+    assert short == long
+    assert short.out.startswith("7\nSigIgn:\t0000000000000000\n")
 
 
 def test_the_command_has_the_callers_stdin_arguments_and_directory(ready: World) -> None:

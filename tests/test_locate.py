@@ -2,7 +2,6 @@
 
 import os
 import pwd
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -229,21 +228,6 @@ def test_a_config_is_read_as_it_is(tmp_path: Path, content: bytes) -> None:
 def test_of_a_larger_config_one_byte_too_much_is_read(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"x" * 1_000_000)
     assert len(locate.read_config(f"{tmp_path}/a")) == locate.LARGEST_CONFIG + 1
-
-
-def test_a_config_may_come_through_a_pipe(tmp_path: Path) -> None:
-    """As `--config <(...)` gives it, in any number of pieces."""
-    os.mkfifo(tmp_path / "pipe")
-
-    def write() -> None:
-        with open(tmp_path / "pipe", "wb", buffering=0) as pipe:
-            for _ in range(10):
-                pipe.write(b"x" * 4096)
-
-    writer = threading.Thread(target=write)
-    writer.start()
-    assert locate.read_config(f"{tmp_path}/pipe") == b"x" * 40960
-    writer.join()
 
 
 @pytest.mark.parametrize("name", ["missing", "directory", "file/below", "x" * 300, "loop"])

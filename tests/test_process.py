@@ -405,3 +405,25 @@ except Stopped as stopped:
     print(stopped.exit_code)
 """
     assert _said_by(script) == ["done", "143"]
+
+
+def test_a_stop_while_a_program_does_not_read_ends_it_too() -> None:
+    script = """
+import os, signal, threading
+from tastyauth import process, stopping
+from tastyauth.errors import Stopped
+
+stopping.raise_when_stopped()
+threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGTERM)).start()
+try:
+    process.start(
+        ["/bin/sleep", "60"], environ={}, interactive=False, directory="/", stdin=b"x" * 200_000
+    )
+except Stopped as stopped:
+    print(stopped.exit_code)
+try:
+    print(os.waitpid(-1, os.WNOHANG))
+except ChildProcessError:
+    print("no child")
+"""
+    assert _said_by(script) == ["143", "no child"]

@@ -237,6 +237,25 @@ def test_min_valid_is_what_a_token_has_left_at_least(
     assert broker.exchanges == exchanges
 
 
+def test_a_token_that_is_over_the_very_next_moment_is_no_bug(
+    caller: Caller, broker: Broker, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The clock goes on between one look at it and the next."""
+    caller.ask()
+    over = START + 900 - 300
+
+    def ticking() -> float:
+        clock.now += 0.01
+        return clock.now
+
+    monkeypatch.setattr(time, "time", ticking)
+    for step in range(40):
+        clock.now = over - 0.3 + step * 0.01
+        served = caller.ask(min_valid=300)
+        assert served.expires_at - clock.now > 299
+    assert broker.exchanges == 2
+
+
 def test_refresh_gets_a_new_token_in_any_case(caller: Caller, broker: Broker) -> None:
     tokens = {token_of(caller.ask(refresh=True)) for _ in range(3)}
     assert len(tokens) == broker.exchanges == 3

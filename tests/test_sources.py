@@ -175,6 +175,7 @@ def install(directory: Path, name: str, script: str) -> Path:
             {"command": {"argv": ["x", "y"], "line": 2, "json": "/a", "timeout": 20}},
             Command(("x", "y"), line=2, json="/a", timeout=20.0),
         ),
+        ({"command": {"argv": ["x"], "line": 2.0}}, Command(("x",), line=2)),
         ({"onepassword": "op://Trading/tt/token"}, OnePassword("op://Trading/tt/token")),
         ({"pass": "brokers/tt"}, Pass("brokers/tt")),
         (

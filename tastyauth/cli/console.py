@@ -57,7 +57,7 @@ class Console:
         if sys.stdout is None:
             raise OutputError("stdout is closed", "give tastyauth a stdout to write to")
         try:
-            _write(1, text)
+            _write(1, text, "surrogateescape")  # the bytes of an odd path are what a shell needs
         except OSError as error:
             raise cannot_write(error) from None
 
@@ -208,6 +208,13 @@ def _typed(prompt: str) -> str | None:
     return line.decode("utf-8", "replace")
 
 
+def _encoded(text: str, errors: str) -> bytes:
+    try:
+        return text.encode("utf-8", errors)
+    except UnicodeEncodeError:  # half a character of UTF-16, which no bytes stand for
+        return text.encode("utf-8", "backslashreplace")
+
+
 def _lines_shown(text: str) -> str:
     return "\n".join(map(shown, text.split("\n")))
 
@@ -221,7 +228,7 @@ def _fitting(text: str) -> str:
     return text if not 0 < width <= len(text) else text[: width - 1]
 
 
-def _write(descriptor: int, text: str) -> None:
-    data = text.encode("utf-8", "backslashreplace")
+def _write(descriptor: int, text: str, errors: str = "backslashreplace") -> None:
+    data = _encoded(text, errors)
     while data:
         data = data[os.write(descriptor, data) :]

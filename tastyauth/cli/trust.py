@@ -63,10 +63,7 @@ def run_allow(arguments: argparse.Namespace, console: Console) -> int:
     try:
         trust.allow(config, surroundings, lines)
     except OSError as error:
-        raise ConfigNotAllowed(
-            f"the approval cannot be recorded: {error.strerror or error}",
-            f"make {locate.state_directory(surroundings.environ)} writable for you alone",
-        ) from None
+        raise _unwritable("the approval cannot be recorded", error, surroundings.environ) from None
     console.say("allowed")
     return 0
 
@@ -76,12 +73,22 @@ def run_deny(arguments: argparse.Namespace, console: Console) -> int:
     environ = console.environ
     named = arguments.file or arguments.config
     path = locate.absolute(named, environ) if named else locate.find_config(None, environ)[0]
-    count = trust.deny(path, environ)
+    try:
+        count = trust.deny(path, environ)
+    except OSError as error:
+        raise _unwritable("an approval cannot be forgotten", error, environ) from None
     with suppress(OSError):  # what is left there needs the approval that is gone
         store.clear(locate.cache_directory(environ), config_of(path, environ))
     noun = "approval" if count == 1 else "approvals"
     console.say(f"denied: {count} {noun} of {printable(path)} forgotten")
     return 0
+
+
+def _unwritable(what: str, error: OSError, environ: locate.Environ) -> ConfigNotAllowed:
+    reason = (error.strerror or "unknown reason").lower()
+    return ConfigNotAllowed(
+        f"{what}: {reason}", f"make {locate.state_directory(environ)} writable for you alone"
+    )
 
 
 def _shown(before: plan.Lines, now: plan.Lines) -> list[str]:

@@ -7,14 +7,12 @@ from tastyauth import export, formats, launch
 from tastyauth.cli.console import Console
 from tastyauth.cli.loading import open_session, trusted_config
 from tastyauth.errors import OutputError, UsageError
+from tastyauth.session import LONGEST_MIN_VALID
 
 if TYPE_CHECKING:
     import argparse
 
     from tastyauth.cli.grammar import Commands
-
-_LONGEST_MIN_VALID = 840
-"""Seconds: a token lives 900, and one that is just asked for must be able to satisfy it."""
 
 _ENV_DETAILS = """\
 formats, and what to type:
@@ -209,6 +207,6 @@ def _seconds(text: str) -> float:
         seconds = float(text)
     except ValueError:
         raise argparse.ArgumentTypeError("give a number of seconds") from None
-    if not 0 <= seconds <= _LONGEST_MIN_VALID:
-        raise argparse.ArgumentTypeError(f"give 0 to {_LONGEST_MIN_VALID} seconds")
+    if not 0 <= seconds <= LONGEST_MIN_VALID:
+        raise argparse.ArgumentTypeError(f"give 0 to {LONGEST_MIN_VALID} seconds")
     return seconds

@@ -130,7 +130,7 @@ def _command_with(options: Mapping[object, object], argv: tuple[str, ...]) -> Co
     line, json, timeout = (options.get(key) for key in ("line", "json", "timeout"))
     return Command(
         argv,
-        line=line if isinstance(line, int) else None,
+        line=int(line) if isinstance(line, int | float) else None,  # 2.0 is an integer, too
         json=json if isinstance(json, str) else None,
         timeout=float(timeout) if isinstance(timeout, int | float) else None,
     )
