@@ -61,11 +61,17 @@ class OutputError(TastyauthError):
     exit_code = 74
 
 
+def reason_of(error: OSError) -> str:
+    """What the system says is wrong, or we do, as a part of a sentence."""
+    reason = error.strerror or str(error) or "unknown reason"
+    return reason[0].lower() + reason[1:]
+
+
 def cannot_write(error: OSError) -> OutputError:
     """What a failed write to stdout is called."""
-    reason = (error.strerror or "unknown reason").lower()
     return OutputError(
-        f"cannot write to stdout: {reason}", "check what reads the output, or the disk it goes to"
+        f"cannot write to stdout: {reason_of(error)}",
+        "check what reads the output, or the disk it goes to",
     )
 
 

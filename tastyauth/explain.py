@@ -25,5 +25,6 @@ def pages() -> dict[str, Page]:
 
 
 def page(code: str) -> Page | None:
-    """The page of `code` (`TA101`, `ta101`, `75`), or None."""
-    return pages().get(code.strip().upper())
+    """The page of `code` (`TA101`, `ta101`, `75`), or None; all signals are on one."""
+    code = code.strip().upper()
+    return pages().get("130" if code in ("129", "131", "143") else code)

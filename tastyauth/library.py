@@ -125,11 +125,13 @@ class Wanted:
 def want(
     profile: str | None, min_valid: float | None, config: str | os.PathLike[str] | None
 ) -> Wanted:
-    """Settles what is wanted; raises ConfigNotFound, and UsageError for `min_valid`."""
+    """Settles what is wanted; raises ConfigNotFound, and UsageError for what cannot be meant."""
     if min_valid is not None and not 0 <= min_valid <= LONGEST_MIN_VALID:
         raise UsageError(
             f"min_valid is {min_valid} seconds", f"give 0 to {LONGEST_MIN_VALID} seconds"
         )
+    if profile == "":
+        raise UsageError("the profile is named by an empty text", "None is the default profile")
     found = locate.find_config(None if config is None else os.fspath(config), os.environ)
     return Wanted(found, profile or os.environ.get("TASTYAUTH_PROFILE") or None, min_valid)
 

@@ -97,17 +97,19 @@ def in_document(document: Document) -> list[Problem]:
     return problems
 
 
-def in_lines(lines: Iterable[str]) -> list[Problem]:
-    """Refresh tokens and client secrets in the lines of a file that is not a config.
+def in_lines(lines: Iterable[str], name: str = "") -> list[Problem]:
+    """Refresh tokens and client secrets in the lines of the file `name`, which is not a config.
 
     40 hexadecimal digits count only on a line that also speaks of a secret, of TT_ or of tasty, and
-    not where a commit or a checksum stands. A line that says `tastyauth: allow` is left out.
+    not where a commit or a checksum stands; or on a line of their own, in a file whose name speaks
+    of it. A line that says `tastyauth: allow` is left out.
     """
+    of_secrets = re.search(_SPEAKS_OF_SECRETS, name) is not None
     return [
         _about_line(Span(number, find.start + 1, number, find.end + 1), find.shape, "this line")
         for number, line in enumerate(lines, 1)
         if ALLOWANCE not in line
-        for find in _finds_elsewhere(line)
+        for find in _finds_elsewhere(line, alone=of_secrets)
     ]
 
 
@@ -122,11 +124,12 @@ def _finds(text: str) -> Iterator[_Find]:
         yield _Find(found.start(), found.end(), "client secret")
 
 
-def _finds_elsewhere(line: str) -> Iterator[_Find]:
+def _finds_elsewhere(line: str, *, alone: bool) -> Iterator[_Find]:
     for find in _finds(line):
         if find.shape == "refresh token":
             yield find
-    if not re.search(_SPEAKS_OF_SECRETS, line) or re.fullmatch(_SUMS_LINE, line):
+    whole = alone and re.fullmatch(rf"\s*{_FORTY_DIGITS}\s*", line)
+    if not whole and (not re.search(_SPEAKS_OF_SECRETS, line) or re.fullmatch(_SUMS_LINE, line)):
         return
     for found in re.finditer(_FORTY_DIGITS, line):
         if not re.search(_PINNED, line[max(0, found.start() - 24) : found.start()]):

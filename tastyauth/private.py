@@ -36,17 +36,20 @@ def make_ancestors(path: str) -> None:
             continue  # another process was first
 
 
-def write(path: str, content: bytes, *, durable: bool = False) -> None:
+def write(path: str, content: bytes, *, durable: bool = False, mode: int = 0o600) -> None:
     """Replaces `path` by a new file, mode 0600 from its first moment; raises OSError.
 
-    A reader sees the old or the new file, both whole. So does the next start after a power cut,
-    when `durable`; what can be had again is not worth the wait for the disk.
+    What holds no secret may get another `mode` before it takes the place of `path`. A reader sees
+    the old or the new file, both whole. So does the next start after a power cut, when `durable`;
+    what can be had again is not worth the wait for the disk.
     """
     temporary = f"{path}.{os.getpid()}.{get_ident()}.new"
     try:
         with _created(temporary) as file:
             file.write(content)
             file.flush()
+            if mode != 0o600:
+                os.fchmod(file.fileno(), mode)
             if durable:
                 os.fsync(file.fileno())
         os.replace(temporary, path)

@@ -43,12 +43,19 @@ def require(config: Config, origin: str, surroundings: Surroundings) -> str:
     with suppress(OSError):
         if locate.read_private(record) is not None:
             return record
-    if not surroundings.interactive and surroundings.environ.get(HASH_VARIABLE) == wanted:
-        return wanted
-    raise ConfigNotAllowed(
-        f"the config is not approved: {reason}",
-        f"look at what it would do and approve it: tastyauth allow {_named(config.path, origin)}",
-    )
+    named = _named(config.path, origin)
+    given = surroundings.environ.get(HASH_VARIABLE)
+    if surroundings.interactive or not given:
+        raise ConfigNotAllowed(
+            f"the config is not approved: {reason}",
+            f"look at what it would do and approve it: tastyauth allow {named}",
+        )
+    if given != wanted:
+        raise ConfigNotAllowed(
+            f"the config is not approved: {reason}, and ${HASH_VARIABLE} is of another plan",
+            f"look at the plan with: tastyauth allow --print {named} - and set the hash it shows",
+        )
+    return wanted
 
 
 def allow(config: Config, surroundings: Surroundings, shown: plan.Lines = ()) -> None:

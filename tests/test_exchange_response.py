@@ -2,6 +2,7 @@
 
 import base64
 import json
+import traceback
 import urllib.parse
 from typing import Any
 
@@ -24,6 +25,7 @@ from tastyauth.errors import (
     TemporaryError,
 )
 from tastyauth.exchange import TokenResponse, read_response
+from tastyauth.exchange.response import RotatedError
 from tastyauth.secret import Secret
 
 NOW = 1_800_000_000.0
@@ -66,9 +68,10 @@ REFUSED: list[tuple[int, object, str, str]] = [
     (
         400,
         oauth("invalid_grant", "Client secret mismatch"),
-        "different OAuth applications",
+        "mistyped, cut short or regenerated",
         "mismatch",
     ),
+    (400, oauth("invalid_grant", "Client id mismatch"), "not that of this refresh", "id mismatch"),
     (400, oauth("invalid_grant", "Invalid JWT"), "cut short, quoted", "Invalid JWT"),
     (400, oauth("invalid_grant", "Something new"), "not valid any more", "Something new"),
     (400, oauth("invalid_grant"), "not valid any more", "invalid_grant"),
@@ -354,6 +357,36 @@ def test_only_a_different_refresh_token_is_a_rotation(
     """The same one, or none, leaves everything as it is."""
     found = read(200, {"access_token": "abc", "refresh_token": sent_back}).refresh_token
     assert (found and found.reveal()) == rotated
+
+
+NEW = "one more, short"
+ODD: list[dict[str, object]] = [
+    {},
+    {"access_token": None},
+    {"access_token": "a b"},
+    {"access_token": "abc", "token_type": "mac"},
+    {"access_token": "abc", "expires_in": 0},
+    {"access_token": "abc", "expires_in": "PT15M"},
+    {"error": "server_error", "error_description": f"no token but {NEW}"},
+]
+
+
+@pytest.mark.parametrize("fields", ODD)
+def test_a_rotated_refresh_token_travels_with_the_error(fields: dict[str, object]) -> None:
+    """Whatever else is wrong with the answer; and nobody sees it."""
+    error = failure(200, {**fields, "refresh_token": NEW})
+    assert (type(error), error.exit_code) == (RotatedError, 76)
+    assert error.refresh_token.reveal() == NEW
+    said = "".join(traceback.format_exception(error)) + repr(error) + repr(vars(error))
+    assert NEW not in said
+
+
+@pytest.mark.parametrize("fields", ODD)
+@pytest.mark.parametrize("sent_back", [REFRESH_TOKEN, "", None, 1, "token\n"])
+def test_what_is_no_new_refresh_token_does_not(
+    fields: dict[str, object], sent_back: object
+) -> None:
+    assert type(failure(200, {**fields, "refresh_token": sent_back})) is ProtocolError
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,13 @@ def test_every_exit_code_has_a_page() -> None:
     assert {str(code) for code in promised} <= EXIT_CODES
 
 
+@pytest.mark.parametrize("code", ["129", "131", "143"])
+def test_every_signal_that_ends_a_run_has_a_page(code: str) -> None:
+    page = explain.page(code)
+    assert page is not None
+    assert code in page.text
+
+
 @pytest.mark.parametrize("code", sorted(explain.pages()))
 def test_a_page_has_a_title_and_a_text_that_fits_a_terminal(code: str) -> None:
     page = explain.pages()[code]

@@ -226,3 +226,26 @@ def test_the_config_that_was_named_is_named_in_what_to_type(two: World) -> None:
     with sitting(two, "env", "--config", path) as it:
         it.expect(f"type: eval $(tastyauth env --config '{path}')\r\n")
         assert it.end() == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("-p", "", "env"),
+        ("env", "--profile="),
+        ("token", "-p", ""),
+        ("exec", "-p", "", "--", "true"),
+        ("--config", "", "status"),
+        ("allow", ""),
+        ("deny", ""),
+    ],
+)
+def test_a_name_that_is_empty_is_not_the_default(words: tuple[str, ...], two: World) -> None:
+    """A script with a variable that is not set must not trade on the default account."""
+    done = two.run(*words)
+    assert done.code == 2
+    assert "it is empty; is a variable not set?" in done.err
+
+
+def test_a_variable_that_is_empty_is_one_that_is_not_set(two: World) -> None:
+    assert two.run("env", TASTYAUTH_PROFILE="", TASTYAUTH_CONFIG="").code == 0

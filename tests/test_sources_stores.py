@@ -526,7 +526,7 @@ def test_a_file_of_another_user_is_not_replaced(tmp_path: Path) -> None:
 def test_a_place_where_no_file_can_be_is_an_error_with_its_reason(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     error = unwritten(File(f"{tmp_path}/file/secret"), around(tmp_path))
-    assert error.message.endswith("cannot be written: Not a directory")
+    assert error.message.endswith("cannot be written: not a directory")
 
 
 def test_a_secret_that_was_stored_outlasts_a_power_cut(
@@ -573,6 +573,9 @@ def test_pass_that_cannot_be_written_says_why(tmp_path: Path) -> None:
     program(tmp_path, "pass", "exit 3")
     error = unwritten(Pass("a/b"), around(tmp_path))
     assert error.message.endswith("pass ended with 3")
+    program(tmp_path, "pass", "echo 'gpg: no key for' $(cat) >&2; exit 1")
+    error = unwritten(Pass("a/b"), around(tmp_path))
+    assert error.message.endswith("pass ended with 1: gpg: no key for [hidden]")
     assert "pass init" in error.hint
     program(tmp_path, "pass", "sleep 60")
     error = unwritten(Pass("a/b"), around(tmp_path, patience=0.5))

@@ -207,6 +207,19 @@ def test_no_secrets_needs_a_file_that_it_can_read(here: World) -> None:
     assert here.run("no-secrets", "missing").code == 66
 
 
+def test_a_file_called_after_a_secret_may_hold_nothing_else(here: World) -> None:
+    """The one that `init` writes, committed by mistake."""
+    for name, code in (("live.client-secret", 1), ("live.commit", 0)):
+        here.write(f"{here.project}/{name}", f"{SECRET}\n")
+        assert here.run("no-secrets", name).code == code
+
+
+def test_what_has_no_end_is_not_searched_to_the_end(here: World) -> None:
+    done = here.run("no-secrets", "/dev/zero", "good.yaml")
+    assert (done.code, done.out) == (66, "")
+    assert "error: /dev/zero is larger than 64 MiB, and was not searched" in done.err
+
+
 # schema, explain
 
 

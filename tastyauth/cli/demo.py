@@ -53,16 +53,21 @@ class _Step:
 
 _BEFORE = (
     _Step("the config declares where the secrets are, and holds none", "cat tastyauth.yaml"),
-    _Step("it can be checked without touching a secret", "tastyauth validate tastyauth.yaml"),
+    _Step(
+        "in pre-commit: it is checked without touching a secret",
+        "tastyauth validate tastyauth.yaml",
+    ),
     _Step(
         "one exchange, and the exports (cut here; they carry a real token of the simulator)",
         "tastyauth env | cut -c 1-72",
     ),
     _Step(
-        "use one: a shell",
+        "in a shell",
         'eval $(tastyauth env); echo "status $?, $TASTYTRADE_ENV at $TASTYTRADE_API_URL"',
     ),
-    _Step("use three: a program, as cron would start it", "tastyauth exec -- python3 accounts.py"),
+    _Step(
+        "in cron: a program, as it would be started there", "tastyauth exec -- python3 accounts.py"
+    ),
 )
 
 _AFTER = (

@@ -1,6 +1,7 @@
 """Credentials on their way in: asked for unseen, tried, and stored all or none."""
 
 import os
+import stat
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
@@ -160,7 +161,8 @@ def way_back(path: str) -> Callable[[], None]:
     if os.path.islink(path) or not os.path.isfile(path):
         return lambda: None  # nothing of ours will be written over it
     with open(path, "rb") as file:
-        return partial(private.write, path, file.read(), durable=True)
+        mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+        return partial(private.write, path, file.read(), durable=True, mode=mode)
 
 
 def _daring(step: Callable[[], None]) -> None:

@@ -158,11 +158,21 @@ def _add_common_flags(
     )
 
 
+def not_empty(word: str) -> str:
+    """The type of a name: of a variable that is not set, the default would be a surprise."""
+    if not word:
+        raise argparse.ArgumentTypeError("it is empty; is a variable not set?")
+    return word
+
+
 _COMMON: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
-    (("--config",), {"metavar": "FILE", "help": "the config to use ($TASTYAUTH_CONFIG)"}),
+    (
+        ("--config",),
+        {"metavar": "FILE", "type": not_empty, "help": "the config to use ($TASTYAUTH_CONFIG)"},
+    ),
     (
         ("--profile", "-p"),
-        {"metavar": "NAME", "help": "the profile to use ($TASTYAUTH_PROFILE)"},
+        {"metavar": "NAME", "type": not_empty, "help": "the profile to use ($TASTYAUTH_PROFILE)"},
     ),
     (("--quiet", "-q"), {"action": "store_true", "help": "errors only"}),
     (("--verbose", "-v"), {"action": "store_true", "help": "say what is being done"}),

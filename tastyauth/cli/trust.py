@@ -7,9 +7,9 @@ from difflib import SequenceMatcher
 from tastyauth import locate, plan, store, trust
 from tastyauth.cache import config_of
 from tastyauth.cli.console import Console
-from tastyauth.cli.grammar import Commands
+from tastyauth.cli.grammar import Commands, not_empty
 from tastyauth.cli.loading import read_config, surroundings_of
-from tastyauth.errors import ConfigNotAllowed
+from tastyauth.errors import ConfigNotAllowed, reason_of
 from tastyauth.sources.label import printable
 
 _MOST_COMPARED = 400
@@ -21,7 +21,7 @@ def register(commands: Commands) -> None:
     allow = commands.add(
         "allow", "look at what a found config would do, and approve it", run_allow, group="trust"
     )
-    allow.add_argument("file", nargs="?", metavar="FILE", help="default: the config that is found")
+    _add_file(allow)
     allow.add_argument(
         "--print",
         action="store_true",
@@ -29,7 +29,17 @@ def register(commands: Commands) -> None:
         help=f"print the plan and its hash, for ${trust.HASH_VARIABLE}",
     )
     deny = commands.add("deny", "forget every approval of a config", run_deny, group="trust")
-    deny.add_argument("file", nargs="?", metavar="FILE", help="default: the config that is found")
+    _add_file(deny)
+
+
+def _add_file(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "file",
+        nargs="?",
+        type=not_empty,
+        metavar="FILE",
+        help="default: the config that is found",
+    )
 
 
 def run_allow(arguments: argparse.Namespace, console: Console) -> int:
@@ -85,9 +95,9 @@ def run_deny(arguments: argparse.Namespace, console: Console) -> int:
 
 
 def _unwritable(what: str, error: OSError, environ: locate.Environ) -> ConfigNotAllowed:
-    reason = (error.strerror or "unknown reason").lower()
     return ConfigNotAllowed(
-        f"{what}: {reason}", f"make {locate.state_directory(environ)} writable for you alone"
+        f"{what}: {reason_of(error)}",
+        f"make {locate.state_directory(environ)} writable for you alone",
     )
 
 

@@ -29,7 +29,7 @@ in a script, where tastyauth may be missing altogether:
 
 _EXEC_DETAILS = """\
 in a crontab:
-  */5 9-16 * * 1-5  $HOME/.local/bin/tastyauth exec -p live -- python bot.py
+  */5 9-16 * * 1-5  $HOME/.local/bin/tastyauth exec -p live -- $HOME/bot/report
 
 for a program that runs longer than a token lives:
   tastyauth exec --keep-fresh -- python bot.py    which reads $TASTYTRADE_ACCESS_TOKEN_FILE

@@ -13,6 +13,7 @@ from tastyauth import locate
 from tastyauth.cli.console import Console
 from tastyauth.diagnostic import Checked, Document
 from tastyauth.errors import ConfigNotFound, UsageError
+from tastyauth.secret import mask
 from tastyauth.words import HIDDEN
 
 if TYPE_CHECKING:
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from tastyauth.cli.grammar import Commands
 
 _STDIN = "-"
+
+_MOST_SEARCHED = 64 << 20
+"""Bytes. Each takes four of memory."""
+
 _VALIDATE_DETAILS = """\
 before a commit:
   tastyauth validate tastyauth.yaml
@@ -95,14 +100,14 @@ def run_validate(arguments: "argparse.Namespace", console: Console) -> int:
         return Checked(read, schema.check(read))
 
     files = arguments.files or [locate.find_config(arguments.config, dict(console.environ))[0]]
-    checked, unread = _check_each(files, document.LARGEST + 1, check, console)
+    checked, unread = _check_each(files, document.LARGEST, check, console)
     _print(checked, arguments.format, console)
     return _code(checked, unread=unread)
 
 
 def run_no_secrets(arguments: "argparse.Namespace", console: Console) -> int:
     """Looks for secrets in each file; 1 when one holds some, 66 when one cannot be read."""
-    checked, unread = _check_each(arguments.files, -1, _search, console)
+    checked, unread = _check_each(arguments.files, _MOST_SEARCHED, _search, console)
     _print(checked, "human", console)
     return _code(checked, unread=unread)
 
@@ -124,7 +129,9 @@ def run_explain(arguments: "argparse.Namespace", console: Console) -> int:
         return 0
     page = explain.page(arguments.code)
     if page is None:
-        raise UsageError("there is no such code", "see all of them: tastyauth explain")
+        raise UsageError(
+            f"there is no code {mask(arguments.code)!r}", "see all of them: tastyauth explain"
+        )
     console.out(f"{page.code}: {page.title}\n\n{page.text}\n")
     return 0
 
@@ -145,17 +152,29 @@ def _check_each(
             console.error(_unreadable(_name(file, console), error))
             unread = True
             continue
+        if len(content) > _MOST_SEARCHED:
+            console.error(_too_large(_name(file, console)))
+            unread = True
+            continue
         checked.append(check(content, _name(file, console)))
     return checked, unread
 
 
 def _read(file: str, most: int) -> bytes:
-    """The first `most` bytes of a file (all of them for -1)."""
+    """The first bytes of a file, one more than `most` at the most."""
+    most += 1
     if file == _STDIN:
         with open(0, "rb", closefd=False) as stdin:
             return stdin.read(most)
     with open(file, "rb") as opened:
         return opened.read(most)
+
+
+def _too_large(name: str) -> ConfigNotFound:
+    return ConfigNotFound(
+        f"{name} is larger than {_MOST_SEARCHED >> 20} MiB, and was not searched",
+        "search it in pieces: split -C 32m FILE PIECE-",
+    )
 
 
 def _unreadable(name: str, error: OSError) -> ConfigNotFound:
@@ -194,7 +213,8 @@ def _search(content: bytes, name: str) -> Checked:
         return Checked(config, tuple(pasted.in_document(config)))
     text = _decoded(content)
     lines = tuple(text.split("\n"))
-    return Checked(Document(name, text, lines, None), tuple(pasted.in_lines(lines)))
+    found = pasted.in_lines(lines, os.path.basename(name))
+    return Checked(Document(name, text, lines, None), tuple(found))
 
 
 def _decoded(content: bytes) -> str:

@@ -37,9 +37,11 @@ _WHY = {
         f" of this environment; {_NEW_GRANT}"
     ),
     "client secret mismatch": (
-        "client secret and refresh token belong to different OAuth applications;"
+        "the client secret was mistyped, cut short or regenerated, or is not of the refresh token's"
+        " application;"
         f" {_ONE_APPLICATION}"
     ),
+    "client id mismatch": f"the client ID is not that of this refresh token; {_ONE_APPLICATION}",
     "invalid jwt": (
         "the refresh token was cut short, quoted, or is something else, perhaps a password;"
         f" store it again as it was shown, or {_NEW_GRANT}"

@@ -229,5 +229,5 @@ def _extra(
                 (*path, kind),
                 document.key_span((*path, kind)),
                 f"needs the extra {kind}",
-                help=(f"install it: pipx install 'tastyauth[{kind}]'",),
+                help=(f"install it: pipx inject tastyauth {library}",),
             )

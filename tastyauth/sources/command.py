@@ -50,9 +50,13 @@ def start(reference: Command, surroundings: Surroundings, label: str = "") -> pr
         )
     program = resolve_program(reference.argv[0], surroundings.environ, surroundings.home)
     if program is None:
+        by_path = "/" in reference.argv[0]
+        wanted = printable(mask(reference.argv[0])) if by_path else _name(reference)
         raise SecretAbsent(
-            f"{label} is not available here: there is no program {_name(reference)}",
-            "install it, or name it by its absolute path (cron's PATH is short)",
+            f"{label} is not available here: there is no program {wanted}",
+            "install it, or correct its path in the config"
+            if by_path
+            else "install it, or name it by its absolute path (cron's PATH is short)",
         )
     try:
         return process.start(
@@ -77,7 +81,7 @@ def collect(
         completed = running.wait(limit)
     except process.TimedOut as late:
         raise SecretError(
-            f"{label} did not end within {limit:g} s{_complaint(late.stderr)}",
+            f"{label} did not end within {limit:g} s{complaint(late.stderr)}",
             "it may be waiting for an answer; run it by hand, or raise its `timeout`",
         ) from None
     except process.TooMuchOutput:
@@ -88,12 +92,12 @@ def collect(
     if completed.returncode:
         raise SecretError(
             f"{label} {_ending(completed.returncode)}"
-            f"{_complaint(completed.stderr, completed.stdout)}",
+            f"{complaint(completed.stderr, completed.stdout)}",
             _BY_HAND,
         )
     if not completed.stdout.strip(b"\r\n"):
         # as bw ends when its vault is locked and nobody can type the password: with exit code 0
-        raise SecretError(f"the value of {label} is empty{_complaint(completed.stderr)}", _BY_HAND)
+        raise SecretError(f"the value of {label} is empty{complaint(completed.stderr)}", _BY_HAND)
     return _pick(completed.stdout, reference, label)
 
 
@@ -128,8 +132,10 @@ def _ending(returncode: int) -> str:
         return f"was ended by signal {-returncode}"
 
 
-def _complaint(stderr: bytes, stdout: bytes = b"") -> str:
-    """`: ` and the end of what the program said, fit to be shown; nothing when it said nothing.
+def complaint(stderr: bytes, private: bytes = b"") -> str:
+    """`: ` and the end of what a program said, fit to be shown; nothing when it said nothing.
+
+    `private` is what it was given or gave, of which nothing is shown.
 
     The order matters: a colour code inside a secret would hide it from the mask, and a cut before
     the mask could leave the rest of a secret unrecognised.
@@ -138,7 +144,7 @@ def _complaint(stderr: bytes, stdout: bytes = b"") -> str:
     text = "".join(c if c.isprintable() else " " for c in text if c.isprintable() or c.isspace())
     if len(stderr) >= process.STDERR_TAIL:
         text = text.partition(" ")[2]  # the first word has lost its beginning
-    answer = stdout.decode("utf-8", "replace").strip()
+    answer = private.decode("utf-8", "replace").strip()
     text = mask(text, [Secret(answer)] if len(answer) >= _SHORTEST_ANSWER else [])
     text = " ".join(text.split())
     if not text:

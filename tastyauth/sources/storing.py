@@ -6,8 +6,9 @@ import time
 from contextlib import suppress
 
 from tastyauth import private, process
-from tastyauth.errors import SecretError
+from tastyauth.errors import SecretError, reason_of
 from tastyauth.secret import Secret
+from tastyauth.sources.command import complaint
 from tastyauth.sources.label import describe
 from tastyauth.sources.preset import store_of
 from tastyauth.sources.program import resolve_program
@@ -35,7 +36,7 @@ def put_file(reference: File, value: Secret, surroundings: Surroundings) -> None
             private.remove_unfinished(reference.path, time.time() - _UNFINISHED)
     except OSError as error:
         raise SecretError(
-            f"{label} cannot be written: {error.strerror or error}", "look at its directory"
+            f"{label} cannot be written: {reason_of(error)}", "look at its directory"
         ) from None
 
 
@@ -59,8 +60,9 @@ def put_pass(reference: Pass, value: Secret, surroundings: Surroundings) -> None
     completed = _pass(words, reference, surroundings, content)
     if completed.returncode != 0:
         raise SecretError(
-            f"{label} cannot be written: pass ended with {completed.returncode}",
-            "is the password store initialized? try: pass init GPG-ID",
+            f"{label} cannot be written: pass ended with {completed.returncode}"
+            f"{complaint(completed.stderr, content)}",
+            "try it by hand: pass insert …; a new password store: pass init GPG-ID",
         )
 
 
