@@ -10,13 +10,16 @@ else. So that is the first thing done with an answer, in one call; a link that e
 whole, and whoever is killed from then on loses nothing.
 """
 
+import errno
 import os
+import shlex
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from hashlib import sha256
 
 from tastyauth import locate, private
+from tastyauth.errors import APPLICATIONS_PAGE, SecretError
 from tastyauth.lock import Lock, Waiter, try_acquire
 from tastyauth.secret import Secret
 
@@ -25,6 +28,9 @@ _LONGEST_CHAIN = 10_000
 
 _UNFINISHED = 3600.0
 """Seconds after which a temporary file, or a lock that nobody holds, belongs to nobody."""
+
+_NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
+"""What a file system says that can keep files and no locks."""
 
 
 class Journal:
@@ -37,10 +43,11 @@ class Journal:
     def latest(self, refresh_token: Secret) -> Secret:
         """The newest token that `refresh_token` was rotated into: itself, when it never was.
 
-        Raises OSError when a link is there but cannot be read.
+        Raises SecretError when that cannot be known: a server may end a grant of which it is sent
+        an old token (RFC 9700, section 4.14.2).
         """
         for _ in range(_LONGEST_CHAIN):
-            newer = _read(self._link(refresh_token))
+            newer = self._newer(refresh_token)
             if newer is None:
                 break
             refresh_token = newer
@@ -62,9 +69,23 @@ class Journal:
         """The newest token of the grant, with nobody else exchanging it for so many seconds.
 
         The lock is the newest token's own, so everybody who holds any token of the grant meets
-        there, and waits for as many seconds at the most. Raises TemporaryError when another process
-        keeps it longer, OSError when there can be no lock.
+        there, and waits for as many seconds at the most. Where there can be no lock, it goes on
+        without. Raises TemporaryError when another process keeps it longer, SecretError as `latest`
+        does, or when the grant was rotated and its next token could not be kept.
         """
+        with ExitStack() as stack:
+            try:
+                latest = stack.enter_context(self._locked(declared, seconds))
+            except OSError as obstacle:
+                latest = self.latest(declared)
+                if latest != declared and obstacle.errno not in _NO_LOCKS:
+                    what = f"the next refresh token could not be kept in {self.directory}"
+                    raise self._unusable(what, obstacle, self.directory) from None
+            yield latest
+
+    @contextmanager
+    def _locked(self, declared: Secret, seconds: float) -> Iterator[Secret]:
+        """Raises OSError when there can be no lock."""
         private.make_directory(self.directory)
         while True:
             latest = self.latest(declared)
@@ -84,7 +105,34 @@ class Journal:
         for path in paths:
             with suppress(FileNotFoundError):
                 if now - os.lstat(path).st_mtime > _UNFINISHED:
-                    _remove(path)
+                    remove_unless_held(path)
+
+    def _newer(self, refresh_token: Secret) -> Secret | None:
+        """What a token was rotated into, if it was."""
+        link = self._link(refresh_token)
+        try:
+            return _read(link)
+        except NotADirectoryError:
+            return None
+        except OSError as error:
+            if error.errno is not None and not self._is_made():
+                return None  # a home that is hidden, as services have it, or of somebody else
+            what = f"a newer refresh token may be in {self.directory}, and cannot be used"
+            raise self._unusable(what, error, link) from None
+
+    def _is_made(self) -> bool:
+        """Whether the directory is there, or may be, below one that is only ours to close."""
+        places = (self.directory, os.path.dirname(self.directory))
+        return any(os.path.isdir(it) and os.stat(it).st_uid == os.geteuid() for it in places)
+
+    def _unusable(self, what: str, error: OSError, path: str) -> SecretError:
+        reason = (error.strerror or "no reason given").replace(path, "it")  # a link tells nobody
+        directory = shlex.quote(self.directory)
+        return SecretError(
+            f"{what}: {reason[0].lower()}{reason[1:]}",
+            f"make it writable, and yours alone: chmod -R u=rwX,go= {directory}; for what is"
+            f" damaged, make a new grant: Manage → Create Grant on {APPLICATIONS_PAGE}",
+        )
 
     def _link(self, refresh_token: Secret) -> str:
         name = sha256((self._belongs_to + refresh_token.reveal()).encode()).hexdigest()
@@ -97,11 +145,12 @@ def _read(link: str) -> Secret | None:
     try:
         token, end, _ = content.decode("ascii").partition("\n")
     except UnicodeDecodeError:
-        raise OSError("a rotated refresh token is damaged") from None
+        raise locate.not_private(f"{link} is damaged") from None
     return Secret(token) if end else None
 
 
-def _remove(path: str) -> None:
+def remove_unless_held(path: str) -> None:
+    """Removes `path`, but not a lock that somebody holds; raises OSError."""
     if path.endswith(".lock"):
         held = try_acquire(path)
         if held is None:

@@ -3,13 +3,14 @@
 import re
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from typing import NamedTuple, Protocol
 
 from tastyauth import cache, locate, sources, stopping
 from tastyauth.config import Profile
 from tastyauth.credential import Credential
-from tastyauth.errors import APPLICATIONS_PAGE, RefusedError, SecretError
+from tastyauth.errors import APPLICATIONS_PAGE, ProtocolError, RefusedError, SecretError
 from tastyauth.journal import Journal
 from tastyauth.secret import Secret
 from tastyauth.sources import Reference, Surroundings
@@ -79,9 +80,11 @@ def refresh(
 ) -> Refreshed:
     """A new access token for `profile` (RFC 6749, section 6).
 
-    Raises RefusedError, TemporaryError, ProtocolError, or ConfigError for proxies and roots.
+    Raises RefusedError, TemporaryError, ProtocolError, ConfigError for proxies and roots, or
+    SecretError for a journal that may know a newer refresh token, and cannot be used.
     """
     from tastyauth import exchange
+    from tastyauth.exchange.response import RotatedError
 
     grant = exchange.RefreshGrant(
         token_endpoint=profile.token_endpoint,
@@ -98,25 +101,23 @@ def refresh(
         audience.detail(f"asking {grant.token_endpoint}, proxy: {route.proxy or 'none'},")
         audience.detail(f"certificate authorities: {route.roots}")
     journal = _journal(profile, secrets.client_id, surroundings)
-    with _sole_use(journal, grant.refresh_token, grant.timeout) as newest:
+    with journal.sole_use(grant.refresh_token, grant.timeout) as newest:
         grant = grant._replace(refresh_token=newest)
+        keep = partial(
+            _keep, secrets.refresh_token, newest, journal, profile, surroundings, audience
+        )
         asked_at = time.time()
-        moved = False
         with stopping.DELAY:  # the answer may bring a refresh token that is nowhere else
-            with audience.waiting(profile.token_endpoint):
-                response = exchange.exchange(
-                    grant, environ=surroundings.environ, tries=1 if in_a_hurry else 3
-                )
-            if response.refresh_token is not None:
-                moved = _keep(
-                    secrets.refresh_token,
-                    newest,
-                    response.refresh_token,
-                    journal,
-                    profile,
-                    surroundings,
-                    audience,
-                )
+            try:
+                with audience.waiting(profile.token_endpoint):
+                    response = exchange.exchange(
+                        grant, environ=surroundings.environ, tries=1 if in_a_hurry else 3
+                    )
+            except RotatedError as error:
+                keep(error.refresh_token)
+                raise ProtocolError(error.message, error.hint) from None
+            rotated = response.refresh_token
+            moved = rotated is not None and keep(rotated)
     for warning in response.warnings:
         audience.warn(warning)
     credential = Credential(
@@ -134,11 +135,11 @@ def refresh(
 def latest(
     profile: Profile, client_id: str, declared: Secret, surroundings: Surroundings
 ) -> Secret:
-    """The newest refresh token of the grant: the declared one, unless it was rotated."""
-    try:
-        return _journal(profile, client_id, surroundings).latest(declared)
-    except OSError:
-        return declared
+    """The newest refresh token of the grant: the declared one, unless it was rotated.
+
+    Raises SecretError when that cannot be known.
+    """
+    return _journal(profile, client_id, surroundings).latest(declared)
 
 
 def resolve_secrets(profile: Profile, surroundings: Surroundings, audience: Audience) -> Secrets:
@@ -180,25 +181,14 @@ def _journal(profile: Profile, client_id: str, surroundings: Surroundings) -> Jo
     return Journal(f"{state}/grants", profile.token_endpoint, client_id)
 
 
-@contextmanager
-def _sole_use(journal: Journal, declared: Secret, seconds: float) -> Iterator[Secret]:
-    """The newest refresh token of the grant, kept from others where there can be a lock."""
-    with ExitStack() as stack:
-        try:
-            latest = stack.enter_context(journal.sole_use(declared, seconds))
-        except OSError:  # no state directory: then nothing was ever rotated into it
-            latest = declared
-        yield latest
-
-
 def _keep(
     declared: Secret,
     latest: Secret,
-    rotated: Secret,
     journal: Journal,
     profile: Profile,
     surroundings: Surroundings,
     audience: Audience,
+    rotated: Secret,
 ) -> bool:
     """Stores a rotated refresh token before anything else is done with the answer.
 
@@ -224,7 +214,8 @@ def _keep(
     else:
         audience.warn(
             "the server rotated the refresh token and the new one cannot be stored anywhere:"
-            f" make {journal.directory} writable, then create a new grant on {APPLICATIONS_PAGE}"
+            f" make {journal.directory} writable, and yours alone, then create a new grant on"
+            f" {APPLICATIONS_PAGE}"
         )
     return moved
 

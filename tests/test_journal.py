@@ -1,21 +1,29 @@
 """The journal: of all refresh tokens that a server handed out, the newest is never lost."""
 
+import errno
+import fcntl
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+from collections.abc import Iterator
 
 import pytest
 
 from tastyauth import locate, private
+from tastyauth.errors import SecretError
 from tastyauth.journal import Journal
 from tastyauth.lock import try_acquire
 from tastyauth.secret import Secret
 
 ENDPOINT = "https://api.tastyworks.com/oauth/token"
 CLIENT = "0c7b8898-a2f1-49bb-a23d-843e47b68631"
+SOMEBODY = 54321
+"""A user ID that no password database knows."""
 
 
 @pytest.fixture
@@ -196,6 +204,7 @@ def test_a_loop_of_links_comes_to_an_end(journal: Journal, directory: str) -> No
 def test_a_link_that_cannot_be_read_is_an_error_not_an_old_token(
     journal: Journal, directory: str, damage: str
 ) -> None:
+    """It names the journal, and what makes it readable again."""
     journal.record(token(0), token(0), token(1))
     (link,) = links(directory)
     path = f"{directory}/{link}"
@@ -209,8 +218,60 @@ def test_a_link_that_cannot_be_read_is_an_error_not_an_old_token(
     else:
         os.unlink(path)
         os.mkdir(path)
-    with pytest.raises(OSError):
+    with pytest.raises(SecretError) as looked:
         journal.latest(token(0))
+    with pytest.raises(SecretError) as used, journal.sole_use(token(0), 30):
+        pass
+    for error in (looked.value, used.value):
+        assert directory in error.message
+        assert link not in error.message
+        assert f"chmod -R u=rwX,go= {directory}" in error.hint
+        assert "Create Grant" in error.hint
+
+
+@pytest.fixture
+def somebodys() -> Iterator[str]:
+    """Where a journal of a user will be for whom modes mean something; root may read everything."""
+    root = tempfile.mkdtemp(prefix="tastyauth-test-")
+    is_root = os.geteuid() == 0
+    try:
+        if is_root:
+            os.chown(root, SOMEBODY, SOMEBODY)
+            os.seteuid(SOMEBODY)
+        yield f"{root}/home/state/tastyauth/grants"
+    finally:
+        if is_root:
+            os.seteuid(0)
+        subprocess.run(["chmod", "-R", "u+rwX", root], check=True)
+        shutil.rmtree(root)
+
+
+@pytest.mark.parametrize("closed", [".", ".."], ids=["the journal", "what it is in"])
+@pytest.mark.parametrize("mode", [0o000, 0o600])
+def test_a_directory_of_ours_that_is_closed_may_hold_a_newer_token(
+    somebodys: str, closed: str, mode: int
+) -> None:
+    journal = Journal(somebodys, ENDPOINT, CLIENT)
+    journal.record(token(0), token(0), token(1))
+    os.chmod(os.path.normpath(f"{somebodys}/{closed}"), mode)
+    with pytest.raises(SecretError, match="permission denied"):
+        journal.latest(token(0))
+    with pytest.raises(SecretError), journal.sole_use(token(0), 30):
+        pass
+
+
+def test_a_home_that_is_hidden_or_gone_holds_no_newer_token(somebodys: str) -> None:
+    """Services are shown none (systemd.exec, ProtectHome=)."""
+    home = somebodys.partition("/state")[0]
+    journal = Journal(somebodys, ENDPOINT, CLIENT)
+    for mode in (None, 0o000, 0o500):
+        if mode is not None:
+            os.makedirs(home, exist_ok=True)
+            os.chmod(home, mode)
+        assert journal.latest(token(0)) == token(0)
+        if mode is not None:
+            with journal.sole_use(token(0), 30) as newest:
+                assert newest == token(0)
 
 
 def test_a_link_whose_writer_was_killed_at_it_is_none(journal: Journal, directory: str) -> None:
@@ -299,10 +360,45 @@ def test_a_failing_exchange_frees_the_grant(journal: Journal) -> None:
         assert newest == token(0)
 
 
-def test_there_is_no_sole_use_where_nothing_can_be_written(tmp_path: os.PathLike[str]) -> None:
+def test_where_nothing_can_be_written_a_token_that_was_never_rotated_is_used(
+    tmp_path: os.PathLike[str],
+) -> None:
     path = f"{os.fspath(tmp_path)}/file"
     with open(path, "w", encoding="ascii"):
         pass
-    journal = Journal(f"{path}/grants", ENDPOINT, CLIENT)
-    with pytest.raises(OSError), journal.sole_use(token(0), 30):
+    with Journal(f"{path}/grants", ENDPOINT, CLIENT).sole_use(token(0), 30) as newest:
+        assert newest == token(0)
+
+
+@pytest.mark.parametrize(("mode", "reason"), [(0o755, "open to other"), (0o500, "permission")])
+def test_a_token_is_not_used_up_where_the_next_one_cannot_be_kept(
+    somebodys: str, mode: int, reason: str
+) -> None:
+    """Its server rotates: whoever knows an older token of the grant would lose it."""
+    journal = Journal(somebodys, ENDPOINT, CLIENT)
+    journal.record(token(0), token(0), token(1))
+    os.chmod(somebodys, mode)
+    with pytest.raises(SecretError, match=reason) as caught, journal.sole_use(token(0), 30):
         pass
+    assert somebodys in caught.value.message
+    assert journal.latest(token(0)) == token(1)
+    with journal.sole_use(token(1), 30) as newest:
+        assert newest == token(1)
+    os.chmod(somebodys, 0o700)
+    with journal.sole_use(token(0), 30) as newest:
+        assert newest == token(1)
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS])
+def test_the_newest_token_is_used_where_a_file_system_has_no_locks(
+    journal: Journal, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_locks(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    journal.record(token(0), token(0), token(1))
+    monkeypatch.setattr(fcntl, "flock", no_locks)
+    with journal.sole_use(token(0), 30) as newest:
+        assert newest == token(1)
+        journal.record(token(0), newest, token(2))
+    assert latest(journal, 0) == "refresh-token-2"

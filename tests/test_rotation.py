@@ -3,11 +3,12 @@
 import json
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -53,6 +54,19 @@ class Ponderous(Simulator):
         answer = super().answer(request)
         time.sleep(self.takes)
         return answer
+
+
+class Odd(Ponderous):
+    """A broker that has replaced the refresh token, and whose answer is no use besides."""
+
+    def __init__(self, fields: Mapping[str, object], takes: float = 0.0) -> None:
+        super().__init__(takes)
+        self.fields = dict(fields)
+
+    def answer(self, request: Request) -> Answer:
+        answer = super().answer(request)
+        fields = json.loads(answer.body) | self.fields
+        return replace(answer, body=json.dumps(fields).encode())
 
 
 FROM_ENV = CONFIG.replace("{{ file: live.refresh-token }}", "{{ env: TT_REFRESH }}")
@@ -188,6 +202,96 @@ def test_where_nothing_can_be_written_the_access_token_comes_and_the_loss_is_tol
     assert "cannot be stored" in done.err
 
 
+def open_files(directory: str) -> None:
+    for name in os.listdir(directory):
+        os.chmod(f"{directory}/{name}", 0o644)
+
+
+def open_directory(directory: str) -> None:
+    os.chmod(directory, 0o755)
+
+
+@pytest.mark.parametrize("damage", [open_files, open_directory])
+def test_a_journal_that_cannot_be_used_is_named_and_no_old_token_is_sent(
+    rotating: World, damage: Callable[[str], None]
+) -> None:
+    """As a restored backup leaves it; a server may end a grant of which it sees an old token."""
+    rotating.configure(FROM_ENV)
+    for _ in range(2):
+        assert rotating.run("token", "--refresh").code == 0
+    damage(journal_of(rotating))
+    done = rotating.run("token", "--refresh")
+    assert (done.code, done.out) == (69, "")
+    assert journal_of(rotating) in done.err
+    assert rotating.simulator.token_requests == 2
+    mended = re.search(r"chmod -R [^;]+", done.err)
+    assert mended is not None
+    assert rotating.shell(mended[0]).code == 0
+    assert rotating.run("token", "--refresh").code == 0
+
+
+@pytest.mark.parametrize("words", ["exec -- printenv MY_REFRESH", "doctor --offline"])
+def test_who_asks_for_the_newest_token_is_told_that_it_cannot_be_read(
+    rotating: World, words: str
+) -> None:
+    exports = "    exports: {{ MY_TOKEN: access_token, MY_REFRESH: refresh_token }}\n"
+    rotating.configure(FROM_ENV + exports)
+    assert rotating.run("token").code == 0
+    open_files(journal_of(rotating))
+    done = rotating.run(*words.split())
+    assert done.code == (1 if "doctor" in words else 69)
+    assert ".local/state/tastyauth/grants" in done.err + done.out
+    assert "eyJ" not in done.err + done.out
+
+
+def test_a_damaged_link_is_left_behind_with_a_new_grant(rotating: World) -> None:
+    rotating.configure(FROM_ENV)
+    assert rotating.run("token").code == 0
+    (link,) = links_of(rotating)
+    with open(link, "wb") as file:
+        file.write(b"\xff\n")
+    done = rotating.run("token", "--refresh")
+    assert (done.code, rotating.simulator.token_requests) == (69, 1)
+    assert "Create Grant" in done.err
+    rotating.environ["TT_REFRESH"] = rotating.refresh_token
+    assert rotating.run("token", "--refresh").code == 0
+
+
+def test_an_open_journal_keeps_nobody_from_a_token_whose_grant_was_never_rotated(
+    world: World,
+) -> None:
+    assert world.run("token").code == 0
+    open_directory(journal_of(world))
+    assert world.run("token", "--refresh").code == 0
+
+
+ODD = {
+    "no life": {"expires_in": 0},
+    "a life in words": {"expires_in": "PT15M"},
+    "of another type": {"token_type": "mac"},
+    "no access token": {"access_token": None},
+}
+
+
+@pytest.mark.parametrize("fields", ODD.values(), ids=ODD)
+@pytest.mark.parametrize("config", SOURCES.values(), ids=SOURCES)
+def test_a_new_refresh_token_is_kept_whatever_else_is_wrong_with_the_answer(
+    fields: dict[str, object], config: str, tmp_path: os.PathLike[str]
+) -> None:
+    with Odd(fields) as simulator:
+        world = world_of(simulator, tmp_path)
+        world.configure(config)
+        done = world.run("token")
+        assert (done.code, done.out, simulator.token_requests) == (76, "", 1)
+        assert "eyJ" not in done.err
+        (link,) = links_of(world)
+        assert content(link) == f"{world.refresh_token}\n"
+        assert (content(file_of(world)) == f"{world.refresh_token}\n") is (config == CONFIG)
+        simulator.fields.clear()
+        assert world.run("token").code == 0
+        assert simulator.token_requests == simulator.exchanges == 2
+
+
 def test_exec_hands_out_the_newest_refresh_token(rotating: World) -> None:
     exports = "    exports: {{ MY_TOKEN: access_token, MY_REFRESH: refresh_token }}\n"
     rotating.configure(FROM_ENV + exports)
@@ -266,6 +370,19 @@ def test_being_asked_to_stop_while_the_answer_comes_does_not_lose_the_grant(
             assert finish(process).code == 128 + number
         assert world.run("token").code == 0
         assert simulator.token_requests == simulator.exchanges == 2
+
+
+def test_being_asked_to_stop_while_an_odd_answer_comes_does_not_lose_the_grant(
+    tmp_path: os.PathLike[str],
+) -> None:
+    with Odd({"expires_in": 0}, takes=0.4) as simulator:
+        world = world_of(simulator, tmp_path)
+        with world.started(COMMAND, "token") as process:
+            world.token_requested(0)
+            process.send_signal(signal.SIGTERM)
+            assert finish(process).code == 143
+        simulator.fields.clear()
+        assert world.run("token").code == 0
 
 
 def test_a_stop_does_not_wait_for_the_store_that_a_new_token_is_written_to(

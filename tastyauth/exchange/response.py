@@ -30,13 +30,24 @@ _REFRESH_TOKEN = re.compile(r"[!-~](?:[ -~]*[!-~])?")  # what a reference can ho
 _NUMBER = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,20})?")
 
 
+class RotatedError(ProtocolError):
+    """The answer holds a new refresh token, and no access token that could be used.
+
+    The old refresh token may be worthless: `refresh_token` must not be lost with the rest.
+    """
+
+    def __init__(self, message: str, hint: str, refresh_token: Secret) -> None:
+        super().__init__(message, hint)
+        self.refresh_token = refresh_token
+
+
 def read_response(
     status: int, headers: Mapping[str, str], body: bytes, grant: RefreshGrant, now: float
 ) -> TokenResponse:
     """What the server granted (RFC 6749, section 5.1); pure.
 
     `body` is as it came off the wire, `now` the epoch seconds at which it came. Raises
-    RefusedError, TemporaryError or ProtocolError.
+    RefusedError, TemporaryError or ProtocolError, which is a RotatedError where that is so.
     """
     if status != 200:
         raise refusal(status, headers, body, grant, now)
@@ -44,21 +55,30 @@ def read_response(
         fields = read_body(headers, body)
     except ValueError as reason:
         raise _not_a_token(f"the answer is {reason}", grant) from None
-    return TokenResponse(
-        access_token=_access_token(fields, grant),
-        expires_in=_expires_in(fields, grant),
-        refresh_token=_rotated(fields, grant),
-        warnings=_clock_warnings(headers, now),
-    )
+    rotated = _rotated(fields, grant)
+    try:
+        return TokenResponse(
+            access_token=_access_token(fields, grant, rotated),
+            expires_in=_expires_in(fields, grant),
+            refresh_token=rotated,
+            warnings=_clock_warnings(headers, now),
+        )
+    except ProtocolError as error:
+        if rotated is None:
+            raise
+        raise RotatedError(error.message, error.hint, rotated) from None
 
 
-def _access_token(fields: Mapping[str, object], grant: RefreshGrant) -> Secret:
+def _access_token(
+    fields: Mapping[str, object], grant: RefreshGrant, rotated: Secret | None
+) -> Secret:
     kind = fields.get("token_type")
     if kind is not None and not (isinstance(kind, str) and kind.lower() == "bearer"):
         raise _not_a_token("the answer holds a token that is not a bearer token", grant)
     token = fields.get("access_token")
     if token is None:
-        said = shown(server_words(fields), grant.secrets)
+        secrets = grant.secrets if rotated is None else (*grant.secrets, rotated)
+        said = shown(server_words(fields), secrets)
         raise _not_a_token("the answer has no access_token" + (said and f": {said}"), grant)
     if not isinstance(token, str) or not 0 < len(token) <= _LONGEST_TOKEN:
         raise _not_a_token("the access_token in the answer is empty or not a token", grant)
