@@ -11,9 +11,9 @@ one a line, and no shell code. Anything odd about a file makes it a miss.
 import os
 from _imp import source_hash  # SipHash, in every interpreter, where `_blake2` is a library to load
 
-from tastyauth import __version__, locate
+from tastyauth import __version__, export, locate
 
-OUTLINE_MAGIC = f"tastyauth {__version__} outline 3"
+OUTLINE_MAGIC = f"tastyauth {__version__} outline 4"
 ENTRY_MAGIC = "tastyauth entry 2"
 END = b"\nend\n"
 """What stands between the lines of an outline and the config."""
@@ -30,15 +30,24 @@ Pairs = tuple[tuple[str, str], ...]
 
 
 class ProfileOutline:
-    """What the hot path needs of a profile, and nothing that is secret."""
+    """What the hot path needs of a profile, and nothing that is secret.
 
-    __slots__ = ("exports", "foreign", "inputs", "name")
+    `names` is what `env` sets for any profile of the config.
+    """
 
-    def __init__(self, name: str, exports: Pairs, foreign: tuple[str, ...], inputs: Pairs) -> None:
+    __slots__ = ("exports", "inputs", "name", "names")
+
+    def __init__(self, name: str, exports: Pairs, names: tuple[str, ...], inputs: Pairs) -> None:
         self.name = name
         self.exports = exports
-        self.foreign = foreign
+        self.names = names
         self.inputs = inputs
+
+    @property
+    def foreign(self) -> tuple[str, ...]:
+        """What `env` sets for other profiles and not for this one: unset when switching."""
+        own = {name for name, _ in export.for_shell(self.exports)}
+        return tuple(name for name in self.names if name not in own)
 
     def variables(self) -> tuple[str, ...]:
         """The variables that its references read."""
@@ -182,6 +191,11 @@ def config_of(path: str, environ: locate.Environ) -> str:
     return f"{path}\0{locate.home_directory(environ)}"
 
 
+def shell_names(exports: Pairs) -> tuple[str, ...]:
+    """Which of the names in `exports` are set by `env`, sorted."""
+    return tuple(sorted({name for name, _ in export.for_shell(exports)}))
+
+
 def belongs_to(outline: Outline, profile: ProfileOutline, environ: locate.Environ) -> str:
     """What an entry of a profile belongs to, for what its inputs hold now."""
     parts = [outline.salt, profile.name]
@@ -270,23 +284,22 @@ def _outline(lines: list[str], config: bytes) -> Outline:
     head = dict(line.split("\t", 1) for line in lines[:5])
     if int(head["size"]) != len(config):
         raise ValueError("cut")
-    profiles: dict[str, ProfileOutline] = {}
+    said: dict[str, tuple[list[tuple[str, str]], list[tuple[str, str]]]] = {}
     exports: list[tuple[str, str]] = []
-    foreign: list[str] = []
     inputs: list[tuple[str, str]] = []
-    name = None
-    for line in [*lines[5:], "profile\t"]:
+    for line in lines[5:]:
         words = line.split("\t", 2)  # a path may hold a tab
         if words[0] == "export":
             exports.append((words[1], words[2]))
-        elif words[0] == "foreign":
-            foreign.append(words[1])
         elif words[0] == "input":
             inputs.append((words[1], words[2]))
         else:
-            if name is not None:
-                profiles[name] = ProfileOutline(name, tuple(exports), tuple(foreign), tuple(inputs))
-            name, exports, foreign, inputs = words[1], [], [], []
+            exports, inputs = said[words[1]] = [], []
+    names = shell_names(tuple(pair for exports, _ in said.values() for pair in exports))
+    profiles = {
+        name: ProfileOutline(name, tuple(exports), names, tuple(inputs))
+        for name, (exports, inputs) in said.items()
+    }
     return Outline(config, head["salt"], head["approval"], head["default"], profiles, head["data"])
 
 

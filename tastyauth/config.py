@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from tastyauth import __version__, export, sources
-from tastyauth.cache import Outline, ProfileOutline
+from tastyauth.cache import Outline, ProfileOutline, shell_names
 from tastyauth.errors import ConfigError, UsageError
 from tastyauth.secret import mask
 from tastyauth.sources import Dotenv, Env, File, FirstOf, Reference, SystemdCredential
@@ -104,21 +104,16 @@ class Config:
 
     def shell_names(self) -> tuple[str, ...]:
         """Every name that `env` sets for any profile, sorted."""
-        pairs = [pair for profile in self.profiles for pair in profile.shell_exports]
-        return tuple(sorted({name for name, _ in pairs}))
-
-    def foreign_names(self, profile: Profile) -> tuple[str, ...]:
-        """What `env` sets for other profiles and not for this one: unset when switching."""
-        own = {name for name, _ in profile.shell_exports}
-        return tuple(name for name in self.shell_names() if name not in own)
+        return shell_names(tuple(pair for profile in self.profiles for pair in profile.exports))
 
     def outline(self, content: bytes, approval: str, salt: str) -> Outline:
         """This config in the terms of the hot path; `content` are its bytes."""
+        names = self.shell_names()
         profiles = {
             profile.name: ProfileOutline(
                 profile.name,
                 profile.exports,
-                self.foreign_names(profile),
+                names,
                 tuple(
                     pair for reference in profile.references for pair in _cheap_inputs(reference)
                 ),

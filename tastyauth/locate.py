@@ -11,7 +11,7 @@ LARGEST_CONFIG = 64 * 1024
 """Bytes."""
 
 LARGEST_FILE = 512 * 1024
-"""Bytes. None of our own files comes near; a larger one is not ours."""
+"""Bytes. The outline of the largest config has some 400 KiB; a larger file is not ours."""
 
 _NEAR_MISSES = ("tastyauth.yml", ".tastyauth.yaml", ".tastyauth.yml")
 _SYSTEM_DIRECTORY = "/etc/tastyauth"

@@ -1,15 +1,24 @@
 """Entries and outlines of the token cache, written and cleared."""
 
 import os
+import re
 
 from tastyauth import locate, private
 from tastyauth.cache import END, ENTRY_MAGIC, OUTLINE_MAGIC, Entry, Outline, View, name_of
+
+_OURS = re.compile(
+    r"[0-9a-f]{16}(?:\.[0-9a-f]{16})?\.(?:outline|entry|attempt|lock)"
+    r"(?:\.[0-9]+\.[0-9]+\.new)?"  # what `private.write` has not finished
+)
+"""How the files of a cache are called; whatever else is in the directory is somebody's own."""
 
 
 def write_outline(directory: str, config: str, outline: Outline) -> None:
     """Writes the outline that belongs to `config`.
 
-    Raises OSError, or ValueError for a path that a line cannot hold.
+    It grows in proportion to its config: 64 KiB of the shortest profiles make some 320 KiB, and a
+    file of `locate.LARGEST_FILE` can still be read. Raises OSError, or ValueError for a path that a
+    line cannot hold.
     """
     lines = [
         f"size\t{len(outline.config)}",
@@ -21,7 +30,6 @@ def write_outline(directory: str, config: str, outline: Outline) -> None:
     for profile in outline.profiles.values():
         lines.append(f"profile\t{profile.name}")
         lines += [f"export\t{name}\t{field}" for name, field in profile.exports]
-        lines += [f"foreign\t{name}" for name in profile.foreign]
         lines += [f"input\t{kind}\t{name}" for kind, name in profile.inputs]
     head = _content([f"{OUTLINE_MAGIC} {config}", *lines])
     path = f"{directory}/{name_of(config)}.outline"
@@ -42,7 +50,7 @@ def clear(directory: str, config: str = "") -> int:
     """
     tokens = 0
     of_config = name_of(config) if config else ""
-    for name in _names(directory):
+    for name in names(directory):
         if name.startswith(of_config) and name.endswith((".entry", ".attempt", ".outline")):
             private.remove(f"{directory}/{name}")
             tokens += name.endswith(".entry")
@@ -57,17 +65,26 @@ def clear_profile(view: View, config: str, profile: str) -> int:
     """
     directory, tokens = view.directory, 0
     of_config = name_of(config)
-    names = {view.name} if view.name else set()
-    for name in _names(directory):
+    cleared = {view.name} if view.name else set()
+    for name in names(directory):
         if not (name.startswith(of_config) and name.endswith(".entry")):
             continue
         if _profile_of(f"{directory}/{name}") == profile:
-            names.add(name.removesuffix(".entry"))
-    for name in names:
+            cleared.add(name.removesuffix(".entry"))
+    for name in cleared:
         tokens += os.path.lexists(f"{directory}/{name}.entry")
         private.remove(f"{directory}/{name}.entry")
         private.remove(f"{directory}/{name}.attempt")
     return tokens
+
+
+def names(directory: str) -> list[str]:
+    """The files of the cache in `directory`, none of what else is there; raises OSError."""
+    try:
+        found = os.listdir(directory)
+    except FileNotFoundError:
+        return []
+    return [name for name in found if _OURS.fullmatch(name)]
 
 
 def _profile_of(path: str) -> str:
@@ -78,13 +95,6 @@ def _profile_of(path: str) -> str:
         return ""
     said = content.partition(b"\n")[0].decode("utf-8", "surrogateescape").split("\0")
     return said[1] if len(said) > 1 else ""
-
-
-def _names(directory: str) -> list[str]:
-    try:
-        return os.listdir(directory)
-    except FileNotFoundError:
-        return []
 
 
 def _content(lines: list[str]) -> bytes:

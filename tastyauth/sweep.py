@@ -2,8 +2,9 @@
 
 import os
 
-from tastyauth import lock, private
+from tastyauth import store
 from tastyauth.cache import View
+from tastyauth.journal import remove_unless_held
 
 _UNUSED = 7 * 24 * 3600.0
 """Seconds after which an entry, its record and its lock go."""
@@ -13,28 +14,16 @@ _UNFINISHED = 3600.0
 
 
 def sweep(view: View, now: float) -> None:
-    """Removes what is too old from the cache directory; raises OSError.
+    """Removes what is too old from the cache, and nothing of others; raises OSError.
 
     The outline in `view` has just been used, and says so by its time.
     """
     os.utime(f"{view.directory}/{view.outline_name}.outline")
-    with os.scandir(view.directory) as found:
-        paths = [file.path for file in found]
-    for path in paths:
+    for name in store.names(view.directory):
+        path = f"{view.directory}/{name}"
         try:
             age = now - os.lstat(path).st_mtime
         except FileNotFoundError:
             continue  # somebody's, who was just done with it
         if age > (_UNFINISHED if path.endswith(".new") else _UNUSED):
-            _remove(path)
-
-
-def _remove(path: str) -> None:
-    if path.endswith(".lock"):
-        held = lock.try_acquire(path)
-        if held is None:
-            return
-        with held:
-            private.remove(path)
-    else:
-        private.remove(path)
+            remove_unless_held(path)

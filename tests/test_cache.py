@@ -2,6 +2,7 @@
 
 import os
 import stat
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -34,13 +35,16 @@ FIELDS = {
 }
 ENTRY = Entry(FIELDS, 2000, 2000.25)
 
+NAMES = ("END", "PAPER_TOKEN", "TOKEN")
 LIVE = ProfileOutline(
     "live",
-    (("TOKEN", "access_token"), ("END", "expires_at")),
-    ("PAPER_TOKEN", "PAPER_END"),
+    (("TOKEN", "access_token"), ("END", "expires_at"), ("RENEWAL", "refresh_token")),
+    NAMES,
     (("env", "TT_SECRET"), ("file", "/home/me/a file"), ("credential", "tt-refresh")),
 )
-PAPER = ProfileOutline("paper", (("PAPER_TOKEN", "access_token"),), ("TOKEN", "END"), ())
+PAPER = ProfileOutline(
+    "paper", (("PAPER_TOKEN", "access_token"), ("END", "client_secret")), NAMES, ()
+)
 OUTLINE = Outline(
     b"version: 1\nend\n", "5a" * 16, "", "live", {"live": LIVE, "paper": PAPER}, '{"a": 1}'
 )
@@ -62,7 +66,7 @@ def outlined(outline: Outline | None) -> object:
     if outline is None:
         return None
     profiles = {
-        name: (each.name, each.exports, each.foreign, each.inputs)
+        name: (each.name, each.exports, each.names, each.inputs)
         for name, each in outline.profiles.items()
     }
     head = (outline.config, outline.salt, outline.approval, outline.default)
@@ -133,11 +137,25 @@ def test_an_outline_is_read_as_it_was_written(directory: str) -> None:
     assert outlined(cache.read_outline(directory, CONFIG_OF)) == outlined(OUTLINE)
 
 
+def test_what_env_sets_for_another_profile_alone_is_foreign(directory: str) -> None:
+    """Long-lived secrets are not among it, on either side: only `exec` hands them out."""
+    store.write_outline(directory, CONFIG_OF, OUTLINE)
+    outline = cache.read_outline(directory, CONFIG_OF)
+    assert outline is not None
+    foreign = {name: profile.foreign for name, profile in outline.profiles.items()}
+    assert foreign == {"live": ("PAPER_TOKEN",), "paper": ("END", "TOKEN")}
+
+
+def alone(*inputs: tuple[str, str]) -> ProfileOutline:
+    """LIVE in a config of its own."""
+    return ProfileOutline("live", LIVE.exports, ("END", "TOKEN"), inputs or LIVE.inputs)
+
+
 @pytest.mark.parametrize("approval", ["", "/home/me/.local/state/tastyauth/allowed/a b", "f0" * 32])
 def test_an_outline_without_a_default_and_with_any_approval_is_read_back(
     directory: str, approval: str
 ) -> None:
-    outline = Outline(b"version: 1", "5a" * 16, approval, "", {"live": LIVE})
+    outline = Outline(b"version: 1", "5a" * 16, approval, "", {"live": alone()})
     assert outline.data == ""
     store.write_outline(directory, CONFIG_OF, outline)
     assert outlined(cache.read_outline(directory, CONFIG_OF)) == outlined(outline)
@@ -147,8 +165,7 @@ def test_an_outline_without_a_default_and_with_any_approval_is_read_back(
 def test_what_stands_in_odd_directories_is_read_as_it_was_written(
     directory: str, path: str
 ) -> None:
-    odd = ProfileOutline("live", LIVE.exports, LIVE.foreign, (("file", path),))
-    outline = Outline(b"version: 1", "5a" * 16, path, "live", {"live": odd})
+    outline = Outline(b"version: 1", "5a" * 16, path, "live", {"live": alone(("file", path))})
     of = f"{path}\0/home/me"
     store.write_outline(directory, of, outline)
     assert outlined(cache.read_outline(directory, of)) == outlined(outline)
@@ -199,7 +216,7 @@ def test_an_outline_with_odd_paths_is_the_same_or_a_miss(
     tmp_path_factory: pytest.TempPathFactory, approval: str, path: str, kind: str
 ) -> None:
     directory = private_directory(tmp_path_factory)
-    odd = ProfileOutline("live", LIVE.exports, LIVE.foreign, (("env", "TT"), (kind, path)))
+    odd = alone(("env", "TT"), (kind, path))
     outline = Outline(b"version: 1", "5a" * 16, approval, "live", {"live": odd})
     try:
         store.write_outline(directory, CONFIG_OF, outline)
@@ -213,6 +230,37 @@ def private_directory(factory: pytest.TempPathFactory) -> str:
     path = os.fspath(factory.mktemp("cache"))
     os.chmod(path, 0o700)
     return path
+
+
+# Whatever is valid is cached.
+
+_BARE = """
+  bot-{0}: {{environment: sandbox, client_id: {{env: A}}, client_secret: {{file: a}},\
+ refresh_token: {{file: b}}}}"""
+_EXPORTING = """
+  bot-{0}:
+    environment: production
+    client_id: 0c7b8898-a2f1-49bb-a23d-843e47b68631
+    client_secret: {{ file: bot-{0}.client-secret }}
+    refresh_token: {{ file: bot-{0}.refresh-token }}
+    exports:
+      BOT_{0}_ACCESS_TOKEN: access_token
+      BOT_{0}_EXPIRES_AT: expires_at
+      BOT_{0}_ENV: environment
+      BOT_{0}_API_URL: api_url"""
+
+
+@pytest.mark.parametrize("profile", [_BARE, _EXPORTING], ids=["bare", "exporting"])
+def test_the_largest_config_is_cached(world: World, profile: str) -> None:
+    """As many profiles as there can be, and each unsets what all the others have set."""
+    text, number = read(world.config).decode().rstrip(), 0
+    while len(text) + len(more := profile.format(number)) < locate.LARGEST_CONFIG:
+        text, number = text + more, number + 1
+    world.write(world.config, text.ljust(locate.LARGEST_CONFIG, "\n"))
+    assert world.run("validate").code == 0
+    first, second = (world.run("env", "-p", "live") for _ in range(2))
+    assert (first.code, first.err, world.simulator.exchanges) == (0, "", 1)
+    assert second == first
 
 
 # What is odd is a miss.
@@ -288,6 +336,7 @@ def test_a_newer_foreign_or_damaged_entry_is_a_miss(
     ("before", "after"),
     [
         (b" outline ", b" outline 9"),
+        (b" outline 4", b" outline 3"),
         (b"tastyauth ", b"other-tool "),
         (b"tastyauth ", b"tastyauth 9"),
         (b"size\t", b"sise\t"),
@@ -575,7 +624,7 @@ def test_a_file_behind_a_link_counts_by_what_the_link_leads_to(tmp_path: os.Path
 
 
 def test_profile_and_salt_count() -> None:
-    twin = ProfileOutline("twin", LIVE.exports, LIVE.foreign, LIVE.inputs)
+    twin = ProfileOutline("twin", LIVE.exports, LIVE.names, LIVE.inputs)
     salted = Outline(OUTLINE.config, "5b" * 16, "", "live", OUTLINE.profiles)
     names = {
         cache.belongs_to(OUTLINE, LIVE, {}),
@@ -870,9 +919,10 @@ def test_clear_forgets_one_profile_and_whatever_variables_it_was_asked_with(worl
 
 def test_clear_counts_tokens_and_leaves_locks_and_the_files_of_others(directory: str) -> None:
     own, other = OUTLINE_NAME, cache.name_of("/another\0/home/me")
-    swept = [f"{own}.a.entry", f"{own}.b.entry", f"{own}.a.attempt", f"{own}.outline"]
-    kept = [f"{own}.a.lock", f"{own}.a.entry.123.new", "entry"]
-    others = [f"{other}.a.entry", f"{other}.outline"]
+    a, b = (f"{own}.{letter * 16}" for letter in "ab")
+    swept = [f"{a}.entry", f"{b}.entry", f"{a}.attempt", f"{own}.outline"]
+    kept = [f"{a}.lock", f"{a}.entry.12.34.new", *NOT_OURS, f"{own}.csv", f"{own}.b.entry"]
+    others = [f"{other}.{'a' * 16}.entry", f"{other}.outline"]
     for name in (*swept, *kept, *others):
         overwrite(f"{directory}/{name}", b"")
     assert store.clear(directory, CONFIG_OF) == 2
@@ -883,24 +933,100 @@ def test_clear_counts_tokens_and_leaves_locks_and_the_files_of_others(directory:
     assert store.clear(f"{directory}/missing") == 0
 
 
+NOT_OURS = (
+    "trade-journal.csv",
+    "id_ed25519",
+    "poetry.lock",
+    "a.entry",
+    "notes.new",
+    ".entry",
+    "0123456789abcdef",
+    "0123456789abcdef.csv",
+    "0123456789ABCDEF.entry",
+    "0123456789abcde.entry",
+    "00123456789abcdef.entry",
+    "a.0123456789abcdef.entry",
+    f"{NAME}.0123456789abcdef.entry",
+    f"{NAME}.entry\n",
+    f"{NAME}.entry.bak",
+    f"{NAME}.entry.new",
+    f"{NAME}.entry.12.new",
+    f"{NAME}.entry.12.34.new.bak",
+    f"{NAME}.lock~",
+    "Tagebücher.lock",
+)
+"""What somebody may keep in a directory that he has named for the cache."""
+
+
+def test_what_is_not_of_the_cache_is_never_removed(world: World) -> None:
+    """However old it is, and however like ours it is called."""
+    for name in NOT_OURS:
+        os.utime(world.write(f"own/{name}", "precious"), (1, 1))
+    world.write("own/old.lock/precious", "precious")
+    os.utime(f"{world.root}/own/old.lock", (1, 1))
+    variables = {"TASTYAUTH_CACHE_DIR": f"{world.root}/own"}
+    for words in (["token"], ["token", "--refresh"]):
+        done = world.run(*words, **variables)
+        assert (done.code, done.err) == (0, "")
+    assert world.run("clear", **variables).err == "tastyauth: 1 cached token forgotten\n"
+    assert world.run("token", **variables).code == 0
+    assert world.run("clear", "-p", "live", **variables).code == 0
+    assert world.run("token", **variables).code == 0
+    assert world.run("clear", "--all", **variables).err == "tastyauth: 1 cached token forgotten\n"
+    assert {*NOT_OURS, "old.lock"} <= set(os.listdir(f"{world.root}/own"))
+
+
 def test_old_files_are_swept_and_young_ones_are_not(world: World) -> None:
     world.run("token")
+    one, a, b = "0123456789abcdef", NAME, "0123456789abcdef.0123456789abcdef"
     for name, age in (
-        ("a.entry", 8 * 86400),
-        ("b.entry", 6 * 86400),
-        ("a.attempt", 8 * 86400),
-        ("a.lock", 8 * 86400),
-        ("a.entry.123.new", 2 * 3600),
-        ("b.entry.124.new", 600),
+        (f"{a}.entry", 8 * 86400),
+        (f"{b}.entry", 6 * 86400),
+        (f"{a}.attempt", 8 * 86400),
+        (f"{a}.lock", 8 * 86400),
+        (f"{one}.lock", 8 * 86400),
+        (f"{one}.outline", 8 * 86400),
+        (f"{a}.entry.123.456.new", 2 * 3600),
+        (f"{one}.outline.123.456.new", 2 * 3600),
+        (f"{b}.entry.124.456.new", 600),
     ):
         path = world.write(f"{world.cache}/{name}", "")
         os.utime(path, (time.time() - age,) * 2)
     before = set(os.listdir(world.cache))
     assert world.run("token", "--refresh").code == 0
-    gone = before - set(os.listdir(world.cache))
-    assert gone == {"a.entry", "a.attempt", "a.lock", "a.entry.123.new"}
+    assert before - set(os.listdir(world.cache)) == {
+        f"{a}.entry",
+        f"{a}.attempt",
+        f"{a}.lock",
+        f"{one}.lock",
+        f"{one}.outline",
+        f"{a}.entry.123.456.new",
+        f"{one}.outline.123.456.new",
+    }
     assert world.run("token").code == 0
     assert world.simulator.exchanges == 2
+
+
+_KILLED_WRITER = """
+import os, sys
+from tastyauth import private
+os.replace = lambda *_: os._exit(9)
+private.write(sys.argv[1], b"half a token")
+"""
+
+
+def test_what_killed_writers_have_left_is_swept(world: World) -> None:
+    world.run("token")
+    for name in os.listdir(world.cache):
+        if not name.endswith(".lock"):
+            path = f"{world.cache}/{name}"
+            assert world.run_program(sys.executable, "-c", _KILLED_WRITER, path).code == 9
+    left = {name for name in os.listdir(world.cache) if name.endswith(".new")}
+    assert len(left) == 3
+    for name in left:
+        os.utime(f"{world.cache}/{name}", (1, 1))
+    assert world.run("token", "--refresh").code == 0
+    assert not left & set(os.listdir(world.cache))
 
 
 def test_sweeping_does_not_mind_files_that_come_and_go(world: World) -> None:
@@ -910,7 +1036,7 @@ def test_sweeping_does_not_mind_files_that_come_and_go(world: World) -> None:
 
     def come_and_go() -> None:
         while not stop.is_set():
-            paths = [f"{world.cache}/{number}.new" for number in range(20)]
+            paths = [f"{world.cache}/{NAME}.entry.{number}.1.new" for number in range(20)]
             for path in paths:
                 overwrite(path, b"")
             for path in paths:

@@ -280,8 +280,9 @@ def test_the_names_of_a_config_are_those_that_env_sets() -> None:
 
 def test_foreign_names_are_those_of_the_other_profiles_alone() -> None:
     config = read(FULL)
-    assert config.foreign_names(config.profile("live")) == ("BOT_TOKEN_EXPIRES",)
-    assert config.foreign_names(config.profile("paper")) == (
+    profiles = config.outline(b"", "", "").profiles
+    assert profiles["live"].foreign == ("BOT_TOKEN_EXPIRES",)
+    assert profiles["paper"].foreign == (
         "TASTYTRADE_ACCESS_TOKEN_EXPIRES_AT",
         "TASTYTRADE_API_URL",
         "TASTYTRADE_ENV",
@@ -297,7 +298,7 @@ def test_a_name_that_env_does_not_set_for_this_profile_is_foreign() -> None:
             head="default_profile: live\n",
         )
     )
-    assert config.foreign_names(config.profile("paper")) == ("BOT",)
+    assert config.outline(b"", "", "").profiles["paper"].foreign == ("BOT",)
 
 
 # -- the outline ----------------------------------------------------------------------------------
@@ -355,7 +356,7 @@ def test_the_outline_says_for_each_profile_what_the_config_says() -> None:
         outlined = outline.profiles[profile.name]
         assert outlined.name == profile.name
         assert outlined.exports == profile.exports
-        assert outlined.foreign == config.foreign_names(profile)
+        assert outlined.names == config.shell_names()
     assert outline.profiles["live"].variables() == (
         "TASTYTRADE_CLIENT_ID",
         "TASTYTRADE_CLIENT_SECRET",

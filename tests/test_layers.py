@@ -27,8 +27,8 @@ DRAWING = """
      4  |                      | turn                    | config report sweep hooks keeper
      3  |                      | attempt formats         | schema sources exchange journal
         |                      |                         | store credential token_file
-     2  | cache export         | lock launch private     | document pasted process
-     1  | locate               | secret stopping         | exposure names words
+     2  | cache                | lock launch private     | document pasted process
+     1  | export locate        | secret stopping         | exposure names words
      0  | tastyauth            | errors                  | diagnostic explain template
         |                      |                         | background
 """

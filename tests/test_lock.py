@@ -134,7 +134,7 @@ def test_another_process_holds_it_until_it_ends(path: str) -> None:
         assert lock.try_acquire(path) is None
         assert Waiter(path).poll() is None
         process.communicate("")
-        acquired(path).release()
+        waited_for(path).release()  # the waiter above has it for a moment, to be told
 
 
 def test_the_lock_of_a_killed_holder_is_free_at_once(path: str) -> None:
