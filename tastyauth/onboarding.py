@@ -3,7 +3,7 @@
 import os
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from tastyauth import document, pasted
@@ -195,6 +195,28 @@ def taken_over(variables: Mapping[str, str]) -> dict[str, tuple[str, str]]:
         for name in reversed(names)
         if variables.get(name)
     }
+
+
+def repository_of(path: str) -> str | None:
+    """The nearest directory above the file at `path` that is a repository of git's, or None."""
+    directory = path
+    while directory != os.path.dirname(directory):
+        directory = os.path.dirname(directory)
+        if os.path.lexists(f"{directory}/.git"):
+            return directory
+    return None
+
+
+def to_ignore(paths: Iterable[str]) -> str:
+    """What to type so that git leaves the files at `paths` alone."""
+    names: dict[str, list[str]] = {}
+    for path in dict.fromkeys(paths):
+        directory, name = os.path.split(path)
+        names.setdefault(directory, []).append(shlex.quote(name))
+    return " && ".join(  # the empty line ends a last one that has no end
+        f"printf '%s\\n' '' {' '.join(found)} >>{shlex.quote(f'{directory}/.gitignore')}"
+        for directory, found in names.items()
+    )
 
 
 def to_write(reference: Single) -> str:

@@ -17,7 +17,7 @@ from tastyauth.sources import Reference, Surroundings
 
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
-WHERE_FROM = {
+_WHERE_FROM = {
     "client_id": f"the client ID stands beside the OAuth application on {APPLICATIONS_PAGE}",
     "client_secret": (
         "the client secret was shown once, when the OAuth application was made; regenerating it"
@@ -29,7 +29,7 @@ WHERE_FROM = {
 }
 """Where a person gets each credential (developer.tastytrade.com, OAuth2)."""
 
-_HURRY = 3.0
+HURRY = 3.0
 """Seconds for an exchange, in one try, that somebody waits for who has a token still."""
 
 
@@ -93,7 +93,7 @@ def refresh(
         client_secret=secrets.client_secret,
         refresh_token=secrets.refresh_token,
         user_agent=profile.user_agent,
-        timeout=min(profile.timeout, _HURRY) if in_a_hurry else profile.timeout,
+        timeout=min(profile.timeout, HURRY) if in_a_hurry else profile.timeout,
     )
     exchange.check_offline(grant)
     if audience.verbose:
@@ -220,13 +220,18 @@ def _keep(
     return moved
 
 
+def if_lost(field: str) -> str:
+    """What to do when a credential is not merely out of reach."""
+    return f"if it is lost: {_WHERE_FROM[field]}"
+
+
 @contextmanager
 def _named(field: str, profile: Profile) -> Iterator[None]:
     try:
         yield
     except SecretError as error:
         message = f"{field} of profile {profile.name}: {error.message}"
-        raise type(error)(message, f"{error.hint}; {WHERE_FROM[field]}") from None
+        raise type(error)(message, f"{error.hint}; {if_lost(field)}") from None
 
 
 def _source(field: str, reference: Reference) -> str:
@@ -240,7 +245,7 @@ def _client_id(profile: Profile, surroundings: Surroundings, audience: Audience)
     if _UUID.fullmatch(value):
         return value
     where = sources.describe(profile.client_id)
-    hint = f"a client ID is a UUID; {WHERE_FROM['client_id']}"
+    hint = f"a client ID is a UUID; {_WHERE_FROM['client_id']}"
     if value.startswith("eyJ"):
         raise RefusedError(
             f"client_id of profile {profile.name}: {where} holds a token, not a client ID", hint

@@ -28,9 +28,6 @@ if TYPE_CHECKING:  # a hit needs none of these: no YAML, no source, no HTTP
 LONGEST_MIN_VALID = 840
 """Seconds: a token lives 900, and one that is just asked for must be able to satisfy it."""
 
-_SOFT_TIMEOUT = 3.0
-"""Seconds for what renewing ahead may take: somebody waits who has a token that is still good."""
-
 _GRACE = 5.0
 """Seconds a holder promises on top of its time limits: imports, files, a slow machine."""
 
@@ -192,9 +189,8 @@ class Session:
         record = record.renewing_ahead(now)
         with self._storing():
             attempts.write(view.attempt_path, record)  # it may end before anybody is asked
-        hurry = replace(self._surroundings, interactive=False, patience=_SOFT_TIMEOUT)
         try:
-            return self._attempt(view, held, record, hurry)
+            return self._attempt(view, held, record, in_a_hurry=True)
         except TastyauthError as error:
             self._audience.warn(f"the token could not be renewed ahead: {error.message}")
             return None
@@ -207,18 +203,20 @@ class Session:
             raise record.error()
         if not self._terms.insistent and record.forbids(now):
             raise record.reminder(now)
-        entry = self._attempt(view, held, record, self._surroundings)
+        entry = self._attempt(view, held, record)
         return self._handout(view.profile, entry)
 
     def _attempt(
-        self, view: View, held: Lock, record: Attempt, surroundings: "Surroundings"
+        self, view: View, held: Lock, record: Attempt, *, in_a_hurry: bool = False
     ) -> Entry:
-        """One exchange, its outcome written down."""
+        """One exchange, its outcome written down; in a hurry for who has a token still."""
         from tastyauth import refresh, sweep
 
         assert view.outline is not None
         profile = self.config(view.outline.data).profile(self.asked.profile)
-        ahead = surroundings is not self._surroundings
+        surroundings = self._surroundings
+        if in_a_hurry:
+            surroundings = replace(surroundings, interactive=False, patience=refresh.HURRY)
         held.promise(refresh.time_limit(profile, surroundings) + _GRACE)
         with self._recorded(view, record, ""):
             secrets = self._secrets or self._resolved(profile, surroundings)
@@ -229,7 +227,7 @@ class Session:
         held.promise(2 * profile.timeout + _GRACE)  # it may wait for the grant as long
         with self._recorded(view, record, used):
             refreshed = refresh.refresh(
-                profile, secrets, surroundings, self._audience, in_a_hurry=ahead
+                profile, secrets, surroundings, self._audience, in_a_hurry=in_a_hurry
             )
         entry = _entry_of(refreshed.credential)
         with self._storing():

@@ -1,6 +1,6 @@
 """What is configured, cached, refused and missing, without resolving anything by running it."""
 
-import os
+import re
 from dataclasses import dataclass
 
 from tastyauth import attempt as attempts
@@ -8,18 +8,36 @@ from tastyauth import cache, sources
 from tastyauth.attempt import Attempt
 from tastyauth.cache import Asked
 from tastyauth.config import Config, Profile
-from tastyauth.sources import Dotenv, Env, File, FirstOf, Reference, Surroundings, SystemdCredential
+from tastyauth.errors import SecretAbsent, SecretError
+from tastyauth.sources import (
+    Dotenv,
+    Env,
+    File,
+    Reference,
+    Single,
+    Surroundings,
+    SystemdCredential,
+)
+from tastyauth.sources.dotenv import look_at_dotenv
+from tastyauth.sources.file import look_at_credential, look_at_file
+from tastyauth.sources.label import printable
 
-PRESENT, MISSING, UNCHECKED = "present", "missing", "not checked"
+PRESENT, MISSING, UNUSABLE, UNCHECKED = "present", "missing", "unusable", "not checked"
+
+_ACCOUNT_NUMBER = re.compile(r"(?<![A-Za-z0-9])[0-9][A-Z]{2}[0-9](?=[0-9]{4}(?![A-Za-z0-9]))")
 
 
 @dataclass(frozen=True, slots=True)
 class FieldStatus:
-    """One credential of a profile: where it comes from, and whether something is there."""
+    """One credential of a profile: where it comes from, and whether something is there.
+
+    `reason` says why it is missing or unusable, in the words that a command for it would use.
+    """
 
     field: str
     source: str
     state: str
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +65,21 @@ class ProfileStatus:
 def status(
     config: Config, asked: Asked, surroundings: Surroundings, now: float
 ) -> tuple[ProfileStatus, ...]:
-    """The state of every profile; looks at names, directories and the cache, and runs nothing."""
+    """The state of every profile; looks at names, directories and the cache, and runs nothing.
+
+    All of it is fit to be pasted into a report.
+    """
     return tuple(
         _profile_status(config, profile, asked, surroundings, now) for profile in config.profiles
     )
+
+
+def fit_to_paste(text: str, home: str) -> str:
+    """`text` on one line, with the home directory as `~`, and of account numbers the last four."""
+    text = _ACCOUNT_NUMBER.sub("****", printable(text))
+    if home in ("", "/"):
+        return text
+    return re.sub(rf"(?<![\w./~-]){re.escape(home)}(?![\w.-])", "~", text)
 
 
 def _cached(profile: Profile, asked: Asked, now: float) -> tuple[int, Attempt]:
@@ -84,41 +113,48 @@ def _profile_status(
         last_success_at=record.succeeded_at,
         last_failure_at=record.failed_at,
         last_failure_code=record.failed_code,
-        last_failure=record.message,
+        last_failure=fit_to_paste(record.message, surroundings.home),
         failures=record.failures,
         asks_again_at=record.not_before,
     )
 
 
 def _field_status(field: str, value: str | Reference, surroundings: Surroundings) -> FieldStatus:
+    """Of a list, the state of the member that would answer, as far as can be seen."""
     if isinstance(value, str):
         return FieldStatus(field, value, PRESENT)
-    if isinstance(value, FirstOf):
-        return _first_of_status(field, value, surroundings)
-    return FieldStatus(
-        field, sources.describe(value, surroundings.home), _state(value, surroundings)
-    )
-
-
-def _first_of_status(field: str, value: FirstOf, surroundings: Surroundings) -> FieldStatus:
-    """The member that would answer, as far as can be seen."""
-    for member in value.references:
-        state = _state(member, surroundings)
+    home = surroundings.home
+    reasons: list[str] = []
+    for member in sources.members(value):
+        state, reason = _look(member, surroundings)
+        reason = fit_to_paste(reason, home)
         if state != MISSING:
-            return FieldStatus(field, sources.describe(member, surroundings.home), state)
-    return FieldStatus(field, sources.describe(value, surroundings.home), MISSING)
+            return FieldStatus(field, _label(member, home), state, reason)
+        reasons.append(reason)
+    return FieldStatus(field, _label(value, home), MISSING, "; ".join(reasons))
 
 
-def _state(reference: Reference, surroundings: Surroundings) -> str:
-    environ = surroundings.environ
-    match reference:
-        case Env(name):
-            there = bool(environ.get(name))
-        case File(path) | Dotenv(path):
-            there = os.path.exists(path)
-        case SystemdCredential(name):
-            directory = environ.get("CREDENTIALS_DIRECTORY", "")
-            there = bool(directory) and os.path.exists(f"{directory}/{name}")
-        case _:
-            return UNCHECKED
-    return PRESENT if there else MISSING
+def _label(reference: Reference, home: str) -> str:
+    return fit_to_paste(sources.describe(reference, home), home)
+
+
+def _look(reference: Single, surroundings: Surroundings) -> tuple[str, str]:
+    """A state, and what is to be said about it; no file is opened, and nothing is run."""
+    try:
+        match reference:
+            case Env():
+                sources.resolve(reference, surroundings)
+            case File():
+                label = sources.describe(reference, surroundings.home)
+                look_at_file(reference, surroundings, label)
+            case Dotenv():
+                look_at_dotenv(reference, surroundings)
+            case SystemdCredential():
+                look_at_credential(reference, surroundings)
+            case _:
+                return UNCHECKED, ""
+    except SecretAbsent as absent:
+        return MISSING, absent.message
+    except SecretError as error:
+        return UNUSABLE, error.message
+    return PRESENT, ""

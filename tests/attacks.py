@@ -579,6 +579,23 @@ ATTACKS: dict[str, tuple[Attack, ...]] = {
             "the journal",
         ),
         Attack(
+            "the journal was opened to others, and an old token is sent",
+            "test_rotation.py"
+            "::test_a_journal_that_cannot_be_used_is_named_and_no_old_token_is_sent",
+            "Journal.latest",
+        ),
+        Attack(
+            "a new refresh token comes with an answer that is no use",
+            "test_rotation.py"
+            "::test_a_new_refresh_token_is_kept_whatever_else_is_wrong_with_the_answer",
+            "RotatedError",
+        ),
+        Attack(
+            "a token is used up where the next one cannot be kept",
+            "test_journal.py::test_a_token_is_not_used_up_where_the_next_one_cannot_be_kept",
+            "Journal.sole_use",
+        ),
+        Attack(
             "a comment in the config, or `clear`, loses the rotated token",
             "test_rotation.py::test_neither_a_comment_nor_clear_loses_it",
             "the journal is keyed by the grant",

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import socket
 import ssl
 import threading
@@ -16,7 +17,7 @@ import pytest
 import trustme
 from desk import DESK, config_with, furnish
 from exchange_fakes import OTHER_ID, jwt
-from world import CONFIG, World, closed_port
+from world import CONFIG, PATH, World, closed_port, missing
 
 from tastyauth import config
 from tastyauth.cli import doctor as command
@@ -69,7 +70,7 @@ def examine(
         command.register(commands)
         arguments = commands.parse(["doctor", "--format", output, *words])
         console = Console({**world.environ, **variables})
-        console.verbose = arguments.verbose
+        console.verbose, console.quiet = arguments.verbose, arguments.quiet
         capfd.readouterr()
         code = arguments.run(arguments, console)
         captured = capfd.readouterr()
@@ -321,6 +322,26 @@ def exposed(world: World, _: ExitStack) -> None:
     os.chmod(directory, 0o777)
 
 
+def as_repository(world: World, *, configured: bool = True) -> str:
+    """A repository with a config in it, and beside that its secrets; its path."""
+    if shutil.which("git", path=PATH) is None:
+        missing("git is missing")
+    repository = f"{world.home}/bot"
+    if configured:
+        world.configure(directory=repository)
+    assert world.run_program("git", "init", "--quiet", repository).code == 0
+    return repository
+
+
+def in_a_repository(world: World, _: ExitStack) -> dict[str, str]:
+    path = f"{as_repository(world)}/tastyauth.yaml"
+    return {"TASTYAUTH_CONFIG": path, "TASTYAUTH_TRUST_SHA256": approval(path, world)}
+
+
+def approval(path: str, world: World) -> str:
+    return world.run("allow", path, "--print").out.split()[-1]
+
+
 def linked(place: str) -> Prepare:
     """A link where a directory of ours should be."""
 
@@ -335,8 +356,8 @@ TWO_HOURS = 7200
 TOKEN = jwt({"typ": "rt+jwt"}, {"iss": "https://api.cert.tastyworks.com", "aud": OTHER_ID})
 ACCESS = jwt({"typ": "at+jwt"}, {"aud": OTHER_ID})
 SANDBOX = "environment: custom\n    api_url: {origin}"
-HTTPS = "https://127.0.0.1:{port}"
-ORIGIN = HTTPS.format(port=closed_port())
+PORT = closed_port()
+ORIGIN = f"https://127.0.0.1:{PORT}"
 OFFLINE = ("--offline",)
 
 BROKEN = (
@@ -368,6 +389,14 @@ BROKEN = (
     ),
     Case("others can swap it", "permissions", "everybody", "chmod", exposed, state="warned"),
     Case(
+        "git would commit it",
+        "permissions",
+        "git does not ignore ~/bot/live.client-secret, ~/bot/live.refresh-token",
+        ">>~/bot/.gitignore",
+        in_a_repository,
+        state="warned",
+    ),
+    Case(
         "no cache", "cache", "symbolic link", "every call", linked(".cache/tastyauth"), (), "warned"
     ),
     Case(
@@ -380,6 +409,13 @@ BROKEN = (
         "warned",
     ),
     # references
+    Case(
+        "a directory",
+        "client_secret",
+        "is neither a file nor a named pipe",
+        "name a file",
+        reference("{{ file: . }}"),
+    ),
     Case("no file", "client_secret", "does not exist", "shown once", gone("live.client-secret")),
     Case("an empty file", "client_secret", "is empty", "store", wrote("client-secret", "")),
     Case("two lines", "refresh_token", "2 lines", "one line", wrote("refresh-token", "a\nb\n")),
@@ -521,12 +557,14 @@ BROKEN = (
         "https_proxy",
         at(ORIGIN, https_proxy="http://proxy.invalid:1"),
     ),
-    Case("a closed port", "tls", "refuses connections", "online", at(ORIGIN)),
+    Case(
+        "a closed port", "tls", f"nothing listens at 127.0.0.1, port {PORT}", "api_url", at(ORIGIN)
+    ),
     Case(
         "a dead proxy",
         "tls",
-        "the proxy of https_proxy refuses connections",
-        "online",
+        "(the proxy of https_proxy): the connection was refused",
+        "start that proxy",
         at(ORIGIN, https_proxy=f"http://127.0.0.1:{closed_port()}"),
     ),
     Case("silence", "tls", "did not answer", "later", mute),
@@ -683,10 +721,134 @@ def test_it_is_told_why_a_config_may_act(examine: Examine, world: World) -> None
     by_flag = examine("--offline", "--config", world.config)
     assert by_flag.checks["trust"]["message"] == "named by --config"
     path = world.configure(directory=world.project)
-    trusted = world.run("allow", path, "--print").out.split()[-1]
-    given = {"TASTYAUTH_CONFIG": path, "TASTYAUTH_TRUST_SHA256": trusted}
+    given = {"TASTYAUTH_CONFIG": path, "TASTYAUTH_TRUST_SHA256": approval(path, world)}
     by_hash = examine("--offline", **given)
     assert by_hash.checks["trust"]["message"] == "approved by $TASTYAUTH_TRUST_SHA256"
+
+
+# -- secrets in a repository ----------------------------------------------------------------------
+
+
+def permissions(world: World, path: str, **variables: str) -> tuple[str, str, str]:
+    """What a run of its own says of the permissions of the config at `path`, and of its files."""
+    done = world.run("doctor", "--offline", "--format", "json", "--config", path, **variables)
+    check = Report(done.code, done.out).checks["permissions"]
+    return check["state"], check["message"], check["hint"]
+
+
+def test_what_is_advised_keeps_git_from_the_secrets(world: World) -> None:
+    """Wherever they lie, whatever they are called, whatever is ignored already."""
+    repository = as_repository(world)
+    odd = f"{repository}/keys/it's 100% mine"
+    config = CONFIG.replace("file: live.client-secret", f'file: "{odd}"')
+    path = world.configure(config, directory=repository)
+    world.write(odd, world.client_secret)
+    world.write(f"{repository}/.gitignore", "*.log")
+    state, message, hint = permissions(world, path)
+    assert (state, message) == (
+        "warned",
+        "git does not ignore ~/bot/keys/it's 100% mine, ~/bot/live.refresh-token",
+    )
+    command = hint.removeprefix("keep git from them: ").partition(";")[0]
+    assert world.shell(command.replace("'~", f"'{world.home}")).code == 0
+    assert permissions(world, path)[0] == "passed"
+    with open(f"{repository}/.gitignore", encoding="utf-8") as file:
+        assert file.read().splitlines() == ["*.log", "live.refresh-token"]
+
+
+@pytest.mark.parametrize(
+    ("ignored", "by"), [("*.client-secret\nlive.refresh-token\n", ".gitignore"), ("*\n", "home")]
+)
+def test_what_git_ignores_is_no_matter(ignored: str, by: str, world: World) -> None:
+    repository = as_repository(world)
+    own = f"{world.home}/.config/git/ignore"
+    world.write(own if by == "home" else f"{repository}/{by}", ignored)
+    assert permissions(world, f"{repository}/tastyauth.yaml")[0] == "passed"
+
+
+def test_outside_of_a_repository_git_is_not_asked(world: World) -> None:
+    world.script("git", "touch $HOME/ran; exit 1")
+    assert permissions(world, world.config)[0] == "passed"
+    assert not os.path.exists(f"{world.home}/ran")
+
+
+def test_a_link_is_followed_to_the_repository_that_holds_the_secret(world: World) -> None:
+    repository = as_repository(world, configured=False)
+    secret = f"{world.config_directory}/live.client-secret"
+    os.rename(secret, f"{repository}/secret")
+    os.symlink(f"{repository}/secret", secret)
+    state, message, _ = permissions(world, world.config)
+    assert (state, message) == ("warned", "git does not ignore ~/bot/secret")
+
+
+def test_an_env_file_is_a_secret_to_git_as_well(world: World) -> None:
+    repository = as_repository(world)
+    dotenv = "dotenv: {{ path: .env, name: TT }}"
+    path = world.configure(CONFIG.replace("file: live.client-secret", dotenv), directory=repository)
+    world.write(f"{repository}/.env", f"TT={world.client_secret}\n")
+    assert "~/bot/.env" in permissions(world, path)[1]
+
+
+def test_the_repository_is_the_one_around_the_file(world: World) -> None:
+    """A hook of git's, from which it may be called, has variables that name another."""
+    path = f"{as_repository(world)}/tastyauth.yaml"
+    other = {"GIT_DIR": f"{world.root}/other", "GIT_WORK_TREE": world.project}
+    assert permissions(world, path, **other)[0] == "warned"
+
+
+@pytest.mark.parametrize("body", [None, "exit 128", "exec /bin/sleep 60"])
+def test_where_git_cannot_tell_nothing_is_said(body: str | None, world: World) -> None:
+    path = f"{as_repository(world)}/tastyauth.yaml"
+    if body is not None:
+        world.script("git", body)
+    began = time.monotonic()
+    assert permissions(world, path, PATH=f"{world.home}/bin")[0] == "passed"
+    assert time.monotonic() - began < 30
+
+
+def test_no_program_of_the_project_is_run(world: World) -> None:
+    """Neither one that is called git, nor those that the settings of a repository can name."""
+    repository = as_repository(world)
+    trap = world.write(f"{repository}/bin/git", f"#!/bin/sh\ntouch {world.root}/ran\n", 0o700)
+    done = world.shell(
+        f"cd {repository} && git config core.fsmonitor {trap}"
+        " && printf 'x\\n' >.gitignore && git add .gitignore"
+        " && git update-index --skip-worktree .gitignore && rm .gitignore"
+        " && git config extensions.partialClone origin && git config remote.origin.promisor true"
+        f" && git config remote.origin.url 'ext::{trap}' && git config protocol.ext.allow always"
+        " && rm -r .git/objects/?? && rm -f $ran",
+        ran=f"{world.root}/ran",
+    )
+    assert done.code == 0, done.err
+    for path in (world.environ["PATH"], f"{repository}/bin:{world.environ['PATH']}"):
+        permissions(world, f"{repository}/tastyauth.yaml", PATH=path)
+    assert not os.path.exists(f"{world.root}/ran")
+
+
+def test_before_a_config_is_trusted_git_is_not_asked_about_its_files(
+    examine: Examine, world: World
+) -> None:
+    path = f"{as_repository(world)}/tastyauth.yaml"
+    world.script("git", "touch $HOME/ran; exit 1")
+    report = examine("--offline", TASTYAUTH_CONFIG=path)
+    assert (report.state("trust"), report.state("permissions")) == ("failed", "passed")
+    assert not os.path.exists(f"{world.home}/ran")
+
+
+# -- more of what is told -------------------------------------------------------------------------
+
+
+def test_where_the_broker_itself_refuses_a_firewall_may_be_why(
+    examine: Examine, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.configure(CONFIG.replace(SANDBOX, "environment: sandbox"))
+    nobody = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", closed_port()))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [nobody])
+    check = examine().checks["tls"]
+    assert check["message"] == (
+        "nothing listens at api.cert.tastyworks.com, port 443: the connection was refused"
+    )
+    assert "firewall" in check["hint"]
 
 
 def test_the_clock_is_warned_of_once(examine: Examine, world: World) -> None:
@@ -742,6 +904,15 @@ def test_a_remembered_refusal_is_told_and_not_asked_again(examine: Examine, worl
     message = examine().checks["exchange"]["message"]
     assert re.search(r"Grant revoked \(answered \d+ s ago; not asked again for \d+ s\)", message)
     assert world.simulator.token_requests == 1
+
+
+def test_what_asks_at_once_is_a_command_that_takes_the_flag(examine: Examine, world: World) -> None:
+    world.simulator.fail = "grant-revoked"
+    assert world.run("token").code == 77
+    words = re.search(r"or (tastyauth .*) asks at once$", examine().checks["exchange"]["hint"])
+    assert words
+    world.simulator.fail = None
+    assert world.shell(words[1]).code == 0
 
 
 def test_a_refusal_that_the_doctor_met_is_remembered_by_the_rest(
@@ -886,6 +1057,33 @@ def test_the_report_for_people_begins_and_ends_with_what_matters(
     assert lines[culprit + 1].startswith("               hint: ")
     assert "accounts, market_data  skipped: exchange failed" in lines
     assert lines[-1] == "1 failed, 1 warned, 16 passed, 2 skipped; begin with exchange"
+
+
+def test_the_quiet_hear_of_what_is_not_well_alone(examine: Examine, world: World) -> None:
+    lines = examine("-q", output="human").text.splitlines()
+    assert [line.split(":")[0] for line in lines if "hint:" not in line] == [
+        "scope          warned",
+        "market_data    warned",
+    ]
+    os.unlink(f"{world.config_directory}/live.client-secret")
+    lines = examine("-q", "--offline", "--cron", output="human").text.splitlines()
+    assert [line.split(":")[0] for line in lines if line and "hint:" not in line] == [
+        "client_secret  failed",
+        "scope          warned",
+        "in the environment of cron",
+        "client_secret  failed",
+    ]
+
+
+def test_the_quiet_hear_nothing_when_all_is_well(examine: Examine, world: World) -> None:
+    token = jwt({"typ": "rt+jwt"}, {"scope": "read"})
+    world.write(f"{world.config_directory}/live.refresh-token", token)
+    assert examine("-q", "--offline", "--cron", output="human") == Report(0, "")
+    assert examine("-q", "--offline").document["checks"]
+
+
+def test_what_took_no_time_is_said_without_it(examine: Examine) -> None:
+    assert "live.client-secret\n" in examine("--offline", output="human").text
 
 
 def test_colours_are_for_terminals_and_whoever_wants_them(examine: Examine) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import stat
 from collections.abc import Iterator
 
 import pytest
@@ -175,6 +176,50 @@ def test_a_complete_profile_asks_nothing(world: World) -> None:
     assert "tastyauth init -p NAME" in done.err
     assert everything(world.home) == before
     assert world.simulator.token_requests == 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "--environment production",
+        "--client-id 11111111-2222-4333-8444-555555555555",
+        "-p live --store pass",
+        "--environment custom --api-url http://127.0.0.1:1",
+        "--from {root}/.env",
+    ],
+)
+def test_flags_that_say_something_else_than_the_profile_are_not_passed_over(
+    world: World, words: str
+) -> None:
+    world.write(f"{world.root}/.env", f"TT_SECRET={world.client_secret}\n")
+    before = everything(world.home)
+    done = world.run("init", *words.format(root=world.root).split())
+    assert (done.code, "stays as it is" in done.err) == (2, True)
+    assert "tastyauth secret set -p live" in done.err
+    assert everything(world.home) == before
+
+
+def test_flags_that_say_the_same_may_be_given_again(world: World) -> None:
+    """As whoever sets up machines does each time."""
+    client_id = world.simulator.application.client_id
+    flags = (*custom(world), "--client-id", client_id, "--store", "file")
+    assert world.run("init", "-p", "live", *flags).code == 0
+
+
+def test_who_could_read_the_config_still_can(world: World) -> None:
+    """As the machine's own in /etc, which all of its users read."""
+    os.chmod(world.config, 0o644)
+    os.rename(f"{world.config_directory}/tastyauth.yaml", f"{world.root}/real.yaml")
+    os.symlink(f"{world.root}/real.yaml", world.config)
+    schema = f"{world.config_directory}/tastyauth.schema.json"
+    world.write(f"{world.root}/schema.json", "{}")
+    os.chmod(f"{world.root}/schema.json", 0o640)
+    os.symlink(f"{world.root}/schema.json", schema)
+    assert run_init(world, NEW)[0] == 0
+    assert stat.S_IMODE(os.stat(f"{world.root}/real.yaml").st_mode) == 0o644
+    assert stat.S_IMODE(os.stat(f"{world.root}/schema.json").st_mode) == 0o640
+    assert os.path.islink(world.config)
+    assert os.path.islink(schema)
 
 
 def test_what_cannot_be_stored_comes_with_what_to_type(world: World) -> None:

@@ -530,7 +530,7 @@ def values_with_secrets() -> list[object]:
     findings = Findings(None, None, surroundings, nothing, nothing)
     findings.asked, findings.access_token = asked, secret
     findings.secrets = {"client_secret": secret}
-    findings.profile = findings.claims = findings.answer = nothing
+    findings.config = findings.profile = findings.claims = findings.answer = nothing
     return [
         secret,
         Secrets("client", secret, secret),

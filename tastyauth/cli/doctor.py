@@ -30,6 +30,9 @@ has failed, else with 1; warnings do not count.
               variable; and prints the line for crontab -e
 """
 
+_SLOW = 0.1
+"""Seconds."""
+
 _COLORS = {"passed": "\x1b[32m", "warned": "\x1b[33m", "failed": "\x1b[31m", "skipped": "\x1b[2m"}
 
 
@@ -61,7 +64,8 @@ def run_doctor(arguments: argparse.Namespace, console: Console) -> int:
     if arguments.format == "json":
         console.out(_as_json(checks, rehearsal, findings))
     else:
-        console.out("\n".join(_as_text(checks, rehearsal, findings, console)) + "\n")
+        blocks = filter(None, _as_text(checks, rehearsal, findings, console))
+        console.out("\n".join("".join(f"{line}\n" for line in block) for block in blocks))
     every = checks + (rehearsal.checks if rehearsal else ())
     return 1 if any(check.state == doctor.FAILED for check in every) else 0
 
@@ -124,21 +128,26 @@ def _as_text(
     rehearsal: "Rehearsal | None",
     findings: "Findings",
     console: Console,
-) -> Iterator[str]:
-    yield from _listed(checks, findings.home, console)
+) -> Iterator[list[str]]:
+    """Blocks of lines, some of them empty; the quiet want to hear of what is not well alone."""
+    yield list(_listed(checks, findings.home, console))
     if rehearsal is not None:
-        yield from ("", "in the environment of cron:")
-        yield from _listed(rehearsal.checks, findings.home, console)
+        lines = list(_listed(rehearsal.checks, findings.home, console))
+        yield ["in the environment of cron:", *lines] if lines else []
         checks = (*checks, *rehearsal.checks)
-    yield from ("", _summary(checks))
+    if console.quiet:
+        return
+    yield [_summary(checks)]
     if rehearsal is not None:
-        yield from ("", "for crontab -e, with your command for CMD:", rehearsal.line)
+        yield ["for crontab -e, with your command for CMD:", rehearsal.line]
 
 
 def _listed(checks: Sequence["Check"], home: str, console: Console) -> Iterator[str]:
     """A line for each, and its hint below; what is skipped for the same reason stands together."""
-    from tastyauth.doctor import SKIPPED, fit_to_paste
+    from tastyauth.doctor import FAILED, SKIPPED, WARNED, fit_to_paste
 
+    if console.quiet:
+        checks = [it for it in checks if it.state in (FAILED, WARNED)]
     for (state, reason), group in groupby(
         checks, lambda it: (it.state, it.message if it.state == SKIPPED else it.name)
     ):
@@ -156,7 +165,10 @@ def _listed(checks: Sequence["Check"], home: str, console: Console) -> Iterator[
 
 
 def _is_timed(check: "Check", console: Console) -> bool:
-    return check.seconds is not None and (console.verbose or bool(check.outcome))
+    """A source that lets one wait is worth a word; the curious get the time of every look."""
+    if check.seconds is None:
+        return False
+    return console.verbose or (bool(check.outcome) and check.seconds >= _SLOW)
 
 
 def _painted(state: str, console: Console) -> str:

@@ -3,6 +3,7 @@
 import argparse
 import os
 import shlex
+import stat
 from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
@@ -36,7 +37,14 @@ from tastyauth.cli.entering import (
 from tastyauth.cli.grammar import Commands
 from tastyauth.cli.loading import surroundings_of
 from tastyauth.config import Config, Profile
-from tastyauth.errors import ConfigError, ConfigNotFound, RefusedError, SecretAbsent, UsageError
+from tastyauth.errors import (
+    ConfigError,
+    ConfigNotFound,
+    RefusedError,
+    SecretAbsent,
+    UsageError,
+    reason_of,
+)
 from tastyauth.secret import Secret
 
 _DETAILS = """\
@@ -140,7 +148,7 @@ def _make(place: _Place, name: str | None, arguments: argparse.Namespace, consol
         place.origin == locate.USER and _may_act(config, locate.USER, console)
     ):
         _approve(config, console)
-    _warn_of_repository(config.path, made, console)
+    _warn_of_repository(made, console)
     shown = locate.abbreviated(config.path, console.environ)
     console.say(f"wrote {shown}, profile {made.name}")
     _say_next(config, made, arguments, console)
@@ -151,6 +159,11 @@ def _complete(
 ) -> None:
     """Asks for what an existing profile cannot resolve, and for nothing else."""
     missing = tuple(field for field in SECRETS if _is_absent(field, profile, console))
+    if _asks_for_another(profile, arguments) or (arguments.dotenv and not missing):
+        raise UsageError(
+            f"profile {profile.name} is there already, and stays as it is",
+            f"new secrets: tastyauth secret set -p {profile.name}; another profile: init -p NAME",
+        )
     if not missing:
         shown = locate.abbreviated(config.path, console.environ)
         console.say(f"{shown}: profile {profile.name} is complete")
@@ -165,6 +178,20 @@ def _complete(
     forget(config.path, console)
     tell(profile, targets, console)
     _say_next(config, profile, arguments, console)
+
+
+def _asks_for_another(profile: Profile, arguments: argparse.Namespace) -> bool:
+    """Whether a flag says something else than the profile does."""
+    stores = {sources.members(getattr(profile, field))[0].kind for field in SECRETS}
+    return any(
+        given is not None and given not in there
+        for given, there in (
+            (arguments.environment, {profile.environment}),
+            (arguments.api_url, {profile.api_url}),
+            (arguments.client_id, {profile.client_id}),
+            (arguments.store, stores),
+        )
+    )
 
 
 def _tried(
@@ -218,18 +245,21 @@ def _write(
         with undone_on_failure() as undo:
             put_all(targets, values, profile, undo, console)
             _replace(f"{directory}/tastyauth.schema.json", schema.text(), undo)
-            _replace(os.path.realpath(config.path), text, undo)
+            _replace(config.path, text, undo)
     except OSError as error:
         raise ConfigError(
-            f"the config cannot be written: {error.strerror or error}", f"look at {directory}"
+            f"the config cannot be written: {reason_of(error)}", f"look at {directory}"
         ) from None
     forget(config.path, console)
     tell(profile, targets, console)
 
 
 def _replace(path: str, text: str, undo: ExitStack) -> None:
+    """A file without a secret: who could read it still can, and a link to it stays one."""
+    path = os.path.realpath(path)
+    mode = stat.S_IMODE(os.stat(path).st_mode) if os.path.exists(path) else 0o600
     undo.callback(way_back(path))
-    private.write(path, text.encode(), durable=True)
+    private.write(path, text.encode(), durable=True, mode=mode)
 
 
 def _approve(config: Config, console: Console) -> None:
@@ -237,31 +267,19 @@ def _approve(config: Config, console: Console) -> None:
     try:
         trust.allow(config, surroundings_of(console))
     except OSError as error:
-        console.warn(f"it is not approved yet: {error.strerror or error}; run: tastyauth allow")
+        console.warn(f"it is not approved yet: {reason_of(error)}; run: tastyauth allow")
 
 
-def _warn_of_repository(path: str, profile: Profile, console: Console) -> None:
+def _warn_of_repository(profile: Profile, console: Console) -> None:
     """The config can be committed; the secrets beside it must not be."""
-    directory = os.path.dirname(path)
-    names = [
-        os.path.basename(reference.path)
+    paths = [
+        reference.path
         for reference in (profile.client_secret, profile.refresh_token)
-        if isinstance(reference, sources.File)
+        if isinstance(reference, sources.File) and onboarding.repository_of(reference.path)
     ]
-    if names and any(os.path.lexists(f"{above}/.git") for above in _ancestors(directory)):
-        lines = "".join(f"\\n{name}" for name in names)
-        console.warn(
-            f"the secrets lie in a repository, keep git from them:"
-            f" printf '{lines}\\n' >>{shlex.quote(f'{directory}/.gitignore')}"
-        )
-
-
-def _ancestors(directory: str) -> list[str]:
-    found = [directory]
-    while directory != os.path.dirname(directory):
-        directory = os.path.dirname(directory)
-        found.append(directory)
-    return found
+    if paths:
+        what_to_type = onboarding.to_ignore(paths)
+        console.warn(f"the secrets lie in a repository, keep git from them: {what_to_type}")
 
 
 def _say_next(

@@ -13,9 +13,9 @@ from tastyauth.cli.grammar import Commands
 from tastyauth.cli.loading import find, open_session, read_config, surroundings_of
 from tastyauth.errors import ConfigError, UsageError
 from tastyauth.sources.label import printable
-from tastyauth.status import UNCHECKED, ProfileStatus, status
+from tastyauth.status import MISSING, UNCHECKED, UNUSABLE, ProfileStatus, status
 
-_SAID = {UNCHECKED: f"{UNCHECKED} (tastyauth doctor)"}
+_SAID = {state: f"{state} (tastyauth doctor)" for state in (UNCHECKED, UNUSABLE)}
 """States that come with what to type."""
 
 
@@ -110,17 +110,18 @@ def _as_text(path: str, profiles: tuple[ProfileStatus, ...], now: float) -> str:
     for profile in profiles:
         default = " (default)" if profile.is_default else ""
         lines += ["", f"{profile.name}{default}: {profile.environment}, {profile.api_url}"]
-        lines += [
-            f"  {field.field:<13}  {_SAID.get(field.state, field.state)}: {field.source}"
-            for field in profile.fields
-        ]
-        lines += [f"  {name:<13}  {text}" for name, text in _history(profile, now)]
+        facts = (*_credentials(profile), *_history(profile, now))
+        lines += [f"  {name:<13}  {text}" for name, text in facts]
     return "\n".join(lines) + "\n"
 
 
+def _credentials(profile: ProfileStatus) -> Iterator[tuple[str, str]]:
+    for it in profile.fields:
+        yield it.field, f"{_SAID.get(it.state, it.state)}: {it.reason or it.source}"
+
+
 def _history(profile: ProfileStatus, now: float) -> Iterator[tuple[str, str]]:
-    left = profile.expires_at - now
-    yield "access_token", f"cached, {_duration(left)} left" if left > 0 else "none cached"
+    yield "access_token", _access_token(profile, now)
     if profile.last_success_at:
         yield "last success", f"{_duration(now - profile.last_success_at)} ago"
     if profile.last_failure_at:
@@ -130,7 +131,18 @@ def _history(profile: ProfileStatus, now: float) -> Iterator[tuple[str, str]]:
         yield "last failure", f"{ago} ago, code {profile.last_failure_code}{times}{said}"
     if profile.asks_again_at > now:
         wait = _duration(profile.asks_again_at - now)
-        yield "not asked", f"for {wait} with the same secrets; --refresh asks at once"
+        words = "tastyauth token --refresh" + ("" if profile.is_default else f" -p {profile.name}")
+        yield "not asked", f"for {wait} with the same secrets; {words} asks at once"
+
+
+def _access_token(profile: ProfileStatus, now: float) -> str:
+    left = profile.expires_at - now
+    if left > 0:
+        return f"cached, {_duration(left)} left"
+    in_vain = any(it.state in (MISSING, UNUSABLE) for it in profile.fields)
+    if in_vain or profile.asks_again_at > now:
+        return "none yet"
+    return "none yet; the next command gets one"
 
 
 def _duration(seconds: float) -> str:

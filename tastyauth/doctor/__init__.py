@@ -17,11 +17,11 @@ from tastyauth.doctor.check import (
     Check,
     Verdict,
     failed,
-    fit_to_paste,
     skipped,
 )
 from tastyauth.doctor.findings import Findings
 from tastyauth.errors import TastyauthError, UsageError
+from tastyauth.status import fit_to_paste
 
 __all__ = [
     "FAILED",

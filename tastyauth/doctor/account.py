@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 
-from tastyauth.doctor.check import Verdict, passed, skipped, warned
+from tastyauth.doctor.check import FAILED, Verdict, passed, skipped, warned
 from tastyauth.doctor.findings import Findings
 from tastyauth.doctor.network import limit
 from tastyauth.errors import TastyauthError
@@ -45,7 +45,12 @@ def check_exchange(findings: Findings) -> Verdict:
     found = findings.secrets
     secrets = Secrets(found["client_id"].reveal(), found["client_secret"], found["refresh_token"])
     listener = _Listener(findings.audience)
-    entry = findings.obtain(findings.asked, secrets, listener)
+    try:
+        entry = findings.obtain(findings.asked, secrets, listener)
+    except TastyauthError as error:
+        # what is remembered was written for commands that have this flag
+        hint = error.hint.replace(" --refresh ", " tastyauth token --refresh ")
+        return Verdict(FAILED, error.message, hint)
     findings.access_token = Secret(entry.fields["access_token"])
     said = f"the server gave an access token for {entry.life} s"
     # The clock has a check of its own.

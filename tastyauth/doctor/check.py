@@ -1,14 +1,10 @@
 """One link of the chain, in what state it was found, and what to do about it."""
 
-import re
 from dataclasses import dataclass
 
 from tastyauth.errors import TastyauthError
-from tastyauth.sources.label import printable
 
 PASSED, WARNED, FAILED, SKIPPED = "passed", "warned", "failed", "skipped"
-
-_ACCOUNT_NUMBER = re.compile(r"(?<![A-Za-z0-9])[0-9][A-Z]{2}[0-9](?=[0-9]{4}(?![A-Za-z0-9]))")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +53,3 @@ def failed(error: TastyauthError) -> Verdict:
 def skipped(reason: str) -> Verdict:
     """It was not looked at."""
     return Verdict(SKIPPED, reason)
-
-
-def fit_to_paste(text: str, home: str) -> str:
-    """`text` on one line, with the home directory as `~`, and of account numbers the last four."""
-    text = _ACCOUNT_NUMBER.sub("****", printable(text))
-    if home in ("", "/"):
-        return text
-    return re.sub(rf"(?<![\w./~-]){re.escape(home)}(?![\w.-])", "~", text)

@@ -2,12 +2,11 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import suppress
 
 from tastyauth import config as configs
-from tastyauth import document, exposure, locate, schema, sources, trust
+from tastyauth import document, exposure, locate, onboarding, schema, sources, trust
 from tastyauth.cache import Asked
-from tastyauth.config import Config
+from tastyauth.doctor import repository
 from tastyauth.doctor.check import Verdict, passed, warned
 from tastyauth.doctor.findings import Findings
 from tastyauth.sources import Dotenv, File
@@ -18,16 +17,22 @@ _PLACES = {
     locate.SYSTEM: "in the config directory of this machine",
 }
 
+_TAKE_AWAY = (
+    "take that right away (chmod go-w), or move the files: whoever has it can change what is used"
+)
+_ALREADY = "what is committed already: git rm --cached it, and make a new secret"
+
 
 def check_config(findings: Findings) -> Verdict:
     """It is found and valid, and has the profile; raises UsageError when it has not."""
     environ = findings.surroundings.environ
     path, origin = locate.find_config(findings.flag, environ)
     content = locate.read_config(path)
-    config = configs.parse(content, path, home=findings.home)
-    findings.profile = config.profile(findings.wanted)
-    findings.asked = Asked((path, origin), content, findings.profile.name, environ)
     problems = schema.check(document.read(content, path))
+    is_valid = all(problem.severity != "error" for problem in problems)
+    findings.config = configs.parse(content, path, home=findings.home, known_valid=is_valid)
+    findings.profile = findings.config.profile(findings.wanted)
+    findings.asked = Asked((path, origin), content, findings.profile.name, environ)
     if problems:  # warnings: with an error it would not have been parsed
         first = problems[0]
         more = f", and {len(problems) - 1} more" if len(problems) > 1 else ""
@@ -41,7 +46,8 @@ def check_config(findings: Findings) -> Verdict:
 
 def check_trust(findings: Findings) -> Verdict:
     """It may act: for its place, or because somebody approved it."""
-    approval = trust.require(_parsed(findings), findings.asked.origin, findings.surroundings)
+    approval = trust.require(findings.config, findings.asked.origin, findings.surroundings)
+    findings.is_trusted = True
     if not approval:
         return passed(_PLACES[findings.asked.origin])
     by = "tastyauth allow" if approval.startswith("/") else f"${trust.HASH_VARIABLE}"
@@ -49,17 +55,20 @@ def check_trust(findings: Findings) -> Verdict:
 
 
 def check_permissions(findings: Findings) -> Verdict:
-    """Nobody else could replace the config or a file that it reads."""
-    exposures = dict.fromkeys(
-        reason for path in _files(findings) if (reason := _exposure(path)) is not None
-    )
-    if not exposures:
+    """Nobody else could replace the config or a file that it reads, and git commits no secret."""
+    secrets = tuple(_secret_files(findings))
+    reasons = map(exposure.of, (findings.asked.path, *secrets))
+    found = list(dict.fromkeys(reason for reason in reasons if reason))
+    hints = [_TAKE_AWAY] if found else []
+    around = findings.surroundings.withholding(findings.profile.variables)
+    # before the config is trusted, what it names makes nothing start
+    committed = repository.not_ignored(secrets, around) if findings.is_trusted else ()
+    if committed:
+        found.append(f"git does not ignore {', '.join(committed)}")
+        hints.append(f"keep git from them: {onboarding.to_ignore(committed)}; {_ALREADY}")
+    if not found:
         return passed("only you and root could replace the config and the files it names")
-    return warned(
-        "; ".join(exposures),
-        "take that right away (chmod go-w), or move the files: whoever has it can change what is"
-        " used",
-    )
+    return warned("; ".join(found), "; ".join(hints))
 
 
 def check_cache(findings: Findings) -> Verdict:
@@ -88,23 +97,11 @@ def check_state(findings: Findings) -> Verdict:
     return passed(directory)
 
 
-def _parsed(findings: Findings) -> Config:
-    asked = findings.asked
-    return configs.parse(asked.content, asked.path, home=findings.home, known_valid=True)
-
-
-def _files(findings: Findings) -> Iterator[str]:
-    yield findings.asked.path
+def _secret_files(findings: Findings) -> Iterator[str]:
     for reference in findings.profile.references:
         for member in sources.members(reference):
             if isinstance(member, File | Dotenv) and os.path.exists(member.path):
                 yield member.path
-
-
-def _exposure(path: str) -> str | None:
-    with suppress(OSError):  # what may not be looked at, the reference itself will say
-        return exposure.of(path)
-    return None
 
 
 def _unusable(directory: str) -> str | None:
@@ -112,8 +109,6 @@ def _unusable(directory: str) -> str | None:
     try:
         if os.path.lexists(directory):
             locate.check_private(directory)
-            if not os.path.isdir(directory):
-                return f"{directory} is not a directory"
             return _unwritable(directory)
         above = os.path.dirname(directory)
         while not os.path.lexists(above):

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tastyauth.cache import Asked, Entry
-from tastyauth.config import Profile
+from tastyauth.config import Config, Profile
 from tastyauth.exchange.offline import Claims
 from tastyauth.exchange.transport import Answer
 from tastyauth.refresh import Audience, Secrets
@@ -29,7 +29,9 @@ class Findings:
     obtain: Obtain
 
     asked: Asked = field(init=False)  # config
+    config: Config = field(init=False)  # config
     profile: Profile = field(init=False)  # config
+    is_trusted: bool = field(init=False, default=False)  # trust
     secrets: dict[str, Secret] = field(init=False, default_factory=dict)  # client_id and so on
     claims: Claims = field(init=False)  # type
     answer: Answer = field(init=False)  # tls

@@ -11,7 +11,7 @@ from tastyauth.errors import TemporaryError
 from tastyauth.exchange import api
 from tastyauth.exchange.deadline import within
 from tastyauth.exchange.response import SET_IT, THE_CLOCK, clock_skew, clock_warning
-from tastyauth.exchange.route import proxy_for, read_endpoint
+from tastyauth.exchange.route import Proxy, proxy_for, read_endpoint
 
 _PATIENCE = 10.0
 """Seconds for a look at one link; a good one takes a tenth of a second."""
@@ -56,14 +56,19 @@ def check_dns(findings: Findings) -> Verdict:
 def check_tls(findings: Findings) -> Verdict:
     """The broker answers, and its certificate is trusted; what is asked holds no secret."""
     profile = findings.profile
-    with findings.audience.waiting(profile.api_url):
-        findings.answer = api.get(
-            f"{profile.api_url}/",
-            None,
-            user_agent=profile.user_agent,
-            seconds=limit(findings),
-            environ=findings.surroundings.environ,
-        )
+    try:
+        with findings.audience.waiting(profile.api_url):
+            findings.answer = api.get(
+                f"{profile.api_url}/",
+                None,
+                user_agent=profile.user_agent,
+                seconds=limit(findings),
+                environ=findings.surroundings.environ,
+            )
+    except TemporaryError as error:
+        if _is_refusal(error):
+            raise _refused(findings) from None
+        raise
     endpoint = read_endpoint(profile.token_endpoint)
     if endpoint.scheme == "http":
         return passed(f"{endpoint.host} answers, without TLS as it is this machine")
@@ -81,10 +86,44 @@ def check_clock(findings: Findings) -> Verdict:
     return passed(f"{THE_CLOCK} agrees with the server's")
 
 
-def _first_host(findings: Findings) -> tuple[str, int]:
+def _is_refusal(error: BaseException) -> bool:
+    """Whether what the system said, somewhere behind `error`, is that nobody listens."""
+    cause: BaseException | None = error
+    for _ in range(10):  # causes may be circular
+        if cause is None or isinstance(cause, ConnectionRefusedError):
+            break
+        cause = cause.__cause__ or cause.__context__
+    return isinstance(cause, ConnectionRefusedError)
+
+
+def _refused(findings: Findings) -> TemporaryError:
+    """What nobody listening is called: it is known where, and no look at TLS was needed."""
+    host, port = _first_host(findings)
+    proxy = _proxy(findings)
+    where = f"{host}, port {port}" + (f" (the proxy of {proxy.variable})" if proxy else "")
+    what = f"nothing listens at {where}: the connection was refused"
+    if proxy is not None:
+        return TemporaryError(
+            what,
+            f"start that proxy, or correct {proxy.variable}; no_proxy lists hosts to reach"
+            " without it",
+        )
+    if findings.is_custom:
+        return TemporaryError(what, "start the server, or correct api_url in the config")
+    return TemporaryError(
+        what, "does a firewall of this network refuse it? if not, try again in a few minutes"
+    )
+
+
+def _proxy(findings: Findings) -> Proxy | None:
     endpoint = read_endpoint(findings.profile.token_endpoint)
-    proxy = proxy_for(endpoint, findings.surroundings.environ)
+    return proxy_for(endpoint, findings.surroundings.environ)
+
+
+def _first_host(findings: Findings) -> tuple[str, int]:
+    proxy = _proxy(findings)
     if proxy is None:
+        endpoint = read_endpoint(findings.profile.token_endpoint)
         return endpoint.host.strip("[]"), endpoint.port
     origin = urlsplit(proxy.origin)
     return origin.hostname or "", origin.port or 0

@@ -8,7 +8,7 @@ from tastyauth import onboarding, sources
 from tastyauth.doctor.check import FAILED, PASSED, WARNED, Verdict
 from tastyauth.doctor.findings import Findings
 from tastyauth.errors import RefusedError, SecretAbsent, SecretError
-from tastyauth.refresh import WHERE_FROM
+from tastyauth.refresh import if_lost
 from tastyauth.secret import Secret
 from tastyauth.sources import Reference, Single
 
@@ -57,7 +57,7 @@ def _resolved(field: str, reference: Reference, findings: Findings) -> Verdict:
             passed_over.append(absent)
         except SecretError as error:
             took = time.monotonic() - began
-            hint = f"{error.hint}; {WHERE_FROM[field]}"
+            hint = f"{error.hint}; {if_lost(field)}"
             return Verdict(FAILED, error.message, hint, _outcome(error, member, took, findings))
         else:
             findings.secrets[field] = value
@@ -74,11 +74,11 @@ def _answered(label: str, passed_over: list[SecretAbsent]) -> str:
 def _absent(field: str, reasons: list[SecretAbsent]) -> Verdict:
     what = "; ".join(it.message for it in reasons)
     if len(reasons) == 1:
-        return Verdict(FAILED, what, f"{reasons[0].hint}; {WHERE_FROM[field]}", ABSENT)
+        return Verdict(FAILED, what, f"{reasons[0].hint}; {if_lost(field)}", ABSENT)
     return Verdict(
         FAILED,
         f"none of {len(reasons)} sources has it: {what}",
-        f"make one of them available; {WHERE_FROM[field]}",
+        f"make one of them available; {if_lost(field)}",
         ABSENT,
     )
 

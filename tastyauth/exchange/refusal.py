@@ -18,7 +18,10 @@ from tastyauth.exchange.grant import RefreshGrant
 _LONGEST_WAIT = 86400.0
 """Seconds of a Retry-After that are believed; the longest block the vendor speaks of is hours."""
 
-_NEW_GRANT = f"make a new one: Manage → Create Grant on {APPLICATIONS_PAGE}"
+_NEW_GRANT = (
+    f"make a new one: Manage → Create Grant on {APPLICATIONS_PAGE};"
+    " tastyauth secret set -p NAME stores it"
+)
 _ONE_APPLICATION = (
     "take client ID, client secret and refresh token from one application:"
     f" Manage → Create Grant on {APPLICATIONS_PAGE}"
@@ -133,7 +136,7 @@ def _not_a_customer(said: str, grant: RefreshGrant) -> TastyauthError:
         )
     return RefusedError(
         f"the server refused the user: {said}",
-        f"this login has no account; open one, or {_NEW_GRANT} as a user who has",
+        f"this login has no account; open one, or as a user who has one {_NEW_GRANT}",
     )
 
 

@@ -1,5 +1,6 @@
 """Secrets in files and named pipes: opened once, judged by what was opened."""
 
+import errno
 import os
 import select
 import shlex
@@ -41,21 +42,32 @@ def read_file(reference: File, surroundings: Surroundings, label: str) -> bytes:
         return _read(descriptor, label, surroundings.limit)
 
 
+def look_at_file(reference: File, surroundings: Surroundings, label: str) -> None:
+    """Raises what `read_file` raises, as far as it shows from outside.
+
+    Nothing is opened: what is written to a named pipe would be lost, and a device may act.
+    """
+    with _explained(label):
+        _look(reference.path, label)
+        if not reference.any_permissions:
+            _require_private(reference.path, reference.path, label, surroundings)
+
+
+def look_at_credential(reference: SystemdCredential, surroundings: Surroundings) -> None:
+    """Raises what `resolve_credential` raises, as far as it shows from outside."""
+    label = describe(reference)
+    path = _path_of_credential(reference, label, surroundings)
+    with _explained(label):
+        _look(path, label, follow_links=False)
+
+
 def resolve_credential(reference: SystemdCredential, surroundings: Surroundings) -> Secret:
     """The secret that systemd put into `$CREDENTIALS_DIRECTORY`; no mode is judged there.
 
     Raises SecretAbsent outside such a service and for a credential that it was not given.
     """
     label = describe(reference)
-    if "/" in reference.name or reference.name in {"", ".", ".."}:
-        raise SecretError(f"{label} is not a single file name", "use the ID that the unit loads")
-    directory = surroundings.environ.get(CREDENTIALS_DIRECTORY, "")
-    if not directory.startswith("/"):
-        raise SecretAbsent(
-            f"{label} is not here: ${CREDENTIALS_DIRECTORY} is not set",
-            f"run it as a systemd service with LoadCredential={printable(reference.name)}:PATH",
-        )
-    path = os.path.join(directory, reference.name)
+    path = _path_of_credential(reference, label, surroundings)
     try:
         with _opened(path, label, os.O_NOFOLLOW) as descriptor:  # a link could lead outside
             return accept(_read(descriptor, label, surroundings.limit), label)
@@ -65,21 +77,51 @@ def resolve_credential(reference: SystemdCredential, surroundings: Surroundings)
         raise SecretAbsent(absent.message, cure) from None
 
 
+def _path_of_credential(
+    reference: SystemdCredential, label: str, surroundings: Surroundings
+) -> str:
+    if "/" in reference.name or reference.name in {"", ".", ".."}:
+        raise SecretError(f"{label} is not a single file name", "use the ID that the unit loads")
+    directory = surroundings.environ.get(CREDENTIALS_DIRECTORY, "")
+    if not directory.startswith("/"):
+        raise SecretAbsent(
+            f"{label} is not here: ${CREDENTIALS_DIRECTORY} is not set",
+            f"run it as a systemd service with LoadCredential={printable(reference.name)}:PATH",
+        )
+    return os.path.join(directory, reference.name)
+
+
 @contextmanager
 def _opened(path: str, label: str, more_flags: int = 0) -> Iterator[int]:
-    descriptor = _open(path, label, _FLAGS | more_flags)
+    with _explained(label):
+        descriptor = os.open(path, _FLAGS | more_flags)
     try:
-        mode = os.fstat(descriptor).st_mode
-        if not stat.S_ISREG(mode) and not stat.S_ISFIFO(mode):
-            raise SecretError(f"{label} is neither a file nor a named pipe", "name a file")
+        _require_file(os.fstat(descriptor).st_mode, label)
         yield descriptor
     finally:
         os.close(descriptor)
 
 
-def _open(path: str, label: str, flags: int) -> int:
+def _look(path: str, label: str, *, follow_links: bool = True) -> None:
+    """Raises what `_opened` does, or the OSError of the system; opens nothing."""
+    mode = os.stat(path, follow_symlinks=follow_links).st_mode
+    if stat.S_ISLNK(mode):  # what is said to O_NOFOLLOW
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+    if not os.access(path, os.R_OK, effective_ids=os.access in os.supports_effective_ids):
+        raise PermissionError
+    _require_file(mode, label)
+
+
+def _require_file(mode: int, label: str) -> None:
+    if not stat.S_ISREG(mode) and not stat.S_ISFIFO(mode):
+        raise SecretError(f"{label} is neither a file nor a named pipe", "name a file")
+
+
+@contextmanager
+def _explained(label: str) -> Iterator[None]:
+    """Makes a SecretError of what the system says to a path."""
     try:
-        return os.open(path, flags)
+        yield
     except (FileNotFoundError, NotADirectoryError):
         raise SecretAbsent(
             f"{label} does not exist", "make it, or correct the reference in the config"
@@ -95,13 +137,16 @@ def _open(path: str, label: str, flags: int) -> int:
         raise SecretError(f"{label} is no path", "correct the reference in the config") from None
 
 
-def _require_private(descriptor: int, path: str, label: str, surroundings: Surroundings) -> None:
-    found = os.fstat(descriptor)
+def _require_private(
+    found_at: int | str, path: str, label: str, surroundings: Surroundings
+) -> None:
+    """`found_at` is where to look: the descriptor of what was opened, or `path` itself."""
+    found = os.stat(found_at)
     # Only what its owner can mend with chmod: mounted secrets (containers, services) belong to
     # another user or come from a file system on which modes say nothing.
     if found.st_uid != os.geteuid() or not found.st_mode & (stat.S_IRGRP | stat.S_IROTH):
         return
-    if _is_read_only(descriptor) or _is_in_memory(found.st_dev):
+    if _is_read_only(found_at) or _is_in_memory(found.st_dev):
         return
     if _is_below(path, surroundings.environ.get(CREDENTIALS_DIRECTORY, "")):
         return
@@ -110,8 +155,8 @@ def _require_private(descriptor: int, path: str, label: str, surroundings: Surro
     )
 
 
-def _is_read_only(descriptor: int) -> bool:
-    return bool(os.fstatvfs(descriptor).f_flag & os.ST_RDONLY)
+def _is_read_only(found_at: int | str) -> bool:
+    return bool(os.statvfs(found_at).f_flag & os.ST_RDONLY)
 
 
 def _is_in_memory(device: int) -> bool:
