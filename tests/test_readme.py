@@ -163,7 +163,9 @@ def test_what_is_not_run_is_there() -> None:
 def test_the_first_use_works_as_it_stands(world: World, shell: str) -> None:
     if shutil.which(shell) is None or shutil.which("curl") is None:
         missing(f"{shell} or curl is missing")
-    (block,) = (body for kind, body in blocks() if body.startswith("eval $(tastyauth env)\ntastyauth "))
+    (block,) = (
+        body for kind, body in blocks() if body.startswith("eval $(tastyauth env)\ntastyauth ")
+    )
     done = world.run_program(shell, "-c", block)
     assert done.code == 0
     assert json.loads(done.out)["data"]["items"]

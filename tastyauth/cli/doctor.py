@@ -2,8 +2,6 @@
 
 import argparse
 import json
-import os
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
@@ -12,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tastyauth.cli.console import Console
 from tastyauth.cli.grammar import Commands
-from tastyauth.cli.loading import surroundings_of
+from tastyauth.cli.loading import surroundings_of, this_program
 
 if TYPE_CHECKING:
     from tastyauth.cache import Asked, Entry
@@ -60,7 +58,7 @@ def run_doctor(arguments: argparse.Namespace, console: Console) -> int:
     if arguments.cron and not _is_barred(checks):
         from tastyauth.doctor import cron
 
-        rehearsal = cron.rehearse(_program(), findings)
+        rehearsal = cron.rehearse(this_program(), findings)
     if arguments.format == "json":
         console.out(_as_json(checks, rehearsal, findings))
     else:
@@ -87,16 +85,6 @@ def _findings(arguments: argparse.Namespace, console: Console) -> "Findings":
 
     profile = arguments.profile or console.environ.get("TASTYAUTH_PROFILE") or None
     return Findings(arguments.config, profile, surroundings, console, obtain)
-
-
-def _program() -> list[str]:
-    """The words that start this program from anywhere, as a crontab needs them."""
-    beside = os.path.join(os.path.dirname(sys.executable), "tastyauth")
-    for candidate in (sys.argv[0], beside):
-        path = os.path.abspath(candidate)
-        if os.path.basename(path) == "tastyauth" and os.path.isfile(path):
-            return [path]
-    return [sys.executable, "-P", "-m", "tastyauth"]
 
 
 def _as_json(checks: Sequence["Check"], rehearsal: "Rehearsal | None", findings: "Findings") -> str:

@@ -12,7 +12,13 @@ from tastyauth.cache import config_of
 from tastyauth.cli.console import Console
 from tastyauth.cli.loading import surroundings_of
 from tastyauth.config import Profile
-from tastyauth.errors import SecretAbsent, SecretError, TastyauthError, TemporaryError
+from tastyauth.errors import (
+    RefusedError,
+    SecretAbsent,
+    SecretError,
+    TastyauthError,
+    TemporaryError,
+)
 from tastyauth.refresh import Secrets
 from tastyauth.secret import Secret
 from tastyauth.sources import Reference, Single, Surroundings
@@ -83,6 +89,32 @@ def try_out(
         raise type(error)(error.message, f"nothing was stored; {error.hint}") from None
     else:
         console.say("tried: the server gave a token")
+
+
+def enter_until_accepted(
+    profile: Profile,
+    client_id: str,
+    fields: tuple[str, ...],
+    old: Mapping[str, Secret],
+    console: Console,
+) -> dict[str, Secret]:
+    """What the fields hold, out of `old` or entered; at a terminal again until it is accepted.
+
+    Raises RefusedError where nobody can be asked, or nothing was.
+    """
+    known = {field: old[field] for field in fields if field in old}
+    unknown = tuple(field for field in fields if field not in known)
+    while True:
+        values = known | enter(unknown, console)
+        try:
+            try_out(profile, client_id, values, console)
+        except RefusedError as error:
+            if not console.interactive or not unknown:
+                raise
+            console.error(error)
+            console.say("enter them again; Ctrl-C gives up")
+        else:
+            return values
 
 
 def writable(field: str, profile: Profile, console: Console) -> Single:

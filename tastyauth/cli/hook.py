@@ -1,8 +1,6 @@
 """The command that keeps a shell's exports fresh: `hook`."""
 
 import argparse
-import os
-import sys
 import time
 from shlex import quote
 
@@ -10,7 +8,7 @@ from tastyauth import cache, export, formats, hooks, locate
 from tastyauth.cache import Asked, Entry, ProfileOutline
 from tastyauth.cli.console import Console
 from tastyauth.cli.grammar import Commands
-from tastyauth.cli.loading import open_session
+from tastyauth.cli.loading import open_session, this_program
 from tastyauth.errors import ConfigNotFound, UsageError
 from tastyauth.hooks import Binding
 
@@ -79,20 +77,12 @@ def _binding(asked: Asked, profile: str, names: tuple[str, ...]) -> Binding:
     that variable again: it stays in need of its approval, whatever becomes of it.
     """
     settings = [("TASTYAUTH_NON_INTERACTIVE", "1")]
-    command = _program()
+    command = this_program()
     if asked.origin in locate.TRUSTED_ORIGINS:
         command += ("--config", asked.path)
     else:
         settings.append(("TASTYAUTH_CONFIG", asked.path))
     return Binding((*command, "-p", profile), tuple(settings), names)
-
-
-def _program() -> tuple[str, ...]:
-    """The words that start this very tastyauth."""
-    path = os.path.abspath(sys.argv[0])
-    if os.path.isfile(path) and os.access(path, os.X_OK):
-        return (path,)
-    return (sys.executable, "-P", "-m", "tastyauth")
 
 
 def _answer(shell: str, arguments: argparse.Namespace, console: _Listening) -> str:

@@ -25,11 +25,10 @@ from tastyauth.cli.console import Console
 from tastyauth.cli.entering import (
     SECRETS,
     client_id_of,
-    enter,
+    enter_until_accepted,
     forget,
     put_all,
     tell,
-    try_out,
     undone_on_failure,
     way_back,
     writable,
@@ -40,7 +39,6 @@ from tastyauth.config import Config, Profile
 from tastyauth.errors import (
     ConfigError,
     ConfigNotFound,
-    RefusedError,
     SecretAbsent,
     UsageError,
     reason_of,
@@ -142,7 +140,7 @@ def _make(place: _Place, name: str | None, arguments: argparse.Namespace, consol
     text = room.filled(profile) if room is not None else onboarding.new_config(profile)
     config = _checked(text, place.path, console)
     made = config.profile(profile.name)
-    values = _tried(made, profile.client_id, SECRETS, old, console)
+    values = enter_until_accepted(made, profile.client_id, SECRETS, old, console)
     _write(config, made, values, text, console)
     if place.approved and not (
         place.origin == locate.USER and _may_act(config, locate.USER, console)
@@ -172,7 +170,7 @@ def _complete(
     targets = {field: writable(field, profile, console) for field in missing}
     client_id = client_id_of(profile, console)
     old = interview.old_bot(arguments.dotenv, console) if arguments.dotenv else {}
-    values = _tried(profile, client_id, missing, old, console)
+    values = enter_until_accepted(profile, client_id, missing, old, console)
     with undone_on_failure() as undo:
         put_all(targets, values, profile, undo, console)
     forget(config.path, console)
@@ -192,29 +190,6 @@ def _asks_for_another(profile: Profile, arguments: argparse.Namespace) -> bool:
             (arguments.store, stores),
         )
     )
-
-
-def _tried(
-    profile: Profile,
-    client_id: str,
-    fields: tuple[str, ...],
-    old: Mapping[str, Secret],
-    console: Console,
-) -> dict[str, Secret]:
-    """What the fields hold, out of `old` or entered; at a terminal again until it is accepted."""
-    known = {field: old[field] for field in fields if field in old}
-    unknown = tuple(field for field in fields if field not in known)
-    while True:
-        values = known | enter(unknown, console)
-        try:
-            try_out(profile, client_id, values, console)
-        except RefusedError as error:
-            if not console.interactive or not unknown:
-                raise
-            console.error(error)
-            console.say("enter them again; Ctrl-C gives up")
-        else:
-            return values
 
 
 def _is_absent(field: str, profile: Profile, console: Console) -> bool:

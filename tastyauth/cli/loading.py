@@ -1,5 +1,7 @@
 """From what was asked to a session: the config found and read, the profile and the terms named."""
 
+import os
+import sys
 from typing import TYPE_CHECKING
 
 from tastyauth import locate
@@ -63,3 +65,13 @@ def surroundings_of(console: Console) -> Surroundings:
         interactive=console.interactive,
         home=locate.home_directory(console.environ),
     )
+
+
+def this_program() -> tuple[str, ...]:
+    """The words that start this very tastyauth, from anywhere and with any PATH."""
+    beside = os.path.join(os.path.dirname(sys.executable), "tastyauth")
+    for candidate in (sys.argv[0], beside):
+        path = os.path.abspath(candidate)
+        if os.path.basename(path) == "tastyauth" and os.path.isfile(path):
+            return (path,)
+    return (sys.executable, "-P", "-m", "tastyauth")
