@@ -76,7 +76,7 @@ class Supply:
             try:
                 self._renewing = Background(lambda: _encoded(self._renew()), _HANDLED)
             except OSError as error:
-                self._failed((f"no process to renew it with: {error.strerror}",))
+                self._failed((f"no process to renew it with: {_reason(error)}",))
         return self._renewing
 
     def receive(self) -> None:
@@ -92,7 +92,7 @@ class Supply:
                 self._hand_over(renewal.entry)
                 self._entry = renewal.entry
             except OSError as error:
-                troubles += (f"it cannot be written: {error.strerror}",)
+                troubles += (f"it cannot be written: {_reason(error)}",)
         if self._is_fresh():
             self._succeeded(troubles)
         else:
@@ -226,6 +226,10 @@ def _let_go_of_streams() -> None:
     for descriptor in (0, 1):
         os.dup2(nowhere, descriptor)
     os.close(nowhere)
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or "unknown reason").lower()
 
 
 def _encoded(renewal: Renewal) -> bytes:

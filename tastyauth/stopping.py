@@ -1,4 +1,4 @@
-"""Being asked to stop: INT, TERM and HUP raise, so that a run can still say how it ended.
+"""Being asked to stop: INT, QUIT, TERM and HUP raise, so that a run can still say how it ended.
 
 They wait while something is on its way that exists nowhere else: an answer that may bring a new
 refresh token, and for which the server forgets the old one (it is given a second); a program that
@@ -10,6 +10,7 @@ from _signal import (  # type: ignore[import-not-found]  # the public module imp
     SIG_IGN,
     SIGHUP,
     SIGINT,
+    SIGQUIT,
     SIGTERM,
     getsignal,
     signal,
@@ -17,7 +18,7 @@ from _signal import (  # type: ignore[import-not-found]  # the public module imp
 
 from tastyauth.errors import Stopped
 
-_STOPPING = (SIGINT, SIGTERM, SIGHUP)
+_STOPPING = (SIGINT, SIGQUIT, SIGTERM, SIGHUP)
 
 _PATIENCE = 1.0
 """Seconds for what is on its way, once this process has been asked to stop."""

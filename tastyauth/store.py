@@ -58,24 +58,21 @@ def clear(directory: str, config: str = "") -> int:
 
 
 def clear_profile(view: View, config: str, profile: str) -> int:
-    """Removes the entries and records of attempts of one profile: what `view` found, and those
-    that were made with other variables or files.
+    """Removes the tokens of one profile, with whatever variables they were asked for.
 
-    Returns how many tokens there were; raises OSError.
+    The record of attempts that `view` has found goes too. Returns how many tokens there were; raises OSError.
     """
-    directory, tokens = view.directory, 0
-    of_config = name_of(config)
-    cleared = {view.name} if view.name else set()
-    for name in names(directory):
-        if not (name.startswith(of_config) and name.endswith(".entry")):
-            continue
-        if _profile_of(f"{directory}/{name}") == profile:
-            cleared.add(name.removesuffix(".entry"))
-    for name in cleared:
-        tokens += os.path.lexists(f"{directory}/{name}.entry")
-        private.remove(f"{directory}/{name}.entry")
-        private.remove(f"{directory}/{name}.attempt")
-    return tokens
+    entries = [
+        f"{view.directory}/{name}"
+        for name in names(view.directory)
+        if name.startswith(name_of(config)) and name.endswith(".entry")
+    ]
+    own = [path for path in entries if _profile_of(path) == profile]
+    for path in own:
+        private.remove(path)
+        private.remove(f"{path.removesuffix('.entry')}.attempt")
+    private.remove(view.attempt_path)
+    return len(own)
 
 
 def names(directory: str) -> list[str]:

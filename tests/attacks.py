@@ -617,7 +617,7 @@ ATTACKS: dict[str, tuple[Attack, ...]] = {
             "a lock per grant; the journal before anything else",
         ),
         Attack(
-            "INT, TERM or HUP while the answer is on its way",
+            "INT, QUIT, TERM or HUP while the answer is on its way",
             "test_rotation.py"
             "::test_being_asked_to_stop_while_the_answer_comes_does_not_lose_the_grant",
             "stopping.DELAY",

@@ -15,10 +15,10 @@ CLIENT_ID = "client ID: "
 STORE = "store ("
 ENVIRONMENT = "environment (production, sandbox): "
 
-CTRL_C, CTRL_D, CTRL_Z = "\x03", "\x04", "\x1a"
+CTRL_C, CTRL_D, CTRL_Z, CTRL_BACKSLASH = "\x03", "\x04", "\x1a", "\x1c"
 
 # The shell stays, whatever becomes of the command, and tells how the terminal was left.
-_WATCHED = 'trap : INT; "$@"; echo "ended with $?"; stty -a'
+_WATCHED = 'trap : INT QUIT; "$@"; echo "ended with $?"; stty -a'
 
 
 class Sitting:
@@ -43,6 +43,11 @@ class Sitting:
 
     def press(self, key: str) -> None:
         self._child.send(key)
+
+    def hang_up(self) -> None:
+        """The terminal is gone, as when a connection breaks."""
+        with open(os.devnull, "rb") as nowhere:
+            os.dup2(nowhere.fileno(), self._child.child_fd)
 
     def end(self) -> int:
         """Waits for the end; the exit code."""

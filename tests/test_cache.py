@@ -917,6 +917,32 @@ def test_clear_forgets_one_profile_and_whatever_variables_it_was_asked_with(worl
     assert world.run("clear").err == "tastyauth: 2 cached tokens forgotten\n"
 
 
+def test_what_is_cleared_of_a_profile_is_its_own_alone(directory: str) -> None:
+    view = cache.View(directory, OUTLINE_NAME)
+    view.name = f"{OUTLINE_NAME}.{'a' * 16}"
+    tokens = {
+        "b" * 16: "salt\0live",
+        "c" * 16: "salt\0live\0env TT 0",
+        "d" * 16: "salt\0paper\0env TT 0",
+        "e" * 16: "live\0paper\0live",
+    }
+    for name, belongs_to in tokens.items():
+        store.write_entry(f"{directory}/{OUTLINE_NAME}.{name}.entry", belongs_to, ENTRY)
+        overwrite(f"{directory}/{OUTLINE_NAME}.{name}.attempt", b"")
+    other = f"{directory}/{'0' * 16}.{'b' * 16}.entry"
+    store.write_entry(other, tokens["b" * 16], ENTRY)
+    overwrite(f"{directory}/{OUTLINE_NAME}.{'f' * 16}.entry", b"damaged\n")
+    os.symlink(other, f"{directory}/{OUTLINE_NAME}.{'9' * 16}.entry")
+    overwrite(view.attempt_path, b"")
+    overwrite(f"{directory}/{OUTLINE_NAME}.outline", b"")
+    before = set(os.listdir(directory))
+    assert store.clear_profile(view, CONFIG_OF, "live") == 2
+    gone = {name.removeprefix(f"{OUTLINE_NAME}.") for name in before - set(os.listdir(directory))}
+    own = {f"{letter * 16}.{kind}" for letter in "bc" for kind in ("entry", "attempt")}
+    assert gone == {*own, f"{'a' * 16}.attempt"}
+    assert store.clear_profile(view, CONFIG_OF, "live") == 0
+
+
 def test_clear_counts_tokens_and_leaves_locks_and_the_files_of_others(directory: str) -> None:
     own, other = OUTLINE_NAME, cache.name_of("/another\0/home/me")
     a, b = (f"{own}.{letter * 16}" for letter in "ab")

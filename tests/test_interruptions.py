@@ -1,10 +1,13 @@
 """Whoever gives up, at whatever question, has an echoing terminal and everything as it was."""
 
 import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import pytest
 from sitting import (
     CLIENT_ID,
+    CTRL_BACKSLASH,
     CTRL_C,
     CTRL_D,
     CTRL_Z,
@@ -20,7 +23,7 @@ from sitting import (
     sitting,
     watched,
 )
-from world import World
+from world import World, until
 
 from tastyauth.simulator import Simulator
 
@@ -54,11 +57,12 @@ def go_to(question: str, it: Sitting, world: World) -> None:
 
 
 QUESTIONS = (ENVIRONMENT, STORE, CLIENT_ID, SECRET, TOKEN)
-KEYS = ((CTRL_C, 130), (CTRL_D, 2))
+KEYS = ((CTRL_C, 130), (CTRL_BACKSLASH, 131), (CTRL_D, 2))
+NAMES = ("Ctrl-C", "Ctrl-backslash", "Ctrl-D")
 
 
 @pytest.mark.parametrize("question", QUESTIONS)
-@pytest.mark.parametrize(("key", "code"), KEYS, ids=["Ctrl-C", "Ctrl-D"])
+@pytest.mark.parametrize(("key", "code"), KEYS, ids=NAMES)
 def test_giving_up_leaves_nothing_behind(
     newcomer: World, question: str, key: str, code: int
 ) -> None:
@@ -84,7 +88,7 @@ def test_giving_up_a_second_profile_leaves_the_first_as_it_was(world: World, que
 
 
 @pytest.mark.parametrize("question", [SECRET, TOKEN])
-@pytest.mark.parametrize(("key", "code"), KEYS, ids=["Ctrl-C", "Ctrl-D"])
+@pytest.mark.parametrize(("key", "code"), KEYS, ids=NAMES)
 def test_giving_up_new_secrets_leaves_the_old_ones(
     world: World, question: str, key: str, code: int
 ) -> None:
@@ -133,6 +137,41 @@ def test_a_secret_is_unseen_after_the_command_was_stopped_for_a_while(
     assert "-echo" not in it.shown
     assert world.client_secret not in it.shown
     assert world.refresh_token not in it.shown
+
+
+@pytest.mark.parametrize("started", [sitting, watched], ids=["alone", "in a shell without jobs"])
+def test_a_secret_is_unseen_where_nothing_can_be_stopped(
+    world: World, started: Callable[..., AbstractContextManager[Sitting]]
+) -> None:
+    """In a container or at the end of `ssh -t`: the system stops no orphaned process group."""
+    with started(world, "secret", "set") as it:
+        for question, secret in ((SECRET, world.client_secret), (TOKEN, world.refresh_token)):
+            it.expect(question)
+            it.press(CTRL_Z)
+            it.answer(question, secret)
+        it.expect("stored the refresh token")
+    assert world.client_secret not in it.shown
+    assert world.refresh_token not in it.shown
+
+
+def test_a_terminal_that_hangs_up_has_given_up(world: World) -> None:
+    before = everything(world.config_directory)
+    with shell_of(world, "/bin/bash", "--norc", "-i") as it:
+        it.press("trap : HUP; tastyauth secret set; echo $? >code\n")
+        it.expect(SECRET)
+        it.hang_up()
+        until(lambda: everything(world.project) == {f"{world.project}/code": b"2\n"})
+    assert everything(world.config_directory) == before
+
+
+@pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: os.path.basename(shell[0]))
+def test_giving_up_an_eval_leaves_no_old_token(world: World, shell: tuple[str, ...]) -> None:
+    world.simulator.fail = "slow"
+    with shell_of(world, *shell, TASTYTRADE_ACCESS_TOKEN="old") as it:
+        it.press('eval $(tastyauth env); echo "ended with $? ${TASTYTRADE_ACCESS_TOKEN-gone}"\n')
+        world.token_requested(0)
+        it.press(CTRL_BACKSLASH)
+        it.expect("ended with 131 gone\r\n")
 
 
 @pytest.mark.parametrize(

@@ -226,6 +226,63 @@ def test_a_renewal_that_fails_is_reported_once_and_tried_again(brief: World) -> 
     assert (said.count("no new token"), said.count("renewed ahead") <= 1) == (1, True)
 
 
+WAITING = "until [ -e end ]; do sleep 0.1; done"
+
+MOVED = HASTY.replace("live.refresh-token", "moved.refresh-token")
+BEGUN_WITH_ANOTHER = (
+    "hint: the config has changed since sh was started, which keeps the old one: start it again"
+)
+
+
+@pytest.mark.parametrize(
+    ("config", "hint"),
+    [
+        (MOVED, BEGUN_WITH_ANOTHER),
+        (None, BEGUN_WITH_ANOTHER),
+        (HASTY, "hint: make it, or correct the reference in the config"),
+    ],
+    ids=["corrected", "gone", "as it was"],
+)
+def test_who_corrects_the_config_learns_that_it_is_for_the_next_start(
+    config: str | None, hint: str, brief: World
+) -> None:
+    """A running command never gets the token of another config."""
+    refresh_token = f"{brief.config_directory}/live.refresh-token"
+    with brief.started("tastyauth", *KEEP, "sh", "-c", WAITING) as process:
+        until(lambda: brief.simulator.exchanges == 1)
+        brief.configure(config or HASTY)
+        os.rename(refresh_token, refresh_token.replace("live", "moved"))
+        if config is None:
+            os.unlink(brief.config)
+        said = heard(process, "hint: ")
+        brief.write(f"{brief.project}/end", "")
+        finish(process)
+    assert hint in said
+
+
+def test_an_outage_is_no_reason_to_start_again(brief: World) -> None:
+    """However the config has changed, it ends by itself."""
+    with brief.started("tastyauth", *KEEP, "sh", "-c", WAITING) as process:
+        until(lambda: brief.simulator.exchanges == 1)
+        brief.configure(MOVED)
+        brief.simulator.fail = "503"
+        said = heard(process, "hint: ")
+        brief.write(f"{brief.project}/end", "")
+        finish(process)
+    assert "start it again" not in said
+
+
+def test_a_new_token_that_cannot_be_written_is_reported(brief: World) -> None:
+    with brief.started("tastyauth", *KEEP, "sh", "-c", WAITING) as process:
+        until(lambda: len(_children(process.pid)) == 1)
+        (directory,) = os.listdir(brief.environ["TMPDIR"])
+        shutil.rmtree(f"{brief.environ['TMPDIR']}/{directory}")
+        said = heard(process, "it cannot be written")
+        brief.write(f"{brief.project}/end", "")
+        finish(process)
+    assert said.endswith("it cannot be written: no such file or directory\n")
+
+
 def heard(process: "subprocess.Popen[bytes]", words: str) -> str:
     """What a process has written to stderr up to the line with these words."""
     assert process.stderr is not None

@@ -356,7 +356,7 @@ def wait_for_request_or_end(world: World, process: "subprocess.Popen[bytes]", be
         time.sleep(0.002)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP])
 @pytest.mark.parametrize("config", SOURCES.values(), ids=SOURCES)
 def test_being_asked_to_stop_while_the_answer_comes_does_not_lose_the_grant(
     number: signal.Signals, config: str, tmp_path: os.PathLike[str]

@@ -28,7 +28,7 @@ FAILURES = {
 }
 """What goes wrong: how the broker fails, what is run, and the code it must end with."""
 
-SIGNALS = {signal.SIGTERM: 143, signal.SIGINT: 130, signal.SIGHUP: 129}
+SIGNALS = {signal.SIGTERM: 143, signal.SIGINT: 130, signal.SIGHUP: 129, signal.SIGQUIT: 131}
 
 STALE = "".join(f"export {name}=stale;" for name in DEFAULT_NAMES)
 """What an earlier run has left behind."""

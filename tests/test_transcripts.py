@@ -31,7 +31,7 @@ from tastyauth.simulator import FAILURES
 HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "transcripts")
 NAMES = sorted(name for name in os.listdir(HERE) if name.endswith(".txt"))
 
-CODES = {0, 1, 2, 66, 69, 70, 74, 75, 76, 77, 78, 126, 127, 129, 130, 143}
+CODES = {0, 1, 2, 66, 69, 70, 74, 75, 76, 77, 78, 126, 127, 129, 130, 131, 143}
 """Every way to end that is documented."""
 
 _RECORDED = ("out:", "err:", "exit:")

@@ -1,8 +1,8 @@
 """The command line: what was asked, done, and every failure told; the only place that catches.
 
 Whatever ends a run of `env` in a shell format (a mistyped flag, an unknown profile, a refused
-grant, a bug, INT, TERM or HUP) leaves one line on stdout that unsets the exports and fails with
-the same code, since `eval` of nothing succeeds.
+grant, a bug, INT, QUIT, TERM or HUP) leaves one line on stdout that unsets the exports and fails
+with the same code, since `eval` of nothing succeeds.
 """
 
 import gc

@@ -202,6 +202,8 @@ def _typed(prompt: str) -> str | None:
     except Stopped:
         _write(2, "\n")
         raise
+    except OSError:
+        return None  # the terminal hung up
     if not line:
         _write(2, "\n")
         return None

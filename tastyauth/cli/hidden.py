@@ -1,11 +1,11 @@
-"""A line that is typed unseen: no echo while it is read, nor after Ctrl-Z and `fg`."""
+"""A line that is typed unseen: no echo while it is read, nor after Ctrl-Z, with `fg` or without."""
 
 import errno
 import os
 import signal
 import termios
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 _LINE = 4096
 """Bytes: what a terminal hands over at once (termios(3), canonical mode)."""
@@ -20,7 +20,10 @@ def read_line(prompt: str) -> bytes | None:
     with _unseen(prompt):
         line = b""
         while not line.endswith(b"\n"):
-            typed = os.read(0, _LINE)
+            try:
+                typed = os.read(0, _LINE)
+            except OSError:
+                return None  # the terminal hung up
             if not typed:
                 return None
             line += typed
@@ -43,6 +46,8 @@ def _unseen(prompt: str) -> Iterator[None]:
         signal.signal(signal.SIGTSTP, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGTSTP)
         signal.signal(signal.SIGTSTP, stop)
+        if termios.tcgetattr(0)[3] & termios.ECHO:
+            hide()  # nothing was stopped: the system leaves a group alone that no shell looks after
 
     before = [(signal.SIGCONT, signal.signal(signal.SIGCONT, hide))]
     if signal.getsignal(signal.SIGTSTP) is not signal.SIG_IGN:  # no job control: it stays ignored
@@ -51,10 +56,11 @@ def _unseen(prompt: str) -> Iterator[None]:
         hide()
         yield
     finally:
-        _set(shown)
-        for number, handler in before:
+        for number, handler in before:  # first, or they might hide it again
             signal.signal(number, handler)
-        os.write(2, b"\n")
+        with suppress(OSError, termios.error):  # a terminal that hung up is not what went wrong
+            _set(shown)
+            os.write(2, b"\n")
 
 
 def _set(mode: list[int | list[bytes | int]]) -> None:

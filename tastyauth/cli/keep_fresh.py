@@ -6,11 +6,11 @@ import time
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
-from tastyauth import keeper, token_file
+from tastyauth import keeper, locate, token_file
 from tastyauth.cache import Asked, Entry
 from tastyauth.cli.console import Console
 from tastyauth.cli.loading import surroundings_of
-from tastyauth.errors import TastyauthError
+from tastyauth.errors import TastyauthError, TemporaryError
 from tastyauth.keeper import Renewal, Supply
 from tastyauth.secret import Secret
 from tastyauth.session import Session, Terms
@@ -55,7 +55,8 @@ def run(
         try:
             renewed = Session(asked, terms, surroundings, notes).obtain().entry
         except TastyauthError as error:
-            return Renewal(None, (*notes.warnings, _told(error)))
+            hint = _hint(error, asked, arguments.argv[0])
+            return Renewal(None, (*notes.warnings, _told(error.message, hint)))
         return Renewal(renewed, notes.warnings)
 
     with token_file.token_file(_token(entry), console.environ) as path:
@@ -73,6 +74,26 @@ def _token(entry: Entry) -> Secret:
     return Secret(entry.fields["access_token"])
 
 
-def _told(error: TastyauthError) -> str:
-    hint = f"\nhint: {error.hint}" if error.hint else ""
-    return f"no new token for the running command, trying again: {error.message}{hint}"
+def _told(message: str, hint: str) -> str:
+    told = f"no new token for the running command, trying again: {message}"
+    return f"{told}\nhint: {hint}" if hint else told
+
+
+def _hint(error: TastyauthError, asked: Asked, command: str) -> str:
+    """What to do; a config that was corrected since is not the one the command was started with.
+
+    It never gets another one: that may be about another account.
+    """
+    if isinstance(error, TemporaryError) or not _has_changed(asked):
+        return error.hint
+    return (
+        f"the config has changed since {command} was started, which keeps the old one:"
+        " start it again"
+    )
+
+
+def _has_changed(asked: Asked) -> bool:
+    try:
+        return locate.read_config(asked.path) != asked.content
+    except TastyauthError:
+        return True  # it is gone

@@ -34,6 +34,8 @@ in a crontab:
 for a program that runs longer than a token lives:
   tastyauth exec --keep-fresh -- python bot.py    which reads $TASTYTRADE_ACCESS_TOKEN_FILE
                                                   before each request
+
+CMD keeps the config that it was started with; after a change, start it again.
 """
 
 
