@@ -60,7 +60,8 @@ def clear(directory: str, config: str = "") -> int:
 def clear_profile(view: View, config: str, profile: str) -> int:
     """Removes the tokens of one profile, with whatever variables they were asked for.
 
-    The record of attempts that `view` has found goes too. Returns how many tokens there were; raises OSError.
+    The record of attempts that `view` has found goes too. Returns how many tokens there were;
+    raises OSError.
     """
     entries = [
         f"{view.directory}/{name}"
