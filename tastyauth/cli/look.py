@@ -11,7 +11,7 @@ from tastyauth.cache import Asked, config_of
 from tastyauth.cli.console import Console
 from tastyauth.cli.grammar import Commands
 from tastyauth.cli.loading import find, open_session, read_config, surroundings_of
-from tastyauth.errors import ConfigError, UsageError
+from tastyauth.errors import ConfigError, UsageError, reason_of
 from tastyauth.sources.label import printable
 from tastyauth.status import MISSING, UNCHECKED, UNUSABLE, ProfileStatus, status
 
@@ -75,7 +75,7 @@ def run_clear(arguments: argparse.Namespace, console: Console) -> int:
         )
     except OSError as error:
         raise ConfigError(
-            f"the token cache cannot be cleared: {error.strerror or error}",
+            f"the token cache cannot be cleared: {reason_of(error)}",
             f"look at who owns {locate.cache_directory(environ)}",
         ) from None
     console.say(f"{count} cached token{'' if count == 1 else 's'} forgotten")
