@@ -68,7 +68,7 @@ def clear_profile(view: View, config: str, profile: str) -> int:
         for name in names(view.directory)
         if name.startswith(name_of(config)) and name.endswith(".entry")
     ]
-    own = [path for path in entries if _profile_of(path) == profile]
+    own = [path for path in entries if _is_of(path, profile)]
     for path in own:
         private.remove(path)
         private.remove(f"{path.removesuffix('.entry')}.attempt")
@@ -85,14 +85,13 @@ def names(directory: str) -> list[str]:
     return [name for name in found if _OURS.fullmatch(name)]
 
 
-def _profile_of(path: str) -> str:
-    """Whose entry this is; its first line says so: a salt, the profile, and its inputs."""
+def _is_of(path: str, profile: str) -> bool:
+    """Whether an entry is of a profile: its first line says a salt, the profile, and its inputs."""
     try:
         content = locate.read_private(path) or b""
     except OSError:
-        return ""
-    said = content.partition(b"\n")[0].decode("utf-8", "surrogateescape").split("\0")
-    return said[1] if len(said) > 1 else ""
+        return False
+    return content.partition(b"\n")[0].split(b"\0")[1:2] == [profile.encode()]
 
 
 def _content(lines: list[str]) -> bytes:

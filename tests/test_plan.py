@@ -368,6 +368,7 @@ def test_whatever_is_in_a_reference_is_shown_whole_and_in_plain_ascii(words: lis
         ('"a\\u200bb"', "a\\u200bb"),  # of no width
         ('"\\u0430pi"', "\\u0430pi"),  # a Cyrillic letter that looks like another
         ('"a\\nb"', "a\\nb"),
+        ('"a   b"', "a\\u0020\\u0020\\u0020b"),  # as wide as one likes
         ("'a\\x1b[2Kb'", "a\\\\x1b[2Kb"),
     ],
 )

@@ -354,7 +354,9 @@ def test_the_hash_is_that_of_the_plan_not_of_the_bytes(home: Path) -> None:
 def test_another_hash_is_none(home: Path, wrong: str) -> None:
     config = read(home)
     value = wrong.replace("{right}", digest(config, around(home)))
-    refusal(config, "project", around(home, TASTYAUTH_TRUST_SHA256=value))
+    error = refusal(config, "project", around(home, TASTYAUTH_TRUST_SHA256=value))
+    assert ("$TASTYAUTH_TRUST_SHA256 is of another plan" in error.message) == bool(value)
+    assert ("tastyauth allow --print" in error.hint) == bool(value)
 
 
 def test_at_a_terminal_the_hash_does_not_count(home: Path) -> None:
