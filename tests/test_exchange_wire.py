@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import httpx
@@ -413,7 +413,7 @@ def test_a_compression_bomb_stays_packed() -> None:
 # Ending on time
 
 
-def drip(data: Iterator[bytes]) -> Script:
+def drip(data: Iterable[bytes]) -> Script:
     def script(connection: socket.socket) -> None:
         for piece in data:
             connection.sendall(piece)
@@ -430,14 +430,15 @@ def hang(connection: socket.socket) -> None:
 
 
 def dripping(head: bytes, forever: bytes) -> Script:
-    return drip(itertools.chain([head], itertools.repeat(forever)))
+    """Begins anew for each connection."""
+    return lambda connection: drip(itertools.chain([head], itertools.repeat(forever)))(connection)
 
 
 @pytest.mark.parametrize(
     "script",
     [
         hang,
-        drip(bytes([byte]) for byte in b"HTTP/1.1 200 OK\r\n" * 100),
+        drip([bytes([byte]) for byte in b"HTTP/1.1 200 OK\r\n" * 100]),
         dripping(b"HTTP/1.1 200 OK\r\n", b"X: y\r\n"),
         dripping(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", b" "),
         dripping(b"HTTP/1.1 200 OK\r\n\r\n", b" "),
