@@ -373,6 +373,15 @@ stopping.raise_when_stopped()
 sys.setprofile(right_behind_the_fork)
 """
 
+STOPPED_AND_ALONE = """
+except Stopped as stopped:
+    print(stopped.exit_code)
+try:
+    print(os.waitpid(-1, os.WNOHANG))
+except ChildProcessError:
+    print("no child")
+"""
+
 
 def _said_by(script: str) -> list[str]:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
@@ -384,13 +393,7 @@ def test_a_stop_at_the_very_start_of_a_program_leaves_none_behind() -> None:
     script = f"""{STOPPED_AT_ITS_START}
 try:
     start()
-except Stopped as stopped:
-    print(stopped.exit_code)
-try:
-    print(os.waitpid(-1, os.WNOHANG))
-except ChildProcessError:
-    print("no child")
-"""
+{STOPPED_AND_ALONE}"""
     assert _said_by(script) == ["143", "no child"]
 
 
@@ -408,7 +411,7 @@ except Stopped as stopped:
 
 
 def test_a_stop_while_a_program_does_not_read_ends_it_too() -> None:
-    script = """
+    script = f"""
 import os, signal, threading
 from tastyauth import process, stopping
 from tastyauth.errors import Stopped
@@ -417,13 +420,7 @@ stopping.raise_when_stopped()
 threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGTERM)).start()
 try:
     process.start(
-        ["/bin/sleep", "60"], environ={}, interactive=False, directory="/", stdin=b"x" * 200_000
+        ["/bin/sleep", "60"], environ={{}}, interactive=False, directory="/", stdin=b"x" * 200_000
     )
-except Stopped as stopped:
-    print(stopped.exit_code)
-try:
-    print(os.waitpid(-1, os.WNOHANG))
-except ChildProcessError:
-    print("no child")
-"""
+{STOPPED_AND_ALONE}"""
     assert _said_by(script) == ["143", "no child"]
