@@ -23,17 +23,17 @@ __all__ = [
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from tastyauth import errors, sdk
-    from tastyauth.auth import TastytradeAuth
-    from tastyauth.credential import Credential
+    from tastyauth import errors
     from tastyauth.errors import TastyauthError
-    from tastyauth.library import aget_credential, get_credential
+    from tastyauth.library import aget_credential, get_credential, sdk
+    from tastyauth.library.auth import TastytradeAuth
+    from tastyauth.session.credential import Credential
 else:  # to a type checker, every misspelt name would be one of these
 
     def __getattr__(name: str) -> object:
         match name:
             case "Credential":
-                from tastyauth.credential import Credential
+                from tastyauth.session.credential import Credential
 
                 return Credential
             case "TastyauthError":
@@ -41,7 +41,7 @@ else:  # to a type checker, every misspelt name would be one of these
 
                 return TastyauthError
             case "TastytradeAuth":
-                from tastyauth.auth import TastytradeAuth
+                from tastyauth.library.auth import TastytradeAuth
 
                 return TastytradeAuth
             case "aget_credential":
@@ -57,7 +57,7 @@ else:  # to a type checker, every misspelt name would be one of these
 
                 return get_credential
             case "sdk":
-                import tastyauth.sdk as sdk
+                from tastyauth.library import sdk
 
                 return sdk
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -17,7 +17,7 @@ from tastyauth import cache, export, locate  # noqa: E402
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from tastyauth.lock import Lock
+    from tastyauth.cache.lock import Lock
 
 Wish = tuple[str, dict[str, str], list[str]]
 """What the lane is asked for: the command, its options, and the command line of `exec`."""
@@ -82,11 +82,12 @@ def _queue(
     wish: Wish, asked: cache.Asked, words: list[str], started_at: float
 ) -> "tuple[int | None, Lock | None]":
     """Waits for the one who gets the token, before anything heavy is imported."""
-    from tastyauth import stopping, turn
+    from tastyauth.cache import turn
     from tastyauth.errors import Stopped, TastyauthError
+    from tastyauth.posix import signals
 
     try:
-        stopping.raise_when_stopped()
+        signals.raise_when_stopped()
         view, held = turn.line_up(asked, started_at)
         return (_answer(wish, view, words) if held is None else None), held
     except OSError:

@@ -33,12 +33,12 @@ ATTACKS: dict[str, tuple[Attack, ...]] = {
         ),
         Attack(
             "the doctor rehearses cron with a config that may not act",
-            "test_doctor.py::test_an_untrusted_config_makes_nothing_happen",
+            "doctor/test_doctor.py::test_an_untrusted_config_makes_nothing_happen",
             "checks that need `trust`",
         ),
         Attack(
             "a config that others can write, or reach through a link, passes for one's own",
-            "test_trust.py::test_what_somebody_else_could_have_written_waits_for_approval",
+            "config/test_trust.py::test_what_somebody_else_could_have_written_waits_for_approval",
             "locate.exposure of every step on the way",
         ),
         Attack(
@@ -53,92 +53,92 @@ ATTACKS: dict[str, tuple[Attack, ...]] = {
         ),
         Attack(
             "YAML that is made to take long: nests, aliases, quotes, tags",
-            "test_document.py::test_64_kib_of_nonsense_are_read_at_once",
+            "validation/test_document.py::test_64_kib_of_nonsense_are_read_at_once",
             "events of the pure loader; nothing is constructed",
         ),
         Attack(
             "YAML tags construct objects",
-            "test_document.py::test_tags_are_refused_and_never_run",
+            "validation/test_document.py::test_tags_are_refused_and_never_run",
             "nothing is constructed",
         ),
         Attack(
             "any effective change slips in under an old approval",
-            "test_plan.py::test_any_effective_change_changes_the_plan",
+            "config/test_plan.py::test_any_effective_change_changes_the_plan",
             "the plan is made of all that the executor uses",
         ),
         Attack(
             "another program of the approved name comes first on PATH",
-            "test_cli_trust.py::test_another_program_of_that_name_needs_a_new_approval",
+            "cli/test_allow.py::test_another_program_of_that_name_needs_a_new_approval",
             "the plan holds the resolved program",
         ),
         Attack(
             "a program dropped into the project is found through an empty or relative PATH entry",
-            "test_sources.py::test_a_program_is_looked_up_in_absolute_entries_of_path_only",
+            "sources/test_sources.py::test_a_program_is_looked_up_in_absolute_entries_of_path_only",
             "such entries are dropped",
         ),
         Attack(
             "a program of the project is run, by its path, by PATH or through a link",
-            "test_plan.py::test_a_program_of_the_project_is_refused",
+            "config/test_plan.py::test_a_program_of_the_project_is_refused",
             "refuse_outlaws",
         ),
         Attack(
             "a program of the project is found by PATH",
-            "test_plan.py::test_a_program_of_the_project_is_refused_on_the_path_too",
+            "config/test_plan.py::test_a_program_of_the_project_is_refused_on_the_path_too",
             "refuse_outlaws",
         ),
         Attack(
             "a link outside leads to a program of the project",
-            "test_plan.py::test_a_link_to_a_program_of_the_project_is_refused",
+            "config/test_plan.py::test_a_link_to_a_program_of_the_project_is_refused",
             "refuse_outlaws looks at both ends",
         ),
         Attack(
             "a project file sends secrets to a host of its choosing",
-            "test_plan.py::test_a_project_file_sends_to_no_host_of_its_choosing",
+            "config/test_plan.py::test_a_project_file_sends_to_no_host_of_its_choosing",
             "refuse_outlaws",
         ),
         Attack(
             "the config is swapped while the question stands",
-            "test_cli_trust.py::test_what_was_judged_is_what_is_recorded",
+            "cli/test_allow.py::test_what_was_judged_is_what_is_recorded",
             "the plan that was shown is recorded",
         ),
         Attack(
             "a program comes first on PATH while the question stands",
-            "test_cli_trust.py::test_what_was_shown_is_what_is_recorded",
+            "cli/test_allow.py::test_what_was_shown_is_what_is_recorded",
             "the plan that was shown is recorded",
         ),
         Attack(
             "the config is swapped between the look at it and its use",
-            "test_cli_trust.py::test_what_was_judged_is_what_runs",
+            "cli/test_allow.py::test_what_was_judged_is_what_runs",
             "it is read once",
         ),
         Attack(
             "the approval of one path is replayed at another",
-            "test_trust.py::test_the_same_file_elsewhere_needs_an_approval_of_its_own",
+            "config/test_trust.py::test_the_same_file_elsewhere_needs_an_approval_of_its_own",
             "a record belongs to a path",
         ),
         Attack(
             "somebody else, or a link, makes the record of an approval",
-            "test_trust.py::test_a_record_that_others_could_have_made_approves_nothing",
+            "config/test_trust.py::test_a_record_that_others_could_have_made_approves_nothing",
             "private.read",
         ),
         Attack(
             "the cache serves a token to a config whose approval is gone",
-            "test_cache.py::test_an_entry_whose_approval_was_withdrawn_is_a_miss",
+            "cache/test_cache.py::test_an_entry_whose_approval_was_withdrawn_is_a_miss",
             "an outline names its approval",
         ),
         Attack(
             "the cache serves a found config what --config fetched",
-            "test_cache.py::test_a_found_config_is_not_served_what_config_fetched_for_it",
+            "cache/test_cache.py::test_a_found_config_is_not_served_what_config_fetched_for_it",
             "an outline names its approval",
         ),
         Attack(
             "a variable approves what somebody at the terminal would have refused",
-            "test_cli_trust.py::test_at_a_terminal_the_hash_does_not_count",
+            "cli/test_allow.py::test_at_a_terminal_the_hash_does_not_count",
             "whoever can be asked is asked",
         ),
         Attack(
             "an argument with escape sequences or marks from right to left hides part of the plan",
-            "test_plan.py::test_whatever_is_in_a_reference_is_shown_whole_and_in_plain_ascii",
+            "config/test_plan.py::test_whatever_is_in_a_reference_is_shown_whole_and_in_plain_ascii",
             "the plan is ASCII",
         ),
         Attack(
@@ -153,7 +153,7 @@ ATTACKS: dict[str, tuple[Attack, ...]] = {
         ),
         Attack(
             "the name of a directory steers the terminal of `allow`",
-            "test_cli_trust.py::test_an_odd_directory_cannot_steer_the_terminal",
+            "cli/test_allow.py::test_an_odd_directory_cannot_steer_the_terminal",
             "paths are printed escaped",
         ),
         Attack(
@@ -168,12 +168,12 @@ ATTACKS: dict[str, tuple[Attack, ...]] = {
         ),
         Attack(
             "exports take over the shell: PATH, LD_PRELOAD, PROMPT_COMMAND",
-            "test_schema.py::test_names_that_change_how_programs_behave_are_refused",
+            "validation/test_check.py::test_names_that_change_how_programs_behave_are_refused",
             "the names that the schema refuses",
         ),
         Attack(
             "an untrusted config chooses the names that a failure unsets",
-            "test_shells.py::test_an_untrusted_or_invalid_config_chooses_no_names",
+            "shells/test_shells.py::test_an_untrusted_or_invalid_config_chooses_no_names",
             "the four defaults",
         ),
     ),
@@ -186,7 +186,7 @@ ATTACKS: dict[str, tuple[Attack, ...]] = {
         ),
         Attack(
             "the same, past the schema",
-            "test_exchange_route.py::test_no_secret_goes_to_an_address_like_this",
+            "exchange/test_route.py::test_no_secret_goes_to_an_address_like_this",
             "route.read_endpoint",
         ),
         Attack(
@@ -201,17 +201,17 @@ ATTACKS: dict[str, tuple[Attack, ...]] = {
         ),
         Attack(
             "netrc, cookies or Authorization are added to the request",
-            "test_exchange_wire.py::test_the_request_to_the_byte",
+            "exchange/test_wire.py::test_the_request_to_the_byte",
             "a transport without a client",
         ),
         Attack(
             "a netrc or a proxy of the environment gets into the request",
-            "test_exchange_wire.py::test_nothing_of_the_environment_gets_into_the_request",
+            "exchange/test_wire.py::test_nothing_of_the_environment_gets_into_the_request",
             "trust_env=False",
         ),
         Attack(
             "a cookie of one answer comes back with the next request",
-            "test_exchange_wire.py::test_a_cookie_is_not_sent_back",
+            "exchange/test_wire.py::test_a_cookie_is_not_sent_back",
             "a transport without a client",
         ),
         Attack(
@@ -221,12 +221,12 @@ ATTACKS: dict[str, tuple[Attack, ...]] = {
         ),
         Attack(
             "a proxy of another scheme (socks, ftp) is used, or passed over in silence",
-            "test_exchange_route.py::test_a_proxy_that_cannot_be_used_is_named_by_its_variable",
+            "exchange/test_route.py::test_a_proxy_that_cannot_be_used_is_named_by_its_variable",
             "78, by the name of the variable",
         ),
         Attack(
             "a proxy reads the sealed bytes, or another's password",
-            "test_exchange_tls.py::test_a_proxy_is_given_a_name_and_sealed_bytes",
+            "exchange/test_tls.py::test_a_proxy_is_given_a_name_and_sealed_bytes",
             "CONNECT, and TLS within",
         ),
         Attack(
@@ -236,7 +236,7 @@ ATTACKS: dict[str, tuple[Attack, ...]] = {
         ),
         Attack(
             "a certificate is expired, of another name or of an unknown authority",
-            "test_exchange_tls.py::test_a_certificate_that_does_not_hold",
+            "exchange/test_tls.py::test_a_certificate_that_does_not_hold",
             "roots.context",
         ),
         Attack(
@@ -246,27 +246,27 @@ ATTACKS: dict[str, tuple[Attack, ...]] = {
         ),
         Attack(
             "SSLKEYLOGFILE records the keys of every exchange",
-            "test_exchange_tls.py::test_no_key_log_is_written",
+            "exchange/test_tls.py::test_no_key_log_is_written",
             "not ssl.create_default_context",
         ),
         Attack(
             "roots that cannot be read are replaced by others",
-            "test_exchange_route.py::test_roots_that_cannot_be_read_are_named",
+            "exchange/test_route.py::test_roots_that_cannot_be_read_are_named",
             "78, by the name of the variable",
         ),
         Attack(
             "a token of production is sent to the sandbox, or the reverse",
-            "test_exchange_offline.py::test_a_sandbox_token_is_not_for_production",
+            "exchange/test_claims.py::test_a_sandbox_token_is_not_for_production",
             "exchange.offline",
         ),
         Attack(
             "a secret of one application is sent for another",
-            "test_exchange_offline.py::test_another_client_is_named",
+            "exchange/test_claims.py::test_another_client_is_named",
             "exchange.offline",
         ),
         Attack(
             "a token of one account stays in a shell that asked for another",
-            "test_shells.py::test_another_profile_leaves_no_name_of_the_first_behind",
+            "shells/test_shells.py::test_another_profile_leaves_no_name_of_the_first_behind",
             "foreign names are unset first",
         ),
     ),
@@ -289,17 +289,17 @@ ATTACKS: dict[str, tuple[Attack, ...]] = {
         ),
         Attack(
             "a server drips in any phase of its answer",
-            "test_exchange_wire.py::test_a_server_that_drips_does_not_keep_anyone",
+            "exchange/test_wire.py::test_a_server_that_drips_does_not_keep_anyone",
             "exchange.deadline",
         ),
         Attack(
             "a name server, or a handshake, hangs",
-            "test_exchange_wire.py::test_a_name_server_that_hangs_ends_on_time",
+            "exchange/test_wire.py::test_a_name_server_that_hangs_ends_on_time",
             "exchange.deadline",
         ),
         Attack(
             "a server echoes our secrets, cut, escaped or encoded",
-            "test_exchange_response.py::test_no_echo_shows_a_secret",
+            "exchange/test_response.py::test_no_echo_shows_a_secret",
             "foreign.shown",
         ),
         Attack(
@@ -319,13 +319,13 @@ ATTACKS: dict[str, tuple[Attack, ...]] = {
         ),
         Attack(
             "a secret's program steers the terminal",
-            "test_sources.py"
+            "sources/test_sources.py"
             "::test_what_a_failing_command_says_is_cut_and_cannot_steer_the_terminal",
             "its complaint is stripped and cut",
         ),
         Attack(
             "a secret pasted into the config is repeated by the report",
-            "test_report.py::test_a_secret_is_never_echoed_wherever_it_stands",
+            "validation/test_report.py::test_a_secret_is_never_echoed_wherever_it_stands",
             "reports are made of known words",
         ),
         Attack(
@@ -335,7 +335,7 @@ ATTACKS: dict[str, tuple[Attack, ...]] = {
         ),
         Attack(
             "a file name forges a line of a report, or a workflow command",
-            "test_validate.py::test_a_file_name_forges_no_line",
+            "cli/test_validate.py::test_a_file_name_forges_no_line",
             "names are printed without what steers",
         ),
         Attack(
@@ -350,7 +350,7 @@ ATTACKS: dict[str, tuple[Attack, ...]] = {
         ),
         Attack(
             "a failure looks like success to eval",
-            "test_shells.py::test_eval_of_a_failure_fails_with_its_code_and_leaves_nothing",
+            "shells/test_shells.py::test_eval_of_a_failure_fails_with_its_code_and_leaves_nothing",
             "the last line of every failing run",
         ),
     ),
@@ -377,7 +377,7 @@ ATTACKS: dict[str, tuple[Attack, ...]] = {
         ),
         Attack(
             "CMD of exec sees the variables that hold the long-lived secrets",
-            "test_exec.py::test_variables_that_hold_the_secrets_are_gone",
+            "cli/test_exec.py::test_variables_that_hold_the_secrets_are_gone",
             "launch.environment",
         ),
         Attack(
@@ -418,79 +418,79 @@ ATTACKS: dict[str, tuple[Attack, ...]] = {
         ),
         Attack(
             "a command that runs tastyauth runs itself for ever",
-            "test_sources.py::test_a_command_inside_a_command_is_refused",
+            "sources/test_sources.py::test_a_command_inside_a_command_is_refused",
             "TASTYAUTH_SOURCE",
         ),
     ),
     "Files": (
         Attack(
             "the umask opens the cache to others",
-            "test_places.py::test_the_cache_is_made_for_its_owner_alone_whatever_the_umask",
+            "session/test_places.py::test_the_cache_is_made_for_its_owner_alone_whatever_the_umask",
             "modes are given when files are made",
         ),
         Attack(
             "the cache directory is a link, open, or somebody else's",
-            "test_places.py::test_a_cache_directory_that_is_not_ours_alone_is_not_used",
+            "session/test_places.py::test_a_cache_directory_that_is_not_ours_alone_is_not_used",
             "private.check",
         ),
         Attack(
             "a file of the cache is a link",
-            "test_cache.py::test_a_link_in_the_place_of_an_entry_is_not_written_through",
+            "cache/test_cache.py::test_a_link_in_the_place_of_an_entry_is_not_written_through",
             "O_NOFOLLOW, rename",
         ),
         Attack(
             "a file of the cache belongs to another user",
-            "test_cache.py::test_a_file_of_another_user_is_a_miss",
+            "cache/test_cache.py::test_a_file_of_another_user_is_a_miss",
             "private.read",
         ),
         Attack(
             "a left-over temporary file is a link",
-            "test_private.py::test_a_leftover_that_is_a_link_is_not_followed",
+            "posix/test_files.py::test_a_leftover_that_is_a_link_is_not_followed",
             "O_EXCL",
         ),
         Attack(
             "the lock is a link",
-            "test_lock.py::test_there_is_no_lock_behind_a_symbolic_link",
+            "cache/test_lock.py::test_there_is_no_lock_behind_a_symbolic_link",
             "O_NOFOLLOW",
         ),
         Attack(
             "as root, files are made in the home of another user",
-            "test_places.py::test_root_creates_nothing_in_the_home_of_another_user",
+            "session/test_places.py::test_root_creates_nothing_in_the_home_of_another_user",
             "private.make_ancestors",
         ),
         Attack(
             "the disk is read-only",
-            "test_places.py::test_on_a_read_only_disk_the_token_still_comes",
+            "session/test_places.py::test_on_a_read_only_disk_the_token_still_comes",
             "what cannot be stored is no reason to withhold a token",
         ),
         Attack(
             "the disk becomes full anywhere in the middle",
-            "test_places.py::test_on_a_full_disk_the_token_still_comes_wherever_it_becomes_full",
+            "session/test_places.py::test_on_a_full_disk_the_token_still_comes_wherever_it_becomes_full",
             "what cannot be stored is no reason to withhold a token",
         ),
         Attack(
             "a system call fails: ENOLCK, EIO",
-            "test_places.py::test_a_system_call_that_fails_does_not_keep_the_token",
+            "session/test_places.py::test_a_system_call_that_fails_does_not_keep_the_token",
             "what cannot be stored is no reason to withhold a token",
         ),
         Attack(
             "a reader sees half a file",
-            "test_private.py::test_a_reader_sees_the_old_or_the_new_file_never_a_part",
+            "posix/test_files.py::test_a_reader_sees_the_old_or_the_new_file_never_a_part",
             "rename",
         ),
         Attack(
             "a kill in the middle of a write of the journal loses the token",
-            "test_journal.py::test_what_was_recorded_survives_a_kill_at_any_moment",
+            "session/test_rotation.py::test_what_was_recorded_survives_a_kill_at_any_moment",
             "one write; a link that ends with its line is whole",
         ),
         Attack(
             "a hard link stands in the place of a file",
-            "test_private.py::test_a_link_is_replaced_and_its_target_left_alone",
+            "posix/test_files.py::test_a_link_is_replaced_and_its_target_left_alone",
             "O_EXCL, rename",
         ),
         Attack(
             "a hard link stands in the place of a lock",
-            "test_lock.py::test_there_is_no_lock_behind_a_hard_link",
+            "cache/test_lock.py::test_there_is_no_lock_behind_a_hard_link",
             "a lock has one name",
         ),
         Attack(
@@ -506,67 +506,67 @@ ATTACKS: dict[str, tuple[Attack, ...]] = {
         ),
         Attack(
             "what a kill left beside a secret file stays there",
-            "test_rotation.py"
+            "session/test_rotating_server.py"
             "::test_what_a_killed_writer_has_left_beside_the_file_goes_with_the_next_rotation",
             "private.remove_unfinished",
         ),
         Attack(
             "what a kill left in the journal stays there",
-            "test_journal.py::test_what_killed_writers_have_left_goes_with_the_next_rotation",
+            "session/test_rotation.py::test_what_killed_writers_have_left_goes_with_the_next_rotation",
             "Journal.record sweeps",
         ),
         Attack(
             "a disk becomes full in the middle of a rotated token",
-            "test_private.py::test_what_cannot_be_written_at_once_leaves_no_part_of_it",
+            "posix/test_files.py::test_what_cannot_be_written_at_once_leaves_no_part_of_it",
             "what is not whole is removed",
         ),
     ),
     "Races": (
         Attack(
             "200 processes without a token",
-            "test_herd.py::test_two_hundred_processes_without_a_token_cause_one_exchange",
+            "cache/test_herd.py::test_two_hundred_processes_without_a_token_cause_one_exchange",
             "single flight",
         ),
         Attack(
             "any number of them with a token that ends",
-            "test_herd.py::test_any_number_of_processes_with_a_token_that_ends_cause_one_exchange",
+            "cache/test_herd.py::test_any_number_of_processes_with_a_token_that_ends_cause_one_exchange",
             "single flight",
         ),
         Attack(
             "any number of processes ask for a grant that was revoked",
-            "test_herd.py::test_a_revoked_grant_is_asked_once_in_five_minutes_by_any_number_of_processes",
+            "cache/test_herd.py::test_a_revoked_grant_is_asked_once_in_five_minutes_by_any_number_of_processes",
             "the attempt record",
         ),
         Attack(
             "the holder of the lock is killed",
-            "test_herd.py::test_the_next_takes_over_at_once_when_the_holder_is_killed",
+            "cache/test_herd.py::test_the_next_takes_over_at_once_when_the_holder_is_killed",
             "a kernel lock",
         ),
         Attack(
             "the holder of the lock is stopped",
-            "test_herd.py"
+            "cache/test_herd.py"
             "::test_who_waits_for_a_stopped_holder_ends_with_75_after_its_promise_and_not_before",
             "the holder's promise",
         ),
         Attack(
             "the server hangs for twenty callers",
-            "test_herd.py::test_twenty_callers_of_a_hanging_server_wait_once",
+            "cache/test_herd.py::test_twenty_callers_of_a_hanging_server_wait_once",
             "one outcome for all who wait",
         ),
         Attack(
             "the clock steps",
-            "test_cache.py::test_a_clock_that_steps_costs_one_exchange_and_no_harm",
+            "cache/test_cache.py::test_a_clock_that_steps_costs_one_exchange_and_no_harm",
             "a token from the future is a miss",
         ),
         Attack(
             "the clock is set while 200 processes wait",
-            "test_clock_jumps.py"
+            "cache/test_clock_jumps.py"
             "::test_a_clock_that_is_set_while_all_wait_costs_one_exchange_at_the_most",
             "what came while one waited is good enough",
         ),
         Attack(
             "the clock is set again and again",
-            "test_clock_jumps.py"
+            "cache/test_clock_jumps.py"
             "::test_a_clock_that_is_set_again_and_again_costs_one_exchange_each_time",
             "a token from the future is a miss",
         ),
@@ -574,40 +574,40 @@ ATTACKS: dict[str, tuple[Attack, ...]] = {
     "Rotation": (
         Attack(
             "a rotated token cannot be written to where the old one came from",
-            "test_rotation.py"
+            "session/test_rotating_server.py"
             "::test_where_the_source_cannot_be_written_the_journal_keeps_the_token_and_says_so",
             "the journal",
         ),
         Attack(
             "the journal was opened to others, and an old token is sent",
-            "test_rotation.py"
+            "session/test_rotating_server.py"
             "::test_a_journal_that_cannot_be_used_is_named_and_no_old_token_is_sent",
             "Journal.latest",
         ),
         Attack(
             "a new refresh token comes with an answer that is no use",
-            "test_rotation.py"
+            "session/test_rotating_server.py"
             "::test_a_new_refresh_token_is_kept_whatever_else_is_wrong_with_the_answer",
             "RotatedError",
         ),
         Attack(
             "a token is used up where the next one cannot be kept",
-            "test_journal.py::test_a_token_is_not_used_up_where_the_next_one_cannot_be_kept",
+            "session/test_rotation.py::test_a_token_is_not_used_up_where_the_next_one_cannot_be_kept",
             "Journal.sole_use",
         ),
         Attack(
             "a comment in the config, or `clear`, loses the rotated token",
-            "test_rotation.py::test_neither_a_comment_nor_clear_loses_it",
+            "session/test_rotating_server.py::test_neither_a_comment_nor_clear_loses_it",
             "the journal is keyed by the grant",
         ),
         Attack(
             "processes of two profiles replay each other's token",
-            "test_rotation.py::test_many_processes_of_two_profiles_share_a_grant_and_keep_it",
+            "session/test_rotating_server.py::test_many_processes_of_two_profiles_share_a_grant_and_keep_it",
             "a lock per grant",
         ),
         Attack(
             "a kill at any moment, on a server that takes the last token once more",
-            "test_rotation.py::test_a_kill_at_any_moment_does_not_lose_the_grant",
+            "session/test_rotating_server.py::test_a_kill_at_any_moment_does_not_lose_the_grant",
             "stored before it is used",
         ),
         Attack(
@@ -618,18 +618,18 @@ ATTACKS: dict[str, tuple[Attack, ...]] = {
         ),
         Attack(
             "INT, QUIT, TERM or HUP while the answer is on its way",
-            "test_rotation.py"
+            "session/test_rotating_server.py"
             "::test_being_asked_to_stop_while_the_answer_comes_does_not_lose_the_grant",
             "stopping.DELAY",
         ),
         Attack(
             "a service is stopped while `exec --keep-fresh` renews",
-            "test_rotation.py::test_stopping_all_processes_of_a_service_does_not_lose_the_grant",
+            "session/test_rotating_server.py::test_stopping_all_processes_of_a_service_does_not_lose_the_grant",
             "stopping.DELAY in the background too",
         ),
         Attack(
             "the writer of a link is killed at it",
-            "test_journal.py::test_a_link_whose_writer_was_killed_at_it_is_none",
+            "session/test_rotation.py::test_a_link_whose_writer_was_killed_at_it_is_none",
             "a link ends with its line",
         ),
     ),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 from measured import MIB, measured
-from test_cli_trust import allow, ended, records, terminal
+from test_allow import allow, ended, records, terminal
 from world import CONFIG, World
 
 LATE = 5.0

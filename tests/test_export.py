@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tastyauth import export, formats
+from tastyauth import export
 from tastyauth.cache import ProfileOutline
 from tastyauth.errors import ConfigError
-from tastyauth.formats import Emission
+from tastyauth.shells import formats
+from tastyauth.shells.formats import Emission
 
 PRINTABLE = "".join(map(chr, range(0x20, 0x7F)))
 TOKEN = "eyJhbGciOiJFZERTQSJ9.eyJpc3MiOiJhcGkifQ.c2ln_bmF0-dXJl"

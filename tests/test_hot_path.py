@@ -8,10 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
-from test_layers import PLACES
 from world import CONFIG, LIMIT, Completed, World, until
 
-from tastyauth import lock
+from tastyauth.cache import lock
 
 HOT = {
     "tastyauth",
@@ -22,12 +21,13 @@ HOT = {
 }
 BECOMING = {"tastyauth.errors", "tastyauth.launch"}  # what `exec` loads besides
 WAITING = {
-    "tastyauth.attempt",
+    "tastyauth.cache.last_attempt",
     "tastyauth.errors",
-    "tastyauth.lock",
-    "tastyauth.private",
-    "tastyauth.stopping",
-    "tastyauth.turn",
+    "tastyauth.cache.lock",
+    "tastyauth.posix",
+    "tastyauth.posix.files",
+    "tastyauth.posix.signals",
+    "tastyauth.cache.turn",
 }
 BUILT_IN = {"fcntl", "gc"}
 HEAVY = {"yaml", "jsonschema", "httpx", "ssl"}
@@ -116,11 +116,6 @@ def test_a_hit_loads_the_hot_modules_and_nothing_else(cached: World, name: str) 
     assert (run.completed.code, run.completed.err) == (0, "")
     assert run.modules - BUILT_IN == (HOT | BECOMING if "exec" in HITS[name] else HOT)
     assert cached.simulator.token_requests == before
-
-
-def test_the_hot_modules_are_those_of_the_drawing() -> None:
-    drawn = {name for name, place in PLACES.items() if place.temperature == "hot"}
-    assert {name.removeprefix("tastyauth.") for name in HOT} == drawn - {"__main__"}
 
 
 @pytest.mark.parametrize("name", HITS)

@@ -1,6 +1,7 @@
 """The architecture, drawn: who may import whom, and what a start may cost."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,48 +13,28 @@ from world import REPOSITORY
 
 PACKAGE = Path(REPOSITORY) / "tastyauth"
 
-DRAWING = """
-  layer | hot                  | warm                    | cold
-  ------+----------------------+-------------------------+--------------------------------------
-    11  |                      |                         | sdk
-    10  | __main__             |                         | auth
-     9  | _entry               |                         | bearer
-     8  |                      | cli cli.console         | cli.* library
-        |                      | cli.grammar cli.wording |
-     7  |                      |                         | session simulator doctor
-     6  |                      |                         | trust
-     5  |                      |                         | plan refresh status by_hand
-        |                      |                         | onboarding
-     4  |                      | turn                    | config report sweep hooks keeper
-     3  |                      | attempt formats         | schema sources exchange journal
-        |                      |                         | store credential token_file
-     2  | cache                | lock launch private     | document pasted process
-     1  | export locate        | secret stopping         | exposure names words
-     0  | tastyauth            | errors                  | diagnostic explain template
-        |                      |                         | background
-"""
-"""A module imports only from layers below its own; the modules of one package, each other too.
+PAGE = Path(REPOSITORY) / "docs" / "architecture.md"
+"""Holds the table of parts, which are the modules and folders in the root, and of their imports."""
 
-*Hot* is what every start loads, *warm* what also loads for whoever waits or has mistyped something,
-*cold* what loads when a config is read or a token must be got. A name stands for a module, or for a
-package with all that is in it, as far as no line names that.
-"""
+HOT = {"tastyauth", "_entry", "cache", "export", "locate"}
+"""Modules that every start loads."""
 
 # What the package itself hands out, late, to those who ask for it; all others import it for less.
-FACE = {"auth", "credential", "errors", "library", "sdk"}
+FACE = {"errors", "library", "session"}
 
 # What hot modules may import besides each other and what a bare interpreter has loaded.
 SMALL = {"_blake2", "_imp", "_signal", "gc"}
 
 # Who may import what is neither ours nor in the standard library.
 LIBRARIES = {
-    "document": {"yaml"},
-    "schema": {"jsonschema"},
+    "validation.document": {"yaml"},
+    "validation.syntax": {"yaml"},
+    "validation": {"jsonschema"},
     "exchange": {"httpx", "certifi"},
     "sources.dotenv": {"dotenv"},
     "sources.keyring_child": {"keyring"},
-    "auth": {"httpx", "httpx2"},  # for the type checker
-    "sdk": {"tastytrade"},
+    "library.auth": {"httpx", "httpx2"},  # for the type checker
+    "library.sdk": {"tastytrade"},
 }
 
 # Who may print and read the command line: the command line, its fast lane, and a program of its own
@@ -62,14 +43,6 @@ SPEAKERS = {"cli", "_entry", "sources.keyring_child"}
 
 # Who may catch whatever comes.
 BOUNDARIES = {"cli", "_entry", "sources.keyring_child"}
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a module stands in the drawing."""
-
-    layer: int
-    temperature: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,23 +68,13 @@ class Import:
         return self.root == "tastyauth"
 
 
-def drawn() -> dict[str, Place]:
-    """The drawing, read."""
-    places: dict[str, Place] = {}
-    head, _, *rows = DRAWING.strip("\n").split("\n")
-    temperatures = [cell.strip() for cell in head.split("|")[1:]]
-    layer = -1
-    for row in rows:
-        number, *cells = row.split("|")
-        layer = int(number) if number.strip() else layer
-        for temperature, cell in zip(temperatures, cells, strict=True):
-            for name in cell.split():
-                assert name not in places, f"{name} is drawn twice"
-                places[name] = Place(layer, temperature)
-    return places
+def table() -> dict[str, set[str]]:
+    """The table of the page: each part, and the parts that it may import."""
+    rows = re.findall(r"^\| `(\w+)` \| ([`\w ]*)\|", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
+    return {name: set(re.findall(r"\w+", cell)) for name, cell in rows}
 
 
-PLACES = drawn()
+TABLE = table()
 
 
 @cache
@@ -125,13 +88,9 @@ def modules() -> dict[str, ast.Module]:
     return found
 
 
-def place(module: str) -> Place:
-    """Where a module is drawn: by its own name, else by that of its package."""
-    package = module.partition(".")[0]
-    inside = PLACES.get(f"{package}.*") if module != package else None
-    found = PLACES.get(module) or inside or PLACES.get(package)
-    assert found, f"{module} is not in the drawing"
-    return found
+def part(module: str) -> str:
+    """The module or folder in the root of the package that a module belongs to."""
+    return module.partition(".")[0]
 
 
 @cache
@@ -186,39 +145,47 @@ def nothing(strays: Iterator[str]) -> None:
 # -- the drawing ----------------------------------------------------------------------------------
 
 
-def test_every_module_is_drawn() -> None:
-    for module in modules():
-        place(module)
+def test_the_table_names_what_is_there() -> None:
+    assert set(TABLE) == {part(module) for module in modules()} - {"tastyauth"}
 
 
-def test_everything_drawn_exists() -> None:
-    assert {name.removesuffix(".*") for name in PLACES} <= set(modules())
-
-
-def test_a_module_imports_only_from_layers_below_its_own() -> None:
+def test_a_part_imports_what_its_row_says() -> None:
     """Late imports too, and those for the type checker."""
     nothing(
-        f"{module} (layer {place(module).layer}), line {each.line}:"
-        f" {name} (layer {place(name).layer})"
+        f"{module}, line {each.line}: {name}"
         for module in modules()
         for name, each in ours(module)
-        if name.partition(".")[0] != module.partition(".")[0]
-        and not (module == "tastyauth" and name in FACE and not each.now)
-        and place(name).layer >= place(module).layer
+        if name != "tastyauth"
+        and part(name) != part(module)
+        and not (module == "tastyauth" and part(name) in FACE and not each.now)
+        and part(name) not in TABLE.get(part(module), set())
     )
 
 
-BESIDE = {"hot": {"hot"}, "warm": {"hot", "warm"}, "cold": {"hot", "warm", "cold"}}
-
-
-def test_what_is_imported_at_the_top_is_no_colder() -> None:
-    """A hot module brings only hot ones, a warm one no cold ones; the rest comes late."""
+def test_no_row_allows_more_than_is_needed() -> None:
+    used = {(part(module), part(name)) for module in modules() for name, _ in ours(module)}
     nothing(
-        f"{module} ({place(module).temperature}), line {each.line}:"
-        f" {name} ({place(name).temperature})"
-        for module in modules()
+        f"{name} does not import {each}"
+        for name, allowed in TABLE.items()
+        for each in sorted(allowed)
+        if (name, each) not in used
+    )
+
+
+def test_a_row_imports_only_from_rows_above() -> None:
+    """So there is no cycle."""
+    above: set[str] = set()
+    for name, allowed in TABLE.items():
+        assert allowed <= above, f"{name} imports {sorted(allowed - above)}, which stand below it"
+        above.add(name)
+
+
+def test_a_hot_module_imports_at_the_top_only_hot_ones() -> None:
+    nothing(
+        f"{module}, line {each.line}: {name}"
+        for module in HOT
         for name, each in ours(module)
-        if each.now and place(name).temperature not in BESIDE[place(module).temperature]
+        if each.now and name not in HOT
     )
 
 
@@ -240,7 +207,7 @@ def test_a_hot_module_imports_at_the_top_what_is_loaded_anyway() -> None:
     nothing(
         f"{module}, line {each.line}: {each.module}"
         for module in modules()
-        if place(module).temperature == "hot"
+        if module in HOT
         for each in imports(module)
         if each.now and not each.is_ours and each.module not in free
     )
@@ -338,6 +305,7 @@ def test_modules_are_not_imported_by_a_made_up_name() -> None:
 def test_no_module_has_a_name_of_the_standard_library() -> None:
     """Within a package it can be told apart; at the top, every reader would be misled."""
     at_the_top = {module for module in modules() if "." not in module} - {"__main__"}
+    at_the_top -= {"posix"}  # the inner side of `os`, which nobody imports by this name
     assert not at_the_top & sys.stdlib_module_names
 
 

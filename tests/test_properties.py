@@ -18,11 +18,11 @@ import pytest
 from exchange_fakes import grant, holds_a_secret
 from hypothesis import example, given
 from hypothesis import strategies as st
-from test_exchange_response import ECHOED
 from test_plan import configs, effect
+from test_response import ECHOED
 
-from tastyauth import config, plan, trust
-from tastyauth.config import Config
+from tastyauth import config
+from tastyauth.config import Config, plan, trust
 from tastyauth.errors import (
     ConfigError,
     ConfigNotAllowed,
@@ -32,7 +32,7 @@ from tastyauth.errors import (
     TemporaryError,
 )
 from tastyauth.exchange import read_response
-from tastyauth.formats import RENDER, Emission
+from tastyauth.shells.formats import RENDER, Emission
 from tastyauth.sources import (
     Command,
     Dotenv,

@@ -14,7 +14,7 @@ from glob import glob
 import pytest
 from world import REPOSITORY, World, missing
 
-from tastyauth import explain
+from tastyauth.validation import explain
 
 README = f"{REPOSITORY}/README.md"
 

@@ -20,13 +20,13 @@ from world import CONFIG, Completed, World, closed_port
 
 import tastyauth
 from tastyauth.cache import Asked, Entry, ProfileOutline
-from tastyauth.credential import Credential
 from tastyauth.doctor.findings import Findings
 from tastyauth.exchange import RefreshGrant, TokenResponse
-from tastyauth.process import Completed as Ended
-from tastyauth.refresh import Secrets
+from tastyauth.posix.process import Completed as Ended
 from tastyauth.secret import Secret
 from tastyauth.session import Handout
+from tastyauth.session.credential import Credential
+from tastyauth.session.refresh import Secrets
 from tastyauth.simulator import FAILURES, Simulator
 from tastyauth.simulator.broker import Application, open_broker
 from tastyauth.simulator.messages import Answer, Request

@@ -20,17 +20,18 @@ from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from tastyauth import export, formats, launch
+from tastyauth import export, launch
 from tastyauth.cli.console import Console, reserve_standard_descriptors
 from tastyauth.cli.wording import Shown, first_word, nearest
 from tastyauth.errors import OutputError, Stopped, TastyauthError
-from tastyauth.stopping import raise_when_stopped
+from tastyauth.posix.signals import raise_when_stopped
+from tastyauth.shells import formats
 
 if TYPE_CHECKING:
     import argparse
 
+    from tastyauth.cache.lock import Lock
     from tastyauth.cli.grammar import Commands
-    from tastyauth.lock import Lock
 
 _SHORT = ("env", "token", "exec", "validate")
 """Commands that are over before there is anything worth collecting (`tastyauth._entry`)."""
@@ -49,10 +50,10 @@ _FILES = {
     "schema": "validate",
     "explain": "validate",
     "completion": "completion",
-    "status": "look",
+    "status": "status",
     "doctor": "doctor",
-    "as-curl": "look",
-    "clear": "look",
+    "as-curl": "status",
+    "clear": "status",
     "simulator": "simulator",
     "demo": "demo",
 }
@@ -164,7 +165,7 @@ def _format_asked_for(words: Sequence[str]) -> str | None:
 def _names_to_unset(words: Sequence[str], console: Console) -> tuple[str, ...]:
     """What a trusted config exports, else the four defaults: an untrusted file chooses no names."""
     try:
-        from tastyauth.cli.loading import trusted_config
+        from tastyauth.cli.inputs import trusted_config
 
         config = trusted_config(_value_of("--config", words), console)
     except Exception:  # noqa: BLE001  # this run has failed already, and said why

@@ -64,6 +64,6 @@ def _profiles(flag: str | None, console: Console) -> Iterable[str]:
         outline = None
     if outline is not None:
         return outline.profiles
-    from tastyauth.cli.loading import trusted_config
+    from tastyauth.cli.inputs import trusted_config
 
     return [profile.name for profile in trusted_config(flag, console).profiles]

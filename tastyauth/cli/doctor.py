@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 from tastyauth.cli.console import Console
 from tastyauth.cli.grammar import Commands
-from tastyauth.cli.loading import surroundings_of, this_program
+from tastyauth.cli.inputs import surroundings_of, this_program
 
 if TYPE_CHECKING:
     from tastyauth.cache import Asked, Entry
     from tastyauth.doctor import Check, Findings
     from tastyauth.doctor.cron import Rehearsal
-    from tastyauth.refresh import Audience, Secrets
+    from tastyauth.session.refresh import Audience, Secrets
 
 _DETAILS = """\
 looks at one profile, the default one unless -p names another. What it prints holds no secret, and

@@ -4,13 +4,14 @@ import argparse
 import time
 from shlex import quote
 
-from tastyauth import cache, export, formats, hooks, locate
+from tastyauth import cache, export, locate
 from tastyauth.cache import Asked, Entry, ProfileOutline
 from tastyauth.cli.console import Console
 from tastyauth.cli.grammar import Commands
-from tastyauth.cli.loading import open_session, this_program
+from tastyauth.cli.inputs import open_session, this_program
 from tastyauth.errors import ConfigNotFound, UsageError
-from tastyauth.hooks import Binding
+from tastyauth.shells import formats, hook
+from tastyauth.shells.hook import Binding
 
 _DETAILS = """\
 what to write, and where:
@@ -46,8 +47,8 @@ def register(commands: Commands) -> None:
         group="set up",
         details=_DETAILS,
     )
-    parser.add_argument("shell", choices=hooks.SHELLS, help="the shell that sources it")
-    parser.add_argument("--answer", choices=hooks.CASES, help=argparse.SUPPRESS)
+    parser.add_argument("shell", choices=hook.SHELLS, help="the shell that sources it")
+    parser.add_argument("--answer", choices=hook.CASES, help=argparse.SUPPRESS)
 
 
 def run_hook(arguments: argparse.Namespace, console: Console) -> int:
@@ -64,9 +65,9 @@ def run_hook(arguments: argparse.Namespace, console: Console) -> int:
             f"profile {profile.name} exports nothing that a shell may hold",
             "add a name for access_token to its exports",
         )
-    console.out(hooks.script(shell, _binding(session.asked, profile.name, names)))
+    console.out(hook.script(shell, _binding(session.asked, profile.name, names)))
     if console.stdout_is_terminal:
-        console.say(f"this is code for {shell} to source; to use it: {hooks.USAGE[shell]}")
+        console.say(f"this is code for {shell} to source; to use it: {hook.USAGE[shell]}")
     return 0
 
 
@@ -88,16 +89,16 @@ def _binding(asked: Asked, profile: str, names: tuple[str, ...]) -> Binding:
 def _answer(shell: str, arguments: argparse.Namespace, console: _Listening) -> str:
     case: str = arguments.answer
     session = open_session(arguments, console)
-    if case == hooks.CHANGED:
+    if case == hook.CHANGED:
         if not _is_ours(*_cached(session.asked), case, console):
             return _stepping_aside(shell, arguments, console)
-        case = hooks.AGAIN
+        case = hook.AGAIN
     handout = session.obtain()
     profile, entry = handout.profile, handout.entry
     if not _is_ours(profile, entry, case, console):
         return _stepping_aside(shell, arguments, console)
     emission = formats.emission(profile, entry.fields)
-    return hooks.renewal(shell, emission, entry, time.time(), warned=console.warned)
+    return hook.renewal(shell, emission, entry, time.time(), warned=console.warned)
 
 
 def _is_ours(
@@ -106,7 +107,7 @@ def _is_ours(
     if profile is None or entry is None:
         return False
     exports = export.for_shell(profile.exports)
-    return hooks.is_ours(console.environ, exports, entry.fields, case, time.time())
+    return hook.is_ours(console.environ, exports, entry.fields, case, time.time())
 
 
 def _stepping_aside(shell: str, arguments: argparse.Namespace, console: Console) -> str:
@@ -116,9 +117,9 @@ def _stepping_aside(shell: str, arguments: argparse.Namespace, console: Console)
         words += f" --config {quote(arguments.config)}"
     console.say(
         f"the hook steps aside: it did not set what the variables of profile {profile} hold now\n"
-        f"to go back to {profile}: {hooks.by_hand(shell, words)}"
+        f"to go back to {profile}: {hook.by_hand(shell, words)}"
     )
-    return hooks.stepping_aside(shell)
+    return hook.stepping_aside(shell)
 
 
 def _is_found(path: str, console: Console) -> bool:

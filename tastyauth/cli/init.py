@@ -9,20 +9,10 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
 from tastyauth import config as configs
-from tastyauth import (
-    document,
-    formats,
-    locate,
-    onboarding,
-    private,
-    refresh,
-    schema,
-    sources,
-    trust,
-)
+from tastyauth import locate, sources, validation
 from tastyauth.cli import interview
 from tastyauth.cli.console import Console
-from tastyauth.cli.entering import (
+from tastyauth.cli.enter_secrets import (
     SECRETS,
     client_id_of,
     enter_until_accepted,
@@ -34,16 +24,14 @@ from tastyauth.cli.entering import (
     writable,
 )
 from tastyauth.cli.grammar import Commands
-from tastyauth.cli.loading import surroundings_of
-from tastyauth.config import Config, Profile
-from tastyauth.errors import (
-    ConfigError,
-    ConfigNotFound,
-    SecretAbsent,
-    UsageError,
-    reason_of,
-)
+from tastyauth.cli.inputs import surroundings_of
+from tastyauth.config import Config, Profile, new_profile, trust
+from tastyauth.errors import ConfigError, ConfigNotFound, SecretAbsent, UsageError, reason_of
+from tastyauth.posix import files
 from tastyauth.secret import Secret
+from tastyauth.session import refresh
+from tastyauth.shells import formats
+from tastyauth.validation import document
 
 _DETAILS = """\
 asks for what is missing; everything but the secrets can be given by flags. Where nobody can be
@@ -134,10 +122,10 @@ def _may_act(config: Config, origin: str, console: Console) -> bool:
 
 def _make(place: _Place, name: str | None, arguments: argparse.Namespace, console: Console) -> None:
     """A new profile: asked for, checked, tried, written, and then what to type next."""
-    room = onboarding.room(place.content, place.path) if place.content is not None else None
+    room = new_profile.room(place.content, place.path) if place.content is not None else None
     old = interview.old_bot(arguments.dotenv, console) if arguments.dotenv else {}
     profile = interview.ask(name, old, arguments, console)
-    text = room.filled(profile) if room is not None else onboarding.new_config(profile)
+    text = room.filled(profile) if room is not None else new_profile.new_config(profile)
     config = _checked(text, place.path, console)
     made = config.profile(profile.name)
     values = enter_until_accepted(made, profile.client_id, SECRETS, old, console)
@@ -203,7 +191,7 @@ def _is_absent(field: str, profile: Profile, console: Console) -> bool:
 def _checked(text: str, path: str, console: Console) -> Config:
     """What is about to be written; raises UsageError for a flag that makes it invalid."""
     content = text.encode()
-    for problem in schema.check(document.read(content, path)):
+    for problem in validation.check(document.read(content, path)):
         if problem.severity == "error":
             raise UsageError(problem.message, problem.help[0] if problem.help else problem.label)
     return configs.parse(content, path, home=locate.home_directory(console.environ))
@@ -216,10 +204,10 @@ def _write(
     directory = os.path.dirname(config.path)
     targets = {field: sources.members(getattr(profile, field))[0] for field in SECRETS}
     try:
-        private.make_ancestors(config.path)
+        files.make_ancestors(config.path)
         with undone_on_failure() as undo:
             put_all(targets, values, profile, undo, console)
-            _replace(f"{directory}/tastyauth.schema.json", schema.text(), undo)
+            _replace(f"{directory}/tastyauth.schema.json", validation.text(), undo)
             _replace(config.path, text, undo)
     except OSError as error:
         raise ConfigError(
@@ -234,7 +222,7 @@ def _replace(path: str, text: str, undo: ExitStack) -> None:
     path = os.path.realpath(path)
     mode = stat.S_IMODE(os.stat(path).st_mode) if os.path.exists(path) else 0o600
     undo.callback(way_back(path))
-    private.write(path, text.encode(), durable=True, mode=mode)
+    files.write(path, text.encode(), durable=True, mode=mode)
 
 
 def _approve(config: Config, console: Console) -> None:
@@ -250,10 +238,10 @@ def _warn_of_repository(profile: Profile, console: Console) -> None:
     paths = [
         reference.path
         for reference in (profile.client_secret, profile.refresh_token)
-        if isinstance(reference, sources.File) and onboarding.repository_of(reference.path)
+        if isinstance(reference, sources.File) and new_profile.repository_of(reference.path)
     ]
     if paths:
-        what_to_type = onboarding.to_ignore(paths)
+        what_to_type = new_profile.to_ignore(paths)
         console.warn(f"the secrets lie in a repository, keep git from them: {what_to_type}")
 
 

@@ -2,12 +2,13 @@
 
 import argparse
 
-from tastyauth import locate, onboarding
+from tastyauth import locate
 from tastyauth.cli.console import Console
-from tastyauth.cli.entering import SECRETS, is_available
-from tastyauth.cli.loading import surroundings_of
+from tastyauth.cli.enter_secrets import SECRETS, is_available
+from tastyauth.cli.inputs import surroundings_of
+from tastyauth.config import new_profile
+from tastyauth.config.new_profile import NewProfile
 from tastyauth.errors import APPLICATIONS_PAGE, RefusedError, SecretAbsent, SecretError, UsageError
-from tastyauth.onboarding import NewProfile
 from tastyauth.secret import Secret
 from tastyauth.sources.value import accept
 
@@ -43,7 +44,7 @@ def ask(
     Raises UsageError where nobody can be asked, RefusedError for what is no client ID.
     """
     if console.interactive and any(field not in old for field in SECRETS):
-        console.say(onboarding.EXPLANATION)
+        console.say(new_profile.EXPLANATION)
     if arguments.browser:
         _open_page(console)
     environment = arguments.environment or console.choose(
@@ -63,8 +64,8 @@ def ask(
         environment,
         arguments.api_url,
         client_id,
-        onboarding.reference(store, profile, "client_secret"),
-        onboarding.reference(store, profile, "refresh_token"),
+        new_profile.reference(store, profile, "client_secret"),
+        new_profile.reference(store, profile, "refresh_token"),
     )
 
 
@@ -77,17 +78,17 @@ def old_bot(path: str, console: Console) -> dict[str, Secret]:
 
     path = locate.absolute(path, console.environ)
     shown = locate.abbreviated(path, console.environ)
-    found = onboarding.taken_over(dotenv.variables(path, surroundings_of(console)))
+    found = new_profile.taken_over(dotenv.variables(path, surroundings_of(console)))
     if not found:
         raise SecretAbsent(
             f"{shown} has none of the names that bots use",
-            f"rename them, for example to {', '.join(onboarding.USUAL_NAMES)}",
+            f"rename them, for example to {', '.join(new_profile.USUAL_NAMES)}",
         )
     old = {}
     for field, (name, value) in found.items():
         old[field] = accept(value.encode(), f"{name} in {shown}")
         try:
-            onboarding.check_shape(field, old[field])
+            new_profile.check_shape(field, old[field])
         except RefusedError as error:
             raise RefusedError(f"{name} in {shown}: {error.message}", error.hint) from None
         console.say(f"{field} comes from {name} in {shown}")
@@ -98,9 +99,9 @@ def _with_client_id(old: dict[str, Secret], console: Console) -> dict[str, Secre
     """Bots that send no client ID have none; the refresh token says whose it is."""
     if "client_id" in old or "refresh_token" not in old:
         return old
-    from tastyauth.exchange import offline
+    from tastyauth.exchange import claims
 
-    clients = offline.clients_of(offline.read_claims(old["refresh_token"]))
+    clients = claims.clients_of(claims.read_claims(old["refresh_token"]))
     if len(clients) != 1:
         return old
     console.say(f"client_id is {clients[0]}, says the refresh token")
@@ -117,12 +118,12 @@ def _open_page(console: Console) -> None:
 def _client_id(flag: str | None, old: Secret | None, console: Console) -> str:
     given = flag or (old.reveal() if old is not None else None)
     if given is not None:
-        onboarding.check_shape("client_id", Secret(given))
+        new_profile.check_shape("client_id", Secret(given))
         return given
     while True:
         text = console.ask_text("client ID", "--client-id")
         try:
-            onboarding.check_shape("client_id", Secret(text))
+            new_profile.check_shape("client_id", Secret(text))
         except RefusedError as error:
             console.error(error)
             continue

@@ -6,15 +6,15 @@ import time
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
-from tastyauth import keeper, locate, token_file
+from tastyauth import locate
 from tastyauth.cache import Asked, Entry
 from tastyauth.cli.console import Console
-from tastyauth.cli.loading import surroundings_of
+from tastyauth.cli.inputs import surroundings_of
 from tastyauth.errors import TastyauthError, TemporaryError
-from tastyauth.keeper import Renewal, Supply
+from tastyauth.posix.signals import raise_when_stopped
 from tastyauth.secret import Secret
-from tastyauth.session import Session, Terms
-from tastyauth.stopping import raise_when_stopped
+from tastyauth.session import Session, Terms, keep_fresh, token_file
+from tastyauth.session.keep_fresh import Renewal, Supply
 
 
 class _Notes:
@@ -67,7 +67,7 @@ def run(
             hand_over=lambda renewed: token_file.write(path, _token(renewed)),
             report=console.warn,
         )
-        return keeper.keep(arguments.argv, environment | {token_file.VARIABLE: path}, supply)
+        return keep_fresh.keep(arguments.argv, environment | {token_file.VARIABLE: path}, supply)
 
 
 def _token(entry: Entry) -> Secret:

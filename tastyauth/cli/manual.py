@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from tastyauth import __version__
 from tastyauth.cli.grammar import GROUPS
 from tastyauth.cli.synopsis import Argument, Command, CommandLine, read
-from tastyauth.explain import pages
+from tastyauth.validation.explain import pages
 
 _DESCRIPTION = """\
 A client ID, a client secret and a refresh token become an access token that lives 15 minutes. A

@@ -3,7 +3,7 @@
 import argparse
 
 from tastyauth.cli.console import Console
-from tastyauth.cli.entering import (
+from tastyauth.cli.enter_secrets import (
     SECRETS,
     client_id_of,
     enter,
@@ -15,7 +15,7 @@ from tastyauth.cli.entering import (
     writable,
 )
 from tastyauth.cli.grammar import Commands
-from tastyauth.cli.loading import open_session
+from tastyauth.cli.inputs import open_session
 
 _DETAILS = """\
 asks for the secret without showing it, or for both; tries them at the server; stores all or none

@@ -4,11 +4,12 @@ import argparse
 from contextlib import suppress
 from difflib import SequenceMatcher
 
-from tastyauth import locate, plan, store, trust
-from tastyauth.cache import config_of
+from tastyauth import locate
+from tastyauth.cache import config_of, store
 from tastyauth.cli.console import Console
 from tastyauth.cli.grammar import Commands, not_empty
-from tastyauth.cli.loading import read_config, surroundings_of
+from tastyauth.cli.inputs import read_config, surroundings_of
+from tastyauth.config import plan, trust
 from tastyauth.errors import ConfigNotAllowed, reason_of
 from tastyauth.sources.label import printable
 

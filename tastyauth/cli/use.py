@@ -3,11 +3,12 @@
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, cast
 
-from tastyauth import export, formats, launch
+from tastyauth import export, launch
 from tastyauth.cli.console import Console
-from tastyauth.cli.loading import open_session, trusted_config
+from tastyauth.cli.inputs import open_session, trusted_config
 from tastyauth.errors import OutputError, UsageError
 from tastyauth.session import LONGEST_MIN_VALID
+from tastyauth.shells import formats
 
 if TYPE_CHECKING:
     import argparse

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, cast
 
 from tastyauth import locate
 from tastyauth.cli.console import Console
-from tastyauth.diagnostic import Checked, Document
 from tastyauth.errors import ConfigNotFound, UsageError
 from tastyauth.secret import mask
-from tastyauth.words import HIDDEN
+from tastyauth.validation.masking import HIDDEN
+from tastyauth.validation.problem import Checked, Document
 
 if TYPE_CHECKING:
     import argparse
@@ -93,11 +93,12 @@ def register(commands: "Commands") -> None:
 def run_validate(arguments: "argparse.Namespace", console: Console) -> int:
     """Checks each file, whatever it is called: 1 when one has errors, 66 when one is not read."""
     gc.disable()  # the run is short, and collecting between imports would take 5 % of it
-    from tastyauth import document, schema
+    from tastyauth import validation
+    from tastyauth.validation import document
 
     def check(content: bytes, name: str) -> Checked:
         read = document.read(content, name)
-        return Checked(read, schema.check(read))
+        return Checked(read, validation.check(read))
 
     files = arguments.files or [locate.find_config(arguments.config, dict(console.environ))[0]]
     checked, unread = _check_each(files, document.LARGEST, check, console)
@@ -114,15 +115,15 @@ def run_no_secrets(arguments: "argparse.Namespace", console: Console) -> int:
 
 def run_schema(_: "argparse.Namespace", console: Console) -> int:
     """Prints the JSON Schema, for an editor or another validator."""
-    from tastyauth import schema
+    from tastyauth import validation
 
-    console.out(schema.text())
+    console.out(validation.text())
     return 0
 
 
 def run_explain(arguments: "argparse.Namespace", console: Console) -> int:
     """Prints the page of a code, or the list of all codes."""
-    from tastyauth import explain
+    from tastyauth.validation import explain
 
     if arguments.code is None:
         console.out("".join(f"{page.code:<6} {page.title}\n" for page in explain.pages().values()))
@@ -184,13 +185,13 @@ def _unreadable(name: str, error: OSError) -> ConfigNotFound:
 
 def _name(file: str, console: Console) -> str:
     """What the report calls a file: as it was named, home as ~, nothing that forges a line."""
-    from tastyauth import pasted
+    from tastyauth.validation import pasted_secrets
 
     if file == _STDIN:
         return "<stdin>"
     name = locate.abbreviated(_from_here(file), console.environ)
     printable = "".join(letter if letter.isprintable() else "?" for letter in name)
-    return HIDDEN if pasted.shape(printable) else printable
+    return HIDDEN if pasted_secrets.shape(printable) else printable
 
 
 def _from_here(file: str) -> str:
@@ -204,16 +205,16 @@ def _from_here(file: str) -> str:
 
 def _search(content: bytes, name: str) -> Checked:
     """What looks like a secret; a file that is called like a config is searched like one."""
-    from tastyauth import pasted
+    from tastyauth.validation import pasted_secrets
 
     if os.path.basename(name).lstrip(".") in {"tastyauth.yaml", "tastyauth.yml"}:
-        from tastyauth import document
+        from tastyauth.validation import document
 
         config = document.read(content, name)
-        return Checked(config, tuple(pasted.in_document(config)))
+        return Checked(config, tuple(pasted_secrets.in_document(config)))
     text = _decoded(content)
     lines = tuple(text.split("\n"))
-    found = pasted.in_lines(lines, os.path.basename(name))
+    found = pasted_secrets.in_lines(lines, os.path.basename(name))
     return Checked(Document(name, text, lines, None), tuple(found))
 
 
@@ -227,7 +228,7 @@ def _decoded(content: bytes) -> str:
 def _print(checked: Sequence[Checked], output: str, console: Console) -> None:
     """The report; of files without a problem only a word, and only where somebody looks."""
     if output != "human" or any(each.problems for each in checked):
-        from tastyauth import report  # late: most runs find nothing
+        from tastyauth.validation import report  # late: most runs find nothing
 
         console.out(report.FORMATS[output](checked, console.colors(1)))
     if console.stdout_is_terminal or console.verbose:

@@ -9,19 +9,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from tastyauth.doctor import account, config, grant, network, references
-from tastyauth.doctor.check import (
-    FAILED,
-    PASSED,
-    SKIPPED,
-    WARNED,
-    Check,
-    Verdict,
-    failed,
-    skipped,
-)
+from tastyauth.doctor.check import FAILED, PASSED, SKIPPED, WARNED, Check, Verdict, failed, skipped
 from tastyauth.doctor.findings import Findings
 from tastyauth.errors import TastyauthError, UsageError
-from tastyauth.status import fit_to_paste
+from tastyauth.session.status import fit_to_paste
 
 __all__ = [
     "FAILED",

@@ -9,10 +9,10 @@ from tastyauth.doctor.findings import Findings
 from tastyauth.doctor.network import limit
 from tastyauth.errors import TastyauthError
 from tastyauth.exchange import api
-from tastyauth.exchange.foreign import shown
 from tastyauth.exchange.response import THE_CLOCK
-from tastyauth.refresh import Audience, Secrets
+from tastyauth.exchange.server_text import shown
 from tastyauth.secret import Secret
+from tastyauth.session.refresh import Audience, Secrets
 
 
 @dataclass(slots=True)

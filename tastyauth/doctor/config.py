@@ -4,12 +4,15 @@ import os
 from collections.abc import Iterator
 
 from tastyauth import config as configs
-from tastyauth import document, exposure, locate, onboarding, schema, sources, trust
+from tastyauth import locate, sources, validation
 from tastyauth.cache import Asked
+from tastyauth.config import new_profile, trust
 from tastyauth.doctor import repository
 from tastyauth.doctor.check import Verdict, passed, warned
 from tastyauth.doctor.findings import Findings
+from tastyauth.posix import exposure
 from tastyauth.sources import Dotenv, File
+from tastyauth.validation import document
 
 _PLACES = {
     locate.FLAG: "named by --config",
@@ -28,7 +31,7 @@ def check_config(findings: Findings) -> Verdict:
     environ = findings.surroundings.environ
     path, origin = locate.find_config(findings.flag, environ)
     content = locate.read_config(path)
-    problems = schema.check(document.read(content, path))
+    problems = validation.check(document.read(content, path))
     is_valid = all(problem.severity != "error" for problem in problems)
     findings.config = configs.parse(content, path, home=findings.home, known_valid=is_valid)
     findings.profile = findings.config.profile(findings.wanted)
@@ -65,7 +68,7 @@ def check_permissions(findings: Findings) -> Verdict:
     committed = repository.not_ignored(secrets, around) if findings.is_trusted else ()
     if committed:
         found.append(f"git does not ignore {', '.join(committed)}")
-        hints.append(f"keep git from them: {onboarding.to_ignore(committed)}; {_ALREADY}")
+        hints.append(f"keep git from them: {new_profile.to_ignore(committed)}; {_ALREADY}")
     if not found:
         return passed("only you and root could replace the config and the files it names")
     return warned("; ".join(found), "; ".join(hints))

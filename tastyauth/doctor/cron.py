@@ -12,10 +12,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 
-from tastyauth import locate, process, sources
+from tastyauth import locate, sources
 from tastyauth.doctor.check import FAILED, PASSED, WARNED, Check
 from tastyauth.doctor.findings import Findings
 from tastyauth.doctor.references import ABSENT, ASKS, FAILS, FIELDS, HANGS, RESOLVED
+from tastyauth.posix import process
 
 _SCHEDULE = "*/5 9-16 * * 1-5"
 """Every five minutes while the market is open, in a time zone of New York."""

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 
 from tastyauth.cache import Asked, Entry
 from tastyauth.config import Config, Profile
-from tastyauth.exchange.offline import Claims
+from tastyauth.exchange.claims import Claims
 from tastyauth.exchange.transport import Answer
-from tastyauth.refresh import Audience, Secrets
 from tastyauth.secret import Secret
+from tastyauth.session.refresh import Audience, Secrets
 from tastyauth.sources import Surroundings
 
 Obtain = Callable[[Asked, Secrets, Audience], Entry]

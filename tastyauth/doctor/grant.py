@@ -3,12 +3,12 @@
 import time
 from datetime import UTC, datetime
 
-from tastyauth import refresh
 from tastyauth.doctor.check import Verdict, passed, skipped, warned
 from tastyauth.doctor.findings import Findings
 from tastyauth.errors import APPLICATIONS_PAGE
-from tastyauth.exchange import offline
-from tastyauth.exchange.foreign import shown
+from tastyauth.exchange import claims
+from tastyauth.exchange.server_text import shown
+from tastyauth.session import refresh
 
 _CLOCK_TOLERANCE = 60
 """Seconds that a token may come from the future."""
@@ -24,33 +24,33 @@ def check_type(findings: Findings) -> Verdict:
     declared = findings.secrets["refresh_token"]
     client_id = findings.secrets["client_id"].reveal()
     newest = refresh.latest(findings.profile, client_id, declared, findings.surroundings)
-    findings.claims = offline.read_claims(newest)
-    offline.check_type(findings.claims)
+    findings.claims = claims.read_claims(newest)
+    claims.check_type(findings.claims)
     rotated = "" if newest == declared else "; it was rotated, and the journal has the newest"
-    if findings.claims.kind == offline.REFRESH_TOKEN:
-        return passed(f"a refresh token ({offline.REFRESH_TOKEN}){rotated}")
+    if findings.claims.kind == claims.REFRESH_TOKEN:
+        return passed(f"a refresh token ({claims.REFRESH_TOKEN}){rotated}")
     return warned(
-        f"not of the kind that tastytrade gives ({offline.REFRESH_TOKEN}){rotated}",
+        f"not of the kind that tastytrade gives ({claims.REFRESH_TOKEN}){rotated}",
         f"if tastytrade gave it, store it again as it was shown, or make a new one: {_NEW_GRANT}",
     )
 
 
 def check_audience(findings: Findings) -> Verdict:
     """It belongs to the client ID of the profile."""
-    clients = offline.clients_of(findings.claims)
+    clients = claims.clients_of(findings.claims)
     client_id = findings.secrets["client_id"].reveal()
-    offline.check_audience(findings.claims, client_id)
+    claims.check_audience(findings.claims, client_id)
     return passed(f"client ID {client_id}") if clients else skipped(_SAYS_NOTHING)
 
 
 def check_issuer(findings: Findings) -> Verdict:
     """It was issued by the environment of the profile."""
-    offline.check_issuer(findings.claims, findings.profile.environment)
+    claims.check_issuer(findings.claims, findings.profile.environment)
     issuer = findings.claims.fields.get("iss")
     if not isinstance(issuer, str):
         return skipped(_SAYS_NOTHING)
     said = shown(issuer, findings.secrets.values())
-    environment = offline.environment_of(findings.claims)
+    environment = claims.environment_of(findings.claims)
     if environment is not None:
         return passed(f"{said}: {environment}")
     if findings.is_custom:

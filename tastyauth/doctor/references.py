@@ -4,12 +4,13 @@ import re
 import time
 from collections.abc import Callable
 
-from tastyauth import onboarding, sources
+from tastyauth import sources
+from tastyauth.config import new_profile
 from tastyauth.doctor.check import FAILED, PASSED, WARNED, Verdict
 from tastyauth.doctor.findings import Findings
 from tastyauth.errors import RefusedError, SecretAbsent, SecretError
-from tastyauth.refresh import if_lost
 from tastyauth.secret import Secret
+from tastyauth.session.refresh import if_lost
 from tastyauth.sources import Reference, Single
 
 FIELDS = ("client_id", "client_secret", "refresh_token")
@@ -90,7 +91,7 @@ def _judged(field: str, value: Secret, answered: str, findings: Findings) -> Ver
     a UUID everywhere.
     """
     try:
-        onboarding.check_shape(field, value)
+        new_profile.check_shape(field, value)
     except RefusedError as error:
         state = WARNED if findings.is_custom and field != "client_id" else FAILED
         return Verdict(state, f"{answered}: {error.message}", error.hint, RESOLVED)

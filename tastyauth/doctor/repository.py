@@ -3,7 +3,9 @@
 import os
 from collections.abc import Iterable, Iterator
 
-from tastyauth import onboarding, process, sources
+from tastyauth import sources
+from tastyauth.config import new_profile
+from tastyauth.posix import process
 from tastyauth.sources import Surroundings
 
 _PATIENCE = 2.0
@@ -22,7 +24,7 @@ def not_ignored(paths: Iterable[str], surroundings: Surroundings) -> tuple[str, 
     """
     repositories: dict[str, list[str]] = {}
     for path in dict.fromkeys(map(os.path.realpath, paths)):
-        repository = onboarding.repository_of(path)
+        repository = new_profile.repository_of(path)
         if repository is not None and os.path.isfile(path):
             repositories.setdefault(repository, []).append(path)
     return tuple(

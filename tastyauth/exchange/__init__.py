@@ -5,9 +5,9 @@ Everything that can be decided without a network is: `offline` looks at the gran
 there; `transport` sends it, `deadline` ends it, `attempts` puts them together.
 """
 
-from tastyauth.exchange.attempts import exchange
+from tastyauth.exchange.claims import check_offline
+from tastyauth.exchange.exchange import exchange
 from tastyauth.exchange.grant import RefreshGrant, TokenResponse
-from tastyauth.exchange.offline import check_offline
 from tastyauth.exchange.response import read_response
 from tastyauth.exchange.route import Route, route
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from typing import cast
 
 from tastyauth.errors import APPLICATIONS_PAGE, ProtocolError, RefusedError, TemporaryError
-from tastyauth.exchange.foreign import is_html, read_body, shown
 from tastyauth.exchange.refusal import is_temporary, server_words
+from tastyauth.exchange.server_text import is_html, read_body, shown
 from tastyauth.exchange.transport import Answer, Channel
 from tastyauth.secret import Secret
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future, wait
 from typing import Protocol, TypeVar, cast
 
-from tastyauth.stopping import DELAY
+from tastyauth.posix.signals import DELAY
 
 T = TypeVar("T")
 

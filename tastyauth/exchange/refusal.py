@@ -12,8 +12,8 @@ from tastyauth.errors import (
     TastyauthError,
     TemporaryError,
 )
-from tastyauth.exchange.foreign import header, http_date, is_html, read_body, shown
 from tastyauth.exchange.grant import RefreshGrant
+from tastyauth.exchange.server_text import header, http_date, is_html, read_body, shown
 
 _LONGEST_WAIT = 86400.0
 """Seconds of a Retry-After that are believed; the longest block the vendor speaks of is hours."""

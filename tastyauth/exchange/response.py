@@ -5,9 +5,9 @@ import re
 from collections.abc import Mapping
 
 from tastyauth.errors import ProtocolError
-from tastyauth.exchange.foreign import header, http_date, read_body, shown
 from tastyauth.exchange.grant import RefreshGrant, TokenResponse
 from tastyauth.exchange.refusal import endpoint_hint, refusal, server_words
+from tastyauth.exchange.server_text import header, http_date, read_body, shown
 from tastyauth.secret import Secret
 
 _LONGEST_TOKEN = 16 * 1024

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from urllib.parse import unquote
 
 from tastyauth.errors import ConfigError
-from tastyauth.exchange.roots import context, roots_for
+from tastyauth.exchange.certificate_authorities import context, roots_for
 from tastyauth.secret import MASK, Secret
 
 _HOST = r"\[[0-9a-f:.]{2,45}\]|[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63}){0,20}"

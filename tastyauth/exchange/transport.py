@@ -7,13 +7,13 @@ from contextlib import closing
 from typing import NamedTuple, cast
 
 from tastyauth.errors import ConfigError, TemporaryError
+from tastyauth.exchange.certificate_authorities import Roots, context, roots_for
 from tastyauth.exchange.deadline import CONNECTED, Stream, Wire, within
-from tastyauth.exchange.fault import BrokenOff, distrusts, fault
-from tastyauth.exchange.foreign import LONGEST_BODY
 from tastyauth.exchange.grant import RefreshGrant
 from tastyauth.exchange.http import http
-from tastyauth.exchange.roots import Roots, context, roots_for
 from tastyauth.exchange.route import Proxy, proxy_for, read_endpoint
+from tastyauth.exchange.server_text import LONGEST_BODY
+from tastyauth.exchange.transport_errors import BrokenOff, distrusts, fault
 from tastyauth.secret import Secret
 
 _Trace = Callable[[str, Mapping[str, object]], None]

@@ -5,8 +5,8 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from tastyauth import private
 from tastyauth.errors import SecretAbsent, SecretError
+from tastyauth.posix import files
 from tastyauth.secret import Secret
 from tastyauth.sources.file import resolve_credential, resolve_file
 from tastyauth.sources.label import describe
@@ -99,7 +99,7 @@ def remove(reference: Single, surroundings: Surroundings) -> None:
     """Removes what `put` has written where nothing was before; raises SecretError or OSError."""
     match reference:
         case File(path):
-            private.remove(path)
+            files.remove(path)
         case Keyring():
             from tastyauth.sources import keyring
 

@@ -4,8 +4,8 @@ import os
 import re
 import signal
 
-from tastyauth import process
 from tastyauth.errors import SecretAbsent, SecretError
+from tastyauth.posix import process
 from tastyauth.secret import Secret, mask
 from tastyauth.sources.label import describe, printable
 from tastyauth.sources.limits import time_limit

@@ -7,8 +7,8 @@ where it can be ended. Back ends that keep nothing, or keep it in plain text, ar
 import json
 import sys
 
-from tastyauth import process
 from tastyauth.errors import SecretAbsent, SecretError
+from tastyauth.posix import process
 from tastyauth.secret import Secret
 from tastyauth.sources.label import describe, printable
 from tastyauth.sources.reference import Keyring

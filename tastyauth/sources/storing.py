@@ -5,8 +5,8 @@ import stat
 import time
 from contextlib import suppress
 
-from tastyauth import private, process
 from tastyauth.errors import SecretError, reason_of
+from tastyauth.posix import files, process
 from tastyauth.secret import Secret
 from tastyauth.sources.command import complaint
 from tastyauth.sources.label import describe
@@ -26,14 +26,14 @@ def put_file(reference: File, value: Secret, surroundings: Surroundings) -> None
     """
     label = describe(reference, surroundings.home)
     try:
-        private.make_ancestors(reference.path)
+        files.make_ancestors(reference.path)
         if os.path.lexists(reference.path):
             found = os.lstat(reference.path)
             if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
                 raise SecretError(f"{label} is not a plain file of yours", "write it by hand")
-        private.write(reference.path, value.reveal().encode() + b"\n", durable=True)
+        files.write(reference.path, value.reveal().encode() + b"\n", durable=True)
         with suppress(OSError):
-            private.remove_unfinished(reference.path, time.time() - _UNFINISHED)
+            files.remove_unfinished(reference.path, time.time() - _UNFINISHED)
     except OSError as error:
         raise SecretError(
             f"{label} cannot be written: {reason_of(error)}", "look at its directory"

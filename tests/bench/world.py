@@ -14,7 +14,7 @@ from typing import Self
 
 import trustme
 
-from tastyauth.exchange.roots import roots_for
+from tastyauth.exchange.certificate_authorities import roots_for
 from tastyauth.simulator.messages import Answer, Request
 from tastyauth.simulator.simulator import Simulator
 

@@ -2,9 +2,9 @@
 
 import random
 
-from tastyauth import formats
 from tastyauth.errors import ConfigError
-from tastyauth.formats import Emission
+from tastyauth.shells import formats
+from tastyauth.shells.formats import Emission
 
 _PRINTABLE = "".join(map(chr, range(0x20, 0x7F)))
 _MARKS = [character for character in _PRINTABLE if not character.isalnum()]

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from tastyauth import formats
+from tastyauth.shells import formats
 from tastyauth.simulator import Simulator
 
 from .credentials import Credentials, configure

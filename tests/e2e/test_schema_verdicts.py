@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from test_schema import BEYOND_A_SCHEMA
+from test_check import BEYOND_A_SCHEMA
 from told import INVALID, VALID, checked
 
 from .editor import Editor, editor_in

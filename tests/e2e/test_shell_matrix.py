@@ -8,7 +8,8 @@ from functools import partial
 
 import pytest
 
-from tastyauth import export, formats
+from tastyauth import export
+from tastyauth.shells import formats
 from tastyauth.simulator import Simulator
 
 from .credentials import Credentials, configure

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from tastyauth import export, formats
+from tastyauth import export
+from tastyauth.shells import formats
 from tastyauth.simulator import Simulator
 
 from .credentials import Credentials

@@ -7,11 +7,11 @@ import atheris  # type: ignore[import-untyped]
 with atheris.instrument_imports():
     import yaml
 
-    from tastyauth import document
+    from tastyauth.validation import document
 
 
 def check(content: bytes) -> None:
-    """What is said in `tests/test_document.py`, and that PyYAML reads the same."""
+    """What is said in `tests/validation/test_document.py`, and that PyYAML reads the same."""
     found = document.read(content, "x")
     assert found.data is not None or found.problems
     for problem in found.problems:

@@ -5,7 +5,7 @@ import sys
 
 import atheris  # type: ignore[import-untyped]
 
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
 
 with atheris.instrument_imports(include=["tastyauth", "json", "email"]):
     from exchange_fakes import grant, holds_a_secret
@@ -18,7 +18,7 @@ NOW = 1_800_000_000.0
 
 
 def check(answer: bytes) -> None:
-    """What `tests/test_exchange_response.py` says of any answer.
+    """What `tests/exchange/test_response.py` says of any answer.
 
     An input is the answer as it would come over the wire, but for its first line: a status and the
     number of an environment.

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from tastyauth.cli.synopsis import Argument, CommandLine
-from tastyauth.template import filled
+from tastyauth.shells.template import filled
 
 _SCRIPT = """\
 _tastyauth() {

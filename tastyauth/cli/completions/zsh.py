@@ -1,7 +1,7 @@
 """Completions for zsh: to be sourced after `compinit`, or put into `$fpath` as `_tastyauth`."""
 
 from tastyauth.cli.synopsis import Argument, Command, CommandLine
-from tastyauth.template import filled
+from tastyauth.shells.template import filled
 
 _SCRIPT = """\
 #compdef tastyauth

@@ -1,0 +1,125 @@
+"""Entries and outlines of the token cache, written and cleared."""
+
+import os
+import re
+
+from tastyauth import locate
+from tastyauth.cache import END, ENTRY_MAGIC, OUTLINE_MAGIC, Entry, Outline, View, name_of
+from tastyauth.cache.lock import remove_unless_held
+from tastyauth.posix import files
+
+_OURS = re.compile(
+    r"[0-9a-f]{16}(?:\.[0-9a-f]{16})?\.(?:outline|entry|attempt|lock)"
+    r"(?:\.[0-9]+\.[0-9]+\.new)?"  # what `private.write` has not finished
+)
+"""How the files of a cache are called; whatever else is in the directory is somebody's own."""
+
+_UNUSED = 7 * 24 * 3600.0
+"""Seconds after which an entry, its record and its lock go."""
+
+_UNFINISHED = 3600.0
+"""Seconds after which a temporary file belongs to nobody."""
+
+
+def write_outline(directory: str, config: str, outline: Outline) -> None:
+    """Writes the outline that belongs to `config`.
+
+    It grows in proportion to its config: 64 KiB of the shortest profiles make some 320 KiB, and a
+    file of `locate.LARGEST_FILE` can still be read. Raises OSError, or ValueError for a path that a
+    line cannot hold.
+    """
+    lines = [
+        f"size\t{len(outline.config)}",
+        f"salt\t{outline.salt}",
+        f"approval\t{outline.approval}",
+        f"default\t{outline.default}",
+        f"data\t{outline.data}",
+    ]
+    for profile in outline.profiles.values():
+        lines.append(f"profile\t{profile.name}")
+        lines += [f"export\t{name}\t{field}" for name, field in profile.exports]
+        lines += [f"input\t{kind}\t{name}" for kind, name in profile.inputs]
+    head = _content([f"{OUTLINE_MAGIC} {config}", *lines])
+    path = f"{directory}/{name_of(config)}.outline"
+    files.write(path, head.removesuffix(b"\n") + END + outline.config)
+
+
+def write_entry(path: str, belongs_to: str, entry: Entry) -> None:
+    """Writes an entry; raises OSError, or ValueError for a field that a line cannot hold."""
+    lines = [f"{key}\t{value}" for key, value in entry.fields.items()]
+    lines += [f"issued_at\t{entry.issued_at}", f"stored_at\t{entry.stored_at!r}"]
+    files.write(path, _content([f"{ENTRY_MAGIC} {belongs_to}", *lines]))
+
+
+def clear(directory: str, config: str = "") -> int:
+    """Removes entries and records of attempts: all, or those that belong to `config`.
+
+    Returns how many tokens there were; raises OSError. Locks stay, somebody may hold one.
+    """
+    tokens = 0
+    of_config = name_of(config) if config else ""
+    for name in names(directory):
+        if name.startswith(of_config) and name.endswith((".entry", ".attempt", ".outline")):
+            files.remove(f"{directory}/{name}")
+            tokens += name.endswith(".entry")
+    return tokens
+
+
+def clear_profile(view: View, config: str, profile: str) -> int:
+    """Removes the tokens of one profile, with whatever variables they were asked for.
+
+    The record of attempts that `view` has found goes too. Returns how many tokens there were;
+    raises OSError.
+    """
+    entries = [
+        f"{view.directory}/{name}"
+        for name in names(view.directory)
+        if name.startswith(name_of(config)) and name.endswith(".entry")
+    ]
+    own = [path for path in entries if _is_of(path, profile)]
+    for path in own:
+        files.remove(path)
+        files.remove(f"{path.removesuffix('.entry')}.attempt")
+    files.remove(view.attempt_path)
+    return len(own)
+
+
+def names(directory: str) -> list[str]:
+    """The files of the cache in `directory`, none of what else is there; raises OSError."""
+    try:
+        found = os.listdir(directory)
+    except FileNotFoundError:
+        return []
+    return [name for name in found if _OURS.fullmatch(name)]
+
+
+def _is_of(path: str, profile: str) -> bool:
+    """Whether an entry is of a profile: its first line says a salt, the profile, and its inputs."""
+    try:
+        content = locate.read_private(path) or b""
+    except OSError:
+        return False
+    return content.partition(b"\n")[0].split(b"\0")[1:2] == [profile.encode()]
+
+
+def _content(lines: list[str]) -> bytes:
+    content = "\n".join((*lines, "")).encode("utf-8", "surrogateescape")
+    if content.count(b"\n") != len(lines):
+        raise ValueError("a line break in a field")
+    return content
+
+
+def prune(view: View, now: float) -> None:
+    """Deletes cache files that are no longer used; raises OSError.
+
+    The outline in `view` has just been used, and says so by its time.
+    """
+    os.utime(f"{view.directory}/{view.outline_name}.outline")
+    for name in names(view.directory):
+        path = f"{view.directory}/{name}"
+        try:
+            age = now - os.lstat(path).st_mtime
+        except FileNotFoundError:
+            continue  # somebody's, who was just done with it
+        if age > (_UNFINISHED if path.endswith(".new") else _UNUSED):
+            remove_unless_held(path)

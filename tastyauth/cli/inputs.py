@@ -1,0 +1,77 @@
+"""From what was asked to a session: the config found and read, the profile and the terms named."""
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from tastyauth import locate
+from tastyauth.cache import Asked
+from tastyauth.cli.console import Console
+from tastyauth.session import Session, Terms
+from tastyauth.sources.label import printable
+from tastyauth.sources.surroundings import Surroundings
+
+if TYPE_CHECKING:  # what a hit does not need
+    import argparse
+
+    from tastyauth.config import Config
+
+
+def open_session(arguments: "argparse.Namespace", console: Console) -> Session:
+    """A session for the profile and terms of this command line; raises ConfigNotFound."""
+    found = find(arguments.config, console)
+    profile = arguments.profile or console.environ.get("TASTYAUTH_PROFILE") or None
+    asked = Asked(found, locate.read_config(found[0]), profile, console.environ)
+    terms = Terms(
+        min_valid=getattr(arguments, "min_valid", None),
+        refresh=getattr(arguments, "refresh", False),
+        started_at=arguments.started_at,
+    )
+    console.detail(f"config {printable(asked.path)} ({asked.origin})")
+    return Session(asked, terms, surroundings_of(console), console)
+
+
+def find(flag: str | None, console: Console) -> tuple[str, str]:
+    """The path of the config and how it was found; raises ConfigNotFound."""
+    return locate.find_config(flag, console.environ)
+
+
+def trusted_config(flag: str | None, console: Console) -> "Config":
+    """The config that `flag` names or that is found, checked and trusted.
+
+    Raises ConfigNotFound, ConfigError, ConfigNotAllowed.
+    """
+    from tastyauth.config import trust
+
+    config, origin = read_config(flag, console)
+    trust.require(config, origin, surroundings_of(console))
+    return config
+
+
+def read_config(flag: str | None, console: Console) -> "tuple[Config, str]":
+    """The config and how it was found, checked but not yet trusted."""
+    from tastyauth import config as configs
+
+    environ = console.environ
+    path, origin = locate.find_config(flag, environ)
+    content = locate.read_config(path)
+    return configs.parse(content, path, home=locate.home_directory(environ)), origin
+
+
+def surroundings_of(console: Console) -> Surroundings:
+    """What sources may look at in this run."""
+    return Surroundings(
+        environ=console.environ,
+        interactive=console.interactive,
+        home=locate.home_directory(console.environ),
+    )
+
+
+def this_program() -> tuple[str, ...]:
+    """The words that start this very tastyauth, from anywhere and with any PATH."""
+    beside = os.path.join(os.path.dirname(sys.executable), "tastyauth")
+    for candidate in (sys.argv[0], beside):
+        path = os.path.abspath(candidate)
+        if os.path.basename(path) == "tastyauth" and os.path.isfile(path):
+            return (path,)
+    return (sys.executable, "-P", "-m", "tastyauth")

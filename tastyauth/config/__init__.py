@@ -1,0 +1,202 @@
+"""The config: read once, checked, and typed into frozen profiles."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+from tastyauth import __version__, export, sources
+from tastyauth.cache import Outline, ProfileOutline, shell_names
+from tastyauth.errors import ConfigError, UsageError
+from tastyauth.secret import mask
+from tastyauth.sources import Dotenv, Env, File, FirstOf, Reference, SystemdCredential
+
+if TYPE_CHECKING:
+    from tastyauth.validation.problem import Document, Problem
+
+ENVIRONMENTS = {
+    "production": "https://api.tastyworks.com",
+    "sandbox": "https://api.cert.tastyworks.com",
+}
+"""Where each environment answers (developer.tastytrade.com); `custom` names its own."""
+
+DEFAULT_TIMEOUT = 15.0
+"""Seconds for one whole exchange, retries included."""
+
+USER_AGENT = f"tastyauth/{__version__}"
+"""What tastyauth calls itself where a profile says nothing else."""
+
+
+class Profile(NamedTuple):
+    """One account in one environment; profiles stand alone and inherit nothing.
+
+    The three credentials are references, never values; `client_id` may be the UUID itself.
+    """
+
+    name: str
+    environment: str
+    api_url: str
+    client_id: str | Reference
+    client_secret: Reference
+    refresh_token: Reference
+    exports: tuple[tuple[str, str], ...]
+    timeout: float
+    user_agent: str
+
+    @property
+    def token_endpoint(self) -> str:
+        """Where the refresh token is exchanged (RFC 6749, section 3.2)."""
+        return f"{self.api_url}/oauth/token"
+
+    @property
+    def references(self) -> tuple[Reference, ...]:
+        """Where its credentials come from."""
+        values = (self.client_id, self.client_secret, self.refresh_token)
+        return tuple(value for value in values if not isinstance(value, str))
+
+    @property
+    def variables(self) -> frozenset[str]:
+        """The environment variables that its references read."""
+        pairs = [pair for reference in self.references for pair in _cheap_inputs(reference)]
+        return frozenset(name for kind, name in pairs if kind == "env")
+
+    @property
+    def exported_environment(self) -> str:
+        """`custom` says sandbox: the reading in which nothing is traded by mistake."""
+        return "production" if self.environment == "production" else "sandbox"
+
+    @property
+    def shell_exports(self) -> tuple[tuple[str, str], ...]:
+        """What `env` may hand out: everything but the long-lived secrets."""
+        return export.for_shell(self.exports)
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """All profiles of one file; `data` is what it says, as JSON."""
+
+    path: str
+    profiles: tuple[Profile, ...]
+    default_profile: str | None
+    data: str = field(default="", repr=False, compare=False)
+
+    @property
+    def default_name(self) -> str:
+        """The profile that is meant when none is named; empty when one must be."""
+        only = self.profiles[0].name if len(self.profiles) == 1 else ""
+        return self.default_profile or only
+
+    def profile(self, name: str | None) -> Profile:
+        """The profile of that name, or the default one; raises UsageError."""
+        names = ", ".join(profile.name for profile in self.profiles)
+        wanted = name or self.default_name
+        if not wanted:
+            raise UsageError(
+                f"several profiles and no default_profile in {self.path}",
+                f"say which one with -p: {names}",
+            )
+        for profile in self.profiles:
+            if profile.name == wanted:
+                return profile
+        # somebody may have typed a secret there
+        message = f"no profile {mask(wanted)!r} in {self.path}"
+        raise UsageError(message, f"its profiles are: {names}")
+
+    def shell_names(self) -> tuple[str, ...]:
+        """Every name that `env` sets for any profile, sorted."""
+        return shell_names(tuple(pair for profile in self.profiles for pair in profile.exports))
+
+    def outline(self, content: bytes, approval: str, salt: str) -> Outline:
+        """This config in the terms of the hot path; `content` are its bytes."""
+        names = self.shell_names()
+        profiles = {
+            profile.name: ProfileOutline(
+                profile.name,
+                profile.exports,
+                names,
+                tuple(
+                    pair for reference in profile.references for pair in _cheap_inputs(reference)
+                ),
+            )
+            for profile in self.profiles
+        }
+        return Outline(content, salt, approval, self.default_name, profiles, self.data)
+
+
+def parse(content: bytes, path: str, *, home: str, known_valid: bool = False) -> Config:
+    """The config in `content`; raises ConfigError with where and why, never the value.
+
+    `known_valid` leaves the schema out: these very bytes have passed it before.
+    """
+    # with the schema, most of the time that a changed config costs
+    from tastyauth.validation import document
+
+    text = document.read(content, path)
+    problems = text.problems if known_valid else _check(text)
+    errors = [problem for problem in problems if problem.severity == "error"]
+    if errors:
+        raise ConfigError(_summary(path, errors), f"see all of it: tastyauth validate {path}")
+    return _typed(cast(Mapping[str, object], text.data), path, home)
+
+
+def recall(data: str, path: str, *, home: str) -> Config:
+    """The config whose `data` an outline has kept: parsed and found valid before."""
+    return _typed(json.loads(data), path, home)
+
+
+def _typed(data: Mapping[str, object], path: str, home: str) -> Config:
+    profiles = cast(Mapping[str, Mapping[str, object]], data["profiles"])
+    directory = path.rpartition("/")[0] or "/"
+    return Config(
+        path=path,
+        profiles=tuple(_profile(name, profiles[name], directory, home) for name in profiles),
+        default_profile=cast(str | None, data.get("default_profile")),
+        data=json.dumps(data),
+    )
+
+
+def _profile(name: str, data: Mapping[str, object], directory: str, home: str) -> Profile:
+    def reference(key: str) -> Reference:
+        return sources.parse(data[key], directory=directory, home=home)
+
+    environment = cast(str, data["environment"])
+    client_id = data["client_id"]
+    exports = cast(Mapping[str, str] | None, data.get("exports"))
+    return Profile(
+        name=name,
+        environment=environment,
+        api_url=ENVIRONMENTS.get(environment) or cast(str, data["api_url"]),
+        client_id=client_id if isinstance(client_id, str) else reference("client_id"),
+        client_secret=reference("client_secret"),
+        refresh_token=reference("refresh_token"),
+        exports=export.DEFAULT_EXPORTS if exports is None else tuple(exports.items()),
+        timeout=float(cast(float, data.get("timeout", DEFAULT_TIMEOUT))),
+        user_agent=cast(str, data.get("user_agent", USER_AGENT)),
+    )
+
+
+def _cheap_inputs(reference: Reference) -> tuple[tuple[str, str], ...]:
+    """What can be looked at on every start: variables by value, files by their stat."""
+    match reference:
+        case Env(name):
+            return (("env", name),)
+        case File(path) | Dotenv(path):
+            return (("file", path),)
+        case SystemdCredential(name):
+            return (("credential", name),)
+        case FirstOf(references):
+            return tuple(pair for member in references for pair in _cheap_inputs(member))
+    return ()
+
+
+def _check(text: "Document") -> "tuple[Problem, ...]":
+    from tastyauth import validation
+
+    return validation.check(text)
+
+
+def _summary(path: str, errors: "list[Problem]") -> str:
+    first = errors[0]
+    more = f", and {len(errors) - 1} more" if len(errors) > 1 else ""
+    line, column = first.span.line, first.span.column
+    return f"{path}:{line}:{column}: {first.message} [{first.code}]{more}"

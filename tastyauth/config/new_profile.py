@@ -1,0 +1,264 @@
+"""From nothing to a config: the texts, the shapes of credentials, and where they may be kept."""
+
+import os
+import re
+import shlex
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from tastyauth.errors import APPLICATIONS_PAGE, ConfigError, RefusedError
+from tastyauth.secret import Secret
+from tastyauth.sources import Command, Dotenv, Env, OnePassword, Single, SystemdCredential
+from tastyauth.validation import document, pasted_secrets
+
+EXPLANATION = f"""\
+You need three things from tastytrade. They are on the OAuth Applications page:
+  {APPLICATIONS_PAGE}
+
+  client ID      New OAuth client; tick only read, unless your bot places orders. The ID is public
+                 and stays beside the application
+  client secret  shown once, when the client is made. Lost it? Regenerate it: that ends all grants
+  refresh token  Manage → Create Grant. It never expires: make one grant for each machine, so that
+                 one can be deleted alone
+
+Send the last two to nobody, chat assistants included; what you type of them is not shown.
+A bot has them already? tastyauth init --from its/.env takes them over. Ctrl-C changes nothing."""
+
+MODELINE = "# yaml-language-server: $schema=tastyauth.schema.json\n"
+
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+_OLD_NAMES = {
+    "client_id": (
+        "TASTYTRADE_CLIENT_ID",
+        "TT_CLIENT_ID",
+        "TASTY_CLIENT_ID",
+        "TT_API_CLIENT_ID",
+        "OAUTH_CLIENT_ID",
+    ),
+    "client_secret": (
+        "TASTYTRADE_CLIENT_SECRET",
+        "TT_CLIENT_SECRET",
+        "TT_SECRET",
+        "TT_PROVIDER_SECRET",
+        "TASTY_CLIENT_SECRET",
+        "TT_API_CLIENT_SECRET",
+        "OAUTH_CLIENT_SECRET",
+    ),
+    "refresh_token": (
+        "TASTYTRADE_REFRESH_TOKEN",
+        "TT_REFRESH_TOKEN",
+        "TT_REFRESH",
+        "TASTY_REFRESH_TOKEN",
+        "OAUTH_REFRESH_TOKEN",
+    ),
+}
+"""What bots and SDKs call the credentials in their .env files."""
+
+USUAL_NAMES = tuple(names[0] for names in _OLD_NAMES.values())
+"""What the official clients call them."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewProfile:
+    """What is written into the config for one profile."""
+
+    name: str
+    environment: str
+    api_url: str | None
+    client_id: str
+    client_secret: str
+    refresh_token: str
+
+    def block(self) -> str:
+        """The profile as YAML, indented by two; the last two are references in flow form."""
+        lines = [f"  {self.name}:", f"    environment: {self.environment}"]
+        if self.api_url is not None:
+            lines.append(f"    api_url: {self.api_url}")
+        lines += [
+            f"    client_id: {self.client_id}",
+            f"    client_secret: {self.client_secret}",
+            f"    refresh_token: {self.refresh_token}",
+        ]
+        return "".join(f"{line}\n" for line in lines)
+
+
+def reference(store: str, profile: str, field: str) -> str:
+    """The reference that is written for a store: `file`, `keyring` or `pass`."""
+    if store == "file":
+        return f"{{ file: {profile}.{field.replace('_', '-')} }}"
+    if store == "keyring":
+        return f"{{ keyring: {{ service: tastyauth, username: {profile}/{field} }} }}"
+    return f"{{ pass: tastyauth/{profile}/{field} }}"
+
+
+def new_config(profile: NewProfile) -> str:
+    """A config with this profile alone."""
+    return f"{MODELINE}version: 1\nprofiles:\n{profile.block()}"
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Where a config has room for one profile more.
+
+    `line` is the one that says `profiles:`, from 1. Where there was one profile and no
+    `default_profile`, `default` is its name: what worked without -p must still mean the same.
+    """
+
+    text: str
+    line: int
+    indent: str
+    default: str
+
+    def filled(self, profile: NewProfile) -> str:
+        """The config with the profile, every byte that was there before as it was."""
+        lines = self.text.splitlines(keepends=True)
+        ending = "\r\n" if lines[0].endswith("\r\n") else "\n"
+        block = [f"{self.indent}{line[2:]}{ending}" for line in profile.block().splitlines()]
+        lines.insert(self.line, "".join(block))
+        if self.default:
+            lines.insert(self.line - 1, f"default_profile: {self.default}{ending}")
+        return "".join(lines)
+
+
+def room(content: bytes, path: str) -> Room:
+    """Where `content`, the valid config at `path`, has room for one profile more.
+
+    Raises ConfigError for a form of YAML into which no line can be put.
+    """
+    found = document.read(content, path)
+    assert isinstance(found.data, dict)
+    profiles = found.data["profiles"]
+    assert isinstance(profiles, dict)
+    names = tuple(profiles)
+    head, first = found.key_span(("profiles",)), found.key_span(("profiles", names[0]))
+    text = content.decode()
+    before_first = text.splitlines()[first.line - 1][: first.column - 1]
+    if first.line == head.line or before_first.strip():
+        raise ConfigError(
+            f"the profiles of {path} stand in braces: no line can be put between them",
+            "give each profile lines of its own, as in: tastyauth init --print",
+        )
+    default = names[0] if len(names) == 1 and "default_profile" not in found.data else ""
+    return Room(text, head.line, before_first, default)
+
+
+def check_shape(field: str, value: Secret) -> None:
+    """Raises RefusedError when `value` is positively something else than `field`."""
+    text = value.reveal()
+    spoken = _spoken(field)
+    if text[0] in "\"'" and text[-1] == text[0]:
+        raise RefusedError(f"the {spoken} has quotes around it", "enter it without them")
+    if field == "client_id":
+        _check_client_id(text)
+        return
+    look_again = f"look again: {APPLICATIONS_PAGE}"
+    if _UUID.fullmatch(text):
+        raise RefusedError(f"this is a client ID, not a {spoken}", look_again)
+    shape = pasted_secrets.shape(text)
+    if shape is not None and shape not in _FITTING[field]:
+        raise RefusedError(
+            f"this is not a {spoken}, it looks like {pasted_secrets.looks_like(shape)}", look_again
+        )
+    if shape is not None and _MORE.search(text):
+        raise RefusedError(
+            f"this is more than the {spoken}", "enter the value alone, without NAME="
+        )
+
+
+def _check_client_id(text: str) -> None:
+    if _UUID.fullmatch(text):
+        return
+    hint = f"a client ID is a UUID, shown beside the OAuth application: {APPLICATIONS_PAGE}"
+    shape = pasted_secrets.shape(text)
+    if pasted_secrets.is_bare_uuid(text):
+        raise RefusedError("this client ID has lost its dashes", "enter it as it is shown")
+    what = f", it looks like {pasted_secrets.looks_like(shape)}" if shape else ""
+    raise RefusedError(f"this is not a client ID{what}", hint)
+
+
+_FITTING = {"client_secret": ("client secret",), "refresh_token": ("refresh token", "JWT")}
+
+_MORE = re.compile(r"[ =:;,\"']")
+"""What no client secret and no JWT contains: a name, a command or a header was pasted with it."""
+
+
+def _spoken(field: str) -> str:
+    return field.replace("_", " ")
+
+
+def taken_over(variables: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """The credentials in a bot's .env: field to the name it had there, and its value."""
+    return {
+        field: (name, variables[name])
+        for field, names in _OLD_NAMES.items()
+        for name in reversed(names)
+        if variables.get(name)
+    }
+
+
+def repository_of(path: str) -> str | None:
+    """The nearest directory above the file at `path` that is a repository of git's, or None."""
+    directory = path
+    while directory != os.path.dirname(directory):
+        directory = os.path.dirname(directory)
+        if os.path.lexists(f"{directory}/.git"):
+            return directory
+    return None
+
+
+def to_ignore(paths: Iterable[str]) -> str:
+    """What to type so that git leaves the files at `paths` alone."""
+    names: dict[str, list[str]] = {}
+    for path in dict.fromkeys(paths):
+        directory, name = os.path.split(path)
+        names.setdefault(directory, []).append(shlex.quote(name))
+    return " && ".join(  # the empty line ends a last one that has no end
+        f"printf '%s\\n' '' {' '.join(found)} >>{shlex.quote(f'{directory}/.gitignore')}"
+        for directory, found in names.items()
+    )
+
+
+def to_write(reference: Single) -> str:
+    """What to type where tastyauth cannot write to `reference` itself."""
+    match reference:
+        case Env(name):
+            return (
+                f"read -rs {name} && export {name} - for this shell; set it for good where your"
+                " shell, service or CI keeps its variables"
+            )
+        case Dotenv(path, name):
+            return f"change the line {name}=... by hand: ${{EDITOR:-vi}} {shlex.quote(path)}"
+        case SystemdCredential(name):
+            word = shlex.quote(name)
+            return (
+                f"systemd-ask-password -n | systemd-creds encrypt --name={word} -"
+                f" /etc/credstore.encrypted/{word} - as root, with LoadCredentialEncrypted={word}"
+                " in the unit"
+            )
+        case OnePassword(uri):
+            vault, item, *field = uri.removeprefix("op://").split("/")
+            return (
+                f"change {'/'.join(field)} in 1Password's app, or: op item edit {shlex.quote(item)}"
+                f" --vault {shlex.quote(vault)} --template FILE"
+            )
+        case Command(argv):
+            return _to_write_by(argv)
+    return "store it by hand"
+
+
+_READ_AND_WRITE = (
+    (("pass", "show"), "pass edit"),
+    (("gopass", "show"), "gopass edit"),
+    (("keyring", "get"), "keyring set"),
+    (("secret-tool", "lookup"), "secret-tool store --label=tastyauth"),
+    (("security", "find-generic-password"), "security add-generic-password -U"),
+)
+"""How some programs are called to give a secret, and how to take one from the terminal."""
+
+
+def _to_write_by(argv: tuple[str, ...]) -> str:
+    for reading, writing in _READ_AND_WRITE:
+        if (os.path.basename(argv[0]), *argv[1:2]) == reading:
+            return f"{writing} {shlex.join(argv[2:])}"
+    return f"store it with {os.path.basename(argv[0])}, the program that gives it"

@@ -1,0 +1,118 @@
+"""Which configs may act: by where they lie, or because somebody approved what they would do."""
+
+import os
+import shlex
+from contextlib import suppress
+from hashlib import sha256
+from json import dumps
+
+from tastyauth import locate
+from tastyauth.config import Config, plan
+from tastyauth.errors import ConfigNotAllowed
+from tastyauth.posix import exposure, files
+from tastyauth.sources import Surroundings
+
+HASH_VARIABLE = "TASTYAUTH_TRUST_SHA256"
+"""Approval where nobody can be asked: the hash that `tastyauth allow --print` shows."""
+
+
+def needs_approval(path: str, origin: str) -> str | None:
+    """Why the config at `path` may not act unseen, or None when it may.
+
+    A file named by `--config`, or in the user's or the machine's own directory, is trusted as long
+    as nobody else could have written it. One that was found, or named by the environment, which any
+    loaded `.env` can set, is not.
+    """
+    if origin not in locate.TRUSTED_ORIGINS:
+        where = "was found in the project" if origin == locate.PROJECT else "is named by a variable"
+        return f"{path} {where}"
+    return exposure.of(path)
+
+
+def require(config: Config, origin: str, surroundings: Surroundings) -> str:
+    """What allows this config to act: the path of an approval, a hash, or "" for its place.
+
+    Raises ConfigNotAllowed.
+    """
+    reason = needs_approval(config.path, origin)
+    if reason is None:
+        return ""
+    if origin not in locate.TRUSTED_ORIGINS:
+        plan.refuse_outlaws(config, surroundings)
+    wanted = plan.digest(plan.lines(config, surroundings))
+    record = _record(config.path, wanted, surroundings.environ)
+    with suppress(OSError):
+        if locate.read_private(record) is not None:
+            return record
+    named = _named(config.path, origin)
+    given = surroundings.environ.get(HASH_VARIABLE)
+    if surroundings.interactive or not given:
+        raise ConfigNotAllowed(
+            f"the config is not approved: {reason}",
+            f"look at what it would do and approve it: tastyauth allow {named}",
+        )
+    if given != wanted:
+        raise ConfigNotAllowed(
+            f"the config is not approved: {reason}, and ${HASH_VARIABLE} is of another plan",
+            f"look at the plan with: tastyauth allow --print {named} - and set the hash it shows",
+        )
+    return wanted
+
+
+def allow(config: Config, surroundings: Surroundings, shown: plan.Lines = ()) -> None:
+    """Approves the plan that was `shown`, or what the config would do now.
+
+    Raises OSError when it cannot be recorded.
+    """
+    lines = shown or plan.lines(config, surroundings)
+    record = _record(config.path, plan.digest(lines), surroundings.environ)
+    files.make_directory(os.path.dirname(record))
+    files.write(record, "\n".join((dumps(config.path), *lines, "")).encode(), durable=True)
+
+
+def deny(path: str, environ: locate.Environ) -> int:
+    """Forgets every approval of the config at `path`; returns how many there were.
+
+    Raises OSError for one that stays.
+    """
+    records = _records(path, environ)
+    for record in records:
+        files.remove(record)
+    return len(records)
+
+
+def last_approved(path: str, environ: locate.Environ) -> plan.Lines:
+    """The plan that was approved last for this path, empty when there is none."""
+    try:
+        latest = max(_records(path, environ), key=os.path.getmtime, default=None)
+        content = locate.read_private(latest) if latest else None
+    except OSError:
+        return ()
+    return tuple(content.decode().split("\n")[1:-1]) if content else ()
+
+
+def _named(path: str, origin: str) -> str:
+    """What to write behind `allow`: what one names oneself may do more than what is found."""
+    word = shlex.quote(path)
+    return f"--config {word}" if origin in locate.TRUSTED_ORIGINS else word
+
+
+def _directory(environ: locate.Environ) -> str:
+    return f"{locate.state_directory(environ)}/allowed"
+
+
+def _record(path: str, digest: str, environ: locate.Environ) -> str:
+    return f"{_directory(environ)}/{_name(path)}.{digest}"
+
+
+def _records(path: str, environ: locate.Environ) -> list[str]:
+    directory = _directory(environ)
+    try:
+        names = os.listdir(directory)
+    except OSError:
+        return []
+    return [f"{directory}/{name}" for name in names if name.startswith(f"{_name(path)}.")]
+
+
+def _name(path: str) -> str:
+    return sha256(path.encode("utf-8", "surrogateescape")).hexdigest()[:32]

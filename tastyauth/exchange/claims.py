@@ -1,0 +1,131 @@
+"""A mix-up that the refresh token itself gives away is named before anything is sent."""
+
+import base64
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import urlsplit
+
+from tastyauth.errors import APPLICATIONS_PAGE, RefusedError
+from tastyauth.exchange.grant import RefreshGrant
+from tastyauth.exchange.server_text import read_object
+from tastyauth.secret import Secret
+
+REFRESH_TOKEN = "rt+jwt"  # noqa: S105  # a media type
+
+_LONGEST_TOKEN = 16 * 1024
+"""Characters that are looked at; no reference yields more."""
+
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+_ISSUERS: Final = {
+    "api.tastytrade.com": "production",
+    "api.tastyworks.com": "production",
+    "api.cert.tastyworks.com": "sandbox",
+}
+"""Who issues for which environment; production signs with one of its names and answers at the
+other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What a token says of itself (RFC 7519): its media type, and the claims.
+
+    `kind` is in lower case and without `application/`. Both are empty for what is no JWT.
+    """
+
+    kind: str
+    fields: Mapping[str, object] = field(repr=False)
+
+
+def read_claims(token: Secret) -> Claims:
+    """The token is decoded, never verified: the server does that."""
+    header, _, rest = token.reveal()[:_LONGEST_TOKEN].partition(".")
+    return Claims(_media_type(_part(header).get("typ")), _part(rest.partition(".")[0]))
+
+
+def check_offline(grant: RefreshGrant) -> None:
+    """Raises RefusedError when `grant` cannot be accepted, and that is certain.
+
+    Whatever is unknown passes, since none of this is documented by the vendor.
+    """
+    claims = read_claims(grant.refresh_token)
+    check_type(claims)
+    check_issuer(claims, grant.environment)
+    check_audience(claims, grant.client_id)
+
+
+def check_type(claims: Claims) -> None:
+    """Raises RefusedError for an access token."""
+    if claims.kind.startswith("at+"):  # RFC 9068, section 2.1
+        raise RefusedError(
+            "the refresh token is an access token",
+            "store what is shown as refresh token after Manage → Create Grant on"
+            f" {APPLICATIONS_PAGE}",
+        )
+
+
+def check_issuer(claims: Claims, environment: str) -> None:
+    """Raises RefusedError for a refresh token of tastytrade's other environment."""
+    issued_by = environment_of(claims)
+    if issued_by is None or environment not in ("production", "sandbox"):
+        return
+    if issued_by != environment:
+        raise RefusedError(
+            f"the refresh token was issued by {issued_by}, the profile says {environment}",
+            f"set environment: {issued_by}, or make a grant for {environment}:"
+            f" Manage → Create Grant on {APPLICATIONS_PAGE}",
+        )
+
+
+def environment_of(claims: Claims) -> str | None:
+    """The environment of tastytrade that issued a refresh token; None for another issuer."""
+    if claims.kind != REFRESH_TOKEN:
+        return None
+    return _ISSUERS.get(_host(claims.fields.get("iss")))
+
+
+def check_audience(claims: Claims, client_id: str) -> None:
+    """Raises RefusedError for a refresh token of another OAuth application."""
+    clients = clients_of(claims)
+    if not clients or client_id.lower() in clients:
+        return
+    raise RefusedError(
+        f"the refresh token belongs to client ID {clients[0]}, the profile says {client_id}:"
+        " these are different OAuth applications",
+        "take client ID, client secret and refresh token from one application:"
+        f" Manage → Create Grant on {APPLICATIONS_PAGE}",
+    )
+
+
+def clients_of(claims: Claims) -> tuple[str, ...]:
+    """The client IDs that a refresh token was issued to, in lower case; empty when not known."""
+    if claims.kind != REFRESH_TOKEN:
+        return ()
+    audience = claims.fields.get("aud")
+    listed = audience if isinstance(audience, list) else [audience]
+    return tuple(it.lower() for it in listed if isinstance(it, str) and _UUID.fullmatch(it))
+
+
+def _part(segment: str) -> dict[str, object]:
+    """A part of a JWT (RFC 7519), or {} when it is none."""
+    padded = segment + "=" * (-len(segment) % 4)
+    try:
+        return read_object(base64.b64decode(padded, altchars=b"-_", validate=True))
+    except ValueError:
+        return {}
+
+
+def _media_type(name: object) -> str:
+    """`application/` may be left out (RFC 7515, section 4.1.9)."""
+    return name.lower().removeprefix("application/") if isinstance(name, str) else ""
+
+
+def _host(url: object) -> str:
+    if not isinstance(url, str):
+        return ""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""

@@ -1,0 +1,140 @@
+"""`TastytradeAuth`: the `auth` of a client of httpx or httpx2, which adds the bearer and renews it.
+
+httpx has had no release since 2024, and httpx2 is its maintained continuation with the same
+interface. A client takes an Auth of its own package only, so this one is an Auth of each that the
+program has loaded, and loads neither. All other use of httpx comes through
+`tastyauth.exchange.http`: moving on is one line there.
+"""
+
+import sys
+from collections.abc import AsyncGenerator, Generator
+from functools import cache as once
+from functools import partial
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+from tastyauth.cache import Entry
+from tastyauth.errors import UsageError
+from tastyauth.library import off_the_loop, want
+from tastyauth.library.bearer import Bearer
+from tastyauth.secret import shown
+
+if TYPE_CHECKING:
+    import httpx
+    import httpx2  # type: ignore[import-not-found, unused-ignore]
+
+    class _Auth(httpx.Auth, httpx2.Auth):  # type: ignore[misc, unused-ignore]
+        """What a type checker is told."""
+else:
+    _Auth = object
+
+_PACKAGES = ("httpx", "httpx2")
+
+
+class TastytradeAuth(_Auth):
+    """Signs requests to the API of one profile with its access token (RFC 6750, section 2.1).
+
+    `profile`, `min_valid` and `config` are those of `get_credential`. The config is found at once
+    (ConfigNotFound), everything else happens at the first request, which may raise any
+    TastyauthError instead of being sent.
+
+    * The token goes to the origin of its profile. A request to any other is a UsageError, and not
+      sent; the client drops the token when it follows a redirect to another origin.
+    * It is renewed before it expires. When the API answers 401 all the same, it is replaced, at
+      most once a minute, and the request is sent once more, unless its body was a stream, which is
+      consumed by then. What is answered after that is the answer.
+    * One object serves any number of clients, threads, and tasks of asyncio, whose event loop
+      never waits for it.
+    """
+
+    requires_request_body = False
+    requires_response_body = False
+
+    def __init__(
+        self,
+        profile: str | None = None,
+        *,
+        min_valid: float | None = None,
+        config: str | PathLike[str] | None = None,
+    ) -> None:
+        self.bearer = Bearer(want(profile, min_valid, config))
+
+    if not TYPE_CHECKING:
+
+        @property
+        def __class__(self) -> type:
+            """What `isinstance` is told when a client asks whether this is an Auth of its own."""
+            loaded = (getattr(sys.modules.get(name), "Auth", None) for name in _PACKAGES)
+            return _kind_of(tuple(each for each in loaded if each is not None))
+
+    def sync_auth_flow(self, request: Any) -> Generator[Any, Any, None]:  # noqa: ANN401
+        """What a client runs; its requests and responses are those of its package."""
+        entry = self.bearer.at_hand() or self._obtain(request)
+        _sign(request, entry)
+        response = yield request
+        if _is_refused(request, response):
+            newer = self.bearer.instead_of(entry)
+            if newer is not None and _is_replayable(request):
+                _sign(request, newer)
+                yield request
+
+    async def async_auth_flow(self, request: Any) -> AsyncGenerator[Any, Any]:  # noqa: ANN401
+        """The same for an asynchronous client on asyncio."""
+        entry = self.bearer.at_hand()
+        if entry is None:
+            entry = await off_the_loop(partial(self._obtain, request))
+        _sign(request, entry)
+        response = yield request
+        if _is_refused(request, response):
+            newer = await off_the_loop(partial(self.bearer.instead_of, entry))
+            if newer is not None and _is_replayable(request):
+                _sign(request, newer)
+                yield request
+
+    def _obtain(self, request: Any) -> Entry:  # noqa: ANN401
+        _require_origin(request, self.bearer.api_url())  # nobody is asked for a token in vain
+        return self.bearer.obtain()
+
+
+@once
+def _kind_of(kinds: tuple[type, ...]) -> type:
+    return type("TastytradeAuth", (TastytradeAuth, *kinds), {})
+
+
+def _sign(request: Any, entry: Entry) -> None:  # noqa: ANN401
+    _require_origin(request, entry.fields["api_url"])  # the config may have changed meanwhile
+    request.headers["Authorization"] = entry.fields["authorization"]
+
+
+def _require_origin(request: Any, api_url: str) -> None:  # noqa: ANN401
+    origin = _origin(request.url)
+    if origin == _origin(type(request.url)(api_url)):
+        return
+    scheme, host, port = origin
+    place = shown(f"{scheme}://{host}" + (f":{port}" if port else ""))
+    raise UsageError(
+        f"the token is for {api_url} and is not sent to {place}",
+        "send this request through a client without this auth, or with that of another profile",
+    )
+
+
+def _origin(url: Any) -> tuple[str, str, int | None]:  # noqa: ANN401
+    """Scheme, host and port (RFC 6454, section 4), as the client itself understands them.
+
+    The default port of a scheme is None.
+    """
+    return url.scheme, url.host, url.port
+
+
+def _is_refused(request: Any, response: Any) -> bool:  # noqa: ANN401
+    """Whether the API itself says 401, and not somebody to whom the client was redirected."""
+    return response.status_code == 401 and _origin(response.url) == _origin(request.url)
+
+
+def _is_replayable(request: Any) -> bool:  # noqa: ANN401
+    """Whether the body is in memory; a stream has been consumed by being sent."""
+    try:
+        request.content  # noqa: B018
+    except RuntimeError:  # RequestNotRead, of either package
+        return False
+    return True

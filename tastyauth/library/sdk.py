@@ -1,0 +1,91 @@
+"""A session of the SDK `tastytrade` that is given its tokens and never asks for one (extra `sdk`).
+
+async with tastyauth.sdk.session("live") as session:
+    accounts = await Account.get(session)
+"""
+
+import os
+from functools import cache as once
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from tastyauth.errors import UsageError
+from tastyauth.library import off_the_loop
+from tastyauth.library.auth import TastytradeAuth
+
+if TYPE_CHECKING:
+    import tastytrade  # type: ignore[import-not-found, unused-ignore]
+
+_OLDEST = 12
+"""The first version whose sessions send nothing before they are used."""
+
+
+def session(
+    profile: str | None = None,
+    *,
+    config: str | os.PathLike[str] | None = None,
+    **client_kwargs: Any,  # noqa: ANN401
+) -> "tastytrade.Session":
+    """A `tastytrade.Session` of a profile, renewed by tastyauth for as long as it is used.
+
+    `profile` and `config` are those of `get_credential`; whatever else is given goes to the SDK's
+    session, as `timeout` or `proxy`. The session knows neither client secret nor refresh token,
+    sends its token to the profile's own API only, and cannot be serialized. Nothing is sent before
+    its first request, which may raise any TastyauthError.
+
+    Raises UsageError without the extra, and what keeps the profile from being read.
+    """
+    _require_sdk()
+    made: tastytrade.Session = _session_class()(
+        TastytradeAuth(profile, config=config), client_kwargs
+    )
+    return made
+
+
+def _require_sdk() -> None:
+    try:
+        found = version("tastytrade")
+    except PackageNotFoundError:
+        found = ""
+    if not found or int(found.partition(".")[0]) < _OLDEST:
+        what = f"is {found}, and too old" if found else "is not installed"
+        raise UsageError(f"the SDK tastytrade {what}", "install it: pip install 'tastyauth[sdk]'")
+
+
+@once
+def _session_class() -> Any:  # noqa: ANN401
+    """The SDK's class with tastyauth in the place of its exchange."""
+    import tastytrade
+
+    class Session(tastytrade.Session):  # type: ignore[misc, unused-ignore]
+        """A session of tastytrade whose token comes from tastyauth."""
+
+        def __init__(self, auth: TastytradeAuth, client_kwargs: dict[str, Any]) -> None:
+            profile = auth.bearer.wanted.profile()
+            # An empty secret would be looked up in the environment.
+            is_test = profile.exported_environment == "sandbox"
+            super().__init__("none", "none", is_test, **client_kwargs)
+            del self.provider_secret, self.refresh_token
+            # Not through `client_kwargs`: the streamers make clients of those, for other hosts.
+            self._client.base_url = profile.api_url
+            self._client.auth = auth
+            self._bearer = auth.bearer
+
+        async def refresh(self, force: bool = False) -> None:  # noqa: FBT001, FBT002  # the SDK's
+            """Shows the SDK the token that its next request carries; `force` gets a new one."""
+            entry = None if force else self._bearer.at_hand()
+            if entry is None:
+                entry = await off_the_loop(lambda: self._bearer.obtain(refresh=force))
+            self.session_token = entry.fields["access_token"]
+            self.session_expiration = float(entry.expires_at)
+
+        _refresh = refresh  # its name in 12.0
+
+        def serialize(self) -> NoReturn:
+            """Raises UsageError: the token is in tastyauth's cache, and nowhere else."""
+            raise UsageError(
+                "a session of tastyauth is not serialized",
+                "make another where it is needed: it gets the same token, without an exchange",
+            )
+
+    return Session

@@ -1,0 +1,1 @@
+"""What the operating system does: programs, private files, signals."""

@@ -1,0 +1,254 @@
+"""The cold path in one function: profile, secrets, exchange, credential."""
+
+import re
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+from typing import NamedTuple, Protocol
+
+from tastyauth import cache, locate, sources
+from tastyauth.config import Profile
+from tastyauth.errors import APPLICATIONS_PAGE, ProtocolError, RefusedError, SecretError
+from tastyauth.posix import signals
+from tastyauth.secret import Secret
+from tastyauth.session.credential import Credential
+from tastyauth.session.rotation import Journal
+from tastyauth.sources import Reference, Surroundings
+
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+_WHERE_FROM = {
+    "client_id": f"the client ID stands beside the OAuth application on {APPLICATIONS_PAGE}",
+    "client_secret": (
+        "the client secret was shown once, when the OAuth application was made; regenerating it"
+        f" ends all its grants: {APPLICATIONS_PAGE}"
+    ),
+    "refresh_token": (
+        f"a new refresh token comes from Manage → Create Grant on {APPLICATIONS_PAGE}"
+    ),
+}
+"""Where a person gets each credential (developer.tastytrade.com, OAuth2)."""
+
+HURRY = 3.0
+"""Seconds for an exchange, in one try, that somebody waits for who has a token still."""
+
+
+class Audience(Protocol):
+    """Whoever hears how it goes."""
+
+    @property
+    def verbose(self) -> bool:
+        """Whether details are worth the work of finding them out."""
+
+    def waiting(self, what: str) -> AbstractContextManager[None]:
+        """Told what is being waited for, for as long as it lasts."""
+
+    def warn(self, text: str) -> None:
+        """Told what should be looked at."""
+
+    def detail(self, text: str) -> None:
+        """Told what only the curious want to know."""
+
+
+class Secrets(NamedTuple):
+    """What a profile's references resolve to, ready for one exchange."""
+
+    client_id: str
+    client_secret: Secret
+    refresh_token: Secret
+
+    def digest(self, key: bytes) -> str:
+        """Tells these secrets from others without telling them."""
+        parts = (self.client_id, self.client_secret.reveal(), self.refresh_token.reveal())
+        return cache.digest("\0".join(parts).encode(), key)
+
+
+class Refreshed(NamedTuple):
+    """What came of an exchange; `moved` says that the declared source now holds a newer token."""
+
+    credential: Credential
+    moved: bool
+
+
+def refresh(
+    profile: Profile,
+    secrets: Secrets,
+    surroundings: Surroundings,
+    audience: Audience,
+    *,
+    in_a_hurry: bool = False,
+) -> Refreshed:
+    """A new access token for `profile` (RFC 6749, section 6).
+
+    Raises RefusedError, TemporaryError, ProtocolError, ConfigError for proxies and roots, or
+    SecretError for a journal that may know a newer refresh token, and cannot be used.
+    """
+    from tastyauth import exchange
+    from tastyauth.exchange.response import RotatedError
+
+    grant = exchange.RefreshGrant(
+        token_endpoint=profile.token_endpoint,
+        environment=profile.environment,
+        client_id=secrets.client_id,
+        client_secret=secrets.client_secret,
+        refresh_token=secrets.refresh_token,
+        user_agent=profile.user_agent,
+        timeout=min(profile.timeout, HURRY) if in_a_hurry else profile.timeout,
+    )
+    exchange.check_offline(grant)
+    if audience.verbose:
+        route = exchange.route(grant.token_endpoint, surroundings.environ)
+        audience.detail(f"asking {grant.token_endpoint}, proxy: {route.proxy or 'none'},")
+        audience.detail(f"certificate authorities: {route.roots}")
+    journal = _journal(profile, secrets.client_id, surroundings)
+    with journal.sole_use(grant.refresh_token, grant.timeout) as newest:
+        grant = grant._replace(refresh_token=newest)
+        keep = partial(
+            _keep, secrets.refresh_token, newest, journal, profile, surroundings, audience
+        )
+        asked_at = time.time()
+        with signals.DELAY:  # the answer may bring a refresh token that is nowhere else
+            try:
+                with audience.waiting(profile.token_endpoint):
+                    response = exchange.exchange(
+                        grant, environ=surroundings.environ, tries=1 if in_a_hurry else 3
+                    )
+            except RotatedError as error:
+                keep(error.refresh_token)
+                raise ProtocolError(error.message, error.hint) from None
+            rotated = response.refresh_token
+            moved = rotated is not None and keep(rotated)
+    for warning in response.warnings:
+        audience.warn(warning)
+    credential = Credential(
+        access_token=response.access_token,
+        issued_at=int(asked_at),
+        expires_at=int(asked_at) + response.expires_in,
+        profile=profile.name,
+        environment=profile.exported_environment,
+        api_url=profile.api_url,
+        client_id=secrets.client_id,
+    )
+    return Refreshed(credential, moved)
+
+
+def latest(
+    profile: Profile, client_id: str, declared: Secret, surroundings: Surroundings
+) -> Secret:
+    """The newest refresh token of the grant: the declared one, unless it was rotated.
+
+    Raises SecretError when that cannot be known.
+    """
+    return _journal(profile, client_id, surroundings).latest(declared)
+
+
+def resolve_secrets(profile: Profile, surroundings: Surroundings, audience: Audience) -> Secrets:
+    """All three, one after the other: a locked store asks once, not twice at the same time."""
+    surroundings = surroundings.withholding(profile.variables)
+    with (
+        _named("client_secret", profile),
+        sources.begin(profile.client_secret, surroundings) as collect,
+    ):
+        from tastyauth import exchange  # noqa: F401  # httpx loads while the command runs
+
+        with audience.waiting(_source("client_secret", profile.client_secret)):
+            client_secret = collect()
+    refresh_token = resolve("refresh_token", profile.refresh_token, profile, surroundings, audience)
+    return Secrets(_client_id(profile, surroundings, audience), client_secret, refresh_token)
+
+
+def resolve(
+    field: str,
+    reference: Reference,
+    profile: Profile,
+    surroundings: Surroundings,
+    audience: Audience,
+) -> Secret:
+    """What `reference` yields now; errors name the field and the profile."""
+    with _named(field, profile), audience.waiting(_source(field, reference)):
+        return sources.resolve(reference, surroundings.withholding(profile.variables))
+
+
+def time_limit(profile: Profile, surroundings: Surroundings) -> float:
+    """Seconds within which a refresh has ended, well or badly."""
+    return profile.timeout + sum(
+        sources.time_limit(reference, surroundings) for reference in profile.references
+    )
+
+
+def _journal(profile: Profile, client_id: str, surroundings: Surroundings) -> Journal:
+    state = locate.state_directory(surroundings.environ)
+    return Journal(f"{state}/grants", profile.token_endpoint, client_id)
+
+
+def _keep(
+    declared: Secret,
+    latest: Secret,
+    journal: Journal,
+    profile: Profile,
+    surroundings: Surroundings,
+    audience: Audience,
+    rotated: Secret,
+) -> bool:
+    """Stores a rotated refresh token before anything else is done with the answer.
+
+    Says whether it is now in the declared source.
+    """
+    where = sources.describe(profile.refresh_token)
+    try:
+        journal.record(declared, latest, rotated)
+        kept = True
+    except OSError:
+        kept = False
+    if kept:
+        signals.DELAY.end()  # nobody who stops this has to wait for a password manager
+    surroundings = surroundings.withholding(profile.variables)
+    moved = sources.replace(profile.refresh_token, declared, rotated, surroundings)
+    if moved:
+        audience.detail(f"the server rotated the refresh token; the new one is in {where}")
+    elif kept:
+        audience.warn(
+            f"the server rotated the refresh token; {where} cannot be written, so the new one"
+            f" is kept in {journal.directory} and used from there"
+        )
+    else:
+        audience.warn(
+            "the server rotated the refresh token and the new one cannot be stored anywhere:"
+            f" make {journal.directory} writable, and yours alone, then create a new grant on"
+            f" {APPLICATIONS_PAGE}"
+        )
+    return moved
+
+
+def if_lost(field: str) -> str:
+    """What to do when a credential is not merely out of reach."""
+    return f"if it is lost: {_WHERE_FROM[field]}"
+
+
+@contextmanager
+def _named(field: str, profile: Profile) -> Iterator[None]:
+    try:
+        yield
+    except SecretError as error:
+        message = f"{field} of profile {profile.name}: {error.message}"
+        raise type(error)(message, f"{error.hint}; {if_lost(field)}") from None
+
+
+def _source(field: str, reference: Reference) -> str:
+    return f"{field} from {sources.describe(reference)}"
+
+
+def _client_id(profile: Profile, surroundings: Surroundings, audience: Audience) -> str:
+    if isinstance(profile.client_id, str):
+        return profile.client_id
+    value = resolve("client_id", profile.client_id, profile, surroundings, audience).reveal()
+    if _UUID.fullmatch(value):
+        return value
+    where = sources.describe(profile.client_id)
+    hint = f"a client ID is a UUID; {_WHERE_FROM['client_id']}"
+    if value.startswith("eyJ"):
+        raise RefusedError(
+            f"client_id of profile {profile.name}: {where} holds a token, not a client ID", hint
+        )
+    raise SecretError(f"client_id of profile {profile.name}: {where} holds no UUID", hint)

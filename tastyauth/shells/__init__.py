@@ -1,0 +1,1 @@
+"""The words of each shell: exports, the hook, a script around curl."""

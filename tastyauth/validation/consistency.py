@@ -1,0 +1,232 @@
+"""What a JSON Schema cannot say about a config: whether its parts fit together."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
+from typing import TypeAlias
+
+from tastyauth.export import DEFAULT_EXPORTS
+from tastyauth.validation import example, masking
+from tastyauth.validation.masking import quoted, shown
+from tastyauth.validation.problem import Data, Document, Label, Path, Problem, error, warning
+
+_Mapping: TypeAlias = Mapping[str, Data]
+
+_MOST_NAMES = 12
+"""How many profiles are listed."""
+
+
+def problems(document: Document, installed: Callable[[str], bool]) -> Iterator[Problem]:
+    """Whatever in `document` does not fit together; parts of a wrong type are passed over."""
+    data = _mapping(document.data)
+    profiles = {
+        name: profile
+        for name, profile in _mapping(data.get("profiles")).items()
+        if isinstance(profile, dict)
+    }
+    yield from _default_profile(document, data, profiles)
+    exported = _exported(profiles)
+    for name, profile in profiles.items():
+        path = ("profiles", name)
+        yield from _api_url(document, path, profile)
+        for credential in masking.CREDENTIALS:
+            for place, reference in _references((*path, credential), profile.get(credential)):
+                yield from _variable(document, place, reference, exported)
+                yield from _program(document, place, reference)
+                yield from _extra(document, place, reference, installed)
+
+
+def _mapping(value: Data) -> _Mapping:
+    return value if isinstance(value, dict) else {}
+
+
+def _default_profile(document: Document, data: _Mapping, profiles: _Mapping) -> Iterator[Problem]:
+    name = data.get("default_profile")
+    if not isinstance(name, str) or name in profiles or not profiles:
+        return
+    known = ", ".join(shown(each) for each in islice(profiles, _MOST_NAMES))
+    meant = masking.meant(name, profiles)
+    yield error(
+        "TA120",
+        '"default_profile" names no profile',
+        ("default_profile",),
+        document.value_span(("default_profile",)),
+        f'did you mean "{shown(meant)}"?' if meant else "no profile has this name",
+        help=(f"the profiles are: {known}",),
+    )
+
+
+_HOSTS = {
+    "api.tastyworks.com": "production",
+    "api.tastytrade.com": "production",
+    "api.cert.tastyworks.com": "sandbox",
+}
+"""The broker's hosts that an environment stands for."""
+
+_NO_HOSTS = (
+    r"(?!api\.sandbox\.tastytrade)(?:(?:api|cert|sandbox)\.)+tasty(?:works|trade)\.com"
+    r"|signin\.tastytrade\.com"
+)
+"""What people take for one of them: mostly the right words in the wrong order or domain."""
+
+
+def _api_url(document: Document, path: Path, profile: _Mapping) -> Iterator[Problem]:
+    environment, url = profile.get("environment"), profile.get("api_url")
+    if "api_url" not in profile:
+        if environment == "custom":
+            yield _lacks_api_url(document, path)
+        return
+    place = (*path, "api_url")
+    if environment in ("production", "sandbox"):  # a set would have to hash it
+        yield error(
+            "TA121",
+            f'{quoted(place)} is only for environment "custom"',
+            place,
+            document.key_span(place),
+            "remove this line",
+            labels=(Label(document.value_span((*path, "environment")), "this says where it is"),),
+            help=("or write environment: custom",),
+            on_key=True,
+        )
+    if isinstance(url, str):
+        yield from _tasty_host(document, place, url)
+
+
+def _lacks_api_url(document: Document, path: Path) -> Problem:
+    return error(
+        "TA121",
+        f'{quoted(path)} has environment "custom" but no "api_url"',
+        (*path, "environment"),
+        document.value_span((*path, "environment")),
+        "needs an api_url beside it",
+        help=(example.lines(["api_url"], path),),
+    )
+
+
+def _tasty_host(document: Document, path: Path, url: str) -> Iterator[Problem]:
+    """The broker's own hosts, which have an environment, and those that people take for them."""
+    host = re.sub(r"^[a-z]+://|[:/].*$", "", url.lower())
+    environment = _HOSTS.get(host)
+    if environment:
+        message, label = f"is the host of {environment}", "has an environment of its own"
+        advice = f"write environment: {environment}, and remove api_url"
+    elif not re.fullmatch(_NO_HOSTS, host):
+        return
+    else:
+        message, label = "is no host of tastytrade", "no such host"
+        advice = (
+            "the hosts are api.tastyworks.com (environment: production)"
+            " and api.cert.tastyworks.com (environment: sandbox)"
+        )
+    yield error(
+        "TA123", f"{quoted(path)} {message}", path, document.value_span(path), label, help=(advice,)
+    )
+
+
+def _exported(profiles: _Mapping) -> dict[str, list[tuple[str, str, bool]]]:
+    """Who exports each name: profile, field, and whether the config says so itself."""
+    exported: dict[str, list[tuple[str, str, bool]]] = {}
+    for profile, content in profiles.items():
+        declared = _mapping(content).get("exports")
+        pairs = declared.items() if isinstance(declared, dict) else DEFAULT_EXPORTS
+        for name, field in pairs:
+            exported.setdefault(name, []).append((profile, str(field), isinstance(declared, dict)))
+    return exported
+
+
+def _references(path: Path, value: Data) -> Iterator[tuple[Path, _Mapping]]:
+    """The reference at `path` and those inside it."""
+    if not isinstance(value, dict):
+        return
+    yield path, value
+    members = value.get("first_of")
+    for index, member in enumerate(members if isinstance(members, list) else ()):
+        yield from _references((*path, "first_of", index), member)
+
+
+def _variable(
+    document: Document,
+    path: Path,
+    reference: _Mapping,
+    exported: Mapping[str, list[tuple[str, str, bool]]],
+) -> Iterator[Problem]:
+    """An `env` reference to a variable that tastyauth itself sets to something else."""
+    name = reference.get("env")
+    if not isinstance(name, str):
+        return
+    own = (path[1], path[2])
+    for profile, field, declared in exported.get(name, ()):
+        if (profile, field) == own:
+            continue
+        place = ("profiles", profile, "exports", name)
+        yield error(
+            "TA122",
+            f"{quoted((*path, 'env'))} reads a variable that tastyauth itself sets",
+            (*path, "env"),
+            document.value_span((*path, "env")),
+            f'exported as {masking.shown(field)} by profile "{shown(profile)}"',
+            labels=(Label(document.key_span(place), "exported here"),) if declared else (),
+            help=("read another variable, or export under another name",),
+        )
+        return
+
+
+def _program(document: Document, path: Path, reference: _Mapping) -> Iterator[Problem]:
+    """A program that would be looked up relative to wherever tastyauth happens to run."""
+    command = reference.get("command")
+    place: Path = (*path, "command")
+    if isinstance(command, dict):
+        command, place = command.get("argv"), (*place, "argv")
+    if not isinstance(command, list) or not command or not isinstance(command[0], str):
+        return
+    program = command[0]
+    label = _why_no_program(program)
+    if label is None:
+        return
+    place = (*place, 0)
+    yield error(
+        "TA116",
+        f"{quoted(place)} must be a program: a bare name, or a path from / or ~/",
+        place,
+        document.value_span(place),
+        label,
+        help=_program_advice(program),
+    )
+
+
+def _why_no_program(program: str) -> str | None:
+    if not program.strip():
+        return "empty"
+    if "\n" in program:
+        return "more than one line"
+    if program.startswith(("/", "~/")):
+        return None
+    if " " in program:
+        return "several words in one entry"
+    return "a relative path" if "/" in program else None
+
+
+def _program_advice(program: str) -> tuple[str, ...]:
+    if " " in program:
+        return ("nothing is run by a shell: make each word an entry, [pass, show, NAME]",)
+    return ("commands run in the home directory; write ~/bin/program or /usr/bin/program",)
+
+
+_EXTRAS = {"dotenv": "python-dotenv", "keyring": "keyring"}
+"""Source kinds that are extras, called as what is imported for them, and the library's own name."""
+
+
+def _extra(
+    document: Document, path: Path, reference: _Mapping, installed: Callable[[str], bool]
+) -> Iterator[Problem]:
+    """A source whose library is an extra that is not installed here."""
+    for kind, library in _EXTRAS.items():
+        if kind in reference and not installed(kind):
+            yield warning(
+                "TA124",
+                f"{quoted((*path, kind))} needs {library}, which is not installed here",
+                (*path, kind),
+                document.key_span((*path, kind)),
+                f"needs the extra {kind}",
+                help=(f"install it: pipx inject tastyauth {library}",),
+            )

@@ -1,0 +1,242 @@
+"""Secrets pasted where they do not belong: found by shape, reported without being shown.
+
+The shapes are those of tastytrade: a refresh token is a JWT whose header says `rt+jwt`, a client
+secret 40 hexadecimal digits, a client ID a UUID (and public). A config should hold no secret and is
+searched for anything of the kind, everywhere. Any other file is searched only for what cannot well
+be something else, so that lock files and pinned commits raise no alarm.
+"""
+
+import re
+from base64 import urlsafe_b64decode
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import Literal, NamedTuple, TypeAlias
+
+from tastyauth.errors import APPLICATIONS_PAGE
+from tastyauth.validation.masking import quoted
+from tastyauth.validation.problem import Document, Path, Problem, Scalar, Span
+
+ALLOWANCE = "tastyauth: allow"
+"""A line of another file that says this (in a comment) is not searched."""
+
+Shape: TypeAlias = Literal["refresh token", "access token", "JWT", "client secret"]
+
+_CODES: dict[Shape, str] = {
+    "refresh token": "TA202",
+    "access token": "TA203",
+    "JWT": "TA203",
+    "client secret": "TA204",
+}
+_LOOKS_LIKE: dict[Shape, str] = {
+    "refresh token": "a tastytrade refresh token (JWT, typ rt+jwt)",
+    "access token": "an access token (JWT, typ at+jwt)",
+    "JWT": "a token (JWT)",
+    "client secret": "a tastytrade client secret (hexadecimal)",
+}
+_LEAKED = "treat it as leaked if this file was ever committed or shared"
+_ADVICE: dict[Shape, str] = {
+    "refresh token": f"{_LEAKED}: delete its grant and create a new one: {APPLICATIONS_PAGE}",
+    "access token": "it ends by itself, 15 minutes after it was made",
+    "JWT": f"{_LEAKED}: if it is a refresh token, delete its grant: {APPLICATIONS_PAGE}",
+    "client secret": f"{_LEAKED}: regenerate it: {APPLICATIONS_PAGE}",
+}
+
+_TOKEN_RUN = re.compile(r"[A-Za-z0-9_.-]{20,}")
+_JWT_BEGIN = re.compile(r"eyJ")
+_MOST_BEGINNINGS = 8
+"""How often one run of token characters is tried; a token does not begin more often."""
+
+_JWT_HEADER = r'"(?:alg|typ|kid|jku)"'
+_SHORTEST_JWT = 30
+_LONG_HEXADECIMAL = re.compile(r"[0-9A-Fa-f]{32,}")
+
+_FORTY_DIGITS = r"(?<![0-9A-Za-z+/_-])[0-9a-f]{40}(?![0-9A-Za-z+/_-])"
+_SPEAKS_OF_SECRETS = r"(?i:secret|tasty|(?<![a-z0-9])tt_)"
+_PINNED = (  # what stands before a commit or a checksum
+    r"(?i:[@#/]|(?:sha-?1|commit|revision|rev|reference|ref|hash|digest|checksum|integrity)\W{0,4})$"
+)
+_SUMS_LINE = r"[0-9a-f]{40}\s+\*?\S+\s*"  # sha1sum, git ls-remote
+
+
+class _Find(NamedTuple):
+    start: int
+    end: int
+    shape: Shape
+
+
+def shape(text: str) -> Shape | None:
+    """What `text` holds that looks like a secret, if anything does."""
+    return next((find.shape for find in _finds(text)), None)
+
+
+def looks_like(shape: Shape) -> str:
+    """The shape in words, to follow "looks like"."""
+    return _LOOKS_LIKE[shape]
+
+
+def advice(shape: Shape) -> str:
+    """What to do about a secret of this shape that has been written into a file."""
+    return _ADVICE[shape]
+
+
+def in_document(document: Document) -> list[Problem]:
+    """Whatever is shaped like a secret in a config: values, keys, arguments, paths, comments."""
+    problems = []
+    told: dict[int, list[Span]] = {}
+    for scalar in document.scalars:
+        found = _in_scalar(scalar)
+        if found is None:
+            continue
+        if not _is_client_id_without_dashes(scalar):
+            problems.append(_about_scalar(scalar, found))
+        for line in range(scalar.span.line, scalar.span.end_line + 1):
+            told.setdefault(line, []).append(scalar.span)
+    for span, found, in_comment in _in_each(document.lines):
+        if not any(_within(span, other) for other in told.get(span.line, ())):
+            problems.append(_about_line(span, found, "a comment" if in_comment else "this line"))
+    return problems
+
+
+def in_lines(lines: Iterable[str], name: str = "") -> list[Problem]:
+    """Refresh tokens and client secrets in the lines of the file `name`, which is not a config.
+
+    40 hexadecimal digits count only on a line that also speaks of a secret, of TT_ or of tasty, and
+    not where a commit or a checksum stands; or on a line of their own, in a file whose name speaks
+    of it. A line that says `tastyauth: allow` is left out.
+    """
+    of_secrets = re.search(_SPEAKS_OF_SECRETS, name) is not None
+    return [
+        _about_line(Span(number, find.start + 1, number, find.end + 1), find.shape, "this line")
+        for number, line in enumerate(lines, 1)
+        if ALLOWANCE not in line
+        for find in _finds_elsewhere(line, alone=of_secrets)
+    ]
+
+
+def _finds(text: str) -> Iterator[_Find]:
+    for run in _TOKEN_RUN.finditer(text):
+        for begin in islice(_JWT_BEGIN.finditer(run.group()), _MOST_BEGINNINGS):
+            if _is_jwt(run.group(), begin.start()):
+                kind = _kind_of_jwt(run.group()[begin.start() :])
+                yield _Find(run.start() + begin.start(), run.end(), kind)
+                break
+    for found in _LONG_HEXADECIMAL.finditer(text):
+        yield _Find(found.start(), found.end(), "client secret")
+
+
+def _finds_elsewhere(line: str, *, alone: bool) -> Iterator[_Find]:
+    for find in _finds(line):
+        if find.shape == "refresh token":
+            yield find
+    whole = alone and re.fullmatch(rf"\s*{_FORTY_DIGITS}\s*", line)
+    if not whole and (not re.search(_SPEAKS_OF_SECRETS, line) or re.fullmatch(_SUMS_LINE, line)):
+        return
+    for found in re.finditer(_FORTY_DIGITS, line):
+        if not re.search(_PINNED, line[max(0, found.start() - 24) : found.start()]):
+            yield _Find(found.start(), found.end(), "client secret")
+
+
+def _is_jwt(run: str, begin: int) -> bool:
+    """Whether a JWT begins there: one with a header that says so, or any word in three parts."""
+    token = run[begin:]
+    header, *rest = token.split(".", 3)
+    if re.search(_JWT_HEADER, _decoded(header)):
+        return True
+    begins_word = not run[:begin][-1:].isalpha()
+    return begins_word and len(token) >= _SHORTEST_JWT and len(rest) >= 2 and all(rest[:2])
+
+
+def _kind_of_jwt(token: str) -> Shape:
+    header = _decoded(token.partition(".")[0]).lower()
+    if re.search(r'"typ"\s*:\s*"rt\+', header):
+        return "refresh token"
+    return "access token" if re.search(r'"typ"\s*:\s*"at\+', header) else "JWT"
+
+
+def _decoded(segment: str) -> str:
+    """The base64url text of a segment (RFC 7515, section 2), of a cut one what is whole of it."""
+    whole = segment[: len(segment) // 4 * 4]
+    rest = segment[len(whole) :]
+    try:
+        return urlsafe_b64decode(
+            whole + (rest + "=" * (4 - len(rest)) if len(rest) > 1 else "")
+        ).decode("latin-1")
+    except ValueError:
+        return ""
+
+
+def _in_scalar(scalar: Scalar) -> Shape | None:
+    text = scalar.text
+    if scalar.span.line != scalar.span.end_line:
+        text = "".join(text.split())  # a token that was wrapped
+    return shape(text)
+
+
+def _is_client_id_without_dashes(scalar: Scalar) -> bool:
+    """Public, and told as what it is by the schema's check."""
+    return scalar.path[-1:] == ("client_id",) and is_bare_uuid(scalar.text)
+
+
+def is_bare_uuid(text: str) -> bool:
+    """Whether `text` has the digits of a UUID, without its dashes."""
+    return re.fullmatch(r"[0-9A-Fa-f]{32}", text) is not None
+
+
+def _in_each(lines: Iterable[str]) -> Iterator[tuple[Span, Shape, bool]]:
+    for number, line in enumerate(lines, 1):
+        for find in _finds(line):
+            span = Span(number, find.start + 1, number, find.end + 1)
+            yield span, find.shape, "#" in line[: find.start]
+
+
+def _within(inner: Span, outer: Span) -> bool:
+    begins = (outer.line, outer.column) <= (inner.line, inner.column)
+    return begins and (inner.end_line, inner.end_column) <= (outer.end_line, outer.end_column)
+
+
+def _about_scalar(scalar: Scalar, found: Shape) -> Problem:
+    code = _CODES[found]
+    if scalar.is_key:
+        message = f"a key in {quoted(scalar.path[:-1])} is a secret"
+        remedy = "remove it: a config holds references to secrets, never the secrets"
+    elif scalar.path[-1:] == ("client_id",):
+        code = "TA205"
+        message = f"{quoted(scalar.path)} is a secret, not the client ID"
+        remedy = "write the client ID, the UUID that is shown beside your OAuth application"
+    else:
+        message = f"{quoted(scalar.path)} holds a secret itself, not a reference to one"
+        remedy = _remedy(scalar.path)
+    return Problem(
+        code,
+        "error",
+        message,
+        scalar.path,
+        scalar.span,
+        f"hidden; looks like {_LOOKS_LIKE[found]}",
+        help=(remedy, advice(found)),
+        on_key=scalar.is_key,
+    )
+
+
+def _remedy(path: Path) -> str:
+    last = path[-1] if path else ""
+    if last == "env":
+        what = "CLIENT_SECRET" if "client_secret" in path else "REFRESH_TOKEN"
+        return f"write the NAME of the variable, for example  env: TASTYTRADE_{what}"
+    if last in {"file", "path"}:
+        return "write the path of the file that holds it"
+    if "argv" in path or "command" in path:
+        return "let the program read it from its own store: anyone here can see a command line"
+    return "remove it: a config holds references to secrets, never the secrets"
+
+
+def _about_line(span: Span, found: Shape, where: str) -> Problem:
+    return Problem(
+        _CODES[found],
+        "error",
+        f"{where} holds a secret",
+        (),
+        span,
+        f"hidden; looks like {_LOOKS_LIKE[found]}",
+        help=("remove it", advice(found)),
+    )

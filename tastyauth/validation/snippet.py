@@ -1,0 +1,214 @@
+"""A line of a config as a report may show it: structure and known words; all else is `[hidden]`.
+
+A config that needs a report may hold a secret anywhere. So a line is put together from what is
+known to be harmless, never by taking out what is known to be secret: keys that read like names,
+and values in the few places that hold none, when they have the shape that belongs there.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import NamedTuple
+
+from tastyauth.validation import masking, reserved_names
+from tastyauth.validation.masking import HIDDEN
+from tastyauth.validation.problem import Document, Path, Scalar, Span
+
+_WIDEST = 96
+"""Columns of a line that are shown; more are cut around what is pointed at."""
+
+_BEFORE = 36
+_CUT = "..."
+
+
+class Line(NamedTuple):
+    """What is shown of a line, and the stretch of it that is pointed at (from 0, end exclusive)."""
+
+    text: str
+    start: int
+    end: int
+
+
+class _Piece(NamedTuple):
+    """Part of a line: its columns in the file (from 1, end exclusive) and what is shown for it."""
+
+    start: int
+    end: int
+    shown: str
+    verbatim: bool = True
+    comment: bool = False
+
+
+class Snippets:
+    """The lines of one document, each prepared once."""
+
+    def __init__(self, document: Document) -> None:
+        self._lines = document.lines
+        self._scalars: dict[int, list[Scalar]] = {}
+        for scalar in document.scalars:
+            for number in range(scalar.span.line, scalar.span.end_line + 1):
+                self._scalars.setdefault(number, []).append(scalar)
+        self._pieces = cache(self._cut_up)
+
+    def line(self, span: Span) -> Line:
+        """The first line of `span`, and where in what is shown of it the span is."""
+        pieces = [
+            piece
+            for piece in self._pieces(span.line)
+            if not piece.comment or piece.start < span.end_column
+        ]
+        text = "".join(piece.shown for piece in pieces).rstrip()
+        start = min(_offset(pieces, span.column), len(text) + 1)
+        end = _end_offset(pieces, span.end_column) if span.end_line == span.line else len(text)
+        return _window(text, start, max(min(end, len(text)), start + 1))
+
+    def _cut_up(self, number: int) -> tuple[_Piece, ...]:
+        text = self._lines[number - 1] if number <= len(self._lines) else ""
+        pieces: list[_Piece] = []
+        column = 1
+        for scalar in sorted(self._scalars.get(number, ()), key=lambda each: each.span):
+            start = scalar.span.column if scalar.span.line == number else 1
+            end = scalar.span.end_column if scalar.span.end_line == number else len(text) + 1
+            if start < column or start == end:
+                continue
+            pieces += _between(text[column - 1 : start - 1], column)
+            pieces.append(_scalar(text[start - 1 : end - 1], start, end, scalar))
+            column = end
+        return (*pieces, *_between(text[column - 1 :], column))
+
+
+def _offset(pieces: list[_Piece], column: int) -> int:
+    offset = 0
+    for piece in pieces:
+        if column < piece.end:
+            return offset + (column - piece.start if piece.verbatim else 0)
+        offset += len(piece.shown)
+    return offset
+
+
+def _end_offset(pieces: list[_Piece], column: int) -> int:
+    offset = 0
+    for piece in pieces:
+        if column <= piece.end:
+            return offset + (column - piece.start if piece.verbatim else len(piece.shown))
+        offset += len(piece.shown)
+    return offset
+
+
+def _window(text: str, start: int, end: int) -> Line:
+    if len(text) > _WIDEST and start > _BEFORE:
+        cut = start - _BEFORE
+        text, start, end = _CUT + text[cut:], start - cut + len(_CUT), end - cut + len(_CUT)
+    if len(text) > _WIDEST:
+        text = text[: _WIDEST - len(_CUT)] + _CUT
+    return Line(text, start, max(min(end, len(text)), start + 1))
+
+
+_BETWEEN = re.compile(
+    r"(?P<comment>(?:(?<=\s)|^)\#.*)"
+    r"|(?P<tab>\t)"
+    r"|(?P<structure>\s+|---$|\.\.\.$|[|>][0-9+-]{0,2}$|[-?:](?=\s|$)|[][{},='\"&*!])"
+    r"|(?P<name>[A-Za-z_][A-Za-z0-9_]*(?=['\"]?\s?[:=]))"
+    r"|(?P<other>.)",
+    re.DOTALL | re.VERBOSE,
+)
+
+
+def _between(text: str, column: int) -> Iterator[_Piece]:
+    """What stands between scalars, and all that could not be parsed."""
+    hidden_from = None
+    for found in _BETWEEN.finditer(text):
+        start, end = column + found.start(), column + found.end()
+        kind = found.lastgroup
+        word = found.group()
+        if kind == "name" and not _is_harmless_name(word):
+            kind = "other"
+        if kind == "other":
+            hidden_from = hidden_from or start
+            continue
+        if hidden_from:
+            yield _Piece(hidden_from, start, HIDDEN, verbatim=False)
+            hidden_from = None
+        if kind == "comment":
+            yield _Piece(start, end, f"# {HIDDEN}", verbatim=False, comment=True)
+        elif kind == "tab":
+            yield _Piece(start, end, "<tab>", verbatim=False)
+        else:
+            yield _Piece(start, end, word)
+    if hidden_from:
+        yield _Piece(hidden_from, column + len(text), HIDDEN, verbatim=False)
+
+
+def _is_harmless_name(word: str) -> bool:
+    """The name on the left of a colon or an equals sign, where nothing else is known."""
+    if word in masking.VOCABULARY:
+        return True
+    return word.isupper() and "_" in word and masking.shown(word) == word
+
+
+def _scalar(text: str, start: int, end: int, scalar: Scalar) -> _Piece:
+    shown = _shown(scalar)
+    if shown is None or scalar.span.line != scalar.span.end_line:
+        return _Piece(start, end, HIDDEN, verbatim=False)
+    if text.strip("'\"") == shown:
+        return _Piece(start, end, text)
+    return _Piece(start, end, shown, verbatim=False)
+
+
+def _shown(scalar: Scalar) -> str | None:
+    """What may be shown for a key or value; None when nothing."""
+    text, path = scalar.text, scalar.path
+    if scalar.is_key:
+        known = path[-2:-1] == ("exports",) and reserved_names.is_known_refused(text)
+        return text if known else _readable(text)
+    if scalar.plain and masking.is_harmless(text):
+        return text
+    if path[-2:-1] == ("exports",):
+        return text if masking.is_known(text) else None
+    judge = _PLACES.get(path[-1]) if path else None
+    return judge(text) if judge else None
+
+
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_KNOWN_ORIGIN = re.compile(
+    r"https?://(?:localhost|127\.0\.0\.1|\[::1\]"
+    r"|(?:(?:api|cert|sandbox|signin|my)\.){0,3}tasty(?:works|trade)\.com)"
+    r"(?::[0-9]{1,5})?/?(?:oauth2?/token/?)?"
+)
+
+
+def _readable(text: str) -> str | None:
+    shown = masking.shown(text)
+    return None if shown == HIDDEN else shown
+
+
+def _variable(text: str) -> str | None:
+    return _readable(text) if reserved_names.is_variable_name(text) else None
+
+
+def _path(text: str) -> str | None:
+    shown = masking.shown_path(text)
+    return None if shown == HIDDEN else shown
+
+
+def _when(pattern: re.Pattern[str]) -> Callable[[str], str | None]:
+    return lambda text: text if pattern.fullmatch(text) else None
+
+
+def _known(text: str) -> str | None:
+    return text if masking.is_known(text) else None
+
+
+_PLACES: dict[Path | str | int, Callable[[str], str | None]] = {
+    "version": lambda text: text if masking.is_harmless(text) else None,
+    "environment": _known,
+    "permissions": _known,
+    "default_profile": _readable,
+    "client_id": _when(_UUID),
+    "api_url": _when(_KNOWN_ORIGIN),
+    "env": _variable,
+    "name": _variable,
+    "file": _path,
+    "path": _path,
+}
+"""The keys whose values may be shown, each if it has the shape that belongs there."""

@@ -1,0 +1,264 @@
+"""The record of the last attempt: what it tells those who waited, and what it forbids."""
+
+import os
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from tastyauth.cache import last_attempt
+from tastyauth.cache.last_attempt import SOFT_GAP, Attempt
+from tastyauth.errors import (
+    ConfigError,
+    ConfigNotAllowed,
+    ProtocolError,
+    RefusedError,
+    SecretAbsent,
+    SecretError,
+    TastyauthError,
+    TemporaryError,
+)
+
+NOW = 1_700_000_000.0
+MINUTE = 60.0
+
+REFUSED = RefusedError("the server refused the grant: Grant revoked", "make a new one")
+BUSY = TemporaryError("the server answered 429", "try again in 120 s", 120.0)
+DOWN = TemporaryError("the server answered 503", "try again in a few minutes")
+
+
+def facts(record: Attempt) -> dict[str, object]:
+    return {name: getattr(record, name) for name in Attempt.__slots__}
+
+
+@pytest.fixture
+def path(tmp_path: os.PathLike[str]) -> str:
+    return f"{os.fspath(tmp_path)}/name.attempt"
+
+
+# In the file.
+
+
+def test_a_record_is_read_as_it_was_written(path: str) -> None:
+    record = Attempt().renewing_ahead(NOW).failed(REFUSED, "5ec2e7", NOW + 0.125)
+    record = record.succeeded(NOW + 1).failed(BUSY, "0ther", NOW + 2)
+    last_attempt.write(path, record)
+    assert facts(last_attempt.read(path)) == facts(record)
+    assert os.stat(path).st_mode & 0o777 == 0o600
+
+
+def test_no_file_is_an_empty_record(path: str) -> None:
+    assert facts(last_attempt.read(path)) == facts(Attempt())
+
+
+def test_a_record_that_was_cut_anywhere_is_empty(path: str) -> None:
+    last_attempt.write(path, Attempt().failed(REFUSED, "5ec2e7", NOW))
+    with open(path, "rb") as file:
+        whole = file.read()
+    accepted = []
+    for length in range(len(whole)):
+        with open(path, "wb") as file:
+            file.write(whole[:length])
+        if facts(last_attempt.read(path)) != facts(Attempt()):
+            accepted.append(whole[:length])
+    assert accepted == []
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b"attempt 1", b"attempt 2"),
+        (b"code\t77", b"code\tmany"),
+        (b"code\t77", b"colour\t77"),
+        (b"ended_at\t", b"ended_at "),
+        (b"message\t", b"message\t\xff"),
+    ],
+    ids=repr,
+)
+def test_a_newer_or_damaged_record_is_empty(path: str, before: bytes, after: bytes) -> None:
+    last_attempt.write(path, Attempt().failed(REFUSED, "5ec2e7", NOW))
+    with open(path, "r+b") as file:
+        whole = file.read()
+        assert before in whole
+        file.seek(0)
+        file.truncate()
+        file.write(whole.replace(before, after))
+    assert facts(last_attempt.read(path)) == facts(Attempt())
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o620])
+def test_a_record_open_to_others_is_empty(path: str, mode: int) -> None:
+    last_attempt.write(path, Attempt().failed(REFUSED, "5ec2e7", NOW))
+    os.chmod(path, mode)
+    assert facts(last_attempt.read(path)) == facts(Attempt())
+
+
+def test_a_symbolic_link_is_an_empty_record(path: str) -> None:
+    last_attempt.write(f"{path}.real", Attempt().failed(REFUSED, "5ec2e7", NOW))
+    os.symlink(f"{path}.real", path)
+    assert facts(last_attempt.read(path)) == facts(Attempt())
+
+
+@given(message=st.text(st.characters() | st.sampled_from("\t\n\r\x00"), max_size=20))
+@example(message="file /home/\udcff/secret does not exist")  # a path that is no UTF-8 (PEP 383)
+def test_a_record_of_any_message_can_be_written_and_read(
+    tmp_path_factory: pytest.TempPathFactory, message: str
+) -> None:
+    path = f"{os.fspath(tmp_path_factory.mktemp('cache'))}/name.attempt"
+    record = Attempt().failed(SecretError(message, message), "5ec2e7", NOW)
+    last_attempt.write(path, record)
+    again = last_attempt.read(path)
+    assert (again.code, again.secrets, again.ended_at) == (69, "5ec2e7", NOW)
+    if message.isprintable() and message.isascii():
+        assert (again.message, again.hint) == (message, message)
+
+
+# To those who waited.
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (SecretError("locked", "unlock it"), SecretError),
+        (SecretAbsent("not here", "put it there"), SecretError),
+        (DOWN, TemporaryError),
+        (BUSY, TemporaryError),
+        (ProtocolError("a page", "look"), ProtocolError),
+        (REFUSED, RefusedError),
+        (ConfigError("no such proxy", "unset it"), ConfigError),
+        (ConfigNotAllowed("not approved", "allow it"), ConfigError),
+    ],
+)
+def test_a_failure_is_told_as_it_was_raised(
+    path: str, error: TastyauthError, kind: type[TastyauthError]
+) -> None:
+    last_attempt.write(path, Attempt().failed(error, "", NOW))
+    told = last_attempt.read(path).error()
+    assert type(told) is kind
+    assert (told.exit_code, told.message, told.hint) == (
+        error.exit_code,
+        error.message,
+        error.hint,
+    )
+
+
+@pytest.mark.parametrize(
+    ("started", "ended", "is_its_outcome"),
+    [
+        (NOW - 5, NOW - 1, True),
+        (NOW - 1, NOW - 1, True),
+        (NOW - 1, NOW, True),
+        (NOW - 1, NOW - 1.001, False),
+        (NOW - 1, NOW - 100, False),
+        (NOW - 1, NOW + 1, False),  # by a clock that was set back
+    ],
+)
+def test_a_failure_is_the_outcome_of_whoever_had_started_before_it_ended(
+    started: float, ended: float, is_its_outcome: bool
+) -> None:
+    record = Attempt().failed(DOWN, "5ec2e7", ended)
+    assert record.ended_while_waiting(started, NOW) is is_its_outcome
+    assert (
+        not Attempt()
+        .failed(DOWN, "5ec2e7", ended)
+        .succeeded(ended)
+        .ended_while_waiting(started, NOW)
+    )
+
+
+# What is not asked again.
+
+
+def test_a_refusal_is_remembered_for_five_minutes_doubling_to_an_hour() -> None:
+    record, pauses, now = Attempt(), [], NOW
+    for _ in range(7):
+        record = record.failed(REFUSED, "5ec2e7", now)
+        pauses.append((record.not_before - now) / MINUTE)
+        now = record.not_before
+    assert pauses == [5, 10, 20, 40, 60, 60, 60]
+
+
+def test_the_pause_is_back_at_five_minutes_after_a_success() -> None:
+    record = Attempt().failed(REFUSED, "5ec2e7", NOW).failed(REFUSED, "5ec2e7", NOW + 300)
+    again = record.succeeded(NOW + 901).failed(REFUSED, "5ec2e7", NOW + 902)
+    assert again.not_before == NOW + 902 + 5 * MINUTE
+
+
+@pytest.mark.parametrize(
+    ("after", "secrets", "forbidden"),
+    [
+        (0, "5ec2e7", True),
+        (299.9, "5ec2e7", True),
+        (300, "5ec2e7", False),
+        (1, "0ther", False),
+        (1, None, False),  # not known before they are resolved
+        (-1, "5ec2e7", False),  # a clock that was set back forgets
+    ],
+)
+def test_a_refusal_forbids_asking_with_the_same_secrets(
+    after: float, secrets: str | None, forbidden: bool
+) -> None:
+    record = Attempt().failed(REFUSED, "5ec2e7", NOW)
+    assert record.forbids(NOW + after, secrets) is forbidden
+
+
+@pytest.mark.parametrize(
+    ("after", "forbidden"), [(0, True), (119.9, True), (120, False), (-1, False)]
+)
+@pytest.mark.parametrize("secrets", [None, "5ec2e7", "0ther"])
+def test_a_retry_after_forbids_asking_with_any_secrets(
+    after: float, forbidden: bool, secrets: str | None
+) -> None:
+    record = Attempt().failed(BUSY, "5ec2e7", NOW)
+    assert record.forbids(NOW + after, secrets) is forbidden
+
+
+@pytest.mark.parametrize(
+    "error", [DOWN, ProtocolError("a page"), SecretError("locked"), ConfigError("no such proxy")]
+)
+def test_other_failures_forbid_nothing(error: TastyauthError) -> None:
+    assert not Attempt().failed(error, "5ec2e7", NOW).forbids(NOW, "5ec2e7")
+
+
+def test_nothing_is_forbidden_at_first_or_after_a_success() -> None:
+    assert not Attempt().forbids(NOW, "")
+    assert (
+        not Attempt().failed(REFUSED, "5ec2e7", NOW).succeeded(NOW + 1).forbids(NOW + 1, "5ec2e7")
+    )
+
+
+def test_a_reminder_is_the_failure_again_and_says_for_how_long() -> None:
+    reminder = Attempt().failed(REFUSED, "5ec2e7", NOW).reminder(NOW + 60)
+    assert isinstance(reminder, RefusedError)
+    assert reminder.message.startswith(REFUSED.message)
+    assert "60 s" in reminder.message
+    assert "240 s" in reminder.message
+    assert "--refresh" in reminder.hint
+
+
+# Early renewals, and what `status` tells.
+
+
+@pytest.mark.parametrize(
+    ("after", "may"), [(0, False), (SOFT_GAP - 0.1, False), (SOFT_GAP, True), (-0.1, True)]
+)
+def test_early_renewals_are_a_minute_apart(after: float, may: bool) -> None:
+    renewing = Attempt().renewing_ahead(NOW)
+    for record in (renewing, renewing.failed(DOWN, "", NOW), renewing.succeeded(NOW)):
+        assert record.may_renew_ahead(NOW + after) is may
+    assert Attempt().may_renew_ahead(NOW)
+
+
+def test_the_last_success_and_the_last_failure_outlive_each_other() -> None:
+    record = Attempt().succeeded(NOW).failed(DOWN, "", NOW + 1).failed(DOWN, "", NOW + 2)
+    assert (record.succeeded_at, record.failed_at, record.failed_code) == (NOW, NOW + 2, 75)
+    assert record.failures == 2
+    record = record.succeeded(NOW + 3)
+    assert (record.succeeded_at, record.failed_at, record.failed_code) == (NOW + 3, NOW + 2, 75)
+    assert (record.failures, record.code, record.message) == (0, 0, "")
+
+
+def test_failures_are_counted_as_long_as_they_are_of_one_kind() -> None:
+    record = Attempt().failed(DOWN, "", NOW).failed(DOWN, "", NOW)
+    assert record.failures == 2
+    assert record.failed(REFUSED, "", NOW).failures == 1

@@ -1,0 +1,480 @@
+"""Single flight: one holder at a time, freed by death, and nobody waits longer than promised."""
+
+import _thread
+import errno
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tastyauth.cache import lock
+from tastyauth.cache.lock import Lock, Waiter
+from tastyauth.errors import TemporaryError
+
+AT_ONCE = 3.0
+"""Seconds: far less than any promise, and much for a busy machine."""
+
+
+@pytest.fixture
+def path(tmp_path: os.PathLike[str]) -> str:
+    return f"{os.fspath(tmp_path)}/name.lock"
+
+
+def acquired(path: str) -> Lock:
+    held = lock.try_acquire(path)
+    assert held is not None
+    return held
+
+
+def waited_for(path: str) -> Lock:
+    waiter = Waiter(path)
+    while True:
+        held = waiter.poll()
+        if held is not None:
+            return held
+
+
+_HOLDER = """
+import sys, time
+from tastyauth import lock
+held = lock.try_acquire(sys.argv[1])
+held.promise(float(sys.argv[2]))
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+@contextmanager
+def holder(path: str, promise: float) -> "Iterator[subprocess.Popen[str]]":
+    """Another process that has the lock, until its stdin is closed or it is killed."""
+    with subprocess.Popen(
+        [sys.executable, "-c", _HOLDER, path, str(promise)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_a_lock_has_one_holder_until_it_is_released(path: str) -> None:
+    first = acquired(path)
+    assert (first.path, Waiter(path).path) == (path, path)
+    assert lock.try_acquire(path) is None
+    first.release()
+    with acquired(path):
+        assert lock.try_acquire(path) is None
+    first.release()  # again is harmless
+    acquired(path).release()
+
+
+def test_a_second_release_does_not_free_the_lock_of_the_next_holder(path: str) -> None:
+    first = acquired(path)
+    first.release()
+    with acquired(path):
+        first.release()
+        assert lock.try_acquire(path) is None
+    assert [os.path.exists(f"/dev/fd/{descriptor}") for descriptor in range(3)] == [True] * 3
+
+
+def test_a_promise_says_who_and_until_when_in_one_width(path: str) -> None:
+    """So that a new one replaces an old one in one write."""
+    with acquired(path) as held:
+        for seconds in (30.0, 5.0, 1000.0):
+            if seconds != 30.0:  # which is what every holder gets at first
+                held.promise(seconds)
+            with open(path, encoding="ascii") as file:
+                content = file.read()
+            assert content.startswith(f"{os.getpid()} ")
+            assert len(content) == 48
+            until = float(content.split()[1])
+            assert seconds - AT_ONCE < until - time.monotonic() <= seconds + 0.001
+
+
+def test_a_promise_that_cannot_be_written_leaves_the_one_before(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a disk that is full."""
+
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with acquired(path) as held:
+        before = lock._read(path)
+        monkeypatch.setattr(os, "pwrite", full)
+        held.promise(1000)
+        assert lock._read(path) == before
+
+
+def test_a_lock_is_released_without_a_standard_input_too(path: str) -> None:
+    """Its descriptor is then the lowest of all, 0."""
+    saved = os.dup(0)
+    os.close(0)
+    try:
+        acquired(path).release()
+        acquired(path).release()
+    finally:
+        os.dup2(saved, 0)
+        os.close(saved)
+
+
+def test_another_process_holds_it_until_it_ends(path: str) -> None:
+    with holder(path, 30) as process:
+        assert lock.try_acquire(path) is None
+        assert Waiter(path).poll() is None
+        process.communicate("")
+        waited_for(path).release()  # the waiter above has it for a moment, to be told
+
+
+def test_the_lock_of_a_killed_holder_is_free_at_once(path: str) -> None:
+    with holder(path, 30) as process:
+        threading.Timer(0.2, process.kill).start()
+        started = time.monotonic()
+        waited_for(path).release()
+        assert time.monotonic() - started < 0.2 + AT_ONCE
+
+
+def test_a_child_of_a_killed_holder_does_not_keep_the_lock(path: str) -> None:
+    script = (
+        "import sys, subprocess\nfrom tastyauth import lock\n"
+        "held = lock.try_acquire(sys.argv[1])\n"
+        "child = subprocess.Popen(['sleep', '30'], close_fds=False)\n"
+        "print(child.pid, flush=True)\nsys.stdin.read()\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script, path],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        child = int(process.stdout.readline())
+        try:
+            assert lock.try_acquire(path) is None
+            process.kill()
+            process.wait()
+            os.kill(child, 0)
+            acquired(path).release()
+        finally:
+            os.kill(child, signal.SIGKILL)
+
+
+def test_a_stopped_holder_is_late_after_its_promise_and_not_before(path: str) -> None:
+    promise = 1.0
+    with holder(path, 30) as process:
+        os.kill(process.pid, signal.SIGSTOP)
+        started = time.monotonic()
+        with open(path, "w", encoding="ascii") as file:  # as it would have promised it
+            file.write(f"{process.pid} {started + promise:.3f}\n")
+        with pytest.raises(TemporaryError, match=rf"\(pid {process.pid}\)") as caught:
+            waited_for(path)
+        assert caught.value.hint
+        assert promise <= time.monotonic() - started < promise + 1.5 + AT_ONCE
+
+
+def test_a_holder_that_promises_more_while_it_works_is_not_late(path: str) -> None:
+    with acquired(path) as held:
+        held.promise(0.2)
+        waiter = Waiter(path)
+        until_monotonic = time.monotonic() + 0.8
+        while time.monotonic() < until_monotonic:
+            held.promise(0.2)
+            assert waiter.poll() is None
+
+
+def test_the_promise_of_a_dead_holder_is_nobodys(path: str) -> None:
+    with holder(path, -100) as process:
+        process.kill()
+        process.wait()
+    waited_for(path).release()
+
+
+def test_a_new_holder_has_time_to_make_its_own_promise(path: str) -> None:
+    """On a busy machine a process may be set aside between getting the lock and writing to it."""
+    with holder(path, -100) as process:
+        process.kill()
+        process.wait()
+    descriptor = os.open(path, os.O_RDWR)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        waiter = Waiter(path)
+        set_aside_until = time.monotonic() + 0.4
+        while time.monotonic() < set_aside_until:
+            assert waiter.poll() is None
+    finally:
+        os.close(descriptor)
+    waited_for(path).release()
+
+
+def test_nobody_waits_longer_than_three_minutes_whatever_is_promised(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with acquired(path) as held:
+        held.promise(1_000_000)
+        waiter = Waiter(path)
+        started = time.monotonic()
+        monkeypatch.setattr(time, "monotonic", lambda: started + 179)
+        assert waiter.poll() is None
+        monkeypatch.setattr(time, "monotonic", lambda: started + 181)
+        with pytest.raises(TemporaryError):
+            waiter.poll()
+
+
+def test_a_promise_is_bound_to_the_clock_that_cannot_be_set(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with acquired(path) as held:
+        waiter = Waiter(path)
+        for now in (0.0, 9e9, 8e18):
+            monkeypatch.setattr(time, "time", lambda: 1.0)
+            held.promise(0.3)
+            monkeypatch.setattr(time, "time", lambda now=now: now)
+            assert waiter.poll() is None
+
+
+def test_a_lock_file_that_was_swept_away_is_made_anew(path: str) -> None:
+    first = acquired(path)
+    os.unlink(path)
+    first.release()
+    with acquired(path):
+        assert os.path.exists(path)
+        assert lock.try_acquire(path) is None
+
+
+_SWEEPER = """
+import os, sys
+from tastyauth.cache.lock import Waiter
+path, counter = sys.argv[1:]
+for _ in range(150):
+    waiter, held = Waiter(path), None
+    while held is None:
+        held = waiter.poll()
+    with held, open(counter, "r+") as file:
+        count = int(file.read() or 0)
+        file.seek(0)
+        file.write(str(count + 1))
+        file.flush()
+        os.unlink(path)
+"""
+
+
+def test_there_is_one_holder_though_every_holder_sweeps_the_file_away(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counter = f"{path}.counter"
+    with open(counter, "w", encoding="ascii"):
+        pass
+    # a wait that only busy-looks makes collisions likely
+    sweeper = _SWEEPER.replace(
+        "import os, sys", "import os, sys, time; time.sleep = lambda _: None"
+    )
+    processes = [subprocess.Popen([sys.executable, "-c", sweeper, path, counter]) for _ in range(4)]
+    assert [process.wait(60) for process in processes] == [0, 0, 0, 0]
+    with open(counter, encoding="ascii") as file:
+        assert file.read() == "600"
+
+
+class Sleeper:
+    """In the place of the lock that a waiter waits for: notes for how long, and is never free."""
+
+    def __init__(self) -> None:
+        self.slept: list[float] = []
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        if timeout >= 0:
+            self.slept.append(timeout)
+        return timeout < 0
+
+    def release(self) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("promise", "seconds"),
+    [("{pid} 110.000", 2.0), ("{pid} 100.500", 0.5), ("{pid} 99.000", 0.05), ("", 2.0)],
+)
+def test_a_waiter_sleeps_until_the_promise_but_never_for_long(
+    path: str, promise: str, seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And while one is being written, until the next look."""
+    sleeper = Sleeper()
+    monkeypatch.setattr(_thread, "allocate_lock", lambda: sleeper)
+    monkeypatch.setattr(_thread, "start_new_thread", lambda *_: 0)
+    monkeypatch.setattr(time, "monotonic", lambda: 100.0)
+    with acquired(path):
+        with open(path, "w", encoding="ascii") as file:
+            file.write(promise.format(pid=os.getpid()))
+        assert Waiter(path).poll() is None
+    assert sleeper.slept == [pytest.approx(seconds)]
+
+
+@pytest.mark.parametrize("content", [b"", b"123", b"123 soon", b"\xff\xfe"])
+def test_what_is_no_promise_is_not_a_broken_one(
+    path: str, content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is being written; the longest wait holds all the same, and nobody is named for it."""
+    with acquired(path):
+        with open(path, "wb") as file:
+            file.write(content)
+        waiter = Waiter(path)
+        started = time.monotonic()
+        for later in (0, 2, 4):
+            monkeypatch.setattr(time, "monotonic", lambda later=later: started + later)
+            monkeypatch.setattr(lock, "_LONGEST_SLEEP", 0.01)
+            assert waiter.poll() is None
+        monkeypatch.setattr(time, "monotonic", lambda: started + 181)
+        with pytest.raises(TemporaryError, match="unknown" if content == b"" else "pid"):
+            waiter.poll()
+
+
+def lowest_free() -> int:
+    descriptor = os.open(os.devnull, os.O_RDONLY)
+    os.close(descriptor)
+    return descriptor
+
+
+def swept(path: str) -> None:
+    os.unlink(path)
+
+
+def turned_into_a_link(path: str) -> None:
+    os.rename(path, f"{path}.moved")
+    os.symlink(f"{path}.moved", path)
+
+
+def once(before: Callable[[str], None], path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Lets something happen between the opening of the file and its lock."""
+    flock, left = fcntl.flock, [before]
+
+    def late(descriptor: int, operation: int) -> None:
+        if left:
+            left.pop()(path)
+        flock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+
+
+def test_a_file_that_was_swept_away_while_it_was_opened_is_no_lock(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = lowest_free()
+    once(swept, path, monkeypatch)
+    with acquired(path):
+        assert lock.try_acquire(path) is None
+    assert lowest_free() == before
+
+
+def test_a_file_that_became_a_link_while_it_was_opened_is_no_lock(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = lowest_free()
+    once(turned_into_a_link, path, monkeypatch)
+    with pytest.raises(OSError, match="link"):
+        lock.try_acquire(path)
+    assert lowest_free() == before
+
+
+def test_where_there_are_no_locks_is_an_error_and_nothing_stays_open(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a network file system without them."""
+
+    def none(*_: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    before = lowest_free()
+    monkeypatch.setattr(fcntl, "flock", none)
+    with pytest.raises(OSError, match="No locks available"):
+        lock.try_acquire(path)
+    assert lowest_free() == before
+
+
+def test_threads_of_one_process_exclude_each_other_too(path: str) -> None:
+    taken: list[Lock | None] = []
+    with acquired(path):
+        thread = threading.Thread(target=lambda: taken.append(lock.try_acquire(path)))
+        thread.start()
+        thread.join()
+    assert taken == [None]
+
+
+@pytest.mark.parametrize("mask", [0, 0o077])
+def test_the_file_is_private(path: str, mask: int) -> None:
+    before = os.umask(mask)
+    try:
+        acquired(path).release()
+    finally:
+        os.umask(before)
+    assert os.stat(path).st_mode & 0o777 == 0o600
+
+
+def test_there_is_no_lock_in_a_directory_that_is_not_there(path: str) -> None:
+    with pytest.raises(FileNotFoundError):
+        lock.try_acquire(f"{path}/name.lock")
+
+
+def test_there_is_no_lock_behind_a_symbolic_link(path: str) -> None:
+    precious = f"{path}.precious"
+    with open(precious, "w", encoding="ascii") as file:
+        file.write("precious")
+    os.symlink(precious, path)
+    with pytest.raises(OSError, match="link"):
+        lock.try_acquire(path)
+    with open(precious, encoding="ascii") as file:
+        assert file.read() == "precious"
+
+
+def test_there_is_no_lock_behind_a_hard_link(path: str) -> None:
+    """It would be written into: somebody may have linked it here while the directory was open."""
+    precious = f"{path}.precious"
+    with open(precious, "w", encoding="ascii") as file:
+        file.write("precious")
+    os.link(precious, path)
+    with pytest.raises(OSError, match="not a file of its own"):
+        lock.try_acquire(path)
+    with open(precious, encoding="ascii") as file:
+        assert file.read() == "precious"
+
+
+def test_a_lock_that_cannot_be_had_leaves_no_descriptor_open(path: str) -> None:
+    with acquired(path):
+        before = lowest_free()
+        for _ in range(5):
+            assert lock.try_acquire(path) is None
+        with pytest.raises(OSError):
+            lock.try_acquire(f"{path}/name.lock")
+        assert lowest_free() == before
+
+
+def test_waiting_does_not_keep_the_processor_busy(path: str) -> None:
+    with holder(path, 30):
+        waiter = Waiter(path)
+        before = time.process_time()
+        began = time.monotonic()
+        looks = 0
+        while time.monotonic() - began < 0.5:
+            assert waiter.poll() is None
+            looks += 1
+        assert looks <= 20
+        assert time.process_time() - before < 0.25
+
+
+def test_a_waiter_has_the_lock_soon_after_it_is_free(path: str) -> None:
+    with holder(path, 30) as process:
+        waiter = Waiter(path)
+        assert waiter.poll() is None
+        process.communicate("")
+        started = time.monotonic()
+        waited_for(path).release()
+        assert time.monotonic() - started < AT_ONCE

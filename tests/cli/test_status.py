@@ -1,0 +1,314 @@
+"""What is configured, present and missing, found without resolving anything by running it."""
+
+import json
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from world import CONFIG, World
+
+from tastyauth.cache import Asked
+from tastyauth.config import Config, parse
+from tastyauth.session.status import FieldStatus, ProfileStatus, status
+from tastyauth.sources import Surroundings
+
+CLIENT_ID = "0c7b8898-a2f1-49bb-a23d-843e47b68631"
+SECRET = "5f1c9a7e3b8d2046c7a1e95b0d4f8326a1b2c3d4"
+NOBODY = 65534
+
+
+def config_of(home: Path, reference: str, *more: str) -> Config:
+    text = f"""\
+version: 1
+profiles:
+  live:
+    environment: production
+    client_id: {CLIENT_ID}
+    client_secret: {reference}
+    refresh_token: {{ env: TT_TOKEN }}
+{"".join(more)}"""
+    return parse(text.encode(), f"{home}/tastyauth.yaml", home=str(home))
+
+
+def status_of(home: Path, config: Config, **environ: str) -> tuple[ProfileStatus, ...]:
+    variables = {"HOME": str(home), "PATH": os.defpath, **environ}
+    asked = Asked((config.path, "user"), b"", None, variables)
+    surroundings = Surroundings(variables, interactive=True, home=str(home))
+    return status(config, asked, surroundings, now=1764000000.0)
+
+
+def secret_of(home: Path, reference: str, **environ: str) -> FieldStatus:
+    [profile] = status_of(home, config_of(home, reference), **environ)
+    return profile.fields[1]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    (tmp_path / "credentials").mkdir()
+    for name, mode in (("here", 0o600), ("open", 0o666), ("credentials/tt", 0o444)):
+        (tmp_path / name).write_text(SECRET)
+        (tmp_path / name).chmod(mode)
+    (tmp_path / "dangling").symlink_to("nowhere")
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "credentials/link").symlink_to("tt")
+    os.mkfifo(tmp_path / "pipe", 0o600)  # to open it would be to wait
+    return tmp_path
+
+
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    """Without root's eyes, when we are root."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.mark.parametrize(
+    ("reference", "state"),
+    [
+        ("{ env: HERE }", "present"),
+        ("{ env: EMPTY }", "missing"),
+        ("{ env: NOWHERE }", "missing"),
+        ("{ env: TWO_LINES }", "unusable"),
+        ("{ file: here }", "present"),
+        ("{ file: credentials }", "unusable"),
+        ("{ file: /dev/null }", "unusable"),
+        ("{ file: loop }", "unusable"),
+        ("{ file: { path: open, permissions: any } }", "present"),
+        ("{ file: pipe }", "present"),
+        ("{ file: nowhere }", "missing"),
+        ("{ file: dangling }", "missing"),
+        ("{ dotenv: { path: here, name: TT_SECRET } }", "present"),
+        ("{ dotenv: { path: nowhere, name: TT_SECRET } }", "missing"),
+        ("{ systemd_credential: tt }", "present"),
+        ("{ systemd_credential: nowhere }", "missing"),
+        ("{ systemd_credential: link }", "unusable"),
+        ("{ keyring: { service: a, username: b } }", "not checked"),
+        ("{ command: [touch, ran] }", "not checked"),
+        ("{ command: [no-such-program] }", "not checked"),
+        ("{ onepassword: 'op://a/b/c' }", "not checked"),
+        ("{ pass: a/b }", "not checked"),
+    ],
+)
+def test_a_source_is_looked_at_and_never_opened_or_run(
+    home: Path, reference: str, state: str
+) -> None:
+    variables = {"HERE": SECRET, "EMPTY": "", "TWO_LINES": f"{SECRET}\n{SECRET}"}
+    found = secret_of(home, reference, **variables, CREDENTIALS_DIRECTORY=f"{home}/credentials")
+    assert (found.field, found.state) == ("client_secret", state)
+    assert bool(found.reason) == (state in ("missing", "unusable"))
+    assert SECRET not in repr(found)
+    assert not (home / "ran").exists()
+
+
+def test_a_file_that_may_not_be_read_is_unusable() -> None:
+    """Its directory is open to everybody."""
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory)
+        path.chmod(0o755)
+        (path / "closed").write_text(SECRET)
+        (path / "closed").chmod(0)
+        with as_nobody():
+            found = secret_of(path, "{ file: closed }")
+    assert (found.state, found.reason) == (
+        "unusable",
+        "file ~/closed may not be read by this user",
+    )
+
+
+UNFIT = {
+    "a directory": "{{ file: . }}",
+    "a device": "{{ file: {{ path: /dev/zero, permissions: any }} }}",
+    "open to others": "{{ file: open }}",
+    "a .env that is open": "{{ dotenv: {{ path: open, name: TT }} }}",
+    "too long a name": f"{{{{ file: {'x' * 300} }}}}",
+    "missing": "{{ file: nowhere }}",
+    "no service": "{{ systemd_credential: tt }}",
+    "an empty variable": "{{ env: EMPTY }}",
+    "a broken variable": "{{ env: BLANK }}",
+    "none of several": "{{ first_of: [{{ env: EMPTY }}, {{ file: nowhere }}] }}",
+    "broken before good": "{{ first_of: [{{ file: . }}, {{ env: GOOD }}] }}",
+}
+
+
+@pytest.mark.parametrize("unfit", UNFIT)
+def test_what_no_token_comes_of_is_told_in_the_words_of_the_error(unfit: str, world: World) -> None:
+    world.environ |= {"EMPTY": "", "BLANK": " x", "GOOD": world.client_secret}
+    world.configure(CONFIG.replace("{{ file: live.client-secret }}", UNFIT[unfit]))
+    world.write(f"{world.config_directory}/open", f"TT={world.client_secret}", 0o644)
+    token = world.run("token")
+    if token.code == 0 and "open" in unfit:
+        pytest.skip("on tmpfs modes do not count")
+    assert token.code == 69
+    told = re.search(
+        "^  client_secret  ([a-z]+)(?: .tastyauth doctor.)?: (.*)$", world.run("status").out, re.M
+    )
+    assert told
+    assert told[1] in ("missing", "unusable")
+    assert told[2] in token.err
+
+
+def test_without_its_library_an_env_file_is_missing(world: World) -> None:
+    """And the next of a list would answer."""
+    dotenv = "{{ dotenv: {{ path: live.client-secret, name: TT }} }}"
+    world.configure(CONFIG.replace("{{ file: live.client-secret }}", dotenv))
+    world.write(f"{world.root}/lib/dotenv/__init__.py", "")  # an empty one in its place
+    out = world.run("status", PYTHONPATH=f"{world.root}/lib").out
+    assert "client_secret  missing: dotenv ~/.config/tastyauth/live.client-secret TT needs" in out
+
+
+def test_without_its_directory_a_credential_is_missing(home: Path) -> None:
+    assert secret_of(home, "{ systemd_credential: tt }").state == "missing"
+
+
+@pytest.mark.parametrize(
+    ("members", "source", "state"),
+    [
+        ("{ env: NOWHERE }, { env: HERE }", "env HERE", "present"),
+        ("{ env: HERE }, { env: NOWHERE }", "env HERE", "present"),
+        ("{ env: NOWHERE }, { pass: a/b }, { env: HERE }", "pass a/b", "not checked"),
+        ("{ env: NOWHERE }, { env: EMPTY }", "first_of (env NOWHERE, env EMPTY)", "missing"),
+    ],
+)
+def test_of_a_list_the_one_that_would_answer_is_told(
+    home: Path, members: str, source: str, state: str
+) -> None:
+    found = secret_of(home, f"{{ first_of: [{members}] }}", HERE=SECRET, EMPTY="")
+    assert (found.source, found.state) == (source, state)
+
+
+def test_a_profile_is_told_as_it_is_configured(home: Path) -> None:
+    config = config_of(home, "{ file: here }")
+    [profile] = status_of(home, config)
+    assert (profile.name, profile.environment) == ("live", "production")
+    assert profile.api_url == "https://api.tastyworks.com"
+    assert profile.is_default
+    assert [field.field for field in profile.fields] == [
+        "client_id",
+        "client_secret",
+        "refresh_token",
+    ]
+    assert profile.fields[0] == FieldStatus("client_id", CLIENT_ID, "present")
+
+
+def test_without_a_cache_nothing_has_happened_yet(home: Path) -> None:
+    [profile] = status_of(home, config_of(home, "{ file: here }"))
+    assert (profile.expires_at, profile.failures) == (0, 0)
+    assert profile.last_success_at == profile.last_failure_at == profile.asks_again_at == 0
+    assert not (home / ".cache").exists()
+
+
+def test_of_several_profiles_the_default_one_is_marked(home: Path) -> None:
+    second = f"""\
+  paper:
+    environment: sandbox
+    client_id: {CLIENT_ID}
+    client_secret: {{ env: PAPER_SECRET }}
+    refresh_token: {{ env: PAPER_TOKEN }}
+"""
+    config = config_of(home, "{ file: here }", second)
+    assert [each.is_default for each in status_of(home, config)] == [False, False]
+    config = config_of(home, "{ file: here }", second, "default_profile: paper\n")
+    found = status_of(home, config)
+    assert [(each.name, each.is_default) for each in found] == [("live", False), ("paper", True)]
+
+
+def test_a_report_abbreviates_only_what_is_below_the_home_directory(world: World) -> None:
+    copy = f"{world.root}/copy{world.home}/secret"
+    world.configure(CONFIG.replace("file: live.client-secret", f"file: {copy}"))
+    done = world.run("status")
+    assert copy in done.out
+    assert "file ~/.config/tastyauth/live.refresh-token" in done.out
+
+
+@pytest.mark.parametrize("output", ["human", "json"])
+def test_a_report_is_fit_to_paste_also_where_commands_and_failures_are_told(
+    output: str, world: World
+) -> None:
+    world.script("vault", "echo locked for 5WT00001 >&2; exit 1")
+    command = "command: [vault, get, ~/a, --key=~/b, {home}/c]"
+    world.configure(CONFIG.replace("file: live.client-secret", command.format(home=world.home)))
+    assert world.run("token").code == 69
+    out = world.run("status", "--format", output).out
+    assert "command vault get '~/a' '--key=~/b' ~/c" in out
+    assert "failed with exit code 1: locked for ****0001" in out
+    assert world.home not in out
+
+
+def test_an_account_number_in_a_path_is_masked_wherever_it_is_told(home: Path) -> None:
+    found = secret_of(home, "{ file: of 5WT00001 }")
+    assert found.source == "file ~/of ****0001"
+    assert found.reason == "file ~/of ****0001 does not exist"
+
+
+@pytest.mark.parametrize(
+    ("secret", "said"),
+    [
+        ("file: live.client-secret", "none yet; the next command gets one"),
+        ("command: [vault]", "none yet; the next command gets one"),
+        ("file: nowhere", "none yet"),
+        ("file: .", "none yet"),
+    ],
+)
+def test_before_the_first_token_it_is_told_how_one_comes(
+    secret: str, said: str, world: World
+) -> None:
+    world.configure(CONFIG.replace("file: live.client-secret", secret))
+    assert f"  access_token   {said}\n" in world.run("status").out
+
+
+@pytest.mark.parametrize("profile", ["live", "paper"])
+def test_what_is_not_asked_for_a_while_comes_with_the_command_that_asks(
+    profile: str, world: World
+) -> None:
+    world.configure(f"default_profile: live\n{TWO}")
+    world.simulator.fail = "grant-revoked"
+    assert world.run("token", "-p", profile).code == 77
+    out = world.run("status", "-p", profile).out
+    assert "  access_token   none yet\n" in out
+    words = re.search("not asked +for .* with the same secrets; (.*) asks at once$", out, re.M)
+    assert words
+    asked = world.simulator.token_requests
+    world.shell(words[1])
+    assert world.simulator.token_requests == asked + 1
+    world.simulator.fail = None
+    assert world.shell(words[1]).code == 0
+    assert "cached" in world.run("status", "-p", profile).out
+
+
+def test_for_programs_every_credential_has_the_same_keys(world: World) -> None:
+    world.configure(CONFIG.replace("file: live.client-secret", "file: ."))
+    document = json.loads(world.run("status", "--format", "json").out)
+    assert document["format_version"] == 1
+    fields = document["profiles"][0]["fields"]
+    assert {tuple(field) for field in fields} == {("field", "source", "state", "reason")}
+    assert fields[1] == {
+        "field": "client_secret",
+        "source": "file ~/.config/tastyauth",
+        "state": "unusable",
+        "reason": "file ~/.config/tastyauth is neither a file nor a named pipe",
+    }
+
+
+TWO = CONFIG + CONFIG.partition("profiles:\n")[2].replace("live:", "paper:", 1)
+
+
+def test_one_profile_alone_can_be_looked_at(world: World) -> None:
+    world.configure(f"default_profile: live\n{TWO}")
+    alone = world.run("status", "-p", "paper")
+    assert alone.code == 0
+    assert "\npaper: custom" in alone.out
+    assert "live" not in alone.out.replace("live.", "")
+    unknown = world.run("status", "-p", "nope")
+    assert (unknown.code, unknown.out) == (2, "")
+    everything = world.run("status", TASTYAUTH_PROFILE="paper")  # which is no question
+    assert "\nlive (default): custom" in everything.out

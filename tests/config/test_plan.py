@@ -1,0 +1,541 @@
+"""The plan says everything that a config would do, and nothing else changes it."""
+
+import hashlib
+import json
+import os
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tastyauth import export
+from tastyauth.config import ENVIRONMENTS, Config, Profile, parse, plan
+from tastyauth.errors import ConfigNotAllowed
+from tastyauth.sources import (
+    Command,
+    Dotenv,
+    Env,
+    File,
+    FirstOf,
+    Keyring,
+    OnePassword,
+    Pass,
+    Reference,
+    Surroundings,
+    SystemdCredential,
+)
+
+CLIENT_ID = "0c7b8898-a2f1-49bb-a23d-843e47b68631"
+
+CONFIG = f"""\
+version: 1
+default_profile: live
+profiles:
+  live:
+    environment: production
+    client_id: {{ env: TT_CLIENT }}
+    client_secret: {{ file: live.client-secret }}
+    refresh_token:
+      first_of:
+        - {{ systemd_credential: tt-token }}
+        - {{ command: {{ argv: [vault, read, tt], line: 2, timeout: 20 }} }}
+        - {{ pass: brokers/tastytrade }}
+    timeout: 30
+    user_agent: my-bot/2.0
+  paper:
+    environment: sandbox
+    client_id: {CLIENT_ID}
+    client_secret: {{ keyring: {{ service: tastyauth, username: paper/client_secret }} }}
+    refresh_token: {{ dotenv: {{ path: ~/bot/.env, name: TT_TOKEN }} }}
+    exports:
+      TOKEN: access_token
+      BOT_EXPIRES: expires_at
+"""
+
+
+@pytest.fixture
+def programs(tmp_path: Path) -> Path:
+    """Two directories of programs, the first of them empty."""
+    (tmp_path / "first").mkdir()
+    (tmp_path / "second").mkdir()
+    install(tmp_path / "second/vault")
+    return tmp_path
+
+
+def install(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("#!/bin/sh\n")
+    path.chmod(0o755)
+
+
+def around(*path: Path | str, home: str = "/home/me") -> Surroundings:
+    environ = {"PATH": ":".join(map(str, path)) or "/nowhere"}
+    return Surroundings(environ, interactive=False, home=home)
+
+
+def read(text: str, path: str = "/project/tastyauth.yaml") -> Config:
+    return parse(text.encode(), path, home="/home/me")
+
+
+def plan_of(text: str, surroundings: Surroundings | None = None) -> plan.Lines:
+    return plan.lines(read(text), surroundings or around())
+
+
+def test_the_plan_is_whole(programs: Path) -> None:
+    surroundings = around(programs / "first", programs / "second")
+    assert plan_of(CONFIG, surroundings) == (
+        "default profile: live",
+        "profile live: production",
+        "  token endpoint: https://api.tastyworks.com/oauth/token",
+        '  client_id: env "TT_CLIENT"',
+        '  client_secret: file "/project/live.client-secret"',
+        '  refresh_token: 1. systemd_credential "tt-token"',
+        '  refresh_token: 2. command ["vault", "read", "tt"], line 2, timeout 20.0',
+        f'                    runs: "{programs}/second/vault"',
+        '  refresh_token: 3. pass "brokers/tastytrade"',
+        "                    runs: nothing, not found here",
+        "  exports TASTYTRADE_ACCESS_TOKEN: access_token",
+        "  exports TASTYTRADE_ACCESS_TOKEN_EXPIRES_AT: expires_at",
+        "  exports TASTYTRADE_API_URL: api_url",
+        "  exports TASTYTRADE_ENV: environment",
+        "  timeout: 30.0 s",
+        "  user agent: my-bot/2.0",
+        "profile paper: sandbox",
+        "  token endpoint: https://api.cert.tastyworks.com/oauth/token",
+        f"  client_id: {CLIENT_ID}",
+        '  client_secret: keyring "tastyauth", username "paper/client_secret"',
+        '  refresh_token: dotenv "/home/me/bot/.env", name "TT_TOKEN"',
+        "  exports BOT_EXPIRES: expires_at",
+        "  exports TOKEN: access_token",
+    )
+    assert plan.lines(replace(read(CONFIG), default_profile=None), around())[0] == (
+        "default profile: (none)"
+    )
+
+
+def test_the_digest_is_the_sha256_of_the_lines_so_that_approvals_outlast_a_release() -> None:
+    assert plan.digest(("a", "  b")) == hashlib.sha256(b"a\n  b").hexdigest()
+
+
+# -- what needs no new approval -------------------------------------------------------------------
+
+MINIMAL = f"""\
+version: 1
+profiles:
+  live:
+    environment: sandbox
+    client_id: {CLIENT_ID}
+    client_secret: {{ file: a/secret }}
+    refresh_token: {{ command: [vault, read, tt] }}
+"""
+
+SAME = {
+    "a comment": f"# look here\n{MINIMAL}",
+    "blank lines": MINIMAL.replace("\n", "\n\n"),
+    "quotes": MINIMAL.replace("sandbox", '"sandbox"')
+    .replace("file: a", "file: 'a")
+    .replace("secret }", "secret' }"),
+    "another layout": MINIMAL.replace(
+        "{ command: [vault, read, tt] }", "\n      command:\n        argv: [vault, read, tt]"
+    ),
+    "a longer way to say it": MINIMAL.replace("file: a/secret", "file: { path: ./a//secret }"),
+    "the absolute path": MINIMAL.replace("a/secret", "/project/a/secret"),
+    "the default profile named": MINIMAL.replace("profiles:", "default_profile: live\nprofiles:"),
+    "the default timeout named": MINIMAL.replace("    env", "    timeout: 15\n    env"),
+    "the default exports named": MINIMAL
+    + "    exports:\n"
+    + "".join(f"      {name}: {field}\n" for name, field in reversed(export.DEFAULT_EXPORTS)),
+    "keys in another order": "\n".join(
+        ["profiles:", "  live:", *reversed(MINIMAL.splitlines()[3:]), "version: 1", ""]
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SAME)
+def test_what_changes_nothing_changes_no_plan(name: str) -> None:
+    assert SAME[name] != MINIMAL
+    assert plan_of(SAME[name]) == plan_of(MINIMAL)
+
+
+def test_the_order_of_profiles_and_exports_changes_no_plan() -> None:
+    config = read(CONFIG)
+    turned = replace(
+        config,
+        profiles=tuple(
+            profile._replace(exports=profile.exports[::-1]) for profile in config.profiles[::-1]
+        ),
+    )
+    assert turned != config
+    assert plan.lines(turned, around()) == plan.lines(config, around())
+
+
+# -- what does ------------------------------------------------------------------------------------
+
+OTHER = {
+    "client_id": "11111111-2222-4333-8444-555555555555",
+    "environment": "production",
+}
+
+CHANGED = {
+    "the environment": MINIMAL.replace("sandbox", "production"),
+    "a host": MINIMAL.replace("sandbox", "custom\n    api_url: http://127.0.0.1:1"),
+    "another port": MINIMAL.replace("sandbox", "custom\n    api_url: http://127.0.0.1:2"),
+    "the client ID": MINIMAL.replace(CLIENT_ID, OTHER["client_id"]),
+    "where the client ID comes from": MINIMAL.replace(CLIENT_ID, "{ env: TT_CLIENT }"),
+    "the name of the profile": MINIMAL.replace("live:", "prod:"),
+    "a path": MINIMAL.replace("a/secret", "b/secret"),
+    "a path in the home directory": MINIMAL.replace("a/secret", "~/a/secret"),
+    "whose file it may be": MINIMAL.replace("a/secret", "{ path: a/secret, permissions: any }"),
+    "another source": MINIMAL.replace("file: a/secret", "systemd_credential: secret"),
+    "the same in a list": MINIMAL.replace(
+        "{ file: a/secret }", "{ first_of: [{ file: a/secret }] }"
+    ),
+    "one more source": MINIMAL.replace(
+        "{ file: a/secret }", "{ first_of: [{ file: a/secret }, { env: B }] }"
+    ),
+    "sources in another order": MINIMAL.replace(
+        "{ file: a/secret }", "{ first_of: [{ env: B }, { file: a/secret }] }"
+    ),
+    "the program": MINIMAL.replace("[vault,", "[walt,"),
+    "an argument": MINIMAL.replace("tt]", "t]"),
+    "one more argument": MINIMAL.replace("tt]", "tt, x]"),
+    "arguments joined": MINIMAL.replace("read, tt]", '"read, tt"]'),
+    "an empty argument": MINIMAL.replace("tt]", "tt, '']"),
+    "which line": MINIMAL.replace("[vault, read, tt]", "{ argv: [vault, read, tt], line: 1 }"),
+    "which value": MINIMAL.replace("[vault, read, tt]", "{ argv: [vault, read, tt], json: /a }"),
+    "how long it may take": MINIMAL.replace(
+        "[vault, read, tt]", "{ argv: [vault, read, tt], timeout: 3 }"
+    ),
+    "an exported name": f"{MINIMAL}    exports: {{ TOKEN: access_token }}\n",
+    "an exported field": f"{MINIMAL}    exports: {{ TOKEN: authorization }}\n",
+    "an exported secret": f"{MINIMAL}    exports: {{ TOKEN: client_secret }}\n",
+    "the timeout": f"{MINIMAL}    timeout: 16\n",
+    "a fraction of a second": f"{MINIMAL}    timeout: 15.5\n",
+    "the user agent": f"{MINIMAL}    user_agent: other/1.0\n",
+    "one more profile": MINIMAL.replace("version: 1", "version: 1\ndefault_profile: live")
+    + MINIMAL.partition("profiles:\n")[2].replace("live", "paper"),
+    "the default profile": MINIMAL.replace("version: 1", "version: 1\ndefault_profile: paper")
+    + MINIMAL.partition("profiles:\n")[2].replace("live", "paper"),
+    "no default profile": MINIMAL + MINIMAL.partition("profiles:\n")[2].replace("live", "paper"),
+}
+
+
+@pytest.mark.parametrize("name", CHANGED)
+def test_any_effective_change_changes_the_plan(name: str) -> None:
+    changed = plan_of(CHANGED[name])
+    assert changed != plan_of(MINIMAL)
+    assert plan.digest(changed) != plan.digest(plan_of(MINIMAL))
+
+
+def test_no_two_changes_have_the_same_plan() -> None:
+    plans = {plan.digest(plan_of(text)) for text in CHANGED.values()}
+    assert len(plans) == len(CHANGED)
+
+
+def test_a_hair_of_a_second_is_a_change() -> None:
+    assert plan_of(f"{MINIMAL}    timeout: 15.0000001\n") != plan_of(MINIMAL)
+
+
+def test_no_default_profile_is_not_a_profile_called_none() -> None:
+    without = CHANGED["no default profile"].replace("paper", "none")
+    named = without.replace("version: 1", "version: 1\ndefault_profile: none")
+    assert plan_of(named) != plan_of(without)
+
+
+def test_a_program_that_came_first_on_the_path_changes_the_plan(programs: Path) -> None:
+    surroundings = around(programs / "first", programs / "second")
+    before = plan_of(MINIMAL, surroundings)
+    install(programs / "first/vault")
+    assert plan_of(MINIMAL, surroundings) != before
+    assert plan_of(MINIMAL, around(programs / "second")) == before
+
+
+def test_a_program_that_is_gone_changes_the_plan(programs: Path) -> None:
+    surroundings = around(programs / "second")
+    before = plan_of(MINIMAL, surroundings)
+    (programs / "second/vault").unlink()
+    assert plan_of(MINIMAL, surroundings) != before
+
+
+NAMES = st.sampled_from(["live", "paper", "local"])
+WORDS = st.sampled_from(["a", "b", "a, b", "1. a", "", '"', "\\", "\u202e", "runs: x"])
+SINGLE: st.SearchStrategy[Reference] = st.one_of(
+    st.builds(Env, st.sampled_from(["A", "B"])),
+    st.builds(File, WORDS, st.booleans()),
+    st.builds(SystemdCredential, WORDS),
+    st.builds(Dotenv, WORDS, st.sampled_from(["A", "B"])),
+    st.builds(Keyring, WORDS, WORDS),
+    st.builds(
+        Command,
+        st.lists(WORDS, min_size=1, max_size=3).map(tuple),
+        st.sampled_from([None, 1, 2]),
+        st.sampled_from([None, "/a", ""]),
+        st.sampled_from([None, 1.0, 2.0]),
+    ),
+    st.builds(OnePassword, WORDS),
+    st.builds(Pass, WORDS),
+)
+REFERENCES = SINGLE | st.builds(FirstOf, st.lists(SINGLE, min_size=1, max_size=2).map(tuple))
+PLACES = st.sampled_from(
+    [*ENVIRONMENTS.items(), ("custom", "http://127.0.0.1:1"), ("custom", "http://localhost:1")]
+)
+EXPORTS = st.dictionaries(
+    st.sampled_from(["A", "B"]), st.sampled_from(["access_token", "profile"]), min_size=1
+).map(lambda exports: tuple(exports.items()))
+PROFILES = st.builds(
+    lambda place, **rest: Profile(environment=place[0], api_url=place[1], **rest),
+    place=PLACES,
+    name=NAMES,
+    client_id=st.sampled_from([CLIENT_ID, OTHER["client_id"]]) | REFERENCES,
+    client_secret=REFERENCES,
+    refresh_token=REFERENCES,
+    exports=EXPORTS,
+    timeout=st.sampled_from([1.0, 1.5, 15.0, 120.0]),
+    user_agent=st.sampled_from(["a/1", "b/1"]),
+)
+
+
+@st.composite
+def configs(draw: st.DrawFn) -> Config:
+    profiles = draw(st.lists(PROFILES, min_size=1, max_size=3, unique_by=lambda each: each.name))
+    default = draw(st.sampled_from([None, *(profile.name for profile in profiles)]))
+    return Config("/project/tastyauth.yaml", tuple(profiles), default)
+
+
+def effect(config: Config) -> object:
+    """All that a config does, whatever order it is written in."""
+    profiles = sorted(config.profiles, key=lambda profile: profile.name)
+    return config.default_name, [
+        profile._replace(exports=tuple(sorted(profile.exports))) for profile in profiles
+    ]
+
+
+@settings(deadline=None)
+@given(one=configs(), other=configs())
+def test_two_configs_have_one_plan_exactly_when_they_do_the_same(
+    one: Config, other: Config
+) -> None:
+    same = plan.lines(one, around()) == plan.lines(other, around())
+    assert same == (effect(one) == effect(other))
+
+
+@settings(deadline=None)
+@given(config=configs(), data=st.data())
+def test_one_changed_field_changes_the_plan(config: Config, data: st.DataObject) -> None:
+    """One field of one profile at a time, where two random configs differ in everything."""
+    index = data.draw(st.integers(0, len(config.profiles) - 1))
+    before, other = config.profiles[index], data.draw(PROFILES)
+    fields = ("client_id", "client_secret", "refresh_token", "exports", "timeout", "user_agent")
+    field = data.draw(st.sampled_from(fields))
+    after = before._replace(**{field: getattr(other, field)})
+    profiles = (*config.profiles[:index], after, *config.profiles[index + 1 :])
+    changed = replace(config, profiles=profiles)
+    same = plan.lines(config, around()) == plan.lines(changed, around())
+    assert same == (effect(config) == effect(changed))
+
+
+# -- shown whole and harmless ---------------------------------------------------------------------
+
+
+def facts(lines: plan.Lines) -> list[object]:
+    """What the references of a plan are given, read back."""
+    given = (line.partition(": ")[2].partition(" ") for line in lines)
+    return [json.loads(value) for kind, _, value in given if kind in ("file", "command")]
+
+
+@settings(deadline=None)
+@given(words=st.lists(st.text(st.characters(codec="utf-8")), min_size=1, max_size=3))
+def test_whatever_is_in_a_reference_is_shown_whole_and_in_plain_ascii(words: list[str]) -> None:
+    """No escape sequence, mark from right to left or look-alike hides a part of it."""
+    profile = read(MINIMAL).profiles[0]
+    config = Config(
+        "/project/tastyauth.yaml",
+        (profile._replace(client_secret=File(words[0]), refresh_token=Command(tuple(words))),),
+        None,
+    )
+    lines = plan.lines(config, around())
+    assert all(line.isascii() and line.isprintable() for line in lines)
+    assert facts(lines) == [words[0], words]
+
+
+@pytest.mark.parametrize(
+    ("argument", "shown"),
+    [
+        ('"a\\u202eb"', "a\\u202eb"),  # from right to left
+        ('"a\\u200bb"', "a\\u200bb"),  # of no width
+        ('"\\u0430pi"', "\\u0430pi"),  # a Cyrillic letter that looks like another
+        ('"a\\nb"', "a\\nb"),
+        ('"a   b"', "a\\u0020\\u0020\\u0020b"),  # as wide as one likes
+        ("'a\\x1b[2Kb'", "a\\\\x1b[2Kb"),
+    ],
+)
+def test_odd_arguments_are_spelled_out(argument: str, shown: str) -> None:
+    lines = plan_of(MINIMAL.replace("[vault, read, tt]", f"[vault, {argument}]"))
+    assert any(f'["vault", "{shown}"]' in line for line in lines)
+
+
+def test_a_program_with_an_odd_name_is_spelled_out(programs: Path) -> None:
+    """The name of a directory on PATH can be anything."""
+    odd = programs / "a\x1b[2K\u202eb"
+    install(odd / "vault")
+    lines = plan_of(MINIMAL, around(odd))
+    assert all(line.isascii() and line.isprintable() for line in lines)
+    runs = next(line for line in lines if "runs: " in line)
+    assert json.loads(runs.partition("runs: ")[2]) == str(odd / "vault")
+
+
+# -- what a project file may never do -------------------------------------------------------------
+
+
+def refusal(config: Config, surroundings: Surroundings | None = None) -> ConfigNotAllowed:
+    with pytest.raises(ConfigNotAllowed) as caught:
+        plan.refuse_outlaws(config, surroundings or around())
+    assert caught.value.exit_code == 78
+    assert caught.value.hint
+    return caught.value
+
+
+def at(url: str) -> Config:
+    return read(MINIMAL.replace("sandbox", f"custom\n    api_url: {url}"))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://evil.example",
+        "https://evil.example:443",
+        "https://localhost.evil.example",
+        "https://127.0.0.1.evil.example:8000",
+        "https://10.0.0.1",
+        "https://[2001:db8::1]:8000",
+        "https://[::1:0]",
+    ],
+)
+def test_a_project_file_sends_to_no_host_of_its_choosing(url: str) -> None:
+    error = refusal(at(url))
+    assert url in error.message
+    assert "--config /project/tastyauth.yaml" in error.hint
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1",
+        "http://127.0.0.1:8000",
+        "http://localhost",
+        "http://localhost:8000",
+        "https://localhost:8443",
+        "http://[::1]:8000",
+        "http://[::1]",
+    ],
+)
+def test_a_project_file_may_use_this_machine(url: str) -> None:
+    plan.refuse_outlaws(at(url), around())
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_a_project_file_may_use_the_brokers_hosts(environment: str) -> None:
+    plan.refuse_outlaws(read(MINIMAL.replace("sandbox", environment)), around())
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A repository whose config lies in a directory of its own."""
+    (tmp_path / "repo/.git").mkdir(parents=True)
+    (tmp_path / "repo/conf").mkdir()
+    (tmp_path / "repo/conf/tastyauth.yaml").touch()
+    install(tmp_path / "repo/bin/vault")
+    install(tmp_path / "bin/tool")
+    return tmp_path
+
+
+PLACES_OF_A_PROGRAM = [
+    "client_id: {reference}",
+    "client_secret: {reference}",
+    "refresh_token: {reference}",
+    "refresh_token: {{ first_of: [{{ env: A }}, {reference}] }}",
+]
+
+
+def running(project: Path, program: str, place: str = PLACES_OF_A_PROGRAM[1]) -> Config:
+    line = place.format(reference=f"{{ command: ['{program}', x] }}")
+    key = line.partition(":")[0]
+    text = re.sub(rf"{key}: .*", lambda _: line, MINIMAL.replace("[vault, read, tt]", "[cat]"))
+    return read(text, f"{project}/repo/conf/tastyauth.yaml")
+
+
+@pytest.mark.parametrize("place", PLACES_OF_A_PROGRAM)
+def test_a_program_of_the_project_is_refused(project: Path, place: str) -> None:
+    program = f"{project}/repo/bin/vault"
+    error = refusal(running(project, program, place))
+    assert "live" in error.message
+    assert program in error.message
+
+
+def test_a_program_of_the_project_is_refused_on_the_path_too(project: Path) -> None:
+    """Whether PATH names the directory of the project, or a link to it."""
+    os.symlink(project / "repo/bin", project / "linked")
+    for directory in (project / "repo/bin", project / "linked"):
+        error = refusal(running(project, "vault"), around(directory))
+        assert "vault" in error.message
+
+
+def test_a_link_to_a_program_of_the_project_is_refused(project: Path) -> None:
+    os.symlink(project / "repo/bin/vault", project / "bin/vault")
+    refusal(running(project, f"{project}/bin/vault"))
+    refusal(running(project, "vault"), around(project / "bin"))
+
+
+def test_a_link_in_the_project_is_refused_wherever_it_leads(project: Path) -> None:
+    """The next pull can turn it."""
+    os.symlink("/bin/sh", project / "repo/bin/sh")
+    refusal(running(project, f"{project}/repo/bin/sh"))
+
+
+def test_a_preset_is_a_program_too(project: Path) -> None:
+    install(project / "repo/bin/pass")
+    config = read(
+        MINIMAL.replace("command: [vault, read, tt]", "pass: brokers/tastytrade"),
+        f"{project}/repo/conf/tastyauth.yaml",
+    )
+    refusal(config, around(project / "repo/bin"))
+
+
+@pytest.mark.parametrize("name", ["conf", "X", "a "])
+def test_outside_a_repository_the_project_is_the_directory_of_the_config(
+    tmp_path: Path, name: str
+) -> None:
+    install(tmp_path / name / "bin/vault")
+    install(tmp_path / "bin/vault")
+    text = MINIMAL.replace("vault", f"{tmp_path}/{name}/bin/vault")
+    refusal(read(text, f"{tmp_path}/{name}/tastyauth.yaml"))
+    text = MINIMAL.replace("vault", f"{tmp_path}/bin/vault")
+    plan.refuse_outlaws(read(text, f"{tmp_path}/{name}/tastyauth.yaml"), around())
+
+
+def test_of_a_config_in_the_root_directory_every_program_is_one_of_the_project() -> None:
+    refusal(read(MINIMAL.replace("vault", "/bin/sh"), "/tastyauth.yaml"))
+
+
+def test_a_program_from_elsewhere_is_no_program_of_the_project(project: Path) -> None:
+    install(project / "repository/vault")  # a longer name that begins alike
+    for program in (f"{project}/bin/tool", f"{project}/repository/vault", "/bin/sh"):
+        plan.refuse_outlaws(running(project, program), around())
+
+
+def test_a_program_that_is_not_here_is_nothing_to_refuse(project: Path) -> None:
+    """When it comes, the plan changes."""
+    plan.refuse_outlaws(running(project, "vault"), around("/nowhere"))
+
+
+@pytest.mark.parametrize("program", ["other/vault", "repo/bin/vault"])
+def test_a_config_that_is_a_link_is_of_the_project_it_lies_in_and_of_that_it_leads_to(
+    project: Path, program: str
+) -> None:
+    install(project / "other/vault")
+    os.rename(project / "repo/conf/tastyauth.yaml", project / "other/tastyauth.yaml")
+    os.symlink(project / "other/tastyauth.yaml", project / "repo/conf/tastyauth.yaml")
+    refusal(running(project, f"{project}/{program}"))

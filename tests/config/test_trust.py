@@ -1,0 +1,405 @@
+"""Which configs may act: by where they lie, or because somebody approved what they would do."""
+
+import json
+import os
+import re
+import stat
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tastyauth.config import Config, parse, plan, trust
+from tastyauth.errors import ConfigNotAllowed
+from tastyauth.sources import Surroundings
+
+IS_ROOT = os.geteuid() == 0
+NOBODY = 65534
+TRUSTED = ("flag", "user", "system")
+FOUND = ("project", "environment")
+
+CONFIG = """\
+version: 1
+default_profile: live
+profiles:
+  live:
+    environment: production
+    client_id: 0c7b8898-a2f1-49bb-a23d-843e47b68631
+    client_secret: { file: live.client-secret }
+    refresh_token: { command: [vault, read, tt] }
+  paper:
+    environment: sandbox
+    client_id: 11111111-2222-4333-8444-555555555555
+    client_secret: { env: PAPER_SECRET }
+    refresh_token: { env: PAPER_TOKEN }
+"""
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """A home directory with a project and a program in it, all of them safe."""
+    os.chmod(tmp_path, 0o700)
+    (tmp_path / "project").mkdir(mode=0o700)
+    (tmp_path / "bin").mkdir(mode=0o700)
+    (tmp_path / "project/tastyauth.yaml").touch(mode=0o600)
+    (tmp_path / "bin/vault").touch(mode=0o700)
+    return tmp_path
+
+
+def around(home: Path, *, interactive: bool = False, **environ: str) -> Surroundings:
+    variables = {"HOME": str(home), "PATH": f"{home}/bin", **environ}
+    return Surroundings(variables, interactive=interactive, home=str(home))
+
+
+def read(home: Path, text: str = CONFIG, path: str = "project/tastyauth.yaml") -> Config:
+    return parse(text.encode(), f"{home}/{path}", home=str(home))
+
+
+def refusal(config: Config, origin: str, surroundings: Surroundings) -> ConfigNotAllowed:
+    with pytest.raises(ConfigNotAllowed) as caught:
+        trust.require(config, origin, surroundings)
+    assert caught.value.exit_code == 78
+    assert caught.value.hint
+    return caught.value
+
+
+def digest(config: Config, surroundings: Surroundings) -> str:
+    return plan.digest(plan.lines(config, surroundings))
+
+
+# -- by where it lies -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("origin", TRUSTED)
+def test_what_only_the_user_can_write_is_trusted_where_it_belongs(home: Path, origin: str) -> None:
+    config = read(home)
+    assert trust.needs_approval(config.path, origin) is None
+    assert trust.require(config, origin, around(home)) == ""
+
+
+@pytest.mark.parametrize(("origin", "how"), [("project", "found"), ("environment", "variable")])
+def test_what_is_found_or_named_by_a_variable_waits_for_approval(
+    home: Path, origin: str, how: str
+) -> None:
+    config = read(home)
+    reason = trust.needs_approval(config.path, origin) or ""
+    assert config.path in reason
+    assert how in reason.removeprefix(config.path)
+    error = refusal(config, origin, around(home))
+    assert reason in error.message
+    assert error.hint.endswith(f"tastyauth allow {config.path}")
+
+
+def writable(home: Path) -> None:
+    os.chmod(home / "project/tastyauth.yaml", 0o666)
+
+
+def in_a_writable_directory(home: Path) -> None:
+    os.chmod(home / "project", 0o777)
+
+
+def of_another_user(home: Path) -> None:
+    os.chown(home / "project/tastyauth.yaml", NOBODY, NOBODY)
+
+
+@pytest.mark.parametrize("origin", TRUSTED)
+@pytest.mark.parametrize(
+    "expose",
+    [
+        writable,
+        in_a_writable_directory,
+        pytest.param(
+            of_another_user, marks=pytest.mark.skipif(not IS_ROOT, reason="only root gives away")
+        ),
+    ],
+)
+def test_what_somebody_else_could_have_written_waits_for_approval(
+    home: Path, origin: str, expose: Callable[[Path], None]
+) -> None:
+    expose(home)
+    config, surroundings = read(home), around(home)
+    error = refusal(config, origin, surroundings)
+    assert error.hint.endswith(f"tastyauth allow --config {config.path}")
+    trust.allow(config, surroundings)
+    assert trust.require(config, origin, surroundings) != ""
+
+
+OUTLAWS = {
+    "a host": CONFIG.replace("sandbox", "custom\n    api_url: https://evil.example"),
+    "a program": CONFIG.replace("env: PAPER_TOKEN", "command: [{home}/project/vault]"),
+}
+
+
+@pytest.mark.parametrize("name", OUTLAWS)
+def test_a_found_file_that_goes_too_far_cannot_be_approved(home: Path, name: str) -> None:
+    (home / "project/vault").touch(mode=0o700)
+    config = read(home, OUTLAWS[name].replace("{home}", str(home)))
+    trust.allow(config, around(home))
+    hashed = around(home, TASTYAUTH_TRUST_SHA256=digest(config, around(home)))
+    for origin in FOUND:
+        for surroundings in (around(home), hashed):
+            assert "not approved" not in refusal(config, origin, surroundings).message
+
+
+@pytest.mark.parametrize("name", OUTLAWS)
+def test_ones_own_file_may_do_all_that(home: Path, name: str) -> None:
+    (home / "project/vault").touch(mode=0o700)
+    config = read(home, OUTLAWS[name].replace("{home}", str(home)))
+    for origin in TRUSTED:
+        assert trust.require(config, origin, around(home)) == ""
+
+
+# -- by approval ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("origin", FOUND)
+def test_an_approved_config_may_act_and_says_what_allows_it(home: Path, origin: str) -> None:
+    config, surroundings = read(home), around(home)
+    trust.allow(config, surroundings)
+    record = trust.require(config, origin, surroundings)
+    assert os.path.dirname(record) == f"{home}/.local/state/tastyauth/allowed"
+    assert stat.S_IMODE(os.stat(record).st_mode) == 0o600
+    assert stat.S_IMODE(os.stat(os.path.dirname(record)).st_mode) == 0o700
+
+
+def test_a_record_holds_the_path_and_the_plan_a_fact_a_line(home: Path) -> None:
+    config, surroundings = read(home), around(home)
+    trust.allow(config, surroundings)
+    record = trust.require(config, "project", surroundings)
+    assert re.fullmatch(r"[0-9a-f]{32}\.[0-9a-f]{64}", os.path.basename(record))
+    with open(record, encoding="utf-8") as file:
+        path, *lines = file.readlines()
+    assert json.loads(path) == config.path
+    assert lines == [f"{line}\n" for line in plan.lines(config, surroundings)]
+
+
+def test_an_approval_outlasts_a_power_cut(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The record and its directory are on the disk when `allow` ends."""
+    synced = []
+    monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(os.fstat(descriptor).st_mode))
+    trust.allow(read(home), around(home))
+    assert [stat.S_IFMT(mode) for mode in synced] == [stat.S_IFREG, stat.S_IFDIR]
+
+
+def test_the_state_can_be_elsewhere(home: Path) -> None:
+    config, surroundings = read(home), around(home, XDG_STATE_HOME=f"{home}/state")
+    trust.allow(config, surroundings)
+    assert trust.require(config, "project", surroundings).startswith(f"{home}/state/tastyauth/")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("version: 1", "# a comment\nversion: 1"),
+        ("{ env: PAPER_TOKEN }", "\n      env: PAPER_TOKEN"),
+        ("profiles:\n  live:\n", "profiles:\n\n  live:\n    timeout: 15\n"),
+    ],
+)
+def test_what_changes_nothing_needs_no_new_approval(home: Path, old: str, new: str) -> None:
+    surroundings = around(home)
+    trust.allow(read(home), surroundings)
+    changed = CONFIG.replace(old, new)
+    assert changed != CONFIG
+    assert trust.require(read(home, changed), "project", surroundings)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("production", "sandbox"),
+        ("default_profile: live", "default_profile: paper"),
+        ("0c7b8898", "1c7b8898"),
+        ("file: live.client-secret", "file: ../live.client-secret"),
+        ("[vault, read, tt]", "[vault, read, tt2]"),
+        ("[vault, read, tt]", "[walt, read, tt]"),
+        ("env: PAPER_SECRET", "env: LIVE_SECRET"),
+        ("environment: sandbox", "environment: sandbox\n    timeout: 20"),
+        ("environment: sandbox", "environment: sandbox\n    user_agent: a/1"),
+        ("environment: sandbox", "environment: sandbox\n    exports: { A: access_token }"),
+    ],
+)
+def test_any_effective_change_needs_a_new_one(home: Path, old: str, new: str) -> None:
+    surroundings = around(home)
+    trust.allow(read(home), surroundings)
+    changed = CONFIG.replace(old, new)
+    assert changed != CONFIG
+    refusal(read(home, changed), "project", surroundings)
+
+
+def test_another_program_of_that_name_needs_a_new_one(home: Path) -> None:
+    config = read(home)
+    trust.allow(config, around(home))
+    (home / "other").mkdir()
+    (home / "other/vault").touch(mode=0o700)
+    refusal(config, "project", around(home, PATH=f"{home}/other:{home}/bin"))
+    (home / "bin/vault").unlink()
+    refusal(config, "project", around(home))
+
+
+def test_several_plans_of_one_path_may_be_approved(home: Path) -> None:
+    """As on two branches of a repository."""
+    surroundings = around(home)
+    configs = [read(home, CONFIG.replace("tt]", f"{branch}]")) for branch in ("a", "b", "c")]
+    for config in configs[:2]:
+        trust.allow(config, surroundings)
+    records = {trust.require(config, "project", surroundings) for config in configs[:2]}
+    assert len(records) == 2
+    refusal(configs[2], "project", surroundings)
+
+
+def test_the_same_file_elsewhere_needs_an_approval_of_its_own(home: Path) -> None:
+    trust.allow(read(home), around(home))
+    copy = replace(read(home, CONFIG), path=f"{home}/copy/tastyauth.yaml")
+    refusal(copy, "project", around(home))
+
+
+def test_to_deny_forgets_every_plan_of_one_path(home: Path) -> None:
+    surroundings = around(home)
+    one, two = read(home), read(home, CONFIG.replace("tt]", "b]"))
+    elsewhere = replace(one, path=f"{home}/elsewhere/tastyauth.yaml")
+    for config in (one, two, elsewhere):
+        trust.allow(config, surroundings)
+    assert trust.deny(one.path, surroundings.environ) == 2
+    refusal(one, "project", surroundings)
+    refusal(two, "project", surroundings)
+    assert trust.require(elsewhere, "project", surroundings)
+    assert trust.deny(one.path, surroundings.environ) == 0
+
+
+def test_to_deny_what_was_never_allowed_is_harmless(home: Path) -> None:
+    assert trust.deny(f"{home}/project/tastyauth.yaml", around(home).environ) == 0
+
+
+def test_to_allow_again_is_harmless(home: Path) -> None:
+    config, surroundings = read(home), around(home)
+    trust.allow(config, surroundings)
+    trust.allow(config, surroundings)
+    assert trust.deny(config.path, surroundings.environ) == 1
+
+
+def open_to_others(record: str) -> None:
+    os.chmod(record, 0o644)
+
+
+def linked(record: str) -> None:
+    os.rename(record, f"{record}.moved")
+    os.symlink(f"{record}.moved", record)
+
+
+def made_a_directory(record: str) -> None:
+    os.unlink(record)
+    os.mkdir(record, 0o700)
+
+
+def given_away(record: str) -> None:
+    os.chown(record, NOBODY, NOBODY)
+
+
+@pytest.mark.parametrize(
+    "tamper",
+    [
+        open_to_others,
+        linked,
+        made_a_directory,
+        pytest.param(
+            given_away, marks=pytest.mark.skipif(not IS_ROOT, reason="only root gives away")
+        ),
+    ],
+)
+def test_a_record_that_others_could_have_made_approves_nothing(
+    home: Path, tamper: Callable[[str], None]
+) -> None:
+    config, surroundings = read(home), around(home)
+    trust.allow(config, surroundings)
+    tamper(trust.require(config, "project", surroundings))
+    refusal(config, "project", surroundings)
+
+
+def test_where_nothing_can_be_recorded_nothing_is_approved(home: Path) -> None:
+    config = read(home)
+    surroundings = around(home, XDG_STATE_HOME="/proc/self/nowhere")
+    with pytest.raises(OSError):
+        trust.allow(config, surroundings)
+    refusal(config, "project", surroundings)
+
+
+def test_a_path_may_be_no_text_at_all(home: Path) -> None:
+    """File names are bytes."""
+    config = replace(read(home), path=os.fsdecode(os.fsencode(home) + b"/\xff/tastyauth.yaml"))
+    trust.allow(config, around(home))
+    assert trust.require(config, "project", around(home))
+
+
+# -- by hash --------------------------------------------------------------------------------------
+
+
+def test_without_a_terminal_the_hash_of_the_plan_is_an_approval(home: Path) -> None:
+    config = read(home)
+    right = digest(config, around(home))
+    assert re.fullmatch("[0-9a-f]{64}", right)
+    surroundings = around(home, TASTYAUTH_TRUST_SHA256=right)
+    assert trust.require(config, "project", surroundings) == right
+    assert not os.path.exists(home / ".local")  # nothing is recorded
+
+
+def test_the_hash_is_that_of_the_plan_not_of_the_bytes(home: Path) -> None:
+    surroundings = around(home, TASTYAUTH_TRUST_SHA256=digest(read(home), around(home)))
+    assert trust.require(read(home, f"# a comment\n{CONFIG}"), "project", surroundings)
+    refusal(read(home, CONFIG.replace("tt]", "x]")), "project", surroundings)
+
+
+@pytest.mark.parametrize("wrong", ["", "0" * 64, "{right}0", " {right}", "yes"])
+def test_another_hash_is_none(home: Path, wrong: str) -> None:
+    config = read(home)
+    value = wrong.replace("{right}", digest(config, around(home)))
+    error = refusal(config, "project", around(home, TASTYAUTH_TRUST_SHA256=value))
+    assert ("$TASTYAUTH_TRUST_SHA256 is of another plan" in error.message) == bool(value)
+    assert ("tastyauth allow --print" in error.hint) == bool(value)
+
+
+def test_at_a_terminal_the_hash_does_not_count(home: Path) -> None:
+    """Whoever can be asked is asked: any `.env` can set a variable."""
+    config = read(home)
+    right = digest(config, around(home))
+    refusal(config, "project", around(home, interactive=True, TASTYAUTH_TRUST_SHA256=right))
+
+
+# -- what was approved ----------------------------------------------------------------------------
+
+
+def test_the_last_approved_plan_is_remembered(home: Path) -> None:
+    surroundings = around(home)
+    one, two = read(home), read(home, CONFIG.replace("tt]", "b]"))
+    assert trust.last_approved(one.path, surroundings.environ) == ()
+    trust.allow(one, surroundings)
+    assert trust.last_approved(one.path, surroundings.environ) == plan.lines(one, surroundings)
+    trust.allow(two, surroundings)
+    for last, before in ((one, two), (two, one)):
+        os.utime(trust.require(before, "project", surroundings), (1, 1))
+        os.utime(trust.require(last, "project", surroundings), (2, 2))
+        assert trust.last_approved(one.path, surroundings.environ) == plan.lines(last, surroundings)
+    trust.deny(one.path, surroundings.environ)
+    assert trust.last_approved(one.path, surroundings.environ) == ()
+
+
+def test_of_another_path_nothing_is_remembered(home: Path) -> None:
+    trust.allow(read(home), around(home))
+    assert trust.last_approved(f"{home}/other/tastyauth.yaml", around(home).environ) == ()
+
+
+@pytest.mark.parametrize("tamper", [open_to_others, made_a_directory])
+def test_a_record_that_cannot_be_used_is_not_remembered(
+    home: Path, tamper: Callable[[str], None]
+) -> None:
+    config, surroundings = read(home), around(home)
+    trust.allow(config, surroundings)
+    tamper(trust.require(config, "project", surroundings))
+    assert trust.last_approved(config.path, surroundings.environ) == ()
+
+
+def test_a_path_with_a_line_break_is_not_taken_for_a_plan(home: Path) -> None:
+    config = replace(read(home), path=f"{home}/a\nb/tastyauth.yaml")
+    trust.allow(config, around(home))
+    expected = plan.lines(config, around(home))
+    assert trust.last_approved(config.path, around(home).environ) == expected

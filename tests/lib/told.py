@@ -1,0 +1,49 @@
+"""The example files, and the exact report that stands beside each invalid one.
+
+`python tests/told.py` writes the reports anew; look at what changed before you commit it.
+"""
+
+import os
+from glob import glob
+
+from tastyauth import validation
+from tastyauth.validation import document, report
+from tastyauth.validation.problem import Checked
+
+EXAMPLES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "examples")
+VALID = sorted(glob(f"{EXAMPLES}/valid/*.yaml"))
+INVALID = sorted(glob(f"{EXAMPLES}/invalid/*.yaml"))
+
+
+def checked(path: str) -> Checked:
+    """An example, checked where no extra is installed."""
+    with open(path, "rb") as file:
+        return of(file.read(), os.path.basename(path))
+
+
+def of(content: bytes | str, name: str = "tastyauth.yaml") -> Checked:
+    """What is found in `content`."""
+    data = content.encode() if isinstance(content, str) else content
+    read = document.read(data, name)
+    return Checked(read, validation.check(read, lambda _: False))
+
+
+def errors(content: bytes | str) -> list[str]:
+    """The codes of the errors in `content`, in their order."""
+    return [problem.code for problem in of(content).problems if problem.severity == "error"]
+
+
+def text(path: str) -> str:
+    """The human report on an example."""
+    return report.FORMATS["human"]([checked(path)], False)
+
+
+def beside(path: str) -> str:
+    """The file with the report that is promised for an example."""
+    return path.removesuffix(".yaml") + ".txt"
+
+
+if __name__ == "__main__":
+    for example in INVALID:
+        with open(beside(example), "w", encoding="utf-8") as promised:
+            promised.write(text(example))

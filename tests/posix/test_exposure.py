@@ -1,0 +1,271 @@
+"""Who else could have written a config, or what leads to it."""
+
+import grp
+import os
+import pwd
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from tastyauth.posix import exposure
+
+IS_ROOT = os.geteuid() == 0
+NOBODY = 65534
+
+needs_root = pytest.mark.skipif(not IS_ROOT, reason="only root can give files away")
+needs_user = pytest.mark.skipif(IS_ROOT, reason="root may read everything")
+
+
+def unknown(*_: object) -> object:
+    raise KeyError
+
+
+@pytest.fixture(autouse=True)
+def _usual_permissions() -> Iterator[None]:
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """A config two directories deep, which nobody else can write."""
+    (tmp_path / "outer/inner").mkdir(parents=True)
+    path = tmp_path / "outer/inner/tastyauth.yaml"
+    path.touch(mode=0o644)
+    return path
+
+
+def test_a_file_that_only_its_user_can_write_is_safe(config: Path) -> None:
+    assert exposure.of(str(config)) is None
+
+
+@pytest.mark.parametrize("place", ["", "..", "../.."])
+def test_what_everybody_can_write_is_exposed(config: Path, place: str) -> None:
+    """The file, its directory, or any directory above."""
+    open_place = os.path.normpath(config / place)
+    os.chmod(open_place, 0o777)
+    assert exposure.of(str(config)) == f"{open_place} can be written by everybody"
+
+
+@needs_root
+@pytest.mark.parametrize("place", ["", "..", "../.."])
+def test_what_belongs_to_another_user_is_exposed(config: Path, place: str) -> None:
+    foreign = os.path.normpath(config / place)
+    os.chown(foreign, NOBODY, -1)
+    assert exposure.of(str(config)) == f"{foreign} belongs to another user"
+
+
+@needs_root
+def test_what_belongs_to_root_is_safe_for_everybody(
+    config: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: NOBODY)
+    assert exposure.of(str(config)) is None
+
+
+@needs_root
+def test_below_a_sticky_directory_of_root_one_is_safe(config: Path) -> None:
+    """As in /tmp: nobody can take away what is not theirs."""
+    os.chmod(config.parent, 0o1777)
+    assert exposure.of(str(config)) is None
+
+
+@needs_root
+def test_a_sticky_bit_of_somebody_else_protects_nothing(config: Path) -> None:
+    os.chown(config.parent, NOBODY, -1)
+    os.chmod(config.parent, 0o1777)
+    assert exposure.of(str(config)) is not None
+
+
+@needs_root
+def test_a_sticky_file_is_not_a_sticky_directory(config: Path) -> None:
+    os.chmod(config, 0o1666)
+    assert exposure.of(str(config)) is not None
+
+
+@needs_user
+def test_a_sticky_bit_of_ones_own_protects_nothing(config: Path) -> None:
+    os.chmod(config.parent, 0o1777)
+    assert exposure.of(str(config)) is not None
+
+
+def user(name: str, group: int) -> SimpleNamespace:
+    return SimpleNamespace(pw_name=name, pw_gid=group)
+
+
+ME, OTHER = "me", "eve"
+
+
+@pytest.mark.parametrize("place", ["", ".."])
+@pytest.mark.parametrize(
+    ("members", "with_this_group", "safe"),
+    [
+        ([], [], True),
+        ([], [ME], True),  # a group of one's own, as Debian makes one for each user
+        ([ME], [ME], True),
+        ([ME, "root"], [ME, "root"], True),
+        ([OTHER], [], False),
+        ([ME, OTHER], [ME], False),
+        ([], [OTHER], False),
+        ([], [ME, OTHER], False),
+    ],
+)
+def test_a_group_may_write_when_it_has_no_other_members(
+    config: Path,
+    place: str,
+    members: list[str],
+    with_this_group: list[str],
+    safe: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = os.path.normpath(config / place)
+    os.chmod(path, 0o775)
+    group = os.stat(path).st_gid
+    users = [user(name, group) for name in with_this_group] + [user(OTHER, group + 1)]
+    monkeypatch.setattr(pwd, "getpwuid", lambda _: user(ME, group))
+    monkeypatch.setattr(pwd, "getpwall", lambda: users)
+    groups = {group: SimpleNamespace(gr_mem=members)}
+    monkeypatch.setattr(grp, "getgrgid", groups.__getitem__)
+    expected = None if safe else f"{path} can be written by its group"
+    assert exposure.of(str(config)) == expected
+
+
+@pytest.mark.parametrize("lookup", [(pwd, "getpwuid"), (grp, "getgrgid")])
+def test_a_group_that_nobody_knows_is_no_group_of_ones_own(
+    config: Path, lookup: tuple[object, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.chmod(config, 0o664)
+    monkeypatch.setattr(*lookup, unknown)
+    assert exposure.of(str(config)) is not None
+
+
+@pytest.fixture
+def open_place(tmp_path: Path) -> Path:
+    """A directory in which everybody can replace everything."""
+    (tmp_path / "open").mkdir()
+    os.chmod(tmp_path / "open", 0o777)
+    return tmp_path / "open"
+
+
+def test_a_link_to_a_safe_place_is_safe(config: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(config)
+    (tmp_path / "directory").symlink_to(config.parent)
+    assert exposure.of(f"{tmp_path}/link") is None
+    assert exposure.of(f"{tmp_path}/directory/{config.name}") is None
+
+
+def test_a_link_to_an_unsafe_place_is_exposed(config: Path, open_place: Path) -> None:
+    (open_place / "target").touch(mode=0o644)
+    config.unlink()
+    config.symlink_to(open_place / "target")
+    assert exposure.of(str(config)) == f"{open_place} can be written by everybody"
+
+
+def test_a_link_in_an_unsafe_place_is_exposed(config: Path, open_place: Path) -> None:
+    (open_place / "link").symlink_to(config)
+    assert exposure.of(f"{open_place}/link") == f"{open_place} can be written by everybody"
+
+
+def test_a_directory_that_is_a_link_to_an_unsafe_place_is_exposed(
+    config: Path, open_place: Path, tmp_path: Path
+) -> None:
+    (open_place / "directory").mkdir()
+    (open_place / "directory/a").touch(mode=0o644)
+    (tmp_path / "link").symlink_to(open_place / "directory")
+    assert exposure.of(f"{tmp_path}/link/a") is not None
+
+
+def test_a_link_by_way_of_an_unsafe_place_is_exposed(
+    config: Path, open_place: Path, tmp_path: Path
+) -> None:
+    """Both ends are safe, and still anybody could turn the link in the middle elsewhere."""
+    (open_place / "middle").symlink_to(config)
+    (tmp_path / "link").symlink_to(open_place / "middle")
+    assert exposure.of(f"{tmp_path}/link") is not None
+
+
+def test_a_directory_by_way_of_an_unsafe_place_is_exposed(
+    config: Path, open_place: Path, tmp_path: Path
+) -> None:
+    (open_place / "middle").symlink_to(config.parent)
+    (tmp_path / "link").symlink_to(open_place / "middle")
+    assert exposure.of(f"{tmp_path}/link/{config.name}") is not None
+
+
+@needs_root
+def test_a_link_of_another_user_is_exposed(config: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(config)
+    os.chown(tmp_path / "link", NOBODY, -1, follow_symlinks=False)
+    assert exposure.of(f"{tmp_path}/link") == f"{tmp_path}/link belongs to another user"
+
+
+ODD_ENDS = ["X", "a ", "a.."]
+"""Names of directories: they may end in anything."""
+
+
+@pytest.mark.parametrize("name", ODD_ENDS)
+def test_a_relative_link_leads_from_where_it_lies(
+    open_place: Path, tmp_path: Path, name: str
+) -> None:
+    (open_place / "target").touch(mode=0o644)
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "target").touch(mode=0o644)
+    (tmp_path / name / "safe").symlink_to("target")
+    (tmp_path / name / "exposed").symlink_to("../open/target")
+    assert exposure.of(f"{tmp_path}/{name}/safe") is None
+    expected = f"{open_place} can be written by everybody"
+    assert exposure.of(f"{tmp_path}/{name}/exposed") == expected
+
+
+@pytest.mark.parametrize("name", ODD_ENDS)
+def test_two_dots_lead_above_what_a_link_leads_to(
+    config: Path, open_place: Path, tmp_path: Path, name: str
+) -> None:
+    """As the kernel reads them, not as they are spelled."""
+    safe_place = tmp_path / "safe"
+    for place in (open_place, safe_place):
+        (place / name / "deep").mkdir(parents=True)
+        (place / name / "target").touch(mode=0o644)
+        (tmp_path / f"to-{place.name}").symlink_to(place / name / "deep")
+    expected = f"{open_place} can be written by everybody"
+    assert exposure.of(f"{tmp_path}/to-open/./../target") == expected
+    assert exposure.of(f"{tmp_path}/to-safe/./../target") is None
+    assert exposure.of(f"{tmp_path}/outer/../outer/inner/{config.name}") is None
+
+
+def test_nothing_is_above_the_root(config: Path, open_place: Path) -> None:
+    (open_place / "target").touch(mode=0o644)
+    first = config.parts[1]
+    assert exposure.of(f"/{first}/../..{config}") is None
+    expected = f"{open_place} can be written by everybody"
+    assert exposure.of(f"/{first}/..{open_place}/target") == expected
+
+
+def test_what_cannot_be_judged_is_exposed(tmp_path: Path) -> None:
+    """It may be gone by now, or be a pipe: `--config <(...)`."""
+    assert exposure.of(f"{tmp_path}/gone") is not None
+    reading, writing = os.pipe()
+    try:
+        assert exposure.of(f"/dev/fd/{reading}") is not None
+    finally:
+        os.close(reading)
+        os.close(writing)
+
+
+@pytest.mark.parametrize("path", ["//", "//{config}"])
+def test_two_slashes_at_the_beginning_are_one(config: Path, path: str) -> None:
+    """POSIX keeps two apart from one, and so does `abspath`."""
+    program = "import sys; from tastyauth import exposure; print(exposure.of(sys.argv[1]))"
+    done = subprocess.run(
+        [sys.executable, "-c", program, path.format(config=str(config)[1:])],
+        capture_output=True,
+        text=True,
+        timeout=2,
+        check=True,
+    )
+    assert done.stdout == "None\n"

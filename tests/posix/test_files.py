@@ -1,0 +1,400 @@
+"""Files that only their owner can read, written whole or not at all."""
+
+import errno
+import os
+import resource
+import signal
+import stat
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tastyauth import locate
+from tastyauth.posix import files
+
+IS_ROOT = os.geteuid() == 0
+NOBODY = 65534
+
+needs_root = pytest.mark.skipif(not IS_ROOT, reason="only root can give files away")
+needs_user = pytest.mark.skipif(IS_ROOT, reason="root may write everywhere")
+
+
+@pytest.fixture(params=[0o000, 0o022, 0o077])
+def _umask(request: pytest.FixtureRequest) -> Iterator[None]:
+    before = os.umask(request.param)
+    yield
+    os.umask(before)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> str:
+    """A private directory of one's own."""
+    os.chmod(tmp_path, 0o700)
+    return str(tmp_path)
+
+
+def mode(path: str) -> int:
+    return stat.S_IMODE(os.lstat(path).st_mode)
+
+
+# -- writing and reading --------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("_umask")
+def test_a_file_is_closed_to_others_whatever_the_umask(place: str) -> None:
+    files.write(f"{place}/a", b"secret")
+    assert mode(f"{place}/a") == 0o600
+    assert locate.read_private(f"{place}/a") == b"secret"
+
+
+@pytest.mark.parametrize("content", [b"", b"a\n", bytes(range(256)) * 100])
+def test_what_is_written_is_read(place: str, content: bytes) -> None:
+    files.write(f"{place}/a", content)
+    assert locate.read_private(f"{place}/a") == content
+    assert os.listdir(place) == ["a"]
+
+
+def test_a_file_that_is_not_there_is_none(place: str) -> None:
+    assert locate.read_private(f"{place}/a") is None
+
+
+@pytest.mark.usefixtures("_umask")
+def test_an_open_file_is_replaced_by_a_closed_one(place: str) -> None:
+    Path(f"{place}/a").touch()
+    os.chmod(f"{place}/a", 0o666)
+    files.write(f"{place}/a", b"new")
+    assert mode(f"{place}/a") == 0o600
+
+
+def test_whoever_has_the_old_file_open_keeps_it_whole(place: str) -> None:
+    files.write(f"{place}/a", b"old content")
+    with open(f"{place}/a", "rb") as old:
+        files.write(f"{place}/a", b"new")
+        assert old.read() == b"old content"
+    assert locate.read_private(f"{place}/a") == b"new"
+
+
+def test_a_reader_sees_the_old_or_the_new_file_never_a_part(place: str) -> None:
+    old, new = b"o" * 100_000, b"n" * 100_000
+    files.write(f"{place}/a", old)
+    stop = threading.Event()
+
+    def write() -> None:
+        while not stop.is_set():
+            files.write(f"{place}/a", new)
+            files.write(f"{place}/a", old)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        seen = {locate.read_private(f"{place}/a") for _ in range(500)}
+    finally:
+        stop.set()
+        writer.join()
+    assert seen <= {old, new}
+
+
+def test_a_leftover_of_a_killed_process_is_no_obstacle(place: str) -> None:
+    """Of one with the same number, and with more in it than what is written now."""
+    leftover = f"{place}/a.{os.getpid()}.{threading.get_ident()}.new"
+    Path(leftover).write_bytes(b"half of something longer")
+    os.chmod(leftover, 0o666)
+    files.write(f"{place}/a", b"new")
+    assert locate.read_private(f"{place}/a") == b"new"
+    assert mode(f"{place}/a") == 0o600
+    assert os.listdir(place) == ["a"]
+
+
+def test_a_leftover_that_is_a_link_is_not_followed(place: str) -> None:
+    Path(f"{place}/victim").write_bytes(b"mine")
+    os.symlink("victim", f"{place}/a.{os.getpid()}.{threading.get_ident()}.new")
+    files.write(f"{place}/a", b"new")
+    assert Path(f"{place}/victim").read_bytes() == b"mine"
+    assert locate.read_private(f"{place}/a") == b"new"
+
+
+WAYS = pytest.mark.parametrize("write", [files.write, files.write_at_once])
+
+
+@WAYS
+@pytest.mark.parametrize("link", [os.symlink, os.link])
+def test_a_link_is_replaced_and_its_target_left_alone(
+    place: str, link: Callable[[str, str], None], write: Callable[[str, bytes], None]
+) -> None:
+    Path(f"{place}/victim").write_bytes(b"mine")
+    link(f"{place}/victim", f"{place}/a")
+    write(f"{place}/a", b"new")
+    assert Path(f"{place}/victim").read_bytes() == b"mine"
+    assert not os.path.islink(f"{place}/a")
+    assert locate.read_private(f"{place}/a") == b"new"
+    assert mode(f"{place}/a") == 0o600
+
+
+def test_what_cannot_be_written_at_once_leaves_no_part_of_it(place: str) -> None:
+    """On a disk that is full after the first block."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+    try:
+        with pytest.raises(OSError):
+            files.write_at_once(f"{place}/a", b"x" * 10_000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert os.listdir(place) == []
+
+
+def test_what_killed_writers_of_a_file_have_left_is_removed_and_nothing_else(place: str) -> None:
+    own = ("a.12.345.new", "a.1.2.new")
+    others = ("a", "a.new", "a.old.new", "b.12.345.new", "a.12.345.new.bak", "aa.1.2.new", "a.1.2")
+    for name in (*own, *others):
+        Path(f"{place}/{name}").touch()
+        os.utime(f"{place}/{name}", (1000, 1000))
+    Path(f"{place}/a.77.8.new").touch()
+    files.remove_unfinished(f"{place}/a", older_than=2000)
+    assert sorted(os.listdir(place)) == sorted((*others, "a.77.8.new"))
+
+
+def test_what_cannot_be_written_leaves_everything_as_it_was(place: str) -> None:
+    os.mkdir(f"{place}/a")
+    with pytest.raises(IsADirectoryError):
+        files.write(f"{place}/a", b"new")
+    assert os.listdir(place) == ["a"]
+    with pytest.raises(FileNotFoundError):
+        files.write(f"{place}/missing/a", b"new")
+    assert os.listdir(place) == ["a"]
+
+
+@needs_user
+def test_in_a_closed_directory_nothing_is_written(place: str) -> None:
+    os.chmod(place, 0o500)
+    with pytest.raises(PermissionError):
+        files.write(f"{place}/a", b"new")
+
+
+def as_link(path: str) -> None:
+    files.write(f"{path}.target", b"secret")
+    os.symlink(f"{path}.target", path)
+
+
+def as_hard_to_find_link(path: str) -> None:
+    os.symlink("nowhere", path)
+
+
+def as_directory(path: str) -> None:
+    os.mkdir(path, 0o700)
+
+
+def as_pipe(path: str) -> None:
+    os.mkfifo(path, 0o600)
+
+
+def readable_by(bits: int) -> Callable[[str], None]:
+    def make(path: str) -> None:
+        files.write(path, b"secret")
+        os.chmod(path, 0o600 | bits)
+
+    return make
+
+
+def of_somebody_else(path: str) -> None:
+    files.write(path, b"secret")
+    os.chown(path, NOBODY, NOBODY)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        as_link,
+        as_hard_to_find_link,
+        as_directory,
+        as_pipe,
+        *map(readable_by, [0o040, 0o004, 0o020, 0o002, 0o010, 0o001, 0o044]),
+        pytest.param(of_somebody_else, marks=needs_root),
+    ],
+)
+def test_what_others_could_have_made_is_not_read(place: str, make: Callable[[str], None]) -> None:
+    make(f"{place}/a")
+    with pytest.raises(OSError, match="a") as caught:
+        locate.read_private(f"{place}/a")
+    assert caught.value.strerror
+
+
+def test_an_open_file_says_what_to_do(place: str) -> None:
+    readable_by(0o044)(f"{place}/a")
+    with pytest.raises(OSError) as caught:
+        locate.read_private(f"{place}/a")
+    assert caught.value.strerror == f"{place}/a is open to other users; chmod 600 it"
+
+
+def test_a_file_that_is_too_large_is_not_read(place: str) -> None:
+    files.write(f"{place}/a", b"x" * (locate.LARGEST_FILE + 1))
+    with pytest.raises(OSError):
+        locate.read_private(f"{place}/a")
+
+
+def test_the_largest_file_is_read_whole(place: str) -> None:
+    files.write(f"{place}/a", b"x" * locate.LARGEST_FILE)
+    assert locate.read_private(f"{place}/a") == b"x" * locate.LARGEST_FILE
+
+
+def test_removing_is_sure_and_again_harmless(place: str) -> None:
+    files.write(f"{place}/a", b"")
+    files.remove(f"{place}/a")
+    files.remove(f"{place}/a")
+    assert os.listdir(place) == []
+    os.mkdir(f"{place}/a")
+    with pytest.raises(OSError):
+        files.remove(f"{place}/a")
+
+
+def test_many_writers_of_one_file_leave_one_whole_file(place: str) -> None:
+    """Each is a process of its own."""
+    contents = [bytes([65 + number]) * 50_000 for number in range(8)]
+    children = []
+    for content in contents:
+        child = os.fork()
+        if child == 0:
+            try:
+                for _ in range(20):
+                    files.write(f"{place}/a", content)
+                os._exit(0)
+            finally:
+                os._exit(1)
+        children.append(child)
+    codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+    assert codes == [0] * 8
+    assert locate.read_private(f"{place}/a") in contents
+    assert os.listdir(place) == ["a"]
+
+
+# -- directories ----------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("_umask")
+def test_missing_directories_are_made_closed(place: str) -> None:
+    files.make_directory(f"{place}/a/b/c")
+    assert [mode(f"{place}/{name}") for name in ("a", "a/b", "a/b/c")] == [0o700] * 3
+
+
+def test_a_directory_that_is_there_is_left_as_it_is(place: str) -> None:
+    files.make_directory(f"{place}/a")
+    before = os.stat(f"{place}/a")
+    files.make_directory(f"{place}/a")
+    assert os.stat(f"{place}/a") == before
+
+
+def test_only_the_last_directory_must_be_closed(place: str) -> None:
+    """`~/.cache` is often open."""
+    os.mkdir(f"{place}/a")
+    os.chmod(f"{place}/a", 0o755)
+    files.make_directory(f"{place}/a/b")
+    assert mode(f"{place}/a") == 0o755
+    assert mode(f"{place}/a/b") == 0o700
+
+
+def test_two_may_make_it_at_once(place: str) -> None:
+    children = []
+    for _ in range(16):
+        child = os.fork()
+        if child == 0:
+            try:
+                files.make_directory(f"{place}/a/b/c/d/e/f")
+                os._exit(0)
+            finally:
+                os._exit(1)
+        children.append(child)
+    codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+    assert codes == [0] * 16
+
+
+def open_directory(bits: int) -> Callable[[str], None]:
+    def make(path: str) -> None:
+        os.mkdir(path)
+        os.chmod(path, 0o700 | bits)
+
+    return make
+
+
+def linked_directory(path: str) -> None:
+    os.mkdir(f"{path}.target", 0o700)
+    os.symlink(f"{path}.target", path)
+
+
+def foreign_directory(path: str) -> None:
+    os.mkdir(path, 0o700)
+    os.chown(path, NOBODY, NOBODY)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        *map(open_directory, [0o040, 0o004, 0o020, 0o002, 0o010, 0o001, 0o055]),
+        linked_directory,
+        pytest.param(foreign_directory, marks=needs_root),
+    ],
+)
+def test_a_directory_that_others_reach_is_not_used(place: str, make: Callable[[str], None]) -> None:
+    make(f"{place}/a")
+    before = os.lstat(f"{place}/a")
+    for use in (locate.check_private, files.make_directory):
+        with pytest.raises(OSError, match="/a "):
+            use(f"{place}/a")
+    assert os.lstat(f"{place}/a") == before
+
+
+def test_an_open_directory_says_what_to_do(place: str) -> None:
+    open_directory(0o055)(f"{place}/a")
+    with pytest.raises(OSError) as caught:
+        locate.check_private(f"{place}/a")
+    assert caught.value.strerror == f"{place}/a is open to other users; chmod 700 it"
+
+
+def test_a_file_in_the_way_is_an_error(place: str) -> None:
+    Path(f"{place}/a").touch()
+    with pytest.raises(NotADirectoryError):
+        files.make_directory(f"{place}/a/b")
+
+
+def test_checking_what_is_not_there_is_an_error(place: str) -> None:
+    with pytest.raises(FileNotFoundError):
+        locate.check_private(f"{place}/a")
+
+
+def test_a_directory_that_cannot_be_made_is_an_error() -> None:
+    with pytest.raises(OSError) as caught:
+        files.make_directory("/proc/self/tastyauth/cache")
+    assert caught.value.errno in {errno.ENOENT, errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+@needs_root
+def test_root_makes_nothing_below_a_directory_of_another_user(place: str) -> None:
+    """`sudo` keeps `$HOME`: files of root's there would lock their owner out."""
+    os.mkdir(f"{place}/home")
+    os.chown(f"{place}/home", NOBODY, NOBODY)
+    with pytest.raises(OSError, match="belongs to another user"):
+        files.make_directory(f"{place}/home/.cache/tastyauth")
+    assert os.listdir(f"{place}/home") == []
+
+
+def test_many_threads_may_write_one_file(place: str) -> None:
+    contents = [bytes([65 + number]) * 50_000 for number in range(8)]
+    failures: list[BaseException] = []
+
+    def write(content: bytes) -> None:
+        try:
+            for _ in range(20):
+                files.write(f"{place}/a", content)
+                assert locate.read_private(f"{place}/a") in contents
+        except (OSError, AssertionError) as failure:
+            failures.append(failure)
+
+    threads = [threading.Thread(target=write, args=(content,)) for content in contents]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not failures
+    assert os.listdir(place) == ["a"]

@@ -1,0 +1,426 @@
+"""Programs: real ones, with real time limits, signals, pipes and a real terminal."""
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import FrameType
+
+import pexpect
+import pytest
+
+from tastyauth.posix import process
+
+ENVIRON = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C"}
+LONG = 60.0
+"""Seconds. Far more than any program here needs: reaching it is a failure."""
+
+
+def start(script: str, *arguments: str) -> process.Running:
+    return process.start(
+        ["/bin/sh", "-c", script, "sh", *arguments],
+        environ=ENVIRON,
+        interactive=False,
+        directory="/",
+    )
+
+
+def run(script: str, *arguments: str, timeout: float = LONG) -> process.Completed:
+    return process.run(
+        ["/bin/sh", "-c", script, "sh", *arguments],
+        environ=ENVIRON,
+        interactive=False,
+        directory="/",
+        timeout=timeout,
+    )
+
+
+class Pulse:
+    """A named pipe that ends when the last program holding it is gone."""
+
+    def __init__(self, path: Path) -> None:
+        os.mkfifo(path)
+        self.path = str(path)
+        self._descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+
+    def await_beat(self) -> None:
+        """Returns when a program has written to the pipe."""
+        assert select.select([self._descriptor], [], [], LONG)[0], "no program came"
+        assert os.read(self._descriptor, 100), "the program was gone at once"
+
+    def has_ended(self, within: float = 5.0) -> bool:
+        """Whether every program that held the pipe is gone in so many seconds."""
+        deadline = time.monotonic() + within
+        while time.monotonic() < deadline:
+            with suppress(BlockingIOError):
+                if not os.read(self._descriptor, 100):
+                    return True
+            time.sleep(0.01)
+        return False
+
+    def close(self) -> None:
+        os.close(self._descriptor)
+
+
+HOLD = 'exec 3>"$1"; echo beat >&3; '
+"""Shell: this program, and all it starts, holds the pulse named by its first argument."""
+
+
+@pytest.fixture
+def pulse(tmp_path: Path) -> Iterator[Pulse]:
+    found = Pulse(tmp_path / "pulse")
+    yield found
+    found.close()
+
+
+@contextmanager
+def interrupted_after(seconds: float) -> Iterator[None]:
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_the_answer_is_exit_code_stdout_and_stderr() -> None:
+    completed = run("printf out; printf err >&2; exit 7")
+    assert (completed.returncode, completed.stdout, completed.stderr) == (7, b"out", b"err")
+
+
+def test_a_program_ended_by_a_signal_has_its_negative_number() -> None:
+    assert run("kill -KILL $$").returncode == -signal.SIGKILL
+
+
+def test_no_shell_reads_the_arguments() -> None:
+    argument = "$HOME; `id` * 'x"
+    assert run('printf %s "$1"', argument).stdout == argument.encode()
+
+
+def test_the_program_sees_exactly_the_given_variables_and_directory(tmp_path: Path) -> None:
+    completed = process.run(
+        [sys.executable, "-c", "import os; print(os.environ['A'], os.getcwd(), len(os.environ))"],
+        environ={"A": "1", "LC_ALL": "C"},
+        interactive=False,
+        directory=str(tmp_path),
+        timeout=LONG,
+    )
+    assert completed.stdout.decode().split() == ["1", str(tmp_path.resolve()), "2"]
+
+
+def test_what_a_program_wrote_does_not_show_in_a_repr() -> None:
+    assert "hunter2" not in repr(run("echo hunter2; echo hunter2 >&2"))
+
+
+def test_signals_that_python_ignores_have_their_default_again() -> None:
+    assert run("kill -PIPE $$; echo survived").returncode == -signal.SIGPIPE
+
+
+def test_a_program_that_may_not_ask_finds_no_input_and_no_terminal() -> None:
+    script = "cat; (: </dev/tty) 2>/dev/null && echo terminal; exit 0"
+    driver = (
+        "from tastyauth import process; print(process.run(['/bin/sh', '-c', "
+        f"{script!r}], environ={{}}, interactive=False, directory='/', timeout=60).stdout)"
+    )
+    done = subprocess.run([sys.executable, "-c", driver], input=b"typed\n", capture_output=True)
+    assert (done.stdout, done.stderr) == (b"b''\n", b"")
+
+
+def test_a_program_that_may_not_ask_leads_a_session_of_its_own() -> None:
+    completed = process.run(
+        [sys.executable, "-c", "import os; print(os.getpid() == os.getsid(0) == os.getpgrp())"],
+        environ=ENVIRON,
+        interactive=False,
+        directory="/",
+        timeout=LONG,
+    )
+    assert completed.stdout == b"True\n"
+
+
+def test_an_agent_that_keeps_stdout_open_is_not_waited_for_and_lives_on(pulse: Pulse) -> None:
+    began = time.monotonic()
+    completed = run(HOLD + "sleep 60 & echo $!; exec 3>&-; echo value", pulse.path)
+    took = time.monotonic() - began
+    agent, value = completed.stdout.split()
+    alive = not pulse.has_ended(within=0.2)
+    os.kill(int(agent), signal.SIGKILL)
+    assert value == b"value"
+    assert alive
+    assert took < 5
+
+
+def test_all_that_was_written_before_the_exit_is_kept_though_an_agent_holds_the_pipe() -> None:
+    completed = run("sleep 60 & echo $! >&2; head -c 60000 /dev/zero")
+    os.kill(int(completed.stderr), signal.SIGKILL)
+    assert len(completed.stdout) == 60000
+
+
+def test_a_program_that_closes_its_pipes_is_still_waited_for() -> None:
+    assert run("exec >&- 2>&-; sleep 0.2; exit 3").returncode == 3
+
+
+def test_much_stderr_blocks_nothing_and_its_end_is_kept() -> None:
+    completed = run("head -c 1000000 /dev/zero >&2; printf end >&2; printf out")
+    assert completed.stdout == b"out"
+    assert completed.stderr.endswith(b"\0end")
+    assert len(completed.stderr) == process.STDERR_TAIL
+
+
+def test_stdout_may_be_64_kib() -> None:
+    assert len(run("head -c 65536 /dev/zero").stdout) == 65536
+
+
+@pytest.mark.parametrize("script", ["head -c 65537 /dev/zero", HOLD + "yes"])
+def test_more_stdout_ends_the_program(script: str, pulse: Pulse) -> None:
+    with pytest.raises(process.TooMuchOutput):
+        run(script, pulse.path)
+    if script.startswith(HOLD):
+        pulse.await_beat()
+    assert pulse.has_ended()
+
+
+def test_at_the_limit_the_whole_group_is_killed_though_it_ignores_sigterm(pulse: Pulse) -> None:
+    with start("trap '' TERM; " + HOLD + "sleep 60 & sleep 60", pulse.path) as running:
+        pulse.await_beat()
+        with pytest.raises(process.TimedOut):
+            running.wait(0.1)
+    assert pulse.has_ended()
+
+
+def test_at_the_limit_a_program_may_tidy_up(tmp_path: Path, pulse: Pulse) -> None:
+    script = "trap 'echo tidy >\"$2\"; exit' TERM; " + HOLD + "sleep 60 & wait"
+    with start(script, pulse.path, str(tmp_path / "note")) as running:
+        pulse.await_beat()
+        with pytest.raises(process.TimedOut):
+            running.wait(0.1)
+    assert (tmp_path / "note").read_text() == "tidy\n"
+
+
+def test_a_program_that_was_late_has_said_why(pulse: Pulse) -> None:
+    with start("echo waiting for you >&2; " + HOLD + "exec sleep 60", pulse.path) as running:
+        pulse.await_beat()
+        with pytest.raises(process.TimedOut) as late:
+            running.wait(0)
+    assert late.value.stderr == b"waiting for you\n"
+
+
+def test_the_limit_counts_from_the_start() -> None:
+    with start("sleep 1") as running:
+        time.sleep(0.6)
+        with pytest.raises(process.TimedOut):
+            running.wait(0.5)
+
+
+def test_a_program_that_ended_in_time_may_be_asked_late() -> None:
+    with start("echo value") as running:
+        time.sleep(0.3)
+        assert running.wait(0.1).stdout == b"value\n"
+
+
+def test_a_program_that_leaves_nothing_behind_is_not_lingered_for() -> None:
+    def seconds() -> float:
+        began = time.monotonic()
+        run("echo value")
+        return time.monotonic() - began
+
+    assert min(seconds() for _ in range(10)) < 0.09
+
+
+def test_programs_run_side_by_side_until_they_are_collected(pulse: Pulse) -> None:
+    with start(HOLD + "echo one", pulse.path) as one, start("echo two") as two:
+        pulse.await_beat()
+        assert two.wait(LONG).stdout == b"two\n"
+        assert one.wait(LONG).stdout == b"one\n"
+
+
+def test_what_nobody_waited_for_is_ended_when_the_context_is_left(pulse: Pulse) -> None:
+    with start(HOLD + "sleep 60 & wait", pulse.path):
+        pulse.await_beat()
+    assert pulse.has_ended()
+
+
+def test_an_interrupted_wait_ends_the_program(pulse: Pulse) -> None:
+    running = start("trap '' INT TERM; " + HOLD + "sleep 60 & wait", pulse.path)
+    pulse.await_beat()
+    with pytest.raises(KeyboardInterrupt), interrupted_after(0.1):
+        running.wait(LONG)
+    assert pulse.has_ended()
+
+
+def test_neither_zombies_nor_descriptors_are_left() -> None:
+    with suppress(ChildProcessError):  # of other tests
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    before = len(os.listdir("/dev/fd"))
+    run("exit 1")
+    with pytest.raises(process.TimedOut):
+        run("sleep 60", timeout=0.05)
+    with pytest.raises(process.TooMuchOutput):
+        run("yes")
+    with start("sleep 60"):
+        pass
+    with pytest.raises(process.CannotStart):
+        process.start(["/nowhere"], environ={}, interactive=False, directory="/")
+    assert len(os.listdir("/dev/fd")) == before
+    with suppress(ChildProcessError):
+        assert os.waitpid(-1, os.WNOHANG) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("content", "mode", "reason"),
+    [
+        ("#!/bin/sh\n", 0o600, "permission denied"),
+        ("no program\n", 0o700, "exec format error"),
+        ("#!/nowhere/interpreter\n", 0o700, "no such file or directory"),
+    ],
+)
+def test_what_cannot_be_executed_is_named_by_the_reason_of_the_system(
+    content: str, mode: int, reason: str, tmp_path: Path
+) -> None:
+    program = tmp_path / "program"
+    program.write_text(content)
+    program.chmod(mode)
+    with pytest.raises(process.CannotStart, match=reason):
+        process.start([str(program)], environ={}, interactive=False, directory="/")
+
+
+@pytest.mark.parametrize("argument", ["a\0b", "a\ud800b"])
+def test_an_argument_that_no_program_can_be_given_is_not_repeated(argument: str) -> None:
+    with pytest.raises(process.CannotStart) as refused:
+        process.start(["/bin/echo", argument], environ={}, interactive=False, directory="/")
+    assert argument not in str(refused.value)
+
+
+DRIVER = """
+import json, os, sys
+from tastyauth import process
+result, script, timeout = sys.argv[1:]
+try:
+    done = process.run(["/bin/sh", "-c", script], environ=os.environ, interactive=True,
+                       directory="/", timeout=float(timeout))
+    answer = [done.returncode, done.stdout.decode(), done.stderr.decode()]
+except process.TimedOut:
+    answer = "timed out"
+with open(result, "w") as file:
+    json.dump([answer, os.getsid(0), os.getpgrp()], file)
+"""
+
+
+def test_a_program_that_may_ask_shares_terminal_session_and_group(tmp_path: Path) -> None:
+    script = (
+        "printf 'pass phrase? ' >/dev/tty; read -r phrase </dev/tty; echo thanks >&2;"
+        'read -r more; printf "%s %s " "$phrase" "$more"; exec "$PYTHON" -c '
+        "'import os; print(os.getsid(0), os.getpgrp())'"
+    )
+    result = tmp_path / "result"
+    terminal = pexpect.spawn(
+        sys.executable,
+        ["-c", DRIVER, str(result), script, str(LONG)],
+        env={**os.environ, "PYTHON": sys.executable},
+        encoding="utf-8",
+        timeout=LONG,
+    )
+    terminal.expect_exact("pass phrase? ")
+    terminal.sendline("sesame")
+    terminal.expect_exact("thanks")
+    terminal.sendline("open")
+    terminal.expect(pexpect.EOF)
+    terminal.close()
+    answer, session, group = json.loads(result.read_text())
+    assert answer == [0, f"sesame open {session} {group}\n", ""]
+
+
+def test_a_program_that_may_ask_and_gets_no_answer_is_ended_at_the_limit(tmp_path: Path) -> None:
+    result = tmp_path / "result"
+    script = "trap '' TERM; printf 'pass phrase? ' >/dev/tty; read -r phrase </dev/tty"
+    terminal = pexpect.spawn(
+        sys.executable,
+        ["-c", DRIVER, str(result), script, "0.5"],
+        encoding="utf-8",
+        timeout=LONG,
+    )
+    terminal.expect_exact("pass phrase? ")
+    terminal.expect(pexpect.EOF)
+    terminal.close()
+    assert json.loads(result.read_text())[0] == "timed out"
+
+
+STOPPED_AT_ITS_START = """
+import os, signal, sys
+from tastyauth import process, stopping
+from tastyauth.errors import Stopped
+
+def right_behind_the_fork(frame, event, called):
+    if event == "c_return" and called.__name__ == "fork_exec":
+        sys.setprofile(None)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+def start():
+    sleep = ["/bin/sleep", "60"]
+    return process.start(sleep, environ={}, interactive=False, directory="/")
+
+stopping.raise_when_stopped()
+sys.setprofile(right_behind_the_fork)
+"""
+
+STOPPED_AND_ALONE = """
+except Stopped as stopped:
+    print(stopped.exit_code)
+try:
+    print(os.waitpid(-1, os.WNOHANG))
+except ChildProcessError:
+    print("no child")
+"""
+
+
+def _said_by(script: str) -> list[str]:
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.stderr == ""
+    return done.stdout.splitlines()
+
+
+def test_a_stop_at_the_very_start_of_a_program_leaves_none_behind() -> None:
+    script = f"""{STOPPED_AT_ITS_START}
+try:
+    start()
+{STOPPED_AND_ALONE}"""
+    assert _said_by(script) == ["143", "no child"]
+
+
+def test_the_start_of_a_program_does_not_end_what_a_stop_was_waiting_for() -> None:
+    script = f"""{STOPPED_AT_ITS_START}
+try:
+    with stopping.DELAY:
+        start().stop()
+        print("done")
+    print("never")
+except Stopped as stopped:
+    print(stopped.exit_code)
+"""
+    assert _said_by(script) == ["done", "143"]
+
+
+def test_a_stop_while_a_program_does_not_read_ends_it_too() -> None:
+    script = f"""
+import os, signal, threading
+from tastyauth import process, stopping
+from tastyauth.errors import Stopped
+
+stopping.raise_when_stopped()
+threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGTERM)).start()
+try:
+    process.start(
+        ["/bin/sleep", "60"], environ={{}}, interactive=False, directory="/", stdin=b"x" * 200_000
+    )
+{STOPPED_AND_ALONE}"""
+    assert _said_by(script) == ["143", "no child"]

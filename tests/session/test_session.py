@@ -1,0 +1,656 @@
+"""The main path over time: one token for everybody who asks, renewed in time, never served dead."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from itertools import pairwise, product
+from typing import Any
+
+import pytest
+from aging import only_entry, only_record
+from world import CONFIG, World
+
+from tastyauth import cache
+from tastyauth.cache import Asked, Entry, lock, store
+from tastyauth.errors import RefusedError, SecretError, TemporaryError, UsageError
+from tastyauth.session import Session, Terms
+from tastyauth.simulator import Simulator
+from tastyauth.simulator.messages import Answer, Request
+from tastyauth.sources import Surroundings
+
+START = float(int(time.time()))
+"""Epoch seconds at which the clock of these tests stands at first; files get their times from the
+kernel, which knows of no other clock."""
+
+HOUR = 3600.0
+
+
+@dataclass(slots=True)
+class Clock:
+    """The clock of this machine, as far as these tests go."""
+
+    now: float = START
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(time, "time", clock)
+    return clock
+
+
+class Broker(Simulator):
+    """A broker whose every answer takes a moment, and who may ask to be left alone for long."""
+
+    def __init__(self, clock: Clock, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.clock = clock
+        self.takes = 0.2
+        self.retry_after = 30
+
+    def answer(self, request: Request) -> Answer:
+        self.clock.now += self.takes
+        answer = super().answer(request)
+        if answer.status == 429:
+            return replace(answer, headers=(("Retry-After", str(self.retry_after)),))
+        return answer
+
+
+@dataclass(slots=True)
+class Listener:
+    """An audience that remembers what it was told."""
+
+    verbose: bool = False
+    warnings: list[str] = field(default_factory=list)
+
+    @contextmanager
+    def waiting(self, what: str) -> Iterator[None]:
+        yield
+
+    def warn(self, text: str) -> None:
+        self.warnings.append(text)
+
+    def detail(self, text: str) -> None:
+        """Nothing: what only the curious want to know."""
+
+
+class Caller:
+    """Whoever calls tastyauth again and again, each time as a new process would."""
+
+    def __init__(self, world: World, clock: Clock) -> None:
+        self.world = world
+        self.clock = clock
+        self.warnings: list[str] = []
+
+    def ask(
+        self,
+        *,
+        profile: str | None = None,
+        min_valid: float | None = None,
+        refresh: bool = False,
+        **variables: str,
+    ) -> Entry:
+        self.clock.now += 0.05  # no process starts at the moment at which another ends
+        environ = self.world.environ | variables
+        with open(self.world.config, "rb") as file:
+            asked = Asked((self.world.config, "user"), file.read(), profile, environ)
+        surroundings = Surroundings(environ, interactive=False, home=self.world.home)
+        listener = Listener()
+        terms = Terms(min_valid, refresh, self.clock.now)
+        try:
+            return Session(asked, terms, surroundings, listener).obtain().entry
+        finally:
+            self.warnings = listener.warnings
+
+
+@pytest.fixture
+def broker(clock: Clock) -> Iterator[Broker]:
+    with Broker(clock) as broker:
+        yield broker
+
+
+@pytest.fixture
+def caller(broker: Broker, clock: Clock, tmp_path: os.PathLike[str]) -> Caller:
+    return caller_of(broker, clock, os.fspath(tmp_path))
+
+
+def caller_of(broker: Broker, clock: Clock, root: str) -> Caller:
+    world = World(root, broker)
+    world.configure()
+    return Caller(world, clock)
+
+
+def token_of(entry: Entry) -> str:
+    return entry.fields["access_token"]
+
+
+# One token, for as long as it is fresh.
+
+
+def test_a_token_is_fetched_once_and_served_while_it_is_fresh(
+    caller: Caller, broker: Broker, clock: Clock
+) -> None:
+    first = caller.ask()
+    assert first.expires_at == int(START) + 900
+    for _ in range(5):
+        clock.now += 119
+        assert token_of(caller.ask()) == token_of(first)
+    assert broker.token_requests == 1
+
+
+def test_in_the_last_third_one_caller_renews_and_the_token_is_the_new_one_from_then_on(
+    caller: Caller, broker: Broker, clock: Clock
+) -> None:
+    first = caller.ask()
+    clock.now = START + 599
+    assert token_of(caller.ask()) == token_of(first)
+    clock.now = START + 601
+    second = caller.ask()
+    assert token_of(second) != token_of(first)
+    assert token_of(caller.ask()) == token_of(second)
+    assert caller.warnings == []
+    assert broker.token_requests == 2
+
+
+def test_when_renewing_ahead_fails_the_living_token_is_served_and_it_is_tried_once_a_minute(
+    caller: Caller, broker: Broker, clock: Clock
+) -> None:
+    first = caller.ask()
+    broker.fail = "503"
+    clock.now = START + 610
+    assert token_of(caller.ask()) == token_of(first)
+    assert caller.warnings != []
+    assert broker.token_requests == 2
+    for _ in range(10):
+        clock.now += 5
+        assert token_of(caller.ask()) == token_of(first)
+        assert caller.warnings == []
+    assert broker.token_requests == 2
+    clock.now += 15
+    assert token_of(caller.ask()) == token_of(first)
+    assert broker.token_requests == 3
+
+
+def test_a_caller_that_finds_the_lock_taken_is_served_the_living_token_at_once(
+    caller: Caller, broker: Broker, clock: Clock
+) -> None:
+    first = caller.ask()
+    clock.now = START + 650
+    view = cache.look(asked_by(caller))
+    held = lock.try_acquire(view.lock_path)
+    assert held is not None
+    with held:
+        assert token_of(caller.ask()) == token_of(first)
+    assert broker.token_requests == 1
+    assert token_of(caller.ask()) != token_of(first)
+
+
+def asked_by(caller: Caller) -> Asked:
+    world = caller.world
+    with open(world.config, "rb") as file:
+        return Asked((world.config, "user"), file.read(), None, world.environ)
+
+
+def test_without_a_token_a_failure_is_the_outcome(caller: Caller, broker: Broker) -> None:
+    broker.fail = "not-a-customer"
+    with pytest.raises(TemporaryError):
+        caller.ask()
+    broker.fail = None
+    assert caller.ask()
+
+
+def test_an_expired_token_is_not_served_during_an_outage(
+    caller: Caller, broker: Broker, clock: Clock
+) -> None:
+    caller.ask()
+    broker.fail = "not-a-customer"
+    clock.now = START + 845
+    with pytest.raises(TemporaryError):
+        caller.ask()
+    assert caller.ask(min_valid=1)
+    clock.now = START + 900
+    with pytest.raises(TemporaryError):
+        caller.ask(min_valid=0)
+
+
+@pytest.mark.parametrize(
+    ("min_valid", "after", "exchanges"),
+    [(None, 839, 2), (None, 841, 2), (300, 599, 1), (300, 601, 2), (840, 59, 1), (840, 61, 2)],
+)
+def test_min_valid_is_what_a_token_has_left_at_least(
+    caller: Caller,
+    broker: Broker,
+    clock: Clock,
+    min_valid: float | None,
+    after: float,
+    exchanges: int,
+) -> None:
+    caller.ask()
+    clock.now = START + after
+    served = caller.ask(min_valid=min_valid)
+    assert served.expires_at - clock.now >= (min_valid or 60)
+    assert broker.exchanges == exchanges
+
+
+def test_a_token_that_is_over_the_very_next_moment_is_no_bug(
+    caller: Caller, broker: Broker, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The clock goes on between one look at it and the next."""
+    caller.ask()
+    over = START + 900 - 300
+
+    def ticking() -> float:
+        clock.now += 0.01
+        return clock.now
+
+    monkeypatch.setattr(time, "time", ticking)
+    for step in range(40):
+        clock.now = over - 0.3 + step * 0.01
+        served = caller.ask(min_valid=300)
+        assert served.expires_at - clock.now > 299
+    assert broker.exchanges == 2
+
+
+def test_refresh_gets_a_new_token_in_any_case(caller: Caller, broker: Broker) -> None:
+    tokens = {token_of(caller.ask(refresh=True)) for _ in range(3)}
+    assert len(tokens) == broker.exchanges == 3
+    assert token_of(caller.ask()) in tokens
+
+
+def test_a_token_that_lives_shorter_than_was_asked_for_is_served_with_a_warning(
+    clock: Clock, tmp_path: os.PathLike[str]
+) -> None:
+    with Broker(clock, lifetime=30) as broker:
+        caller = caller_of(broker, clock, os.fspath(tmp_path))
+        served = caller.ask(min_valid=300)
+        assert served.expires_at > clock.now
+        assert caller.warnings != []
+        assert caller.ask()
+        assert caller.warnings == []
+
+
+def test_expiry_counts_from_before_the_request(caller: Caller, broker: Broker) -> None:
+    broker.takes = 10.0
+    assert caller.ask().expires_at == int(START) + 900
+
+
+@pytest.mark.parametrize("step", [-86400, -1000, -5, 1000, 86400])
+def test_a_clock_that_steps_costs_one_exchange(
+    caller: Caller, broker: Broker, clock: Clock, step: float
+) -> None:
+    first = caller.ask()
+    clock.now += step
+    second = caller.ask()
+    assert token_of(second) != token_of(first)
+    assert second.issued_at <= clock.now < second.expires_at
+    assert token_of(caller.ask()) == token_of(second)
+    clock.now -= step
+    third = caller.ask()
+    assert third.issued_at <= clock.now < third.expires_at
+    assert broker.exchanges <= 3
+
+
+def test_a_clock_that_steps_back_does_not_prolong_a_refusal(
+    caller: Caller, broker: Broker, clock: Clock
+) -> None:
+    broker.fail = "grant-revoked"
+    with pytest.raises(RefusedError):
+        caller.ask()
+    clock.now -= 1000
+    broker.fail = None
+    assert caller.ask()
+
+
+# Refusals are remembered.
+
+
+def refused(caller: Caller, **terms: Any) -> None:
+    with pytest.raises(RefusedError):
+        caller.ask(**terms)
+
+
+def test_a_refusal_is_remembered_for_five_minutes_doubling_up_to_an_hour(
+    caller: Caller, broker: Broker, clock: Clock
+) -> None:
+    broker.fail = "grant-revoked"
+    asked_at = []
+    for _ in range(int(4 * HOUR / 20)):
+        before = broker.token_requests
+        refused(caller)
+        if broker.token_requests > before:
+            asked_at.append(clock.now)
+        clock.now += 20
+    minutes = [round((b - a) / 60) for a, b in pairwise(asked_at)]
+    assert minutes == [5, 10, 20, 40, 60, 60]
+
+
+def test_fifty_callers_in_five_minutes_ask_a_revoked_grant_once(
+    caller: Caller, broker: Broker, clock: Clock
+) -> None:
+    broker.fail = "grant-revoked"
+    for _ in range(50):
+        refused(caller)
+        clock.now += 5.9
+    assert broker.token_requests == 1
+
+
+def test_refresh_asks_a_refused_grant_again(caller: Caller, broker: Broker) -> None:
+    broker.fail = "grant-revoked"
+    refused(caller)
+    refused(caller)
+    refused(caller, refresh=True)
+    assert broker.token_requests == 2
+    broker.fail = None
+    assert caller.ask(refresh=True)
+    assert caller.ask()
+    assert broker.token_requests == 3
+
+
+FROM_A_COMMAND = CONFIG.replace("{{ file: live.client-secret }}", "{{ command: [cat-secret] }}")
+"""A source that cannot be looked at cheaply: only its value tells that it has changed."""
+
+
+def test_a_changed_secret_asks_at_once_whatever_it_comes_from(
+    caller: Caller, broker: Broker
+) -> None:
+    world = caller.world
+    world.configure(FROM_A_COMMAND)
+    good = world.client_secret
+    world.script("cat-secret", f"echo {'0' * 40}")
+    refused(caller)
+    refused(caller)
+    assert broker.token_requests == 1
+    world.script("cat-secret", f"echo {good}")
+    assert caller.ask()
+    assert broker.token_requests == 2
+
+
+def test_a_changed_secret_file_asks_at_once(caller: Caller, broker: Broker) -> None:
+    world = caller.world
+    good = world.client_secret
+    world.write(f"{world.config_directory}/live.client-secret", "0" * 40)
+    refused(caller)
+    refused(caller)
+    assert broker.token_requests == 1
+    world.write(f"{world.config_directory}/live.client-secret", good)
+    assert caller.ask()
+
+
+def test_a_retry_after_is_obeyed_and_refresh_asks_anew(
+    caller: Caller, broker: Broker, clock: Clock
+) -> None:
+    broker.fail, broker.retry_after = "429", 120
+    for _ in range(30):
+        with pytest.raises(TemporaryError):
+            caller.ask()
+        clock.now += 5
+    assert broker.token_requests == 2  # at once, and after 120 s
+    with pytest.raises(TemporaryError):
+        caller.ask(refresh=True)
+    assert broker.token_requests == 3
+    broker.fail = None
+    with pytest.raises(TemporaryError):
+        caller.ask()
+    clock.now += 120
+    assert caller.ask()
+
+
+@pytest.mark.parametrize("failure", ["429", "grant-revoked"])
+def test_what_forbids_asking_is_looked_at_and_told_once_a_minute_while_a_token_lives(
+    caller: Caller, broker: Broker, clock: Clock, failure: str
+) -> None:
+    """No secret command runs, and no warning comes, with every prompt of a shell."""
+    world = caller.world
+    world.configure(FROM_A_COMMAND)
+    runs = f"{world.root}/runs"
+    world.script("cat-secret", f"echo run >>{runs}; echo {world.client_secret}")
+    caller.ask()
+    broker.fail, broker.retry_after = failure, 250
+    clock.now = START + 605
+    warned = 0
+    while clock.now < START + 805:
+        assert caller.ask()
+        warned += bool(caller.warnings)
+        clock.now += 10
+    with open(runs, encoding="ascii") as file:
+        resolved = len(file.readlines()) - 1
+    assert broker.token_requests == 2
+    assert 1 <= resolved <= 4
+    assert 1 <= warned <= 4
+
+
+def test_renewing_ahead_does_not_wait_for_a_slow_secret_command(
+    caller: Caller, broker: Broker, clock: Clock
+) -> None:
+    """Three seconds are what somebody may wait who has a token that is still good."""
+    world = caller.world
+    world.configure(
+        CONFIG.replace(
+            "{{ file: live.client-secret }}",
+            "{{ command: {{ argv: [cat-secret], timeout: 20 }} }}",
+        )
+    )
+    world.script("cat-secret", f"echo {world.client_secret}")
+    first = caller.ask()
+    world.script("cat-secret", "exec sleep 20")
+    clock.now = START + 650
+    started = time.monotonic()
+    assert token_of(caller.ask()) == token_of(first)
+    assert time.monotonic() - started < 10
+    assert caller.warnings != []
+
+
+def test_a_secret_that_is_absent_is_told_and_not_remembered(caller: Caller, broker: Broker) -> None:
+    path = f"{caller.world.config_directory}/live.client-secret"
+    os.rename(path, f"{path}.away")
+    with pytest.raises(SecretError):
+        caller.ask()
+    os.rename(f"{path}.away", path)
+    assert caller.ask()
+    assert broker.token_requests == 1
+
+
+def test_an_unknown_profile_is_told_and_leaves_nothing_held(caller: Caller) -> None:
+    for _ in range(2):
+        with pytest.raises(UsageError):
+            caller.ask(profile="unknown")
+    assert caller.ask()
+
+
+# What changes meanwhile.
+
+
+class Meddler(Broker):
+    """A broker during whose first answer something else happens on the machine of the caller."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__(clock)
+        self.meanwhile: Callable[[], None] | None = None
+
+    def answer(self, request: Request) -> Answer:
+        answer = super().answer(request)
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile is not None:
+            meanwhile()
+        return answer
+
+
+@pytest.fixture
+def meddler(clock: Clock) -> Iterator[Meddler]:
+    with Meddler(clock) as meddler:
+        yield meddler
+
+
+def test_a_secret_that_changes_during_the_exchange_is_not_served_the_token_of_the_old_one(
+    meddler: Meddler, clock: Clock, tmp_path: os.PathLike[str]
+) -> None:
+    caller = caller_of(meddler, clock, os.fspath(tmp_path))
+    path = f"{caller.world.config_directory}/live.client-secret"
+
+    def change() -> None:
+        caller.world.write(path, "0" * 40)
+
+    meddler.meanwhile = change
+    assert caller.ask()
+    refused(caller)
+
+
+def test_a_cache_that_is_cleared_during_the_exchange_costs_no_token(
+    meddler: Meddler, clock: Clock, tmp_path: os.PathLike[str]
+) -> None:
+    caller = caller_of(meddler, clock, os.fspath(tmp_path))
+
+    def clear() -> None:
+        store.clear(caller.world.cache)
+
+    meddler.meanwhile = clear
+    assert caller.ask()
+    assert not [name for name in os.listdir(caller.world.cache) if name.startswith(".")]
+    assert token_of(caller.ask()) == token_of(caller.ask())
+    assert meddler.exchanges <= 2
+
+
+def test_a_cache_directory_that_vanishes_during_the_exchange_costs_no_token(
+    meddler: Meddler, clock: Clock, tmp_path: os.PathLike[str]
+) -> None:
+    caller = caller_of(meddler, clock, os.fspath(tmp_path))
+
+    def vanish() -> None:
+        os.rename(caller.world.cache, f"{caller.world.cache}.away")
+
+    meddler.meanwhile = vanish
+    assert caller.ask()
+    assert caller.ask()
+    assert meddler.exchanges == 2
+
+
+# What `status` tells.
+
+
+def test_the_record_tells_the_last_success_and_the_last_failure(
+    caller: Caller, broker: Broker, clock: Clock
+) -> None:
+    caller.ask()
+    succeeded_at = only_record(caller.world.cache).succeeded_at
+    assert START <= succeeded_at <= clock.now
+    clock.now = START + 1000
+    broker.fail = "not-a-customer"
+    for _ in range(3):
+        with pytest.raises(TemporaryError):
+            caller.ask()
+    record = only_record(caller.world.cache)
+    assert (record.succeeded_at, record.failed_code, record.failures) == (succeeded_at, 75, 3)
+    assert START + 1000 <= record.failed_at <= clock.now
+
+
+# The table: an hour of somebody who asks every few seconds.
+
+
+@dataclass(slots=True)
+class Hour:
+    """What came of an hour of asking."""
+
+    exchanges: int = 0
+    requests: int = 0
+    served: int = 0
+    failed: int = 0
+    expired: int = 0
+    too_short: int = 0
+    requests_in_an_outage: int = 0
+
+
+EVERY = 11.0
+"""Seconds between two callers."""
+
+OUTAGE = (START + 1200, START + 2700)
+
+
+def simulated_hour(
+    caller: Caller, broker: Broker, min_valid: float | None, outage: str | None
+) -> Hour:
+    hour, clock = Hour(), caller.clock
+    while clock.now < START + HOUR:
+        began, before = clock.now, broker.token_requests
+        is_down = outage is not None and OUTAGE[0] <= began < OUTAGE[1]
+        broker.fail = outage if is_down else None
+        try:
+            entry = caller.ask(min_valid=min_valid)
+        except TemporaryError:
+            assert is_down or broker.token_requests == before  # the server had asked for time
+            hour.failed += 1
+        else:
+            hour.served += 1
+            left = entry.expires_at - clock.now
+            hour.expired += left <= 0
+            hour.too_short += left < _wanted(entry, min_valid)
+        hour.requests_in_an_outage += is_down * (broker.token_requests - before)
+        clock.now = max(clock.now, began + EVERY)
+    hour.exchanges, hour.requests = broker.exchanges, broker.token_requests
+    return hour
+
+
+def _wanted(entry: Entry, min_valid: float | None) -> float:
+    """What a served token must have left, where a token of this life can have it at all."""
+    default = min(60.0, entry.life / 6)
+    return default if min_valid is None or min_valid >= entry.life else min_valid
+
+
+@pytest.mark.parametrize(
+    ("life", "min_valid", "outage"),
+    [
+        *product([30, 60, 70, 900, 3600], [None, 1, 300, 840], [None, "not-a-customer"]),
+        *product([60, 900], [None, 300], ["429"]),
+    ],
+)
+def test_an_hour(
+    clock: Clock,
+    tmp_path: os.PathLike[str],
+    life: int,
+    min_valid: float | None,
+    outage: str | None,
+) -> None:
+    with Broker(clock, lifetime=life) as broker:
+        caller = caller_of(broker, clock, os.fspath(tmp_path))
+        hour = simulated_hour(caller, broker, min_valid, outage)
+    assert hour.expired == 0
+    # A token is used until it comes into its window, give or take a rounded second at both ends.
+    assert hour.exchanges <= HOUR / (life - _window(life, min_valid) - 2) + 1
+    if outage is None:
+        assert hour.exchanges >= HOUR / (life + EVERY)
+        assert hour.requests == hour.exchanges
+        assert hour.failed == 0
+        assert hour.too_short == 0
+    else:
+        _check_outage(hour, life, min_valid, outage)
+
+
+def _window(life: int, min_valid: float | None) -> float:
+    """The seconds before its end in which a token is renewed."""
+    soft = min(300.0, life / 3)
+    if min_valid is None or min_valid >= life:
+        return soft
+    return max(soft, min_valid)
+
+
+def _check_outage(hour: Hour, life: int, min_valid: float | None, outage: str) -> None:
+    seconds = OUTAGE[1] - OUTAGE[0]
+    assert hour.served + hour.failed >= HOUR / (EVERY + 0.3) - 1
+    if outage == "429":  # which asks for 30 s
+        assert hour.requests_in_an_outage <= seconds / 30 + 1
+    # whoever has no token asks once; nothing forbids that, and nobody asks more often
+    assert hour.requests_in_an_outage <= hour.failed + seconds / 60 + 1
+    assert hour.failed <= (seconds + 30) / EVERY + 1
+    if life == 3600 and min_valid in (None, 1):
+        assert hour.failed == 0  # the token outlives the outage
+
+
+def test_an_hour_of_the_real_thing_needs_six_tokens(caller: Caller, broker: Broker) -> None:
+    """tastytrade's 900 s, renewed in the last 300 by whoever comes first."""
+    hour = simulated_hour(caller, broker, None, None)
+    assert hour.exchanges == 6
+    assert only_entry(caller.world.cache).expires_at > START + HOUR

@@ -1,0 +1,569 @@
+"""The hook in real shells: exports that stay fresh at a prompt, at no cost and at no surprise."""
+
+import os
+import shlex
+import shutil
+import time
+from dataclasses import dataclass
+
+import aging
+import pexpect
+import pytest
+from world import COMMAND, CONFIG, DEFAULT_NAMES, PATH, Completed, World, missing
+
+from tastyauth import cache
+from tastyauth.cache import Entry
+from tastyauth.shells import formats
+from tastyauth.shells import hook as hooks
+
+TOKEN, EXPIRES_AT = DEFAULT_NAMES[:2]
+
+_PROFILE = """\
+  {name}:
+    environment: custom
+    api_url: {{origin}}
+    client_id: {{client_id}}
+    client_secret: {{{{ file: {name}.client-secret }}}}
+    refresh_token: {{{{ file: live.refresh-token }}}}
+    exports:
+      TASTYTRADE_ACCESS_TOKEN: access_token
+      TASTYTRADE_ACCESS_TOKEN_EXPIRES_AT: expires_at
+      BOT_PROFILE: profile
+"""
+TWO_PROFILES = (
+    "version: 1\ndefault_profile: live\nprofiles:\n"
+    + _PROFILE.format(name="live")
+    + _PROFILE.format(name="paper")
+)
+"""Two accounts that export the same names."""
+
+OWN = ("state", "told", "at", "due", "end", "pause", "seen", "bound")
+"""What the hook remembers, behind `_tastyauth_`."""
+
+HOSTILE = (
+    "a[$(touch pwned)0]",
+    "$(touch pwned)",
+    "`touch pwned`",
+    "0;touch pwned",
+    "0\ntouch pwned",
+    "' touch pwned '",
+    "08",
+    "-1",
+    "",
+    "9" * 40,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Shell:
+    """A shell, and in its words: `p` is a prompt, `later` the time when a renewal is due.
+
+    `over` is the end of the token, `strict` all that users set and that breaks careless code.
+    """
+
+    name: str
+    argv: tuple[str, ...]
+    prelude: str
+    strict: str = ""
+
+    @property
+    def language(self) -> str:
+        return self.argv[0]
+
+    def hook(self, words: str = "") -> str:
+        """Installs the hook."""
+        if self.language == "fish":
+            return f"tastyauth hook fish {words} | source"
+        return f'eval "$(tastyauth hook {self.language} {words})"'
+
+    def by_hand(self, words: str) -> str:
+        """Evaluates the exports."""
+        if self.language == "fish":
+            return f"tastyauth env --format fish {words} | source"
+        return f"eval $(tastyauth env {words})"
+
+    def assign(self, name: str, value: str) -> str:
+        """Sets a variable."""
+        if self.language == "fish":
+            return f"set -g {name} {self.quoted(value)}"
+        return f"{name}={self.quoted(value)}"
+
+    def quoted(self, text: str) -> str:
+        """A word of that text."""
+        if self.language == "fish":
+            return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+        return shlex.quote(text)
+
+    def run(self, world: World, *lines: str, **variables: str) -> Completed:
+        """Runs lines that mean the same in every shell."""
+        script = "\n".join((self.prelude, *lines, ""))
+        return world.run_program(*self.argv, script, **variables)
+
+
+_SH = "later() { _tastyauth_due=0; }; over() { _tastyauth_end=0; }; "
+_BASH = _SH + 'p() { local it; for it in "${PROMPT_COMMAND[@]}"; do eval "$it"; done; }; '
+_ZSH = _SH + 'p() { local it; for it in "${precmd_functions[@]}"; do $it; done; }; '
+_FISH = """\
+function p; emit fish_prompt; end
+function later; set -g _tastyauth_due 0; end
+function over; set -g _tastyauth_end 0; end
+"""
+
+SHELLS = {
+    shell.name: shell
+    for shell in (
+        Shell("bash", ("bash", "--norc", "-c"), _BASH, "set -eua"),
+        Shell(
+            "bash without a clock",
+            ("bash", "--norc", "-c"),
+            f"unset EPOCHSECONDS; SECONDS=1000; {_BASH}",
+            "set -eua",
+        ),
+        Shell(
+            "zsh",
+            ("zsh", "-f", "-c"),
+            _ZSH,
+            "setopt ksh_arrays no_unset err_exit glob_subst sh_word_split all_export",
+        ),
+        Shell("fish", ("fish", "--no-config", "-c"), _FISH, "set -e fish_greeting"),
+    )
+}
+
+
+@pytest.fixture(params=SHELLS)
+def shell(request: pytest.FixtureRequest) -> Shell:
+    shell = SHELLS[str(request.param)]
+    _program(shell.language)
+    return shell
+
+
+@pytest.fixture
+def two(world: World) -> World:
+    """A world with the profiles live and paper."""
+    world.configure(TWO_PROFILES)
+    _give_paper_its_secret(world)
+    return world
+
+
+def _program(name: str) -> str:
+    path = shutil.which(name, path=PATH)
+    if path is None:
+        missing(f"{name} is missing; install its package, see tests/e2e/debian-packages.txt")
+    return path
+
+
+def _give_paper_its_secret(world: World) -> None:
+    world.write(f"{world.config_directory}/paper.client-secret", world.client_secret)
+
+
+def counted(world: World) -> str:
+    """From this line of a script on, the runs of tastyauth are counted."""
+    world.script("counted", f'echo >>"$HOME/calls"; exec {COMMAND} "$@"')
+    return "mv -f $HOME/bin/counted $HOME/bin/tastyauth"
+
+
+def canned(world: World, shell: Shell) -> str:
+    """From this line on, the hook gets the answer of now again and again, at once.
+
+    While there is a directory `~/fails`, it fails instead.
+    """
+    answer = world.run("hook", shell.language, "--answer", "again").out.rstrip("\n")
+    more = "set -gx CANNED yes;" if shell.language == "fish" else "export CANNED=yes;"
+    world.write("answer", f"{answer}{more}\n")
+    world.script("canned", f'[ ! -d "$HOME/fails" ] || exit 75; exec cat {world.root}/answer')
+    return "mv -f $HOME/bin/canned $HOME/bin/tastyauth"
+
+
+def calls(world: World) -> int:
+    try:
+        with open(f"{world.home}/calls", encoding="ascii") as file:
+            return len(file.readlines())
+    except FileNotFoundError:
+        return 0
+
+
+def test_the_first_prompt_sets_and_exports_and_nothing_else_is_exported(
+    shell: Shell, world: World
+) -> None:
+    done = shell.run(world, shell.hook(), f"printenv {TOKEN} || echo none", "p", "env")
+    none, *variables = done.out.splitlines()
+    assert (done.code, done.err, none) == (0, "", "none")
+    assert f"{TOKEN}={world.run('token').out.strip()}" in variables
+    assert "TASTYTRADE_ENV=sandbox" in variables
+    assert "_tastyauth" not in done.out
+
+
+def test_while_the_token_is_fresh_no_process_is_started(shell: Shell, world: World) -> None:
+    """At the first prompt there is one, and at all that follow none."""
+    trace = f"{world.root}/trace"
+    lines = (shell.prelude, shell.hook(), "p", "command printf mark", *["p"] * 40)
+    strace = (_program("strace"), "-f", "-qq", "-e", "trace=process,write", "-o", trace)
+    done = world.run_program(*strace, *shell.argv, "\n".join(lines))
+    assert (done.code, done.out, done.err) == (0, "mark", "")
+    with open(trace, encoding="utf-8", errors="replace") as file:
+        before, _, after = file.read().partition('"mark"')
+    assert before.count("execve(") > after.count("execve(") == 0
+    assert not any(f" {call}(" in after for call in ("fork", "vfork", "clone", "clone3"))
+
+
+@pytest.mark.parametrize(
+    "prompt_command",
+    [
+        "unset PROMPT_COMMAND",
+        "PROMPT_COMMAND=",
+        "PROMPT_COMMAND='echo \"saw $?\"; true;'",
+        "PROMPT_COMMAND=('echo \"saw $?\"' true)",
+        "declare -ax PROMPT_COMMAND=('echo \"saw $?\"')",
+    ],
+)
+def test_bash_keeps_what_its_prompt_did_before_and_the_status_it_saw(
+    prompt_command: str, world: World
+) -> None:
+    lines = (
+        prompt_command,
+        SHELLS["bash"].hook(),
+        "(exit 7)",
+        'echo "status $?"',
+        f"echo ${TOKEN}",
+    )
+    done = world.run_program("bash", "--norc", "-i", given="\n".join(lines) + "\n")
+    assert "status 7\n" in done.out
+    assert ("saw 7\n" in done.out) == ("saw" in prompt_command)
+    assert done.out.rstrip().splitlines()[-1 - ("saw" in prompt_command)].startswith("eyJ")
+
+
+def test_sourced_twice_it_is_there_once(shell: Shell, world: World) -> None:
+    made = (f"tastyauth hook {shell.language} >code", counted(world))
+    twice = ("source ./code", "source ./code", "p", "source ./code", "p", "p")
+    installed = {
+        "bash": 'echo "${PROMPT_COMMAND[@]}"',
+        "zsh": 'echo "${precmd_functions[@]}"',
+        "fish": "functions --handlers | string match '* _tastyauth_hook'",
+    }
+    done = shell.run(world, *made, *twice, installed[shell.language])
+    assert (done.code, done.out.split()[-1], done.err) == (0, "_tastyauth_hook", "")
+    assert done.out.count("_tastyauth_hook") == 1
+    assert calls(world) == 1
+
+
+def test_a_token_that_is_nearly_over_is_renewed(shell: Shell, world: World) -> None:
+    lines = ("p", "tastyauth token --refresh", "later", "p", f"printenv {TOKEN}")
+    done = shell.run(world, shell.hook(), *lines)
+    renewed, held = done.out.splitlines()
+    assert renewed == held
+    assert world.simulator.exchanges == 2
+
+
+def test_the_hook_is_for_the_program_config_and_profile_it_was_made_with(
+    shell: Shell, two: World
+) -> None:
+    """Wherever the shell goes, and whatever its variables name then."""
+    lines = ("cd /", "p", "printenv BOT_PROFILE")
+    elsewhere = {"TASTYAUTH_CONFIG": "/nowhere.yaml", "TASTYAUTH_PROFILE": "live"}
+    config = f"--config {os.path.relpath(two.config, two.project)}"
+    done = shell.run(two, shell.hook(f"-p paper {config}"), *lines, **elsewhere)
+    assert (done.out, done.err) == ("paper\n", "")
+
+
+@pytest.mark.parametrize("before", ["p", ""], ids=["set by the hook", "not yet set"])
+def test_a_shell_in_which_another_profile_was_evaluated_stays_with_it(
+    before: str, shell: Shell, two: World
+) -> None:
+    show = "printenv BOT_PROFILE"
+    lines = (before, shell.by_hand("-p paper"), "later", "p", show, "later", "p", "p", show)
+    done = shell.run(two, shell.hook("-p live"), *lines)
+    assert done.out == "paper\npaper\n"
+    assert done.err.count("the hook steps aside") == 1
+    assert "tastyauth env -p live" in done.err
+
+
+def test_variables_that_were_taken_back_stay_away(shell: Shell, two: World) -> None:
+    """What was asked for failed, or nothing was wanted: no account takes its place."""
+    os.unlink(f"{two.config_directory}/paper.client-secret")
+    lines = ("p", shell.by_hand("-p paper 2>/dev/null"), "later", "p", "later", "p")
+    done = shell.run(two, shell.hook("-p live"), *lines, f"printenv {TOKEN}")
+    assert done.out == ""
+    assert done.err.count("the hook steps aside") == 1
+
+
+def test_the_way_back_is_to_evaluate_its_profile(shell: Shell, two: World) -> None:
+    there = (shell.by_hand("-p paper"), "later", "p")
+    back = (shell.by_hand("-p live"), "later", "p")
+    renewed = ("tastyauth token -p live --refresh", "later", "p", f"printenv {TOKEN}")
+    done = shell.run(two, shell.hook("-p live"), "p", *there, *back, *renewed)
+    expected, held = done.out.splitlines()
+    assert held == expected
+    assert done.err.count("the hook steps aside") == 1
+
+
+def test_what_was_evaluated_by_hand_is_renewed_when_it_is_nearly_over(world: World) -> None:
+    held = dict(line.split("=", 1) for line in world.run("env", "--format", "dotenv").out.split())
+    aging.set_left(world.cache, 200, time.time())
+    old = aging.only_entry(world.cache)
+    held[EXPIRES_AT] = str(old.expires_at)
+    answer = world.run("hook", "bash", "-p", "live", "--answer", "changed", **held)
+    assert world.simulator.exchanges == 2
+    assert f"export {TOKEN}={world.run('token').out.strip()};" in answer.out
+    assert "_tastyauth_state=mine;" in answer.out
+
+
+@pytest.mark.parametrize(
+    ("inherited", "taken_over"),
+    [
+        ({TOKEN: "older", EXPIRES_AT: "1700000000", "BOT_PROFILE": "live"}, True),
+        ({TOKEN: "other", EXPIRES_AT: "1700000000", "BOT_PROFILE": "paper"}, False),
+        ({TOKEN: "other", EXPIRES_AT: "9999999999", "BOT_PROFILE": "live"}, False),
+    ],
+)
+def test_of_what_a_shell_inherits_an_expired_token_of_the_account_is_replaced(
+    inherited: dict[str, str], taken_over: bool, shell: Shell, two: World
+) -> None:
+    done = shell.run(two, shell.hook(), "p", f"printenv {TOKEN}", **inherited)
+    assert done.out.startswith("eyJ" if taken_over else "other")
+    assert ("the hook steps aside" in done.err) != taken_over
+
+
+def test_a_shell_started_with_the_present_token_renews_it(shell: Shell, world: World) -> None:
+    script = "\n".join((shell.prelude, shell.hook(), "p", "later", "p", "echo same"))
+    done = world.run("exec", "--", *shell.argv, script)
+    assert (done.out, done.err) == ("same\n", "")
+
+
+def test_the_hook_of_another_profile_takes_its_place(shell: Shell, two: World) -> None:
+    two.configure(TWO_PROFILES.replace("BOT_PROFILE: profile", "LIVE_PROFILE: profile", 1))
+    show = ('echo "$LIVE_PROFILE,$BOT_PROFILE"',)
+    switch = (shell.hook("-p live"), "p", *show, shell.hook("-p paper"), *show, "p", *show)
+    done = shell.run(two, *switch)
+    assert (done.out, done.err) == ("live,\n,\n,paper\n", "")
+
+
+def test_a_failure_is_heard_once_and_not_repeated_at_each_prompt(
+    shell: Shell, world: World
+) -> None:
+    secret = f"{world.config_directory}/live.client-secret"
+    fails, works = f"mv {secret} {secret}.away", f"mv {secret}.away {secret}"
+    first = (fails, "p", "p", "p", "p")
+    again = ("later", "p", "p")
+    recovered = (works, "later", "p", f"printenv {TOKEN}", fails, "later", "p", "p")
+    made = (shell.hook(), counted(world))
+    done = shell.run(world, *made, *first, *again, *recovered)
+    assert done.out.startswith("eyJ")
+    assert calls(world) == 4
+    # before it recovered, and afterwards
+    assert done.err.count("tastyauth: error:") == 2
+
+
+@pytest.mark.parametrize("over", [True, False])
+def test_a_token_that_cannot_be_renewed_stays_to_its_end(
+    over: bool, shell: Shell, world: World
+) -> None:
+    secret = f"{world.config_directory}/live.client-secret"
+    lines = ("p", f"rm {secret}", "over" if over else "", "later", "p", f'echo "${TOKEN},"')
+    done = shell.run(world, shell.hook(), *lines)
+    assert done.out.startswith("," if over else "eyJ")
+    assert "tastyauth: error:" in done.err
+
+
+def test_nothing_that_a_variable_holds_is_run(shell: Shell, world: World) -> None:
+    """Neither what the hook remembers, inherited or set, nor what the exports hold."""
+    lines = [shell.hook(), canned(world, shell)]
+    for value in HOSTILE:
+        for name in (*(f"_tastyauth_{name}" for name in OWN), *DEFAULT_NAMES):
+            lines += [shell.assign(name, value), "p", "later", "p"]
+            lines += ["mkdir ~/fails", shell.assign(name, value), "later", "p", "rmdir ~/fails"]
+    inherited = {f"_tastyauth_{name}": HOSTILE[0] for name in OWN}
+    inherited |= dict.fromkeys(DEFAULT_NAMES, HOSTILE[1])
+    done = shell.run(world, *lines, "echo end", **inherited)
+    assert (done.out, done.err) == ("end\n", "")
+    assert os.listdir(world.project) == []
+
+
+def test_a_number_that_is_none_does_not_end_the_renewing(shell: Shell, world: World) -> None:
+    lines = [shell.hook(), "p", canned(world, shell)]
+    for name in ("at", "end", "pause", "told"):
+        lines += [shell.assign(f"_tastyauth_{name}", "x"), "p", "later", "p"]
+    lines += ["mkdir ~/fails", shell.assign("_tastyauth_end", "x"), "later", "p", "rmdir ~/fails"]
+    # a moment that is none has come
+    lines += [shell.assign("CANNED", "no"), shell.assign("_tastyauth_due", "x"), "p"]
+    done = shell.run(world, *lines, "printenv CANNED", f"printenv {TOKEN}")
+    assert (done.out[:7], done.err) == ("yes\neyJ", "")
+
+
+@pytest.mark.parametrize("name", SHELLS)
+def test_options_that_break_careless_code_break_nothing(name: str, world: World) -> None:
+    shell = SHELLS[name]
+    _program(shell.language)
+    lines = (shell.hook(), "p", "p", "later", "p", shell.hook(), "env")
+    done = shell.run(world, shell.strict, *lines)
+    assert (done.code, done.err) == (0, "")
+    assert f"{TOKEN}=eyJ" in done.out
+    assert "\n_tastyauth" not in done.out
+
+
+def test_any_path_can_be_embedded(shell: Shell, world: World) -> None:
+    directory = f'{world.root}/it\'s "$HOME" `x` \\ @CALL@ %self *'
+    path = world.configure(directory=directory)
+    link = f"{world.root}/config.yaml"
+    os.symlink(path, link)
+    done = shell.run(world, shell.hook(f"--config {shell.quoted(path)}"), "p", f"printenv {TOKEN}")
+    assert done.out.startswith("eyJ")
+    assert done.err == ""
+
+
+def test_a_project_config_that_changes_is_not_followed(shell: Shell, world: World) -> None:
+    """The hook needs the approval that `env` needs, now and later."""
+    path = world.configure(directory=world.project)
+    assert world.run("hook", shell.language).code == 78
+    digest = world.run("allow", "--print").out.rsplit("sha256: ")[1].strip()
+    change = f"sed -i 's/.*client_secret.*/    client_secret: {{command: [touch, pwned]}}/' {path}"
+    lines = ("p", f"printenv {TOKEN}", change, "later", "p", "ls")
+    done = shell.run(world, shell.hook(), *lines, TASTYAUTH_TRUST_SHA256=digest)
+    assert done.out.startswith("eyJ")
+    assert "not approved" in done.err
+    assert not os.path.exists(f"{world.home}/pwned")
+    assert not os.path.exists(f"{world.project}/pwned")
+
+
+def test_where_time_is_how_long_a_shell_runs_setting_it_back_is_noticed(world: World) -> None:
+    shell = SHELLS["bash without a clock"]
+    lines = ("p", "SECONDS=5", "p", "p", "SECONDS=2000", "p")
+    assert shell.run(world, shell.hook(), counted(world), *lines).err == ""
+    assert calls(world) == 3
+
+
+@pytest.mark.parametrize("name", ["bash", "zsh", "fish"])
+def test_at_a_real_prompt_nothing_is_asked_and_the_status_stays(name: str, world: World) -> None:
+    """On a terminal, where a program that is to fetch a secret could ask for a passphrase."""
+    world.configure(CONFIG.replace("{{ file: live.refresh-token }}", "{{ command: [vault] }}"))
+    world.script(
+        "vault",
+        'if [ -t 0 ]; then echo >"$HOME/asked"; fi\n'
+        'cat "$HOME/.config/tastyauth/live.refresh-token"',
+    )
+    shell = SHELLS[name]
+    argv = [*shell.argv[:-1], *(["-i"] if name != "fish" else [])]
+    prompts = {
+        "bash": "PS1='<$?''> '",
+        "zsh": "PS1='<%?''> '; unsetopt prompt_sp zle",
+        "fish": "function fish_prompt; echo \"<$status\"'> '; end",
+    }
+    terminal = pexpect.spawn(
+        _program(argv[0]),
+        argv[1:],
+        encoding="utf-8",
+        timeout=30,
+        cwd=world.project,
+        env={**world.environ, "TERM": "dumb"},
+    )
+    terminal.sendline(prompts[name])
+    terminal.expect("<0> ")
+    terminal.sendline(shell.hook())
+    terminal.expect("<0> ")
+    terminal.sendline("sh -c 'exit 7'")
+    terminal.expect("<7> ")
+    terminal.sendline(f"printenv {TOKEN}")
+    terminal.expect("eyJ")
+    terminal.sendline("exit")
+    terminal.expect(pexpect.EOF)
+    terminal.close()
+    assert not os.path.exists(f"{world.home}/asked")
+    assert world.simulator.exchanges == 1
+
+
+@pytest.mark.parametrize("name", ["bash", "zsh"])
+def test_a_prompt_costs_a_fraction_of_a_process(name: str, world: World) -> None:
+    """Processor time for one prompt with a fresh token, beside that of the smallest program."""
+    shell = SHELLS[name]
+    _program(name)
+    measure = (
+        "TIMEFORMAT='%U %S' TIMEFMT='%U %S'",
+        "prompts() { local i; for ((i = 0; i < 10000; i++)); do _tastyauth_hook; done; }",
+        "programs() { local i; for ((i = 0; i < 100; i++)); do /bin/true; done; }",
+        *["time (prompts)", "time (programs)"] * 5,
+    )
+    done = shell.run(world, shell.hook(), "p", *measure, LC_ALL="C")
+    lines = [line.replace("s", "").split() for line in done.err.splitlines()]
+    spent = [float(user) + float(system) for user, system in lines]
+    prompt, program = min(spent[0::2]) / 10000, min(spent[1::2]) / 100
+    assert prompt * 20 < program
+
+
+def test_what_bash_is_given_has_no_fault(world: World) -> None:
+    shellcheck = os.path.join(os.path.dirname(COMMAND), "shellcheck")
+    code = world.run("hook", "bash").out
+    done = world.run_program(shellcheck, "--shell=bash", "-", given=code)
+    assert done == Completed(0, "", "")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("hook",), 2, "shell"),
+        (("hook", "tcsh"), 2, "'bash', 'zsh', 'fish'"),
+        (("hook", "bash", "-p", "nobody"), 2, "nobody"),
+        (("hook", "bash", "--config", "nowhere.yaml"), 66, "nowhere.yaml"),
+        (("hook", "bash", "-p", "secretive"), 2, "access_token"),
+    ],
+)
+def test_a_hook_that_cannot_be_made_prints_no_code(
+    words: tuple[str, ...], code: int, said: str, world: World
+) -> None:
+    secretive = CONFIG.partition("profiles:\n")[2].replace("live:", "secretive:", 1)
+    exports = "    exports: {{ BOT_SECRET: client_secret }}\n"
+    world.configure(CONFIG + secretive + exports)
+    done = world.run(*words)
+    assert (done.code, done.out) == (code, "")
+    assert said in done.err
+
+
+def test_it_makes_the_code_without_asking_for_a_token(world: World) -> None:
+    world.simulator.fail = "503"
+    assert world.run("hook", "bash").code == 0
+    assert world.simulator.token_requests == 0
+
+
+FIELDS = {"access_token": "T", "expires_at": "1900", "profile": "live"}
+EXPORTS = (("A", "access_token"), ("B", "expires_at"), ("C", "profile"))
+PRESENT = {"A": "T", "B": "1900", "C": "live"}
+
+
+@pytest.mark.parametrize(
+    ("case", "held", "ours"),
+    [
+        (hooks.AGAIN, {"A": "anything"}, True),
+        (hooks.CHANGED, PRESENT, True),
+        (hooks.CHANGED, {**PRESENT, "C": "paper"}, False),
+        (hooks.CHANGED, {**PRESENT, "A": "S"}, False),
+        (hooks.CHANGED, {}, False),
+        (hooks.FIRST, {}, True),
+        (hooks.FIRST, {"UNRELATED": "x"}, True),
+        (hooks.FIRST, PRESENT, True),
+        (hooks.FIRST, {"A": "S", "B": "1000", "C": "live"}, True),
+        (hooks.FIRST, {"A": "S", "B": "1001", "C": "live"}, False),
+        (hooks.FIRST, {"A": "S", "B": "999", "C": "paper"}, False),
+        (hooks.FIRST, {"A": "S", "B": "999"}, True),
+        (hooks.FIRST, {"A": "S", "C": "live"}, False),
+        (hooks.FIRST, {"A": "S", "B": "", "C": "live"}, False),
+        (hooks.FIRST, {"A": "S", "B": "٩", "C": "live"}, False),
+        (hooks.FIRST, {"A": "S", "B": "1" * 5000, "C": "live"}, False),
+        (hooks.FIRST, {"C": "paper"}, False),
+    ],
+)
+def test_whose_the_variables_are(case: str, held: dict[str, str], ours: bool) -> None:
+    assert hooks.is_ours(held, EXPORTS, FIELDS, case, now=1000.0) is ours
+
+
+@pytest.mark.parametrize("life", [6, 70, 900, 86400])
+def test_a_renewal_is_due_when_it_would_be_made(life: int) -> None:
+    entry = Entry({"access_token": "T", "expires_at": str(1000 + life)}, 1000, 1000.0)
+    emission = formats.Emission("live", entry.expires_at, [], ())
+    due = 1000 + _waiting(hooks.renewal("bash", emission, entry, 1000.0, warned=False))
+    assert cache.judge(entry, due + 1) == cache.SOFT
+    assert cache.judge(entry, due - 1) == cache.FRESH
+    # and once it is, it is tried every now and then up to the end
+    waited = _waiting(hooks.renewal("bash", emission, entry, due + 1.0, warned=False))
+    assert 1 <= waited <= min(60, life / 4)
+
+
+def _waiting(answer: str) -> int:
+    return int(answer.partition("_tastyauth_wait=")[2].partition(";")[0])

@@ -1,0 +1,468 @@
+"""The schema and what is checked beside it: one mistake is one problem, and the schema is sound."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+from told import EXAMPLES, INVALID, VALID, checked, errors, of
+
+from tastyauth import config, validation
+from tastyauth.errors import ConfigError
+from tastyauth.validation import document, masking, reserved_names
+from tastyauth.validation.keywords import TELL
+
+REPOSITORY = os.path.dirname(os.path.dirname(EXAMPLES))
+
+SCHEMA: dict[str, Any] = json.loads(validation.text())
+
+BEYOND_A_SCHEMA = {
+    # characters, duplicates, two versions of YAML
+    *("TA003", "TA009", "TA010", "TA012", "TA013", "TA014", "TA015", "TA016"),
+    # how the parts of a config fit together
+    *("TA116", "TA120", "TA121", "TA122", "TA123", "TA124"),
+    # secrets in comments, names and arguments
+    *("TA202", "TA203", "TA204"),
+}
+"""What only tastyauth finds; anything else the bare schema must refuse as well."""
+
+
+def subschemas(node: object = SCHEMA) -> Iterator[dict[str, Any]]:
+    """Every mapping in the schema."""
+    if isinstance(node, dict):
+        yield node
+    for each in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        yield from subschemas(each)
+
+
+def profile(**keys: str) -> str:
+    """A config of one profile that is valid, but for `keys` (YAML each)."""
+    valid = {
+        "environment": "production",
+        "client_id": "0c7b8898-a2f1-49bb-a23d-843e47b68631",
+        "client_secret": "{ file: live.client-secret }",
+        "refresh_token": "{ file: live.refresh-token }",
+    }
+    lines = [f"    {key}: {value}\n" for key, value in (valid | keys).items()]
+    return "version: 1\nprofiles:\n  live:\n" + "".join(lines)
+
+
+@pytest.mark.parametrize("path", VALID, ids=map(os.path.basename, VALID))
+def test_a_valid_example_has_no_errors(path: str) -> None:
+    assert not checked(path).errors
+
+
+@pytest.mark.parametrize("path", INVALID, ids=map(os.path.basename, INVALID))
+def test_an_invalid_example_has_errors(path: str) -> None:
+    assert checked(path).errors
+
+
+def test_the_annotated_example_is_valid() -> None:
+    with open(f"{REPOSITORY}/tastyauth.yaml.example", "rb") as file:
+        found = of(file.read())
+    assert not found.errors
+
+
+def test_the_annotated_example_shows_every_key() -> None:
+    with open(f"{REPOSITORY}/tastyauth.yaml.example", encoding="utf-8") as file:
+        text = file.read()
+    known = (
+        *masking.ROOT_KEYS,
+        *masking.PROFILE_KEYS,
+        *masking.SOURCE_KINDS,
+        *masking.ENVIRONMENTS,
+    )
+    missing = [
+        word for word in (*known, *masking.EXPORTABLE, "permissions", "line") if word not in text
+    ]
+    assert not missing
+
+
+@pytest.mark.parametrize("path", VALID, ids=map(os.path.basename, VALID))
+def test_what_is_valid_can_be_typed(path: str) -> None:
+    """A config that is found valid is one that the rest of tastyauth can read."""
+    with open(path, "rb") as file:
+        found = config.parse(file.read(), "/x/tastyauth.yaml", home="/home/me", known_valid=True)
+    assert found.profiles
+
+
+# The schema itself
+
+
+def test_the_schema_satisfies_its_metaschema() -> None:
+    Draft202012Validator.check_schema(SCHEMA)
+
+
+def test_the_schema_text_is_the_file_of_the_repository() -> None:
+    with open(f"{REPOSITORY}/schema/tastyauth.schema.json", encoding="utf-8") as file:
+        assert validation.text() == file.read()
+
+
+def test_every_pattern_says_where_it_begins_and_ends() -> None:
+    patterns = [each["pattern"] for each in subschemas() if isinstance(each.get("pattern"), str)]
+    assert patterns
+    assert [pattern for pattern in patterns if not re.fullmatch(r"\^.*\$", pattern)] == []
+
+
+def test_the_schema_keeps_to_keywords_that_mean_the_same_everywhere() -> None:
+    """No `format`, nothing that drafts or editors understand differently."""
+    assertions = {
+        *TELL,
+        "if",
+        "then",
+        "else",
+        "allOf",
+        "items",
+        "properties",
+        "propertyNames",
+        "$ref",
+    }
+    annotations = {"$schema", "$defs", "title", "description", "examples"}
+    editors = {"markdownDescription", "defaultSnippets", "errorMessage"}
+    names_of_things = {"properties", "$defs", "defaultSnippets", "examples"}
+
+    def keywords(node: object, *, named: bool) -> Iterator[str]:
+        if isinstance(node, list):
+            for each in node:
+                yield from keywords(each, named=named)
+        if isinstance(node, dict):
+            for key, value in node.items():
+                if not named:
+                    yield key
+                if key not in {"defaultSnippets", "examples"}:
+                    yield from keywords(value, named=not named and key in names_of_things)
+
+    used = set(keywords(SCHEMA, named=False))
+    assert used <= assertions | annotations | editors
+
+
+def test_every_property_is_described_for_editors() -> None:
+    bare = [
+        name
+        for node in subschemas()
+        if isinstance(node.get("properties"), dict)
+        for name, each in node["properties"].items()
+        if "$ref" not in each and "description" not in each
+    ]
+    assert bare == []
+
+
+def test_every_list_of_words_in_the_schema_is_the_one_of_the_messages() -> None:
+    definitions = SCHEMA["$defs"]
+    assert tuple(SCHEMA["properties"]) == masking.ROOT_KEYS
+    assert tuple(definitions["profile"]["properties"]) == masking.PROFILE_KEYS
+    assert tuple(definitions["reference"]["properties"]) == masking.SOURCE_KINDS
+    exports = definitions["profile"]["properties"]["exports"]
+    assert tuple(exports["additionalProperties"]["enum"]) == masking.EXPORTABLE
+    assert (
+        tuple(definitions["profile"]["properties"]["environment"]["enum"]) == masking.ENVIRONMENTS
+    )
+
+
+@pytest.mark.parametrize("path", VALID + INVALID, ids=map(os.path.basename, VALID + INVALID))
+def test_the_bare_schema_agrees_on_every_example(path: str) -> None:
+    """But for what a schema cannot say."""
+    found = checked(path)
+    codes = {problem.code for problem in found.problems}
+    if found.document.data is None or codes & {"TA008", "TA011"}:
+        return  # other parsers refuse the file before a schema is asked
+    refused = not Draft202012Validator(SCHEMA).is_valid(found.document.data)
+    if refused:
+        assert found.errors
+    else:
+        assert codes <= BEYOND_A_SCHEMA
+
+
+# Names that may be exported
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "PATH",
+            "HOME",
+            "IFS",
+            "ENV",
+            "UID",
+            "PPID",
+            "SECONDS",
+            "RANDOM",
+            "LINENO",
+            "OPTIND",
+            "PS1",
+        ),
+        *(
+            "PROMPT_COMMAND",
+            "BASH_ENV",
+            "BASHOPTS",
+            "ZSH_NAME",
+            "LD_PRELOAD",
+            "DYLD_INSERT_LIBRARIES",
+        ),
+        *("PYTHONPATH", "NODE_OPTIONS", "PERL5OPT", "RUBYOPT", "GIT_SSH_COMMAND", "SSL_CERT_FILE"),
+        *("HTTPS_PROXY", "NO_PROXY", "TASTYAUTH_CONFIG", "GITHUB_ENV", "SHELLOPTS", "CDPATH"),
+    ],
+)
+def test_names_that_change_how_programs_behave_are_refused(name: str) -> None:
+    assert errors(profile(exports=f"{{ {name}: access_token }}")) == ["TA112"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("TASTYTRADE_ACCESS_TOKEN", "TT_TOKEN", "ACCESS_TOKEN", "TOKEN", "BEARER", "X"),
+        *(
+            "PATHS",
+            "MY_PATH",
+            "HOMEPAGE",
+            "ENVIRONMENT",
+            "PROXY",
+            "MY_GIT_TOKEN",
+            "TASTY",
+            "API_URL",
+        ),
+    ],
+)
+def test_other_names_may_be_exported(name: str) -> None:
+    assert errors(profile(exports=f"{{ {name}: access_token }}")) == []
+
+
+@settings(deadline=None)
+@given(
+    st.one_of(
+        st.sampled_from(sorted(reserved_names.REFUSED)),
+        st.builds(
+            "{}{}".format, st.sampled_from(reserved_names.REFUSED_BEGINNINGS), st.just("A_1")
+        ),
+        st.from_regex(r"[A-Z_]{0,3}[A-Z]{0,8}(_PROXY)?[A-Z_]{0,2}\n?", fullmatch=True),
+        st.text(max_size=12),
+    )
+)
+@example("")
+@example("PATH\n")
+@example("X_PROXY")
+@example("_PROXY")
+def test_the_rule_and_the_pattern_of_the_schema_agree(name: str) -> None:
+    rule = SCHEMA["$defs"]["profile"]["properties"]["exports"]["propertyNames"]
+    assert rule == {"type": "string", **reserved_names.export_keywords()}
+    pattern = rule["pattern"].removesuffix("$") + r"\Z"
+    fits = re.search(pattern, name) is not None and name not in rule["not"]["enum"]
+    refused = name in reserved_names.REFUSED or name.startswith(reserved_names.REFUSED_BEGINNINGS)
+    assert fits == (
+        reserved_names.is_variable_name(name)
+        and not refused
+        and not name.endswith(reserved_names.REFUSED_ENDS)
+    )
+
+
+def test_a_refused_name_is_refused_once() -> None:
+    """Two keywords that both say no would be two problems."""
+    assert not [
+        name
+        for name in reserved_names.REFUSED
+        if name.startswith(reserved_names.REFUSED_BEGINNINGS)
+    ]
+    assert not [
+        name for name in reserved_names.REFUSED if name.endswith(reserved_names.REFUSED_ENDS)
+    ]
+
+
+# What a schema cannot say, beyond the examples
+
+
+@pytest.mark.parametrize(
+    ("text", "codes"),
+    [
+        (profile(client_secret="{ env: TASTYTRADE_ENV }"), ["TA122"]),
+        (profile(client_secret="{ env: A }", exports="{ A: client_secret }"), []),
+        (profile(client_secret="{ env: A }", exports="{ A: refresh_token }"), ["TA122"]),
+        (profile(client_id="{ env: A }", exports="{ A: client_id, B: client_id }"), []),
+        (profile(client_secret="{ first_of: [{ env: TASTYTRADE_API_URL }] }"), ["TA122"]),
+        (profile(client_secret="{ command: [a/b] }"), ["TA116"]),
+        (profile(client_secret="{ command: ['~me/b'] }"), ["TA116"]),
+        (profile(client_secret="{ command: [''] }"), ["TA116"]),
+        (profile(client_secret="{ command: [~/b, ./c, a/b] }"), []),
+        (profile(environment="custom", api_url="https://api.tastytrade.com"), ["TA123"]),
+        (profile(environment="custom", api_url="https://API.TastyWorks.com:443"), ["TA123"]),
+        (profile(environment="custom", api_url="https://cert.api.tastyworks.com"), ["TA123"]),
+        (profile(environment="custom", api_url="https://tastyworks.com.example.com"), []),
+        (profile(environment="custom", api_url="https://nottastyworks.com"), []),
+        (profile(environment="custom", api_url="https://api.sandbox.tastytrade.com"), []),
+        (profile(environment="custom", api_url="https://api.sandbox.tastyworks.com"), ["TA123"]),
+        (profile(environment="custom", api_url="https://signin.tastytrade.com"), ["TA123"]),
+        (profile(environment="sandbox", api_url="https://api.tastyworks.com"), ["TA121", "TA123"]),
+        (profile().replace("version: 1", "version: 1\ndefault_profile: live"), []),
+        (profile().replace("version: 1", "version: 1\ndefault_profile: Live"), ["TA120"]),
+    ],
+)
+def test_parts_must_fit_together(text: str, codes: list[str]) -> None:
+    assert errors(text) == codes
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("client-secret", "client_secret"),
+        ("clientSecret", "client_secret"),
+        ("CLIENT_SECRET", "client_secret"),
+        ("clinet_secret", "client_secret"),
+        ("secret", "client_secret"),
+        ("token", "refresh_token"),
+        ("refresh_tokens", "refresh_token"),
+        ("id", "client_id"),
+        ("export", "exports"),
+        ("user-agent", "user_agent"),
+        ("url", "api_url"),
+        ("access_token", None),
+        ("x", None),
+        ("retries", None),
+    ],
+)
+def test_a_mistyped_key_is_recognised(written: str, meant: str | None) -> None:
+    assert masking.meant(written, masking.PROFILE_KEYS) == meant
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        *(("evn", "env"), ("en", None), ("cmd", "command"), ("flie", "file"), ("path", "file")),
+        *(("var", "env"), ("op", "onepassword"), ("keychain", "keyring"), ("any_of", "first_of")),
+    ],
+)
+def test_a_mistyped_source_is_recognised(written: str, meant: str | None) -> None:
+    assert masking.meant(written, masking.SOURCE_KINDS) == meant
+
+
+def test_a_trailing_line_break_is_no_part_of_a_name() -> None:
+    """`$` of a pattern is the very end, in Python as in editors."""
+    assert errors(profile(client_secret='{ env: "A\\n" }')) == ["TA108"]
+    assert errors(profile(client_id='"0c7b8898-a2f1-49bb-a23d-843e47b68631\\n"')) == ["TA107"]
+
+
+# Time and imports
+
+
+def loaded_by(code: str) -> set[str]:
+    """The modules that a fresh interpreter has imported after `code`."""
+    program = f"{code}\nimport sys; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    return set(done.stdout.split())
+
+
+def test_a_config_that_is_known_to_be_valid_is_read_without_the_schema_library() -> None:
+    path = VALID[0]
+    loaded = loaded_by(
+        f"from tastyauth import config\n"
+        f"config.parse(open({path!r}, 'rb').read(), {path!r}, home='/', known_valid=True)"
+    )
+    assert "tastyauth.validation.document" in loaded
+    assert "jsonschema" not in loaded
+
+
+def test_validating_loads_neither_http_nor_keyring() -> None:
+    loaded = loaded_by(f"from tastyauth import cli\ncli.main(['validate', {VALID[0]!r}])")
+    assert "jsonschema" in loaded
+    itself = loaded_by("import jsonschema, yaml")  # before 4.26 it loads ssl
+    assert not (loaded - itself) & {"httpx", "keyring", "dotenv", "ssl"}
+
+
+HOSTILE = {
+    "unknown keys": "".join(f"client_sec{i:04d}: 1\n" for i in range(3400)),
+    "one key again and again": "{" + "a, " * 21800 + "}",
+    "profiles": "version: 1\nprofiles:\n" + "".join(f"  p{i}: {{}}\n" for i in range(5200)),
+    "names to export": "version: 1\nprofiles:\n  a:\n    exports:\n"
+    + "".join(f"      A{i}: x\n" for i in range(4000)),
+    "secrets": "- eyJhbGciOi.eyJhbGciOi.abcdefghijklm\n" * 1600,
+    "hexadecimal digits": "a1b2c3d4" * 8192,
+    "the beginning of a token": "eyJ" * 21845,
+    "an endless word": "a" * 65535,
+    "an endless list": "[" + "a, " * 21800 + "]",
+}
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_a_hostile_file_is_judged_in_time(text: str) -> None:
+    assert len(text) <= document.LARGEST
+    started_at = time.process_time()
+    assert of(text).errors
+    assert time.process_time() - started_at < 4  # less than one on an idle machine
+
+
+def test_too_many_problems_end_with_a_word_and_drop_no_secret() -> None:
+    keys = "".join(f"key-{chr(97 + i // 26)}{chr(97 + i % 26)}: 1\n" for i in range(300))
+    problems = of(f"{keys}# {'0123456789abcdef' * 2}\n").problems
+    assert len(problems) == 201
+    assert [problem.code for problem in problems[-2:]] == ["TA204", "TA017"]
+
+
+# Anything at all
+
+PIECES = [
+    *("a", "on", "12", "~", '""', "[]", "{}", "[a, b]", "{ a: b }", "{ env: A }", "{ file: a }"),
+    *(
+        "{ env: A, file: b }",
+        "{ command: [a] }",
+        "{ command: { argv: [a], line: 0 } }",
+        "&a b",
+        "*a",
+    ),
+    *("!!int 1", "- a", "a: b", '"\\n"', "'", "#", "1e999", "-0", "{ first_of: [{ env: PATH }] }"),
+    *(
+        "{ first_of: [[]] }",
+        "{ keyring: {} }",
+        "{ dotenv: [] }",
+        "\t",
+        "{ file: { path: 1 } }",
+        "😀",
+    ),
+]
+
+
+@settings(deadline=None)
+@given(st.data())
+def test_any_change_of_a_valid_file_is_judged(data: st.DataObject) -> None:
+    """No exception, codes that are explained, places that exist; and what is valid can be typed."""
+    with open(data.draw(st.sampled_from(VALID)), "rb") as file:
+        text = file.read().decode("utf-8-sig")
+    for _ in range(data.draw(st.integers(1, 3))):
+        scalars = of(text).document.scalars
+        piece = data.draw(st.sampled_from(PIECES))
+        if not scalars:
+            break
+        at = data.draw(st.sampled_from(scalars)).span
+        lines = text.split("\n")
+        change = data.draw(st.sampled_from(["replace", "insert", "delete", "repeat", "indent"]))
+        line = lines[at.line - 1]
+        if change == "replace":
+            lines[at.line - 1] = line[: at.column - 1] + piece + line[at.end_column - 1 :]
+        elif change == "insert":
+            lines[at.line - 1] = line[: at.column - 1] + f"{piece}: " + line[at.column - 1 :]
+        elif change == "delete":
+            del lines[at.line - 1]
+        elif change == "repeat":
+            lines.insert(at.line, line)
+        else:
+            lines[at.line - 1] = f" {line}"
+        text = "\n".join(lines)
+    found = of(text)
+    for problem in found.problems:
+        assert problem.span.line <= len(found.document.lines)
+        assert problem.message
+        assert problem.label
+        assert problem.help
+    if not found.errors:
+        config.parse(text.encode(), "/x/tastyauth.yaml", home="/home/me", known_valid=True)
+    else:
+        with pytest.raises(ConfigError):
+            config.parse(text.encode(), "/x/tastyauth.yaml", home="/home/me")

@@ -1,0 +1,157 @@
+"""Secrets by their shape: any in a config, elsewhere only what cannot well be something else."""
+
+import base64
+import json
+import time
+
+import pytest
+from told import of
+
+from tastyauth.validation import pasted_secrets
+
+
+def _segment(value: object) -> str:
+    return base64.urlsafe_b64encode(json.dumps(value).encode()).rstrip(b"=").decode()
+
+
+def jwt(kind: str | None) -> str:
+    header = {"alg": "EdDSA", **({"typ": kind} if kind else {}), "kid": "example"}
+    payload = {"iss": "https://api.tastytrade.com", "sub": "example"}
+    return f"{_segment(header)}.{_segment(payload)}.{'c2lnbmF0dXJl' * 5}"
+
+
+REFRESH_TOKEN, ACCESS_TOKEN, OTHER = jwt("rt+jwt"), jwt("at+jwt"), jwt(None)
+CLIENT_SECRET = "4d1e0c9b7a52f83e6d0b9c1a7e5f3d2b8a6c4e0f"
+UUID = "0c7b8898-a2f1-49bb-a23d-843e47b68631"
+
+
+@pytest.mark.parametrize(
+    ("text", "shape"),
+    [
+        (REFRESH_TOKEN, "refresh token"),
+        (f"Bearer {REFRESH_TOKEN}", "refresh token"),
+        (f"token{REFRESH_TOKEN}", "refresh token"),
+        (REFRESH_TOKEN[:60], "refresh token"),
+        (jwt("RT+JWT"), "refresh token"),
+        (ACCESS_TOKEN, "access token"),
+        (OTHER, "JWT"),
+        ("eyJ0000000000.eyJ1111111111.2222222222", "JWT"),
+        (CLIENT_SECRET, "client secret"),
+        (CLIENT_SECRET.upper(), "client secret"),
+        (f"x{CLIENT_SECRET}y", "client secret"),
+        (CLIENT_SECRET[:32], "client secret"),
+        (UUID.replace("-", ""), "client secret"),
+        (CLIENT_SECRET[:31], None),
+        (UUID, None),
+        (f"{UUID} {UUID}", None),
+        ("op://Trading/tastytrade/refresh-token", None),
+        ("TASTYTRADE_ACCESS_TOKEN_EXPIRES_AT_SOMETIME_LATER", None),
+        ("/home/me/monkeyJson.settings.production.yaml", None),
+        ("deadbeef-cafe-deadbeef", None),
+    ],
+)
+def test_a_secret_is_known_by_its_shape(text: str, shape: str | None) -> None:
+    assert pasted_secrets.shape(text) == shape
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f"refresh = '{REFRESH_TOKEN}'",
+        f'"x": "{REFRESH_TOKEN}"',
+        f"curl -d refresh_token={REFRESH_TOKEN}&x=y",
+        f"TT_SECRET={CLIENT_SECRET}",
+        f"export TT_X='{CLIENT_SECRET}'",
+        f'  client_secret: "{CLIENT_SECRET}",',
+        f"tastytrade = Session('{CLIENT_SECRET}')",
+        f"Tasty: {CLIENT_SECRET}",
+        f"my_secret {CLIENT_SECRET}",
+    ],
+)
+def test_a_secret_is_found_in_any_file(line: str) -> None:
+    (problem,) = pasted_secrets.in_lines(["first", line])
+    assert problem.code in {"TA202", "TA204"}
+    assert problem.span.line == 2
+    found = line[problem.span.column - 1 : problem.span.end_column - 1]
+    assert found.startswith((REFRESH_TOKEN, CLIENT_SECRET))
+
+
+PINS = f"""\
+uses: tastyware/tastytrade-action@{CLIENT_SECRET}  # v1
+      rev: {CLIENT_SECRET}  # frozen: tastyauth v1.0
+tastytrade @ git+https://github.com/tastyware/tastytrade@{CLIENT_SECRET}
+source = {{ git = "https://github.com/tastyware/tastytrade?rev={CLIENT_SECRET}#{CLIENT_SECRET}" }}
+"resolved": "git+ssh://git@github.com/tastytrade/tastytrade-api-js.git#{CLIENT_SECRET}",
+resolved_reference = "{CLIENT_SECRET}"  # tastytrade
+https://github.com/tastyware/tastytrade/blob/{CLIENT_SECRET}/README.md
+https://github.com/tastyware/tastytrade/commit/{CLIENT_SECRET}
+commit {CLIENT_SECRET} (tag: tastytrade)
+ARG TASTYAUTH_COMMIT={CLIENT_SECRET}
+SECRET_SHA1: {CLIENT_SECRET}
+{CLIENT_SECRET}  tastytrade-1.0.tar.gz
+{CLIENT_SECRET} *secrets.txt
+{CLIENT_SECRET}\trefs/heads/tasty
+tasty --hash=sha256:{CLIENT_SECRET}{CLIENT_SECRET[:24]}
+"integrity": "sha512-{CLIENT_SECRET}tasty=="
+checksum = "{CLIENT_SECRET}" # of the secret scanner
+secret digest: {CLIENT_SECRET}
+index {CLIENT_SECRET}..{CLIENT_SECRET} 100644
+{CLIENT_SECRET}
+key = "{CLIENT_SECRET}"
+client_id: {UUID} # tastytrade
+tasty {CLIENT_SECRET.upper()}
+secret{CLIENT_SECRET}
+Authorization: Bearer {ACCESS_TOKEN}
+jwt secret of somebody else: {OTHER}
+"""
+
+
+@pytest.mark.parametrize("line", PINS.splitlines())
+def test_pins_checksums_and_foreign_tokens_raise_no_alarm(line: str) -> None:
+    assert pasted_secrets.in_lines([line]) == []
+
+
+def test_a_line_may_be_allowed() -> None:
+    line = f"TT_SECRET={CLIENT_SECRET}"
+    assert pasted_secrets.in_lines([f"{line}  # tastyauth: allow", line])[0].span.line == 2
+
+
+def test_in_a_config_nothing_is_allowed() -> None:
+    found = of(f"version: 1  # {CLIENT_SECRET}  tastyauth: allow\n")
+    assert "TA204" in [problem.code for problem in found.problems]
+
+
+def test_a_token_is_found_in_every_disguise_of_yaml() -> None:
+    half = len(REFRESH_TOKEN) // 2
+    escaped = "".join(f"\\x{ord(letter):02x}" for letter in REFRESH_TOKEN)
+    for value in (
+        f"'{REFRESH_TOKEN}'",
+        f'"{escaped}"',
+        f'"{REFRESH_TOKEN[:half]}\\\n    {REFRESH_TOKEN[half:]}"',
+        f">-\n    {REFRESH_TOKEN[:half]}\n    {REFRESH_TOKEN[half:]}",
+        f"|\n    {REFRESH_TOKEN}",
+        f"[a, {{ b: {REFRESH_TOKEN} }}]",
+        f"{{ ? {REFRESH_TOKEN} : b }}",
+        f"# {REFRESH_TOKEN}",
+        f"[ # {REFRESH_TOKEN}\n ]",
+        f"&{REFRESH_TOKEN.replace('.', '')} b",
+        f"*{REFRESH_TOKEN.replace('.', '')}",
+        f"!{REFRESH_TOKEN} b",
+        f"{REFRESH_TOKEN}: [",
+    ):
+        codes = [problem.code for problem in of(f"a: {value}\n").problems]
+        assert "TA202" in codes, value
+
+
+@pytest.mark.parametrize("style", [">-\n", "|\n", ""])
+def test_a_secret_is_found_when_its_line_was_wrapped(style: str) -> None:
+    wrapped = f"a: {style}    {CLIENT_SECRET[:20]}\n    {CLIENT_SECRET[20:]}\n"
+    assert "TA204" in [problem.code for problem in of(wrapped).problems]
+
+
+@pytest.mark.parametrize("text", ["eyJ", "eyJ.", "a1", "secret " + CLIENT_SECRET + " ", "TT_="])
+def test_a_megabyte_in_one_line_is_searched_at_once(text: str) -> None:
+    line = text * (1024 * 1024 // len(text))
+    started_at = time.process_time()
+    pasted_secrets.in_lines([line])
+    assert time.process_time() - started_at < 4  # half a second on an idle machine
