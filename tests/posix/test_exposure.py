@@ -260,7 +260,7 @@ def test_what_cannot_be_judged_is_exposed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", ["//", "//{config}"])
 def test_two_slashes_at_the_beginning_are_one(config: Path, path: str) -> None:
     """POSIX keeps two apart from one, and so does `abspath`."""
-    program = "import sys; from tastyauth import exposure; print(exposure.of(sys.argv[1]))"
+    program = "import sys; from tastyauth.posix import exposure; print(exposure.of(sys.argv[1]))"
     done = subprocess.run(
         [sys.executable, "-c", program, path.format(config=str(config)[1:])],
         capture_output=True,

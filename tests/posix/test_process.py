@@ -129,7 +129,7 @@ def test_signals_that_python_ignores_have_their_default_again() -> None:
 def test_a_program_that_may_not_ask_finds_no_input_and_no_terminal() -> None:
     script = "cat; (: </dev/tty) 2>/dev/null && echo terminal; exit 0"
     driver = (
-        "from tastyauth import process; print(process.run(['/bin/sh', '-c', "
+        "from tastyauth.posix import process; print(process.run(['/bin/sh', '-c', "
         f"{script!r}], environ={{}}, interactive=False, directory='/', timeout=60).stdout)"
     )
     done = subprocess.run([sys.executable, "-c", driver], input=b"typed\n", capture_output=True)
@@ -303,7 +303,7 @@ def test_an_argument_that_no_program_can_be_given_is_not_repeated(argument: str)
 
 DRIVER = """
 import json, os, sys
-from tastyauth import process
+from tastyauth.posix import process
 result, script, timeout = sys.argv[1:]
 try:
     done = process.run(["/bin/sh", "-c", script], environ=os.environ, interactive=True,
@@ -357,7 +357,7 @@ def test_a_program_that_may_ask_and_gets_no_answer_is_ended_at_the_limit(tmp_pat
 
 STOPPED_AT_ITS_START = """
 import os, signal, sys
-from tastyauth import process, stopping
+from tastyauth.posix import process, signals
 from tastyauth.errors import Stopped
 
 def right_behind_the_fork(frame, event, called):
@@ -369,7 +369,7 @@ def start():
     sleep = ["/bin/sleep", "60"]
     return process.start(sleep, environ={}, interactive=False, directory="/")
 
-stopping.raise_when_stopped()
+signals.raise_when_stopped()
 sys.setprofile(right_behind_the_fork)
 """
 
@@ -400,7 +400,7 @@ try:
 def test_the_start_of_a_program_does_not_end_what_a_stop_was_waiting_for() -> None:
     script = f"""{STOPPED_AT_ITS_START}
 try:
-    with stopping.DELAY:
+    with signals.DELAY:
         start().stop()
         print("done")
     print("never")
@@ -413,10 +413,10 @@ except Stopped as stopped:
 def test_a_stop_while_a_program_does_not_read_ends_it_too() -> None:
     script = f"""
 import os, signal, threading
-from tastyauth import process, stopping
+from tastyauth.posix import process, signals
 from tastyauth.errors import Stopped
 
-stopping.raise_when_stopped()
+signals.raise_when_stopped()
 threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGTERM)).start()
 try:
     process.start(
