@@ -1035,9 +1035,9 @@ def test_old_files_are_swept_and_young_ones_are_not(world: World) -> None:
 
 _KILLED_WRITER = """
 import os, sys
-from tastyauth import private
+from tastyauth.posix import files
 os.replace = lambda *_: os._exit(9)
-private.write(sys.argv[1], b"half a token")
+files.write(sys.argv[1], b"half a token")
 """
 
 

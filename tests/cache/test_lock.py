@@ -43,7 +43,7 @@ def waited_for(path: str) -> Lock:
 
 _HOLDER = """
 import sys, time
-from tastyauth import lock
+from tastyauth.cache import lock
 held = lock.try_acquire(sys.argv[1])
 held.promise(float(sys.argv[2]))
 print("held", flush=True)
@@ -147,7 +147,7 @@ def test_the_lock_of_a_killed_holder_is_free_at_once(path: str) -> None:
 
 def test_a_child_of_a_killed_holder_does_not_keep_the_lock(path: str) -> None:
     script = (
-        "import sys, subprocess\nfrom tastyauth import lock\n"
+        "import sys, subprocess\nfrom tastyauth.cache import lock\n"
         "held = lock.try_acquire(sys.argv[1])\n"
         "child = subprocess.Popen(['sleep', '30'], close_fds=False)\n"
         "print(child.pid, flush=True)\nsys.stdin.read()\n"
