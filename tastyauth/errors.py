@@ -1,6 +1,6 @@
 """What can go wrong: one tree, each branch with the exit code that cron and people act on.
 
-    TastyauthError               70  a bug of ours, when nothing below fits
+    TastyauthError               70  a bug, when nothing below fits
     ├── UsageError                2  wrong command line, no such profile
     ├── ConfigNotFound           66  no config found, or not readable
     ├── SecretError              69  a secret is locked, denied, malformed or timed out
@@ -13,7 +13,8 @@
         └── ConfigNotAllowed     78  the config is not trusted yet
 
 The numbers are those of sysexits.h where one fits. A message is one lower-case sentence without a
-full stop; the hint says what to do next. Neither ever holds a secret.
+full stop; the hint says what to do next. Neither ever holds a secret. Code that has to tell errors
+of one class apart looks at `reason`, never at the text.
 """
 
 APPLICATIONS_PAGE = "https://my.tastytrade.com/app.html#/manage/api-access/oauth-applications"
@@ -21,14 +22,18 @@ APPLICATIONS_PAGE = "https://my.tastytrade.com/app.html#/manage/api-access/oauth
 
 
 class TastyauthError(Exception):
-    """Something tastyauth can say in a sentence; never raised directly."""
+    """Something tastyauth can say in a sentence; never raised directly.
+
+    `reason` is a word for code that must tell errors of one class apart, like "refused connection".
+    """
 
     exit_code = 70
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    def __init__(self, message: str, hint: str = "", *, reason: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.reason = reason
         if hint:
             self.add_note(f"hint: {hint}")  # a traceback in somebody's program shows it, too
 
@@ -62,13 +67,13 @@ class OutputError(TastyauthError):
 
 
 def reason_of(error: OSError) -> str:
-    """What the system says is wrong, or we do, as a part of a sentence."""
+    """What the system says is wrong, as part of a sentence: "no such file or directory"."""
     reason = error.strerror or str(error) or "unknown reason"
     return reason[0].lower() + reason[1:]
 
 
 def cannot_write(error: OSError) -> OutputError:
-    """What a failed write to stdout is called."""
+    """The error to raise when stdout cannot be written."""
     return OutputError(
         f"cannot write to stdout: {reason_of(error)}",
         "check what reads the output, or the disk it goes to",
@@ -84,8 +89,10 @@ class TemporaryError(TastyauthError):
 
     exit_code = 75
 
-    def __init__(self, message: str, hint: str = "", retry_after: float | None = None) -> None:
-        super().__init__(message, hint)
+    def __init__(
+        self, message: str, hint: str = "", retry_after: float | None = None, *, reason: str = ""
+    ) -> None:
+        super().__init__(message, hint, reason=reason)
         self.retry_after = retry_after
 
 

@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable
 from typing import NoReturn, Self
 
+from tastyauth.broker import UUID
+
 MASK = "[hidden]"
 
 _SHORTEST_FRAGMENT = 8
@@ -20,7 +22,7 @@ _OWN_SHAPE = (
 
 _CREDENTIAL_SHAPE = (
     r"eyJ[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)*"  # a JWT, or the beginning of one
-    r"|(?<![A-Za-z0-9+/_=-])(?![0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}(?![A-Za-z0-9+/_=-]))"
+    rf"|(?<![A-Za-z0-9+/_=-])(?!{UUID}(?![A-Za-z0-9+/_=-]))"
     r"[A-Za-z0-9+/_=-]{32,}"  # hex, base64 or a token; a UUID is public and stays
 )
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 from tastyauth import export, launch
 from tastyauth.cli.console import Console
 from tastyauth.cli.inputs import open_session, trusted_config
-from tastyauth.errors import OutputError, UsageError
+from tastyauth.errors import OutputError, UsageError, reason_of
 from tastyauth.session import LONGEST_MIN_VALID
 from tastyauth.shells import formats
 
@@ -183,7 +183,7 @@ def _run_github(emission: formats.Emission, fields: dict[str, str], console: Con
             file.write(formats.dotenv(emission))
     except OSError as error:
         raise OutputError(
-            f"cannot write to $GITHUB_ENV: {(error.strerror or 'unknown reason').lower()}",
+            f"cannot write to $GITHUB_ENV: {reason_of(error)}",
             "look at the runner's disk",
         ) from None
     return 0

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from tastyauth import __version__, export, sources
+from tastyauth.broker import API_HOSTS
 from tastyauth.cache import Outline, ProfileOutline, shell_names
 from tastyauth.errors import ConfigError, UsageError
 from tastyauth.secret import mask
@@ -14,10 +15,7 @@ from tastyauth.sources import Dotenv, Env, File, FirstOf, Reference, SystemdCred
 if TYPE_CHECKING:
     from tastyauth.validation.problem import Document, Problem
 
-ENVIRONMENTS = {
-    "production": "https://api.tastyworks.com",
-    "sandbox": "https://api.cert.tastyworks.com",
-}
+ENVIRONMENTS = {environment: f"https://{host}" for environment, host in API_HOSTS.items()}
 """Where each environment answers (developer.tastytrade.com); `custom` names its own."""
 
 DEFAULT_TIMEOUT = 15.0

@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from tastyauth.broker import is_uuid
 from tastyauth.errors import APPLICATIONS_PAGE, ConfigError, RefusedError
 from tastyauth.secret import Secret
 from tastyauth.sources import Command, Dotenv, Env, OnePassword, Single, SystemdCredential
@@ -26,7 +27,6 @@ A bot has them already? tastyauth init --from its/.env takes them over. Ctrl-C c
 
 MODELINE = "# yaml-language-server: $schema=tastyauth.schema.json\n"
 
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 _OLD_NAMES = {
     "client_id": (
@@ -153,7 +153,7 @@ def check_shape(field: str, value: Secret) -> None:
         _check_client_id(text)
         return
     look_again = f"look again: {APPLICATIONS_PAGE}"
-    if _UUID.fullmatch(text):
+    if is_uuid(text):
         raise RefusedError(f"this is a client ID, not a {spoken}", look_again)
     shape = pasted_secrets.shape(text)
     if shape is not None and shape not in _FITTING[field]:
@@ -167,7 +167,7 @@ def check_shape(field: str, value: Secret) -> None:
 
 
 def _check_client_id(text: str) -> None:
-    if _UUID.fullmatch(text):
+    if is_uuid(text):
         return
     hint = f"a client ID is a UUID, shown beside the OAuth application: {APPLICATIONS_PAGE}"
     shape = pasted_secrets.shape(text)

@@ -8,6 +8,7 @@ from hashlib import sha256
 from json import dumps
 
 from tastyauth import sources
+from tastyauth.broker import LOOPBACK
 from tastyauth.config import DEFAULT_TIMEOUT, USER_AGENT, Config, Profile
 from tastyauth.errors import ConfigNotAllowed
 from tastyauth.sources import FirstOf, Reference, Single, Surroundings
@@ -158,5 +159,4 @@ def _repository_or(directory: str) -> str:
 
 def _is_loopback(api_url: str) -> bool:
     address = api_url.partition("://")[2]
-    hosts = ("127.0.0.1", "[::1]", "localhost")
-    return any(address == host or address.startswith(f"{host}:") for host in hosts)
+    return any(address == host or address.startswith(f"{host}:") for host in LOOPBACK)

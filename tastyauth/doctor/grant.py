@@ -3,6 +3,7 @@
 import time
 from datetime import UTC, datetime
 
+from tastyauth.broker import REFRESH_TOKEN_TYPE
 from tastyauth.doctor.check import Verdict, passed, skipped, warned
 from tastyauth.doctor.findings import Findings
 from tastyauth.errors import APPLICATIONS_PAGE
@@ -27,10 +28,10 @@ def check_type(findings: Findings) -> Verdict:
     findings.claims = claims.read_claims(newest)
     claims.check_type(findings.claims)
     rotated = "" if newest == declared else "; it was rotated, and the journal has the newest"
-    if findings.claims.kind == claims.REFRESH_TOKEN:
-        return passed(f"a refresh token ({claims.REFRESH_TOKEN}){rotated}")
+    if findings.claims.kind == REFRESH_TOKEN_TYPE:
+        return passed(f"a refresh token ({REFRESH_TOKEN_TYPE}){rotated}")
     return warned(
-        f"not of the kind that tastytrade gives ({claims.REFRESH_TOKEN}){rotated}",
+        f"not of the kind that tastytrade gives ({REFRESH_TOKEN_TYPE}){rotated}",
         f"if tastytrade gave it, store it again as it was shown, or make a new one: {_NEW_GRANT}",
     )
 

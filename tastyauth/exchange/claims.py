@@ -1,31 +1,18 @@
 """A mix-up that the refresh token itself gives away is named before anything is sent."""
 
 import base64
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
 from urllib.parse import urlsplit
 
+from tastyauth.broker import ENVIRONMENTS, REFRESH_TOKEN_TYPE, is_uuid
 from tastyauth.errors import APPLICATIONS_PAGE, RefusedError
 from tastyauth.exchange.grant import RefreshGrant
 from tastyauth.exchange.server_text import read_object
 from tastyauth.secret import Secret
 
-REFRESH_TOKEN = "rt+jwt"  # noqa: S105  # a media type
-
 _LONGEST_TOKEN = 16 * 1024
 """Characters that are looked at; no reference yields more."""
-
-_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-
-_ISSUERS: Final = {
-    "api.tastytrade.com": "production",
-    "api.tastyworks.com": "production",
-    "api.cert.tastyworks.com": "sandbox",
-}
-"""Who issues for which environment; production signs with one of its names and answers at the
-other."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +68,9 @@ def check_issuer(claims: Claims, environment: str) -> None:
 
 def environment_of(claims: Claims) -> str | None:
     """The environment of tastytrade that issued a refresh token; None for another issuer."""
-    if claims.kind != REFRESH_TOKEN:
+    if claims.kind != REFRESH_TOKEN_TYPE:
         return None
-    return _ISSUERS.get(_host(claims.fields.get("iss")))
+    return ENVIRONMENTS.get(_host(claims.fields.get("iss")))
 
 
 def check_audience(claims: Claims, client_id: str) -> None:
@@ -101,11 +88,11 @@ def check_audience(claims: Claims, client_id: str) -> None:
 
 def clients_of(claims: Claims) -> tuple[str, ...]:
     """The client IDs that a refresh token was issued to, in lower case; empty when not known."""
-    if claims.kind != REFRESH_TOKEN:
+    if claims.kind != REFRESH_TOKEN_TYPE:
         return ()
     audience = claims.fields.get("aud")
     listed = audience if isinstance(audience, list) else [audience]
-    return tuple(it.lower() for it in listed if isinstance(it, str) and _UUID.fullmatch(it))
+    return tuple(it.lower() for it in listed if isinstance(it, str) and is_uuid(it))
 
 
 def _part(segment: str) -> dict[str, object]:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 from urllib.parse import unquote
 
+from tastyauth.broker import LOOPBACK
 from tastyauth.errors import ConfigError
 from tastyauth.exchange.certificate_authorities import context, roots_for
 from tastyauth.secret import MASK, Secret
@@ -21,9 +22,6 @@ _PROXY = re.compile(
     rf"(?P<host>{_HOST})(?::(?P<port>[0-9]{{1,5}}))?/?",
     re.IGNORECASE | re.ASCII,  # else a Kelvin sign would pass for a k
 )
-
-_LOOPBACK = ("127.0.0.1", "[::1]", "localhost")
-"""The hosts that plain http may go to: what is sent there does not leave the machine."""
 
 _DEFAULT_PORT = {"http": 80, "https": 443}
 
@@ -79,7 +77,7 @@ def read_endpoint(token_endpoint: str) -> Endpoint:
             "api_url is the origin alone, like https://api.example.com",
         )
     endpoint = Endpoint(found["scheme"].lower(), found["host"].lower(), port)
-    if endpoint.scheme == "http" and endpoint.host not in _LOOPBACK:
+    if endpoint.scheme == "http" and endpoint.host not in LOOPBACK:
         raise ConfigError(
             f"the token endpoint on {endpoint.host} is plain http, where anybody can read along",
             "use https; http is for 127.0.0.1, [::1] and localhost only",

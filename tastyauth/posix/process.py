@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Self
 
-from tastyauth.errors import Stopped
+from tastyauth.errors import Stopped, reason_of
 from tastyauth.posix.signals import DELAY
 
 STDOUT_LIMIT = 64 * 1024
@@ -199,7 +199,7 @@ def start(
             )
             running = Running(program, owns_group=not interactive)
     except OSError as error:
-        raise CannotStart((error.strerror or "no reason given").lower()) from None
+        raise CannotStart(reason_of(error)) from None
     except ValueError:
         raise CannotStart("an argument or variable that no program can be given") from None
     except Stopped:

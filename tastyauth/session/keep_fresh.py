@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from tastyauth import cache, launch
 from tastyauth.cache import Entry
+from tastyauth.errors import reason_of
 from tastyauth.session.background import Background
 
 _PASSED_ON = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGCONT)
@@ -76,7 +77,7 @@ class Supply:
             try:
                 self._renewing = Background(lambda: _encoded(self._renew()), _HANDLED)
             except OSError as error:
-                self._failed((f"no process to renew it with: {_reason(error)}",))
+                self._failed((f"no process to renew it with: {reason_of(error)}",))
         return self._renewing
 
     def receive(self) -> None:
@@ -92,7 +93,7 @@ class Supply:
                 self._hand_over(renewal.entry)
                 self._entry = renewal.entry
             except OSError as error:
-                troubles += (f"it cannot be written: {_reason(error)}",)
+                troubles += (f"it cannot be written: {reason_of(error)}",)
         if self._is_fresh():
             self._succeeded(troubles)
         else:
@@ -226,10 +227,6 @@ def _let_go_of_streams() -> None:
     for descriptor in (0, 1):
         os.dup2(nowhere, descriptor)
     os.close(nowhere)
-
-
-def _reason(error: OSError) -> str:
-    return (error.strerror or "unknown reason").lower()
 
 
 def _encoded(renewal: Renewal) -> bytes:

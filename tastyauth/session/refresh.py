@@ -1,6 +1,5 @@
 """The cold path in one function: profile, secrets, exchange, credential."""
 
-import re
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -8,6 +7,7 @@ from functools import partial
 from typing import NamedTuple, Protocol
 
 from tastyauth import cache, locate, sources
+from tastyauth.broker import is_uuid
 from tastyauth.config import Profile
 from tastyauth.errors import APPLICATIONS_PAGE, ProtocolError, RefusedError, SecretError
 from tastyauth.posix import signals
@@ -15,8 +15,6 @@ from tastyauth.secret import Secret
 from tastyauth.session.credential import Credential
 from tastyauth.session.rotation import Journal
 from tastyauth.sources import Reference, Surroundings
-
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
 _WHERE_FROM = {
     "client_id": f"the client ID stands beside the OAuth application on {APPLICATIONS_PAGE}",
@@ -243,7 +241,7 @@ def _client_id(profile: Profile, surroundings: Surroundings, audience: Audience)
     if isinstance(profile.client_id, str):
         return profile.client_id
     value = resolve("client_id", profile.client_id, profile, surroundings, audience).reveal()
-    if _UUID.fullmatch(value):
+    if is_uuid(value):
         return value
     where = sources.describe(profile.client_id)
     hint = f"a client ID is a UUID; {_WHERE_FROM['client_id']}"

@@ -20,7 +20,7 @@ from hashlib import sha256
 
 from tastyauth import locate
 from tastyauth.cache.lock import Lock, Waiter, remove_unless_held
-from tastyauth.errors import APPLICATIONS_PAGE, SecretError
+from tastyauth.errors import APPLICATIONS_PAGE, SecretError, reason_of
 from tastyauth.posix import files
 from tastyauth.secret import Secret
 
@@ -127,10 +127,10 @@ class Journal:
         return any(os.path.isdir(it) and os.stat(it).st_uid == os.geteuid() for it in places)
 
     def _unusable(self, what: str, error: OSError, path: str) -> SecretError:
-        reason = (error.strerror or "no reason given").replace(path, "it")  # a link tells nobody
+        reason = reason_of(error).replace(path, "it")  # a link tells nobody
         directory = shlex.quote(self.directory)
         return SecretError(
-            f"{what}: {reason[0].lower()}{reason[1:]}",
+            f"{what}: {reason}",
             f"make it writable, and yours alone: chmod -R u=rwX,go= {directory}; for what is"
             f" damaged, make a new grant: Manage → Create Grant on {APPLICATIONS_PAGE}",
         )

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from shutil import rmtree
 
 from tastyauth import locate
-from tastyauth.errors import OutputError
+from tastyauth.errors import OutputError, reason_of
 from tastyauth.posix import files
 from tastyauth.secret import Secret
 
@@ -55,8 +55,7 @@ def _directory(environ: locate.Environ) -> str:
 
 
 def _no_room(error: OSError) -> OutputError:
-    reason = (error.strerror or "unknown reason").lower()
     return OutputError(
-        f"the token file cannot be written: {reason}",
+        f"the token file cannot be written: {reason_of(error)}",
         "let TMPDIR name a directory that can be written to",
     )

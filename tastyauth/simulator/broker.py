@@ -4,14 +4,9 @@ import secrets
 import uuid
 from dataclasses import dataclass, field, replace
 
+from tastyauth.broker import ISSUERS, REFRESH_TOKEN_TYPE
 from tastyauth.secret import Secret
-from tastyauth.simulator.tokens import ACCESS_TOKEN, REFRESH_TOKEN, decode, sign
-
-ISSUERS = {
-    "production": "https://api.tastytrade.com",
-    "sandbox": "https://api.cert.tastyworks.com",
-}
-"""Environment to issuer. In production it is not the host that is called, api.tastyworks.com."""
+from tastyauth.simulator.tokens import ACCESS_TOKEN, decode, sign
 
 _USER = "U0000000001"
 _SCOPE = "read trade openid"
@@ -44,7 +39,7 @@ class Broker:
     @property
     def issuer(self) -> str:
         """Who signs its tokens: the `iss` claim."""
-        return ISSUERS[self.environment]
+        return f"https://{ISSUERS[self.environment]}"
 
 
 def open_broker(environment: str, *, lifetime: int, rotate: bool, now: float) -> Broker:
@@ -98,5 +93,5 @@ def _with_new_refresh_token(broker: Broker, now: float) -> Broker:
     }
     if broker.exchanges:  # two tokens of one second must not be the same
         claims["jti"] = str(broker.exchanges)
-    refresh_token = sign(REFRESH_TOKEN, claims, broker.key)
+    refresh_token = sign(REFRESH_TOKEN_TYPE, claims, broker.key)
     return replace(broker, application=replace(broker.application, refresh_token=refresh_token))

@@ -4,10 +4,11 @@ import json
 from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
+from tastyauth.broker import REFRESH_TOKEN_TYPE
 from tastyauth.secret import Secret
 from tastyauth.simulator.broker import Broker, hand_out
 from tastyauth.simulator.messages import Answer, Request, json_answer, refusal
-from tastyauth.simulator.tokens import REFRESH_TOKEN, decode
+from tastyauth.simulator.tokens import decode
 
 _NOT_STORED = (("Cache-Control", "no-store"), ("Pragma", "no-cache"))
 """RFC 6749, section 5.1."""
@@ -49,7 +50,7 @@ def _refused(request: Request, broker: Broker) -> Answer | None:
 def _grant_refused(parameters: Mapping[str, str], broker: Broker) -> str | None:
     application = broker.application
     token = decode(parameters["refresh_token"], broker.key)
-    if token is None or token.typ != REFRESH_TOKEN:
+    if token is None or token.typ != REFRESH_TOKEN_TYPE:
         return "Invalid JWT"
     # Not verified first: to the sandbox, a token of production is one whose grant it cannot find.
     if token.claims.get("iss") != broker.issuer:

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 
 from tastyauth.secret import Secret
 
-REFRESH_TOKEN = "rt+jwt"  # noqa: S105  # a media type
 ACCESS_TOKEN = "at+jwt"  # noqa: S105  # RFC 9068, section 2.1
 
 Claims = Mapping[str, object]

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tastyauth.errors import SecretAbsent, SecretError
+from tastyauth.errors import SecretAbsent, SecretError, reason_of
 from tastyauth.secret import Secret
 from tastyauth.sources.label import describe, printable
 from tastyauth.sources.reference import File, SystemdCredential
@@ -131,8 +131,7 @@ def _explained(label: str) -> Iterator[None]:
             f"{label} may not be read by this user", "look at its owner and mode: ls -l"
         ) from None
     except OSError as error:
-        reason = (error.strerror or "no reason given").lower()
-        raise SecretError(f"{label} cannot be opened: {reason}", "name a file") from None
+        raise SecretError(f"{label} cannot be opened: {reason_of(error)}", "name a file") from None
     except ValueError:
         raise SecretError(f"{label} is no path", "correct the reference in the config") from None
 
@@ -195,8 +194,9 @@ def _read_regular(descriptor: int, label: str) -> bytes:
         while len(content) <= LIMIT and (chunk := os.read(descriptor, LIMIT + 1)):
             content += chunk
     except OSError as error:
-        reason = (error.strerror or "no reason given").lower()
-        raise SecretError(f"{label} cannot be read: {reason}", "look at its file system") from None
+        raise SecretError(
+            f"{label} cannot be read: {reason_of(error)}", "look at its file system"
+        ) from None
     return content
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from typing import TypeAlias
 
+from tastyauth.broker import API_HOSTS, ENVIRONMENTS
 from tastyauth.export import DEFAULT_EXPORTS
 from tastyauth.validation import example, masking
 from tastyauth.validation.masking import quoted, shown
@@ -56,13 +57,6 @@ def _default_profile(document: Document, data: _Mapping, profiles: _Mapping) -> 
     )
 
 
-_HOSTS = {
-    "api.tastyworks.com": "production",
-    "api.tastytrade.com": "production",
-    "api.cert.tastyworks.com": "sandbox",
-}
-"""The broker's hosts that an environment stands for."""
-
 _NO_HOSTS = (
     r"(?!api\.sandbox\.tastytrade)(?:(?:api|cert|sandbox)\.)+tasty(?:works|trade)\.com"
     r"|signin\.tastytrade\.com"
@@ -106,7 +100,7 @@ def _lacks_api_url(document: Document, path: Path) -> Problem:
 def _tasty_host(document: Document, path: Path, url: str) -> Iterator[Problem]:
     """The broker's own hosts, which have an environment, and those that people take for them."""
     host = re.sub(r"^[a-z]+://|[:/].*$", "", url.lower())
-    environment = _HOSTS.get(host)
+    environment = ENVIRONMENTS.get(host)
     if environment:
         message, label = f"is the host of {environment}", "has an environment of its own"
         advice = f"write environment: {environment}, and remove api_url"
@@ -114,10 +108,8 @@ def _tasty_host(document: Document, path: Path, url: str) -> Iterator[Problem]:
         return
     else:
         message, label = "is no host of tastytrade", "no such host"
-        advice = (
-            "the hosts are api.tastyworks.com (environment: production)"
-            " and api.cert.tastyworks.com (environment: sandbox)"
-        )
+        hosts = (f"{host} (environment: {name})" for name, host in API_HOSTS.items())
+        advice = f"the hosts are {' and '.join(hosts)}"
     yield error(
         "TA123", f"{quoted(path)} {message}", path, document.value_span(path), label, help=(advice,)
     )

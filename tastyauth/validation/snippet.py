@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from typing import NamedTuple
 
+from tastyauth.broker import UUID
 from tastyauth.validation import masking, reserved_names
 from tastyauth.validation.masking import HIDDEN
 from tastyauth.validation.problem import Document, Path, Scalar, Span
@@ -169,7 +170,6 @@ def _shown(scalar: Scalar) -> str | None:
     return judge(text) if judge else None
 
 
-_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _KNOWN_ORIGIN = re.compile(
     r"https?://(?:localhost|127\.0\.0\.1|\[::1\]"
     r"|(?:(?:api|cert|sandbox|signin|my)\.){0,3}tasty(?:works|trade)\.com)"
@@ -204,7 +204,7 @@ _PLACES: dict[Path | str | int, Callable[[str], str | None]] = {
     "environment": _known,
     "permissions": _known,
     "default_profile": _readable,
-    "client_id": _when(_UUID),
+    "client_id": _when(re.compile(UUID, re.IGNORECASE)),
     "api_url": _when(_KNOWN_ORIGIN),
     "env": _variable,
     "name": _variable,
