@@ -82,20 +82,36 @@ def project_directories(environ: Environ) -> list[str]:
     past a directory of another user.
     """
     try:
-        directory = os.getcwd()
+        here = os.getcwd()
     except OSError:
         return []
+    inside = os.path.join(here, ".")
+    root = repository_of(inside)
+    if root is None or root == here:
+        return [here]
     home = home_directory(environ)
-    directories = [directory]
-    while not os.path.lexists(f"{directory}/.git"):
-        parent = os.path.dirname(directory)
-        if directory == parent or _is_same(directory, home):
-            return directories[:1]
-        if not _is_mine(directory) or not _is_mine(parent):
-            return directories[:1]
-        directory = parent
-        directories.append(directory)
-    return directories
+    way = above(inside)
+    way = way[: way.index(root) + 1]
+    if all(map(_is_mine, way)) and not any(_is_same(it, home) for it in way[:-1]):
+        return way
+    return [here]
+
+
+def above(path: str) -> list[str]:
+    """The directories above an absolute path, the nearest first."""
+    found = []
+    while path.strip("/"):
+        path = os.path.dirname(path)
+        found.append(path)
+    return found
+
+
+def repository_of(path: str) -> str | None:
+    """The nearest directory above `path` that is a git repository, None when there is none."""
+    for directory in above(path):
+        if os.path.lexists(f"{directory}/.git"):
+            return directory
+    return None
 
 
 def home_directory(environ: Environ) -> str:
@@ -138,14 +154,6 @@ def absolute(path: str, environ: Environ) -> str:
             "the working directory does not exist any more", "change to another one"
         ) from None
     return f"/{path.lstrip('/')}"  # POSIX keeps two slashes at the beginning apart from one
-
-
-def abbreviated(path: str, environ: Environ) -> str:
-    """`path` with the home directory shown as `~`, fit to be pasted into a report."""
-    home = home_directory(environ)
-    if home != "/" and (path == home or path.startswith(home + "/")):
-        return "~" + path[len(home) :]
-    return path
 
 
 def check_private(directory: str) -> None:

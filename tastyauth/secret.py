@@ -92,6 +92,12 @@ def shown(text: str) -> str:
     )
 
 
+def with_tilde(text: str, home: str) -> str:
+    """`text` with `~` for the home directory wherever a path in it begins with that."""
+    home = home.rstrip("/")
+    return re.sub(rf"(?<![\w./~-]){re.escape(home)}(?![\w.-])", "~", text) if home else text
+
+
 def _mark_fragments(text: str, value: str, hidden: list[bool]) -> None:
     text, value = text.translate(_LOWER), value.translate(_LOWER)
     width = min(_SHORTEST_FRAGMENT, len(value))

@@ -39,7 +39,18 @@ ATTACKS: dict[str, tuple[Attack, ...]] = {
         Attack(
             "a config that others can write, or reach through a link, passes for one's own",
             "config/test_trust.py::test_what_somebody_else_could_have_written_waits_for_approval",
-            "locate.exposure of every step on the way",
+            "files.writable_by_others of every step on the way",
+        ),
+        Attack(
+            "an ACL lets somebody else write a config whose mode looks private",
+            "posix/test_writable_by_others.py::test_an_acl_for_somebody_else_is_exposed",
+            "a group that may write, beside an ACL, counts as somebody else",
+        ),
+        Attack(
+            "a group looks empty because the directory service does not list who is in it",
+            "posix/test_writable_by_others.py"
+            "::test_a_group_that_the_directory_service_does_not_list_has_others",
+            "only a user and a group that are listed prove that a group has no others",
         ),
         Attack(
             "a pipe, a terminal or an endless device lies where a config is looked for",

@@ -10,6 +10,7 @@ from world import World
 
 from tastyauth import locate
 from tastyauth.errors import ConfigNotFound
+from tastyauth.secret import with_tilde
 
 IS_ROOT = os.geteuid() == 0
 NOBODY = 65534
@@ -351,7 +352,7 @@ def test_paths_are_made_absolute(
     ],
 )
 def test_a_report_shows_the_home_directory_as_a_tilde(path: str, home: str, expected: str) -> None:
-    assert locate.abbreviated(path, {"HOME": home}) == expected
+    assert with_tilde(path, home) == expected
 
 
 def test_in_a_directory_that_is_gone_eval_fails_too(world: World) -> None:

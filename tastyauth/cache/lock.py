@@ -74,6 +74,8 @@ def try_acquire(path: str) -> Lock | None:
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         descriptor = os.open(path, flags, 0o600)
         try:
+            if os.fstat(descriptor).st_mode & 0o777 == 0:
+                os.fchmod(descriptor, 0o600)  # made under a umask that denies the owner, too
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if _is_still(path, descriptor):
                 return Lock(path, descriptor)

@@ -28,7 +28,7 @@ from tastyauth.cli.inputs import surroundings_of
 from tastyauth.config import Config, Profile, new_profile, trust
 from tastyauth.errors import ConfigError, ConfigNotFound, SecretAbsent, UsageError, reason_of
 from tastyauth.posix import files
-from tastyauth.secret import Secret
+from tastyauth.secret import Secret, with_tilde
 from tastyauth.session import refresh
 from tastyauth.shells import formats
 from tastyauth.validation import document
@@ -135,7 +135,7 @@ def _make(place: _Place, name: str | None, arguments: argparse.Namespace, consol
     ):
         _approve(config, console)
     _warn_of_repository(made, console)
-    shown = locate.abbreviated(config.path, console.environ)
+    shown = with_tilde(config.path, locate.home_directory(console.environ))
     console.say(f"wrote {shown}, profile {made.name}")
     _say_next(config, made, arguments, console)
 
@@ -151,7 +151,7 @@ def _complete(
             f"new secrets: tastyauth secret set -p {profile.name}; another profile: init -p NAME",
         )
     if not missing:
-        shown = locate.abbreviated(config.path, console.environ)
+        shown = with_tilde(config.path, locate.home_directory(console.environ))
         console.say(f"{shown}: profile {profile.name} is complete")
         console.say("another profile: tastyauth init -p NAME; new secrets: tastyauth secret set")
         return
@@ -238,7 +238,7 @@ def _warn_of_repository(profile: Profile, console: Console) -> None:
     paths = [
         reference.path
         for reference in (profile.client_secret, profile.refresh_token)
-        if isinstance(reference, sources.File) and new_profile.repository_of(reference.path)
+        if isinstance(reference, sources.File) and locate.repository_of(reference.path)
     ]
     if paths:
         what_to_type = new_profile.to_ignore(paths)
@@ -250,7 +250,7 @@ def _say_next(
 ) -> None:
     if arguments.dotenv:
         path = locate.absolute(arguments.dotenv, console.environ)
-        shown = locate.abbreviated(path, console.environ)
+        shown = with_tilde(path, locate.home_directory(console.environ))
         console.say(f"{shown} still holds the secrets: take them out when nobody needs them")
     words = "tastyauth env"
     if not _is_found(config, console):

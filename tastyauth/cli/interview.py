@@ -9,7 +9,7 @@ from tastyauth.cli.inputs import surroundings_of
 from tastyauth.config import new_profile
 from tastyauth.config.new_profile import NewProfile
 from tastyauth.errors import APPLICATIONS_PAGE, RefusedError, SecretAbsent, SecretError, UsageError
-from tastyauth.secret import Secret
+from tastyauth.secret import Secret, with_tilde
 from tastyauth.sources.value import accept
 
 STORES = {
@@ -77,7 +77,7 @@ def old_bot(path: str, console: Console) -> dict[str, Secret]:
     from tastyauth.sources import dotenv
 
     path = locate.absolute(path, console.environ)
-    shown = locate.abbreviated(path, console.environ)
+    shown = with_tilde(path, locate.home_directory(console.environ))
     found = new_profile.taken_over(dotenv.variables(path, surroundings_of(console)))
     if not found:
         raise SecretAbsent(

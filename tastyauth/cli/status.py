@@ -12,6 +12,7 @@ from tastyauth.cli.console import Console
 from tastyauth.cli.grammar import Commands
 from tastyauth.cli.inputs import find, open_session, read_config, surroundings_of
 from tastyauth.errors import ConfigError, UsageError, reason_of
+from tastyauth.secret import with_tilde
 from tastyauth.session.status import MISSING, UNCHECKED, UNUSABLE, ProfileStatus, status
 from tastyauth.sources.label import printable
 
@@ -58,7 +59,7 @@ def run_status(arguments: argparse.Namespace, console: Console) -> int:
     if arguments.profile:  # the flag alone: a variable is no question about one profile
         wanted = config.profile(arguments.profile).name
         profiles = tuple(profile for profile in profiles if profile.name == wanted)
-    path = locate.abbreviated(session.asked.path, console.environ)
+    path = with_tilde(session.asked.path, locate.home_directory(console.environ))
     as_json = arguments.format == "json"
     console.out(_as_json(path, profiles) if as_json else _as_text(path, profiles, now))
     return 0

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 from tastyauth import locate
 from tastyauth.cli.console import Console
 from tastyauth.errors import ConfigNotFound, UsageError
-from tastyauth.secret import mask
+from tastyauth.secret import mask, with_tilde
 from tastyauth.validation.masking import HIDDEN
 from tastyauth.validation.problem import Checked, Document
 
@@ -189,7 +189,7 @@ def _name(file: str, console: Console) -> str:
 
     if file == _STDIN:
         return "<stdin>"
-    name = locate.abbreviated(_from_here(file), console.environ)
+    name = with_tilde(_from_here(file), locate.home_directory(console.environ))
     printable = "".join(letter if letter.isprintable() else "?" for letter in name)
     return HIDDEN if pasted_secrets.shape(printable) else printable
 

@@ -63,11 +63,6 @@ class Profile(NamedTuple):
         """`custom` says sandbox: the reading in which nothing is traded by mistake."""
         return "production" if self.environment == "production" else "sandbox"
 
-    @property
-    def shell_exports(self) -> tuple[tuple[str, str], ...]:
-        """What `env` may hand out: everything but the long-lived secrets."""
-        return export.for_shell(self.exports)
-
 
 @dataclass(frozen=True, slots=True)
 class Config:

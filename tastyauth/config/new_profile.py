@@ -197,16 +197,6 @@ def taken_over(variables: Mapping[str, str]) -> dict[str, tuple[str, str]]:
     }
 
 
-def repository_of(path: str) -> str | None:
-    """The nearest directory above the file at `path` that is a repository of git's, or None."""
-    directory = path
-    while directory != os.path.dirname(directory):
-        directory = os.path.dirname(directory)
-        if os.path.lexists(f"{directory}/.git"):
-            return directory
-    return None
-
-
 def to_ignore(paths: Iterable[str]) -> str:
     """What to type so that git leaves the files at `paths` alone."""
     names: dict[str, list[str]] = {}

@@ -9,7 +9,7 @@ from json import dumps
 from tastyauth import locate
 from tastyauth.config import Config, plan
 from tastyauth.errors import ConfigNotAllowed
-from tastyauth.posix import exposure, files
+from tastyauth.posix import files
 from tastyauth.sources import Surroundings
 
 HASH_VARIABLE = "TASTYAUTH_TRUST_SHA256"
@@ -26,7 +26,7 @@ def needs_approval(path: str, origin: str) -> str | None:
     if origin not in locate.TRUSTED_ORIGINS:
         where = "was found in the project" if origin == locate.PROJECT else "is named by a variable"
         return f"{path} {where}"
-    return exposure.of(path)
+    return files.writable_by_others(path)
 
 
 def require(config: Config, origin: str, surroundings: Surroundings) -> str:

@@ -10,7 +10,7 @@ from tastyauth.config import new_profile, trust
 from tastyauth.doctor import repository
 from tastyauth.doctor.check import Verdict, passed, warned
 from tastyauth.doctor.findings import Findings
-from tastyauth.posix import exposure
+from tastyauth.posix import files
 from tastyauth.sources import Dotenv, File
 from tastyauth.validation import document
 
@@ -60,7 +60,7 @@ def check_trust(findings: Findings) -> Verdict:
 def check_permissions(findings: Findings) -> Verdict:
     """Nobody else could replace the config or a file that it reads, and git commits no secret."""
     secrets = tuple(_secret_files(findings))
-    reasons = map(exposure.of, (findings.asked.path, *secrets))
+    reasons = map(files.writable_by_others, (findings.asked.path, *secrets))
     found = list(dict.fromkeys(reason for reason in reasons if reason))
     hints = [_TAKE_AWAY] if found else []
     around = findings.surroundings.withholding(findings.profile.variables)

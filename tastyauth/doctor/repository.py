@@ -3,8 +3,7 @@
 import os
 from collections.abc import Iterable, Iterator
 
-from tastyauth import sources
-from tastyauth.config import new_profile
+from tastyauth import locate, sources
 from tastyauth.posix import process
 from tastyauth.sources import Surroundings
 
@@ -24,7 +23,7 @@ def not_ignored(paths: Iterable[str], surroundings: Surroundings) -> tuple[str, 
     """
     repositories: dict[str, list[str]] = {}
     for path in dict.fromkeys(map(os.path.realpath, paths)):
-        repository = new_profile.repository_of(path)
+        repository = locate.repository_of(path)
         if repository is not None and os.path.isfile(path):
             repositories.setdefault(repository, []).append(path)
     return tuple(

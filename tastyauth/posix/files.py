@@ -1,6 +1,7 @@
-"""Files that only their owner can read, written whole or not at all."""
+"""Files that only their owner can read, written whole or not at all, and who else could write."""
 
 import os
+import stat
 from _thread import get_ident  # built in, where `threading` is a module to load
 
 from tastyauth import locate
@@ -8,6 +9,12 @@ from tastyauth import locate
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import BinaryIO
+
+_MOST_STEPS = 1000
+"""Steps to a file; more are a loop of links."""
+
+_ACCESS_ACL = "system.posix_acl_access"
+"""Where Linux keeps the access ACL of a file (acl(5))."""
 
 
 def make_directory(path: str) -> None:
@@ -17,10 +24,10 @@ def make_directory(path: str) -> None:
 
 
 def make_ancestors(path: str) -> None:
-    """Makes the directories above `path` that are missing, mode 0700; raises OSError.
+    """Makes the missing directories above `path`, mode 0700 under any umask; raises OSError.
 
-    As root nothing is made below a directory of another user: `sudo` keeps `$HOME`, and files of
-    root's there would lock their owner out.
+    As root nothing is made below a directory of another user: `sudo` keeps `$HOME`, and root's
+    files there would lock their owner out.
     """
     missing = []
     above = os.path.dirname(path)
@@ -34,22 +41,22 @@ def make_ancestors(path: str) -> None:
             os.mkdir(directory, 0o700)
         except FileExistsError:
             continue  # another process was first
+        if stat.S_IMODE(os.lstat(directory).st_mode) & 0o700 != 0o700:
+            os.chmod(directory, 0o700)  # a umask may take away even the owner's rights
 
 
 def write(path: str, content: bytes, *, durable: bool = False, mode: int = 0o600) -> None:
-    """Replaces `path` by a new file, mode 0600 from its first moment; raises OSError.
+    """Replaces `path` with a new file, mode 0600 from the start; raises OSError.
 
-    What holds no secret may get another `mode` before it takes the place of `path`. A reader sees
-    the old or the new file, both whole. So does the next start after a power cut, when `durable`;
-    what can be had again is not worth the wait for the disk.
+    A file without a secret may get another `mode` before it takes the place of `path`. Readers see
+    the old or the new file, both whole. With `durable` that holds after a power cut, too; what can
+    be fetched again is not worth the wait for the disk.
     """
     temporary = f"{path}.{os.getpid()}.{get_ident()}.new"
     try:
-        with _created(temporary) as file:
+        with _created(temporary, mode) as file:
             file.write(content)
             file.flush()
-            if mode != 0o600:
-                os.fchmod(file.fileno(), mode)
             if durable:
                 os.fsync(file.fileno())
         os.replace(temporary, path)
@@ -63,7 +70,7 @@ def write(path: str, content: bytes, *, durable: bool = False, mode: int = 0o600
 def write_at_once(path: str, content: bytes) -> None:
     """Makes a file as `write` does, in the fewest calls until `content` is safe; raises OSError.
 
-    A process that is killed meanwhile leaves a part of it, so `content` must tell its own end.
+    A process that is killed meanwhile leaves part of it, so `content` must mark its own end.
     """
     with _created(path) as file:
         try:
@@ -89,25 +96,32 @@ def remove_unfinished(path: str, older_than: float) -> None:
             if os.lstat(left).st_mtime < older_than:
                 remove(left)
         except FileNotFoundError:
-            continue  # its writer was just done
+            continue  # its writer has just finished
 
 
 def remove(path: str) -> None:
-    """Removes `path` if it is there; raises OSError when it stays."""
+    """Removes `path` if it exists; raises OSError when it cannot."""
     try:
         os.unlink(path)
     except FileNotFoundError:
         return
 
 
-def _created(path: str) -> "BinaryIO":
+def _created(path: str, mode: int = 0o600) -> "BinaryIO":
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     remove(path)  # left by a process that was killed
-    return open(os.open(path, flags, 0o600), "wb")
+    descriptor = os.open(path, flags, 0o600)
+    try:
+        if stat.S_IMODE(os.fstat(descriptor).st_mode) != mode:
+            os.fchmod(descriptor, mode)  # a umask may have taken away even the owner's rights
+        return open(descriptor, "wb")
+    except BaseException:
+        os.close(descriptor)
+        raise
 
 
 def _is_temporary(name: str, of: str) -> bool:
-    """Whether `write` would call its temporary file for `of` so."""
+    """Whether `write` would give its temporary file for `of` this name."""
     begins, _, rest = name.partition(f"{of}.")
     return not begins and rest.endswith(".new") and rest[:-4].replace(".", "", 1).isdecimal()
 
@@ -118,3 +132,88 @@ def _sync(directory: str) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def writable_by_others(path: str) -> str | None:
+    """Who else could replace the file at `path`, as a sentence; None when only its user and root.
+
+    The file, the directories above it, and those of what its symbolic links point to must belong
+    to this user or root, and nobody else may write to them. Allowed are a group without other
+    members, and a directory of root's with the sticky bit.
+    """
+    try:
+        for step in _steps_to(path):
+            reason = _writers_of(step)
+            if reason:
+                return reason
+    except OSError:
+        return f"{path} cannot be checked"
+    return None
+
+
+def _steps_to(path: str) -> list[str]:
+    """Every directory and link on the way to `path`, and what is at its end."""
+    steps = ["/"]
+    here, ahead = "", path.split("/")
+    while ahead:
+        name = ahead.pop(0)
+        if name in ("", "."):
+            continue
+        here = os.path.dirname(here).rstrip("/") if name == ".." else f"{here}/{name}"
+        steps.append(here or "/")
+        if len(steps) > _MOST_STEPS:
+            raise OSError("too many links")
+        if here and os.path.islink(here):
+            target = os.readlink(here)
+            ahead = target.split("/") + ahead
+            here = "" if target.startswith("/") else os.path.dirname(here).rstrip("/")
+    return steps
+
+
+def _writers_of(path: str) -> str | None:
+    found = os.lstat(path)
+    if found.st_uid not in (0, os.geteuid()):
+        return f"{path} belongs to another user"
+    if stat.S_ISLNK(found.st_mode):
+        return None  # its mode means nothing; its directory and its target are checked
+    if stat.S_ISDIR(found.st_mode) and found.st_mode & stat.S_ISVTX and found.st_uid == 0:
+        return None
+    if found.st_mode & stat.S_IWOTH:
+        return f"{path} can be written by everybody"
+    if found.st_mode & stat.S_IWGRP:
+        # with an ACL the group's bits are its mask: the most that any user it names may do
+        if _has_acl(path):
+            return f"{path} can be written by somebody that its ACL names"
+        if _has_other_members(found.st_gid):
+            return f"{path} can be written by its group"
+    return None
+
+
+def _has_acl(path: str) -> bool:
+    if not hasattr(os, "getxattr"):  # macOS, whose ACLs the standard library cannot read
+        return False
+    try:
+        return bool(os.getxattr(path, _ACCESS_ACL))
+    except OSError:
+        return False  # none, or a file system without any
+
+
+def _has_other_members(group: int) -> bool:
+    """Whether the group has, or may have, members besides this user and root.
+
+    A directory service need not list all users and groups; what it leaves out proves nothing.
+    """
+    import grp
+    import pwd
+
+    try:
+        own = pwd.getpwuid(os.geteuid())
+        members = set(grp.getgrgid(group).gr_mem)
+    except KeyError:
+        return True
+    users = pwd.getpwall()
+    is_listed = any(user.pw_name == own.pw_name for user in users) and any(
+        listed.gr_gid == group for listed in grp.getgrall()
+    )
+    members.update(user.pw_name for user in users if user.pw_gid == group)
+    return not is_listed or bool(members - {own.pw_name, "root"})

@@ -9,6 +9,7 @@ from tastyauth.cache import last_attempt as attempts
 from tastyauth.cache.last_attempt import Attempt
 from tastyauth.config import Config, Profile
 from tastyauth.errors import SecretAbsent, SecretError
+from tastyauth.secret import with_tilde
 from tastyauth.sources import Dotenv, Env, File, Reference, Single, Surroundings, SystemdCredential
 from tastyauth.sources.dotenv import look_at_dotenv
 from tastyauth.sources.file import look_at_credential, look_at_file
@@ -68,10 +69,7 @@ def status(
 
 def fit_to_paste(text: str, home: str) -> str:
     """`text` on one line, with the home directory as `~`, and of account numbers the last four."""
-    text = _ACCOUNT_NUMBER.sub("****", printable(text))
-    if home in ("", "/"):
-        return text
-    return re.sub(rf"(?<![\w./~-]){re.escape(home)}(?![\w.-])", "~", text)
+    return with_tilde(_ACCOUNT_NUMBER.sub("****", printable(text)), home)
 
 
 def _cached(profile: Profile, asked: Asked, now: float) -> tuple[int, Attempt]:

@@ -2,7 +2,7 @@
 
 import shlex
 
-from tastyauth.secret import mask
+from tastyauth.secret import mask, with_tilde
 from tastyauth.sources.reference import (
     Command,
     Dotenv,
@@ -39,26 +39,21 @@ def _detail(reference: Reference, home: str) -> str:
         case Env(name):
             return printable(name)  # its pattern leaves no room for a secret, only for long names
         case File(path):
-            return _masked(_below_home(path, home))
+            return _masked(with_tilde(path, home))
         case SystemdCredential(name):
             return _masked(name)
         case Dotenv(path, name):
-            return f"{_masked(_below_home(path, home))} {printable(name)}"
+            return f"{_masked(with_tilde(path, home))} {printable(name)}"
         case Keyring(service, username):
             return _masked(f"{service} {username}")
         case Command(argv):
-            return _masked(_below_home(shlex.join(argv), home))
+            return _masked(with_tilde(shlex.join(argv), home))
         case OnePassword(uri):
             return _masked(uri)
         case Pass(entry):
             return _masked(entry)
         case FirstOf(references):
             return f"({', '.join(describe(member, home) for member in references)})"
-
-
-def _below_home(path: str, home: str) -> str:
-    home = home.rstrip("/")
-    return f"~{path[len(home) :]}" if home and path.startswith(home + "/") else path
 
 
 def _masked(text: str) -> str:

@@ -21,7 +21,7 @@ needs_root = pytest.mark.skipif(not IS_ROOT, reason="only root can give files aw
 needs_user = pytest.mark.skipif(IS_ROOT, reason="root may write everywhere")
 
 
-@pytest.fixture(params=[0o000, 0o022, 0o077])
+@pytest.fixture(params=[0o000, 0o022, 0o077, 0o777])
 def _umask(request: pytest.FixtureRequest) -> Iterator[None]:
     before = os.umask(request.param)
     yield

@@ -247,7 +247,7 @@ def test_a_label_is_short_and_shows_neither_secrets_nor_control_characters(
     assert describe(reference, "/home/me") == label
 
 
-@pytest.mark.parametrize("home", ["", "/", "/home/m", "/home/me/x"])
+@pytest.mark.parametrize("home", ["", "/", "/home/m", "/home/mex"])
 def test_outside_of_home_a_label_has_the_whole_path(home: str) -> None:
     assert describe(File("/home/me/x"), home) == "file /home/me/x"
     assert describe(File("/home/me/x")) == "file /home/me/x"

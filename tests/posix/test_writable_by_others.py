@@ -3,6 +3,7 @@
 import grp
 import os
 import pwd
+import struct
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tastyauth.posix import exposure
+from tastyauth.posix import files
 
 IS_ROOT = os.geteuid() == 0
 NOBODY = 65534
@@ -41,7 +42,7 @@ def config(tmp_path: Path) -> Path:
 
 
 def test_a_file_that_only_its_user_can_write_is_safe(config: Path) -> None:
-    assert exposure.of(str(config)) is None
+    assert files.writable_by_others(str(config)) is None
 
 
 @pytest.mark.parametrize("place", ["", "..", "../.."])
@@ -49,7 +50,7 @@ def test_what_everybody_can_write_is_exposed(config: Path, place: str) -> None:
     """The file, its directory, or any directory above."""
     open_place = os.path.normpath(config / place)
     os.chmod(open_place, 0o777)
-    assert exposure.of(str(config)) == f"{open_place} can be written by everybody"
+    assert files.writable_by_others(str(config)) == f"{open_place} can be written by everybody"
 
 
 @needs_root
@@ -57,7 +58,7 @@ def test_what_everybody_can_write_is_exposed(config: Path, place: str) -> None:
 def test_what_belongs_to_another_user_is_exposed(config: Path, place: str) -> None:
     foreign = os.path.normpath(config / place)
     os.chown(foreign, NOBODY, -1)
-    assert exposure.of(str(config)) == f"{foreign} belongs to another user"
+    assert files.writable_by_others(str(config)) == f"{foreign} belongs to another user"
 
 
 @needs_root
@@ -65,33 +66,33 @@ def test_what_belongs_to_root_is_safe_for_everybody(
     config: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "geteuid", lambda: NOBODY)
-    assert exposure.of(str(config)) is None
+    assert files.writable_by_others(str(config)) is None
 
 
 @needs_root
 def test_below_a_sticky_directory_of_root_one_is_safe(config: Path) -> None:
     """As in /tmp: nobody can take away what is not theirs."""
     os.chmod(config.parent, 0o1777)
-    assert exposure.of(str(config)) is None
+    assert files.writable_by_others(str(config)) is None
 
 
 @needs_root
 def test_a_sticky_bit_of_somebody_else_protects_nothing(config: Path) -> None:
     os.chown(config.parent, NOBODY, -1)
     os.chmod(config.parent, 0o1777)
-    assert exposure.of(str(config)) is not None
+    assert files.writable_by_others(str(config)) is not None
 
 
 @needs_root
 def test_a_sticky_file_is_not_a_sticky_directory(config: Path) -> None:
     os.chmod(config, 0o1666)
-    assert exposure.of(str(config)) is not None
+    assert files.writable_by_others(str(config)) is not None
 
 
 @needs_user
 def test_a_sticky_bit_of_ones_own_protects_nothing(config: Path) -> None:
     os.chmod(config.parent, 0o1777)
-    assert exposure.of(str(config)) is not None
+    assert files.writable_by_others(str(config)) is not None
 
 
 def user(name: str, group: int) -> SimpleNamespace:
@@ -126,13 +127,62 @@ def test_a_group_may_write_when_it_has_no_other_members(
     path = os.path.normpath(config / place)
     os.chmod(path, 0o775)
     group = os.stat(path).st_gid
-    users = [user(name, group) for name in with_this_group] + [user(OTHER, group + 1)]
+    users = [user(name, group if name in with_this_group else group + 1) for name in (ME, OTHER)]
+    users += [user(name, group) for name in with_this_group if name not in (ME, OTHER)]
     monkeypatch.setattr(pwd, "getpwuid", lambda _: user(ME, group))
     monkeypatch.setattr(pwd, "getpwall", lambda: users)
-    groups = {group: SimpleNamespace(gr_mem=members)}
+    groups = {group: SimpleNamespace(gr_gid=group, gr_mem=members)}
     monkeypatch.setattr(grp, "getgrgid", groups.__getitem__)
+    monkeypatch.setattr(grp, "getgrall", lambda: list(groups.values()))
     expected = None if safe else f"{path} can be written by its group"
-    assert exposure.of(str(config)) == expected
+    assert files.writable_by_others(str(config)) == expected
+
+
+@pytest.mark.parametrize("kept_back", [(grp, "getgrall"), (pwd, "getpwall")])
+def test_a_group_that_the_directory_service_does_not_list_has_others(
+    config: Path, kept_back: tuple[object, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With sssd's `enumerate = false`, whoever has it as their primary group is in no list."""
+    os.chmod(config, 0o664)
+    me, group = user(ME, os.stat(config).st_gid), SimpleNamespace(gr_gid=os.stat(config).st_gid)
+    group.gr_mem = []
+    monkeypatch.setattr(pwd, "getpwuid", lambda _: me)
+    monkeypatch.setattr(pwd, "getpwall", lambda: [me])
+    monkeypatch.setattr(grp, "getgrgid", lambda _: group)
+    monkeypatch.setattr(grp, "getgrall", lambda: [group])
+    assert files.writable_by_others(str(config)) is None
+    monkeypatch.setattr(*kept_back, list)
+    expected = f"{config} can be written by its group"
+    assert files.writable_by_others(str(config)) == expected
+
+
+def acl(*entries: tuple[int, int, int]) -> bytes:
+    """An access ACL as Linux keeps it: tag, permissions and ID of each entry (acl(5))."""
+    return struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in entries)
+
+
+OWNER, USER, GROUP, MASK, OTHERS, NOBODYS_ID = 1, 2, 4, 16, 32, 0xFFFFFFFF
+
+
+@pytest.mark.skipif(not hasattr(os, "setxattr"), reason="ACLs of POSIX are Linux's")
+@pytest.mark.parametrize("place", ["", "..", "../.."])
+@pytest.mark.parametrize(("rights", "safe"), [(4, True), (6, False)])
+def test_an_acl_for_somebody_else_is_exposed(
+    config: Path, place: str, rights: int, safe: bool
+) -> None:
+    """The group has no other members, and the ACL lets one user more write."""
+    path = os.path.normpath(config / place)
+    mode = os.stat(path).st_mode >> 6 & 7
+    entries = acl(
+        (OWNER, mode, NOBODYS_ID),
+        (USER, rights, NOBODY),
+        (GROUP, 4, NOBODYS_ID),
+        (MASK, rights, NOBODYS_ID),
+        (OTHERS, 4, NOBODYS_ID),
+    )
+    os.setxattr(path, "system.posix_acl_access", entries)
+    expected = None if safe else f"{path} can be written by somebody that its ACL names"
+    assert files.writable_by_others(str(config)) == expected
 
 
 @pytest.mark.parametrize("lookup", [(pwd, "getpwuid"), (grp, "getgrgid")])
@@ -141,7 +191,7 @@ def test_a_group_that_nobody_knows_is_no_group_of_ones_own(
 ) -> None:
     os.chmod(config, 0o664)
     monkeypatch.setattr(*lookup, unknown)
-    assert exposure.of(str(config)) is not None
+    assert files.writable_by_others(str(config)) is not None
 
 
 @pytest.fixture
@@ -155,20 +205,23 @@ def open_place(tmp_path: Path) -> Path:
 def test_a_link_to_a_safe_place_is_safe(config: Path, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(config)
     (tmp_path / "directory").symlink_to(config.parent)
-    assert exposure.of(f"{tmp_path}/link") is None
-    assert exposure.of(f"{tmp_path}/directory/{config.name}") is None
+    assert files.writable_by_others(f"{tmp_path}/link") is None
+    assert files.writable_by_others(f"{tmp_path}/directory/{config.name}") is None
 
 
 def test_a_link_to_an_unsafe_place_is_exposed(config: Path, open_place: Path) -> None:
     (open_place / "target").touch(mode=0o644)
     config.unlink()
     config.symlink_to(open_place / "target")
-    assert exposure.of(str(config)) == f"{open_place} can be written by everybody"
+    assert files.writable_by_others(str(config)) == f"{open_place} can be written by everybody"
 
 
 def test_a_link_in_an_unsafe_place_is_exposed(config: Path, open_place: Path) -> None:
     (open_place / "link").symlink_to(config)
-    assert exposure.of(f"{open_place}/link") == f"{open_place} can be written by everybody"
+    assert (
+        files.writable_by_others(f"{open_place}/link")
+        == f"{open_place} can be written by everybody"
+    )
 
 
 def test_a_directory_that_is_a_link_to_an_unsafe_place_is_exposed(
@@ -177,7 +230,7 @@ def test_a_directory_that_is_a_link_to_an_unsafe_place_is_exposed(
     (open_place / "directory").mkdir()
     (open_place / "directory/a").touch(mode=0o644)
     (tmp_path / "link").symlink_to(open_place / "directory")
-    assert exposure.of(f"{tmp_path}/link/a") is not None
+    assert files.writable_by_others(f"{tmp_path}/link/a") is not None
 
 
 def test_a_link_by_way_of_an_unsafe_place_is_exposed(
@@ -186,7 +239,7 @@ def test_a_link_by_way_of_an_unsafe_place_is_exposed(
     """Both ends are safe, and still anybody could turn the link in the middle elsewhere."""
     (open_place / "middle").symlink_to(config)
     (tmp_path / "link").symlink_to(open_place / "middle")
-    assert exposure.of(f"{tmp_path}/link") is not None
+    assert files.writable_by_others(f"{tmp_path}/link") is not None
 
 
 def test_a_directory_by_way_of_an_unsafe_place_is_exposed(
@@ -194,14 +247,16 @@ def test_a_directory_by_way_of_an_unsafe_place_is_exposed(
 ) -> None:
     (open_place / "middle").symlink_to(config.parent)
     (tmp_path / "link").symlink_to(open_place / "middle")
-    assert exposure.of(f"{tmp_path}/link/{config.name}") is not None
+    assert files.writable_by_others(f"{tmp_path}/link/{config.name}") is not None
 
 
 @needs_root
 def test_a_link_of_another_user_is_exposed(config: Path, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(config)
     os.chown(tmp_path / "link", NOBODY, -1, follow_symlinks=False)
-    assert exposure.of(f"{tmp_path}/link") == f"{tmp_path}/link belongs to another user"
+    assert (
+        files.writable_by_others(f"{tmp_path}/link") == f"{tmp_path}/link belongs to another user"
+    )
 
 
 ODD_ENDS = ["X", "a ", "a.."]
@@ -217,9 +272,9 @@ def test_a_relative_link_leads_from_where_it_lies(
     (tmp_path / name / "target").touch(mode=0o644)
     (tmp_path / name / "safe").symlink_to("target")
     (tmp_path / name / "exposed").symlink_to("../open/target")
-    assert exposure.of(f"{tmp_path}/{name}/safe") is None
+    assert files.writable_by_others(f"{tmp_path}/{name}/safe") is None
     expected = f"{open_place} can be written by everybody"
-    assert exposure.of(f"{tmp_path}/{name}/exposed") == expected
+    assert files.writable_by_others(f"{tmp_path}/{name}/exposed") == expected
 
 
 @pytest.mark.parametrize("name", ODD_ENDS)
@@ -233,25 +288,25 @@ def test_two_dots_lead_above_what_a_link_leads_to(
         (place / name / "target").touch(mode=0o644)
         (tmp_path / f"to-{place.name}").symlink_to(place / name / "deep")
     expected = f"{open_place} can be written by everybody"
-    assert exposure.of(f"{tmp_path}/to-open/./../target") == expected
-    assert exposure.of(f"{tmp_path}/to-safe/./../target") is None
-    assert exposure.of(f"{tmp_path}/outer/../outer/inner/{config.name}") is None
+    assert files.writable_by_others(f"{tmp_path}/to-open/./../target") == expected
+    assert files.writable_by_others(f"{tmp_path}/to-safe/./../target") is None
+    assert files.writable_by_others(f"{tmp_path}/outer/../outer/inner/{config.name}") is None
 
 
 def test_nothing_is_above_the_root(config: Path, open_place: Path) -> None:
     (open_place / "target").touch(mode=0o644)
     first = config.parts[1]
-    assert exposure.of(f"/{first}/../..{config}") is None
+    assert files.writable_by_others(f"/{first}/../..{config}") is None
     expected = f"{open_place} can be written by everybody"
-    assert exposure.of(f"/{first}/..{open_place}/target") == expected
+    assert files.writable_by_others(f"/{first}/..{open_place}/target") == expected
 
 
 def test_what_cannot_be_judged_is_exposed(tmp_path: Path) -> None:
     """It may be gone by now, or be a pipe: `--config <(...)`."""
-    assert exposure.of(f"{tmp_path}/gone") is not None
+    assert files.writable_by_others(f"{tmp_path}/gone") is not None
     reading, writing = os.pipe()
     try:
-        assert exposure.of(f"/dev/fd/{reading}") is not None
+        assert files.writable_by_others(f"/dev/fd/{reading}") is not None
     finally:
         os.close(reading)
         os.close(writing)
@@ -260,7 +315,10 @@ def test_what_cannot_be_judged_is_exposed(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", ["//", "//{config}"])
 def test_two_slashes_at_the_beginning_are_one(config: Path, path: str) -> None:
     """POSIX keeps two apart from one, and so does `abspath`."""
-    program = "import sys; from tastyauth.posix import exposure; print(exposure.of(sys.argv[1]))"
+    program = (
+        "import sys; from tastyauth.posix import files;"
+        " print(files.writable_by_others(sys.argv[1]))"
+    )
     done = subprocess.run(
         [sys.executable, "-c", program, path.format(config=str(config)[1:])],
         capture_output=True,
