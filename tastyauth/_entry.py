@@ -71,7 +71,7 @@ def _lane(wish: Wish, words: list[str], started_at: float) -> "tuple[int | None,
         return None, None
     try:
         view = cache.look(asked)
-        if view.entry is not None and cache.judge(view.entry, time.time()) == cache.FRESH:
+        if cache.decide(view.entry, None, cache.Terms(), time.time()) == cache.SERVE:
             return _answer(wish, view, words), None
     except OSError:
         pass  # no cache yet, or one that may not be used

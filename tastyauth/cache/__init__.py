@@ -20,11 +20,21 @@ END = b"\nend\n"
 
 FRESH, SOFT, STALE = "fresh", "soft", "stale"
 
+SERVE, AHEAD, ASK, HOLD = "serve", "ahead", "ask", "hold"
+"""What `decide` says."""
+
 SOFT_WINDOW = 300.0
 """Seconds before the end in which one caller renews ahead; a third of a shorter life."""
 
+SOFT_GAP = 60.0
+"""Seconds between two early renewals of one entry."""
+
 _DEFAULT_MIN_VALID = 60.0
 """Seconds a token must have left; a sixth of a shorter life."""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tastyauth.cache.last_attempt import Attempt
 
 Pairs = tuple[tuple[str, str], ...]
 
@@ -239,6 +249,61 @@ def read_entry(path: str, belongs_to: str) -> Entry | None:
         return Entry(fields, issued_at, stored_at)
     except (ValueError, KeyError):
         return None
+
+
+class Terms:
+    """What a caller wants of its token.
+
+    `min_valid` is in seconds, None for the default; `started_at` is in epoch seconds. With
+    `refresh` only a token that comes after that will do; `heedful` callers, which are programs and
+    not persons, then still leave a server alone that has just failed.
+    """
+
+    __slots__ = ("heedful", "min_valid", "refresh", "started_at")
+
+    def __init__(
+        self,
+        min_valid: float | None = None,
+        refresh: bool = False,  # noqa: FBT001, FBT002
+        started_at: float = float("inf"),
+        heedful: bool = False,  # noqa: FBT001, FBT002
+    ) -> None:
+        self.min_valid = min_valid
+        self.refresh = refresh
+        self.started_at = started_at
+        self.heedful = heedful
+
+
+def decide(
+    entry: Entry | None,
+    attempt: "Attempt | None",
+    terms: Terms,
+    now: float,
+    secrets: str | None = None,
+) -> str:
+    """The one policy: what is to be done about a token.
+
+    SERVE the entry; serve it, and whoever gets the lock at once renews it AHEAD of time; ASK the
+    server for another; or HOLD back, because the last attempt failed and the server must be left
+    alone. `attempt` is None where it was not looked at, `secrets` the digest of what would be
+    sent, None while that is not known.
+    """
+    if entry is not None:
+        came_since = entry.stored_at >= terms.started_at
+        state = judge(entry, now, 0.0 if came_since else terms.min_valid)
+        if state != STALE and (came_since or not terms.refresh):
+            if state == FRESH or came_since:
+                return SERVE
+            if attempt is None:
+                return AHEAD
+            is_early = attempt.soft_at <= now < attempt.soft_at + SOFT_GAP
+            return SERVE if is_early or attempt.forbids(now, secrets) else AHEAD
+    if attempt is None:
+        return ASK
+    if attempt.ended_since(terms.started_at, now):
+        return HOLD  # a failure is the outcome of all who were waiting
+    insists = terms.refresh and not terms.heedful
+    return HOLD if not insists and attempt.forbids(now, secrets) else ASK
 
 
 def judge(entry: Entry, now: float, min_valid: float | None = None) -> str:

@@ -1,21 +1,17 @@
-"""How the last attempt at a token ended: told to those who waited, and not repeated in vain.
-
-One record per entry. It makes an attempt's outcome that of every caller who was waiting for it,
-keeps a refused grant from being asked again with the same secrets (the broker blocks addresses
-that keep failing), obeys `Retry-After` across processes, and spaces out early renewals.
-"""
+"""How the last attempt at a token ended: shared by those who waited, and not repeated too soon."""
 
 from tastyauth import errors, locate
 from tastyauth.posix import files
 
 _MAGIC = "tastyauth attempt 1"
 
-_FIRST_PAUSE = 300.0
-_LONGEST_PAUSE = 3600.0
-"""Seconds during which a refusal is remembered: five minutes, doubling up to an hour."""
-
-SOFT_GAP = 60.0
-"""Seconds between two early renewals of one entry."""
+_PACE: dict[type[errors.TastyauthError], tuple[float, float]] = {
+    errors.RefusedError: (300.0, 3600.0),
+    errors.ProtocolError: (60.0, 900.0),
+    errors.TemporaryError: (2.0, 60.0),
+}
+"""Seconds until the server is asked again: after the first failure, doubling up to the second
+number. A broker blocks addresses that keep failing; other failures are fixed on this machine."""
 
 _KINDS: dict[int, type[errors.TastyauthError]] = {
     kind.exit_code: kind
@@ -47,9 +43,9 @@ _FIELDS: dict[str, float | int | str] = {
 class Attempt:
     """The last attempt, and the last of each kind before it. Times are epoch seconds.
 
-    `code` is an exit code; `secrets` a keyed digest of what was used, empty when it never came to
-    that; `not_before` when asking again makes sense; `failures` how many ended so in a row;
-    `soft_at` when a token was last renewed ahead of time.
+    `code` is an exit code; `secrets` a keyed digest of what was sent, empty when the server must
+    be left alone whatever is sent; `not_before` when to ask again; `failures` how many ended so in
+    a row; `soft_at` when a token was last renewed ahead of time.
     """
 
     ended_at: float
@@ -79,27 +75,25 @@ class Attempt:
         kind = _KINDS.get(self.code, errors.TemporaryError)
         return kind(self.message, self.hint)
 
-    def ended_while_waiting(self, started_at: float, now: float) -> bool:
+    def ended_since(self, started_at: float, now: float) -> bool:
         """Whether it failed after a caller had started, whose outcome it therefore is."""
         return self.code != 0 and started_at <= self.ended_at <= now
 
-    def forbids(self, now: float, secrets: str | None = None) -> bool:
-        """Whether asking again is in vain: the server said when, or refused these secrets."""
-        if not self.ended_at <= now < self.not_before:  # a clock that was set back forgets
-            return False
-        return self.code == errors.TemporaryError.exit_code or self.secrets == secrets
+    def forbids(self, now: float, secrets: str | None) -> bool:
+        """Whether it is too soon to ask again with these secrets, or with any."""
+        # a clock that was set back forgets
+        return self.ended_at <= now < self.not_before and self.secrets in ("", secrets)
 
-    def reminder(self, now: float) -> errors.TastyauthError:
-        """The failure again, without having asked."""
+    def failure(self, started_at: float, now: float) -> errors.TastyauthError:
+        """What a caller is told that does not ask: its own outcome, or that of an earlier one."""
+        error = self.error()
+        if self.ended_since(started_at, now):
+            return error
         ago, left = now - self.ended_at, self.not_before - now
-        return type(self.error())(
-            f"{self.message} (answered {ago:.0f} s ago; not asked again for {left:.0f} s)",
+        return type(error)(
+            f"{self.message} (tried {ago:.0f} s ago; not asked again for {left:.0f} s)",
             f"{self.hint}; a changed secret or --refresh asks at once" if self.hint else "",
         )
-
-    def may_renew_ahead(self, now: float) -> bool:
-        """Whether the last early renewal is long enough ago."""
-        return not self.soft_at <= now < self.soft_at + SOFT_GAP
 
     def renewing_ahead(self, now: float) -> "Attempt":
         """The record while a token is being renewed early."""
@@ -115,31 +109,48 @@ class Attempt:
             failed_code=self.failed_code,
         )
 
-    def failed(self, error: errors.TastyauthError, secrets: str, now: float) -> "Attempt":
-        """The record after `error`."""
+    def failed(
+        self, error: errors.TastyauthError, secrets: str, now: float, *, in_a_hurry: bool = False
+    ) -> "Attempt":
+        """The record after `error`.
+
+        No pace is set where nothing was sent (`secrets` is empty), nor where there was no answer
+        to an attempt `in_a_hurry`, which may have failed for that alone.
+        """
         again = self.failures + 1 if self.code == error.exit_code else 1
+        asked_for = error.retry_after if isinstance(error, errors.TemporaryError) else None
+        first, longest = next(
+            (it for kind, it in _PACE.items() if isinstance(error, kind)), (0.0, 0.0)
+        )
+        if not secrets or (in_a_hurry and isinstance(error, errors.TemporaryError)):
+            first = 0.0
+        pause = max(min(first * 2.0 ** min(again - 1, 10), longest), asked_for or 0.0)
         return self._with(
             ended_at=now,
             code=error.exit_code,
             message=error.message,
             hint=error.hint,
-            secrets=secrets,
-            not_before=now + _pause(error, again),
+            secrets="" if asked_for is not None else secrets,
+            not_before=now + pause,
             failures=again,
             failed_at=now,
             failed_code=error.exit_code,
         )
 
 
+_unwritten: dict[str, Attempt] = {}
+"""Records that no file could take; the rest of this process goes by them."""
+
+
 def read(path: str) -> Attempt:
     """The record at `path`; an empty one when there is none that can be used. Raises nothing."""
+    if path in _unwritten:
+        return _unwritten[path]
     try:
         content = locate.read_private(path)
         lines = content.decode().split("\n") if content else [""]
-        if lines[0] != _MAGIC or lines[-1] != "":
-            return Attempt()
         words = [line.split("\t", 1) for line in lines[1:-1]]
-        if len(words) != len(_FIELDS):
+        if lines[0] != _MAGIC or lines[-1] != "" or len(words) != len(_FIELDS):
             return Attempt()
         return Attempt(**{name: type(_FIELDS[name])(value) for name, value in words})
     except (OSError, ValueError, KeyError):
@@ -147,18 +158,13 @@ def read(path: str) -> Attempt:
 
 
 def write(path: str, attempt: Attempt) -> None:
-    """Raises OSError."""
-    lines = [f"{name}\t{_one_line(str(getattr(attempt, name)))}" for name in _FIELDS]
+    """Raises OSError; the rest of this process knows of `attempt` all the same."""
+    lines = [f"{name}\t{' '.join(str(getattr(attempt, name)).split(chr(10)))}" for name in _FIELDS]
+    remember(path, attempt)
     files.write(path, "\n".join((_MAGIC, *lines, "")).encode("utf-8", "backslashreplace"))
+    _unwritten.pop(path, None)
 
 
-def _one_line(value: str) -> str:
-    return " ".join(value.split("\n"))
-
-
-def _pause(error: errors.TastyauthError, times: int) -> float:
-    if isinstance(error, errors.RefusedError):
-        return min(_FIRST_PAUSE * 2.0 ** min(times - 1, 10), _LONGEST_PAUSE)
-    if isinstance(error, errors.TemporaryError) and error.retry_after is not None:
-        return error.retry_after
-    return 0.0
+def remember(path: str, attempt: Attempt) -> None:
+    """Keeps a record for this process alone, where there can be no file."""
+    _unwritten[path] = attempt

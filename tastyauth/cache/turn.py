@@ -3,13 +3,15 @@
 import time
 
 from tastyauth import cache, locate
-from tastyauth.cache import Asked, View, last_attempt, lock
+from tastyauth.cache import Asked, Terms, View, last_attempt, lock
 from tastyauth.cache.lock import Lock, Waiter
 from tastyauth.posix import files
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+_ANSWERS = (cache.SERVE, cache.AHEAD)
 
 
 def take(
@@ -47,36 +49,18 @@ def line_up(asked: Asked, started_at: float) -> tuple[View, Lock | None]:
     """
     files.make_directory(locate.cache_directory(asked.environ))
 
-    def answers(view: View) -> bool:
-        if view.entry is None:
-            return False
-        min_valid = 0.0 if view.entry.stored_at >= started_at else None
-        return cache.judge(view.entry, time.time(), min_valid) != cache.STALE
-
-    view, held = take(lambda: cache.look(asked), answers)
-    if held is None and _is_to_be_renewed(view, started_at):
-        return view, lock.try_acquire(view.lock_path)
-    if held is not None and view.name:
-        _tell_what_is_known(view, held, started_at)
-    return view, held
-
-
-def _tell_what_is_known(view: View, held: Lock, started_at: float) -> None:
-    """Raises the failure that is this caller's too, before anything heavy is imported for it."""
-    record, now = last_attempt.read(view.attempt_path), time.time()
-    if record.ended_while_waiting(started_at, now):
-        held.release()
-        raise record.error()
-    if record.forbids(now):
-        held.release()
-        raise record.reminder(now)
-
-
-def _is_to_be_renewed(view: View, started_at: float) -> bool:
-    now = time.time()
-    return (
-        view.entry is not None
-        and view.entry.stored_at < started_at
-        and cache.judge(view.entry, now) == cache.SOFT
-        and last_attempt.read(view.attempt_path).may_renew_ahead(now)
+    terms = Terms(started_at=started_at)
+    view, held = take(
+        lambda: cache.look(asked),
+        lambda view: cache.decide(view.entry, None, terms, time.time()) in _ANSWERS,
     )
+    if held is None or not view.name:
+        record = last_attempt.read(view.attempt_path)
+        if held is None and cache.decide(view.entry, record, terms, time.time()) == cache.AHEAD:
+            return view, lock.try_acquire(view.lock_path)
+        return view, held
+    record, now = last_attempt.read(view.attempt_path), time.time()
+    if cache.decide(view.entry, record, terms, now) == cache.HOLD:
+        held.release()
+        raise record.failure(started_at, now)  # before anything heavy is imported for it
+    return view, held

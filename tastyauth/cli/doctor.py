@@ -74,8 +74,9 @@ def _is_barred(checks: Sequence["Check"]) -> bool:
 
 
 def _findings(arguments: argparse.Namespace, console: Console) -> "Findings":
+    from tastyauth.cache import Terms
     from tastyauth.doctor import Findings
-    from tastyauth.session import Session, Terms
+    from tastyauth.session import Session
 
     surroundings = surroundings_of(console)
 

@@ -5,9 +5,9 @@ import sys
 from typing import TYPE_CHECKING
 
 from tastyauth import locate
-from tastyauth.cache import Asked
+from tastyauth.cache import Asked, Terms
 from tastyauth.cli.console import Console
-from tastyauth.session import Session, Terms
+from tastyauth.session import Session
 from tastyauth.sources.label import printable
 from tastyauth.sources.surroundings import Surroundings
 

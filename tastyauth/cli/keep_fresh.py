@@ -7,13 +7,13 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
 from tastyauth import locate
-from tastyauth.cache import Asked, Entry
+from tastyauth.cache import Asked, Entry, Terms
 from tastyauth.cli.console import Console
 from tastyauth.cli.inputs import surroundings_of
 from tastyauth.errors import TastyauthError, TemporaryError
 from tastyauth.posix.signals import raise_when_stopped
 from tastyauth.secret import Secret
-from tastyauth.session import Session, Terms, keep_fresh, token_file
+from tastyauth.session import Session, keep_fresh, token_file
 from tastyauth.session.keep_fresh import Renewal, Supply
 
 

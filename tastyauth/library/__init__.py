@@ -19,11 +19,11 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from tastyauth import cache, locate
-from tastyauth.cache import Asked, Entry
+from tastyauth.cache import Asked, Entry, Terms
 from tastyauth.config import Profile
 from tastyauth.errors import UsageError
 from tastyauth.secret import Secret, shown
-from tastyauth.session import LONGEST_MIN_VALID, Session, Terms
+from tastyauth.session import LONGEST_MIN_VALID, Session
 from tastyauth.session.credential import Credential
 from tastyauth.sources import Surroundings
 
@@ -49,7 +49,8 @@ def get_credential(
 
     `profile` and `config` are what `-p` and `--config` are; without them `$TASTYAUTH_PROFILE` and
     the same search as on the command line. `min_valid` is in seconds, 0 to 840; the default is 60,
-    or a sixth of a shorter life. `refresh` gets a new token in any case.
+    or a sixth of a shorter life. `refresh` gets a new token in any case, but leaves a server alone
+    that has just failed.
 
     Call it before each request; a cached answer takes a fraction of a millisecond. Threads and
     processes that ask at once cause one exchange. The token shows itself only to
@@ -86,12 +87,12 @@ class Wanted:
     profile_name: str | None
     min_valid: float | None
 
-    def obtain(self, started_at: float, *, refresh: bool = False, heedful: bool = False) -> Entry:
-        """A token for a caller of `started_at` (epoch seconds); see `session.Terms`.
+    def obtain(self, started_at: float, *, refresh: bool = False) -> Entry:
+        """A token for a caller of `started_at` (epoch seconds); see `cache.Terms`.
 
         Raises TastyauthError.
         """
-        terms = Terms(self.min_valid, refresh, started_at, heedful)
+        terms = Terms(self.min_valid, refresh, started_at, heedful=True)
         return self._session(terms).obtain().entry
 
     def cached(self) -> Entry | None:

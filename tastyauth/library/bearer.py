@@ -85,7 +85,7 @@ class Bearer:
     def _forced(self, refused: Entry, started_at: float) -> Entry:
         """Those who come here at the same time queue for the lock, and share what comes of it."""
         try:
-            return self.wanted.obtain(started_at, refresh=True, heedful=True)
+            return self.wanted.obtain(started_at, refresh=True)
         finally:
             _forced_at[self._key(refused)] = time.monotonic()
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from tastyauth import cache, locate
-from tastyauth.cache import Asked, Entry, ProfileOutline, View, lock, store, turn
+from tastyauth.cache import Asked, Entry, ProfileOutline, Terms, View, lock, store, turn
 from tastyauth.cache import last_attempt as attempts
 from tastyauth.cache.last_attempt import Attempt
 from tastyauth.cache.lock import Lock
@@ -31,34 +31,6 @@ LONGEST_MIN_VALID = 840
 
 _GRACE = 5.0
 """Seconds a holder promises on top of its time limits: imports, files, a slow machine."""
-
-
-class Terms(NamedTuple):
-    """What a caller wants of its token.
-
-    `min_valid` is in seconds, None for the default; `started_at` is in epoch seconds. `heedful`
-    callers do not ask again what was refused, even when they want a new token.
-    """
-
-    min_valid: float | None
-    refresh: bool
-    started_at: float
-    heedful: bool = False
-
-    @property
-    def insistent(self) -> bool:
-        """Whether the server is asked although it said no."""
-        return self.refresh and not self.heedful
-
-    def accept(self, view: View) -> bool:
-        """Whether the entry answers: it lives long enough, or came while this caller waited."""
-        if view.entry is None:
-            return False
-        came_since = view.entry.stored_at >= self.started_at
-        if self.refresh and not came_since:
-            return False
-        min_valid = 0.0 if came_since else self.min_valid
-        return cache.judge(view.entry, time.time(), min_valid) != cache.STALE
 
 
 class Handout(NamedTuple):
@@ -101,7 +73,7 @@ class Session:
             return self._uncached()
         with held or nullcontext():
             # without the lock it has been accepted, and to ask the clock again may say otherwise
-            if held is None or self._terms.accept(view):
+            if held is None or self._answers(view):
                 return self._from_cache(view, held)
             return self._exchanged(view, held)
 
@@ -139,10 +111,23 @@ class Session:
     def _look(self) -> View:
         return cache.look(self.asked)
 
+    def _answers(self, view: View) -> bool:
+        return self._decide(view.entry, None) in (cache.SERVE, cache.AHEAD)
+
+    def _decide(
+        self, entry: Entry | None, record: Attempt | None, secrets: str | None = None
+    ) -> str:
+        return cache.decide(entry, record, self._terms, time.time(), secrets)
+
+    def _hold_back(self, record: Attempt, secrets: str | None = None) -> None:
+        """Raises the last failure, when the server must be left alone for it."""
+        if self._decide(None, record, secrets) == cache.HOLD:
+            raise record.failure(self._terms.started_at, time.time())
+
     def _turn(self, held: Lock | None) -> tuple[View, Lock | None]:
         while True:
             with self._audience.waiting("another tastyauth that is getting this token"):
-                view, held = turn.take(self._look, self._terms.accept, held)
+                view, held = turn.take(self._look, self._answers, held)
             if view.profile is not None:
                 return view, held
             try:
@@ -173,7 +158,7 @@ class Session:
         assert view.profile is not None
         assert view.entry is not None
         entry = view.entry
-        if self._verdict(entry) == cache.SOFT and entry.stored_at < self._terms.started_at:
+        if self._decide(entry, attempts.read(view.attempt_path)) == cache.AHEAD:
             with held or _lock_if_free(view) or nullcontext() as held:
                 entry = (held and self._renewed_ahead(view, held)) or entry
         return self._handout(view.profile, entry)
@@ -181,14 +166,11 @@ class Session:
     def _renewed_ahead(self, view: View, held: Lock) -> Entry | None:
         """A new token before the old one is over; None, with a warning, when there is none."""
         with suppress(OSError):
-            again = self._look().entry
-            if again and self._verdict(again) == cache.FRESH:
-                return again
+            view = self._look()
         record = attempts.read(view.attempt_path)
-        now = time.time()
-        if not record.may_renew_ahead(now):
-            return None
-        record = record.renewing_ahead(now)
+        if self._decide(view.entry, record) != cache.AHEAD:
+            return view.entry
+        record = record.renewing_ahead(time.time())
         with self._storing():
             attempts.write(view.attempt_path, record)  # it may end before anybody is asked
         try:
@@ -200,11 +182,7 @@ class Session:
     def _exchanged(self, view: View, held: Lock) -> Handout:
         assert view.profile is not None
         record = attempts.read(view.attempt_path)
-        now = time.time()
-        if record.ended_while_waiting(self._terms.started_at, now):
-            raise record.error()
-        if not self._terms.insistent and record.forbids(now):
-            raise record.reminder(now)
+        self._hold_back(record)
         entry = self._attempt(view, held, record)
         return self._handout(view.profile, entry)
 
@@ -220,14 +198,12 @@ class Session:
         if in_a_hurry:
             surroundings = replace(surroundings, interactive=False, patience=refresh.HURRY)
         held.promise(refresh.time_limit(profile, surroundings) + _GRACE)
-        with self._recorded(view, record, ""):
+        with self._recorded(view, record, "", in_a_hurry=in_a_hurry):
             secrets = self._secrets or self._resolved(profile, surroundings)
         used = secrets.digest(bytes.fromhex(view.outline.salt))
-        now = time.time()
-        if not self._terms.insistent and record.forbids(now, used):
-            raise record.reminder(now)
+        self._hold_back(record, used)
         held.promise(2 * profile.timeout + _GRACE)  # it may wait for the grant as long
-        with self._recorded(view, record, used):
+        with self._recorded(view, record, used, in_a_hurry=in_a_hurry):
             refreshed = refresh.refresh(
                 profile, secrets, surroundings, self._audience, in_a_hurry=in_a_hurry
             )
@@ -243,13 +219,16 @@ class Session:
         return entry
 
     @contextmanager
-    def _recorded(self, view: View, record: Attempt, secrets: str) -> Iterator[None]:
+    def _recorded(
+        self, view: View, record: Attempt, secrets: str, *, in_a_hurry: bool
+    ) -> Iterator[None]:
         """Writes a failure down for those who wait."""
         try:
             yield
         except TastyauthError as error:
+            failed = record.failed(error, secrets, time.time(), in_a_hurry=in_a_hurry)
             with self._storing():
-                attempts.write(view.attempt_path, record.failed(error, secrets, time.time()))
+                attempts.write(view.attempt_path, failed)
             raise
 
     @contextmanager
@@ -273,7 +252,16 @@ class Session:
         found = self.config()
         profile = found.profile(self.asked.profile)
         secrets = self._secrets or self._resolved(profile, self._surroundings)
-        refreshed = refresh.refresh(profile, secrets, self._surroundings, self._audience)
+        place = "\0".join((self.asked.config, profile.name))  # no file: for this process alone
+        used = secrets.digest(b"")
+        record = attempts.read(place)
+        self._hold_back(record, used)
+        try:
+            refreshed = refresh.refresh(profile, secrets, self._surroundings, self._audience)
+        except TastyauthError as error:
+            attempts.remember(place, record.failed(error, used, time.time()))
+            raise
+        attempts.remember(place, Attempt())
         return self._handout(
             found.outline(b"", "", "").profiles[profile.name], _entry_of(refreshed.credential)
         )
@@ -287,9 +275,6 @@ class Session:
         if entry.expires_at - time.time() < (self._terms.min_valid or 0):
             self._audience.warn("the new token lives shorter than was asked for")
         return Handout(profile, entry)
-
-    def _verdict(self, entry: Entry) -> str:
-        return cache.judge(entry, time.time(), self._terms.min_valid)
 
 
 def _lock_if_free(view: View) -> Lock | None:

@@ -6,8 +6,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tastyauth.cache import last_attempt
-from tastyauth.cache.last_attempt import SOFT_GAP, Attempt
+from tastyauth import cache
+from tastyauth.cache import SOFT_GAP, Entry, Terms, last_attempt
+from tastyauth.cache.last_attempt import Attempt
 from tastyauth.errors import (
     ConfigError,
     ConfigNotAllowed,
@@ -157,13 +158,8 @@ def test_a_failure_is_the_outcome_of_whoever_had_started_before_it_ended(
     started: float, ended: float, is_its_outcome: bool
 ) -> None:
     record = Attempt().failed(DOWN, "5ec2e7", ended)
-    assert record.ended_while_waiting(started, NOW) is is_its_outcome
-    assert (
-        not Attempt()
-        .failed(DOWN, "5ec2e7", ended)
-        .succeeded(ended)
-        .ended_while_waiting(started, NOW)
-    )
+    assert record.ended_since(started, NOW) is is_its_outcome
+    assert not Attempt().failed(DOWN, "5ec2e7", ended).succeeded(ended).ended_since(started, NOW)
 
 
 # What is not asked again.
@@ -213,11 +209,111 @@ def test_a_retry_after_forbids_asking_with_any_secrets(
     assert record.forbids(NOW + after, secrets) is forbidden
 
 
-@pytest.mark.parametrize(
-    "error", [DOWN, ProtocolError("a page"), SecretError("locked"), ConfigError("no such proxy")]
-)
-def test_other_failures_forbid_nothing(error: TastyauthError) -> None:
+@pytest.mark.parametrize("error", [SecretError("locked"), ConfigError("no such proxy")])
+def test_failures_of_this_machine_forbid_nothing(error: TastyauthError) -> None:
     assert not Attempt().failed(error, "5ec2e7", NOW).forbids(NOW, "5ec2e7")
+
+
+@pytest.mark.parametrize("error", [REFUSED, DOWN, ProtocolError("a page")])
+def test_nothing_is_forbidden_where_nothing_was_sent(error: TastyauthError) -> None:
+    """As for a client ID that is none, and was looked at before anybody was asked."""
+    assert not Attempt().failed(error, "", NOW).forbids(NOW, "5ec2e7")
+
+
+@pytest.mark.parametrize(
+    ("error", "pauses"),
+    [
+        (REFUSED, [300, 600, 1200, 2400, 3600, 3600]),
+        (ProtocolError("a page"), [60, 120, 240, 480, 900, 900]),
+        (DOWN, [2, 4, 8, 16, 32, 60, 60]),
+        (TemporaryError("429", "wait", 5.0), [5, 5, 8, 16, 32, 60, 60]),
+        (BUSY, [120, 120]),
+    ],
+)
+def test_each_kind_of_failure_has_its_pace(error: TastyauthError, pauses: list[float]) -> None:
+    """Where the server asks for more time, it gets it."""
+    record, found, now = Attempt(), [], NOW
+    for _ in pauses:
+        record = record.failed(error, "5ec2e7", now)
+        assert record.forbids(record.not_before - 0.1, "5ec2e7")
+        found.append(record.not_before - now)
+        now = record.not_before
+    assert found == pauses
+
+
+def test_an_attempt_in_a_hurry_sets_a_pace_only_where_the_server_answered() -> None:
+    hasty = Attempt().failed(DOWN, "5ec2e7", NOW, in_a_hurry=True)
+    assert not hasty.forbids(NOW, "5ec2e7")
+    for answer in (BUSY, REFUSED):
+        assert Attempt().failed(answer, "5ec2e7", NOW, in_a_hurry=True).forbids(NOW, "5ec2e7")
+
+
+def test_a_record_that_cannot_be_written_is_known_to_this_process(path: str) -> None:
+    os.mkdir(path)
+    with pytest.raises(OSError):
+        last_attempt.write(path, Attempt().failed(REFUSED, "5ec2e7", NOW))
+    assert last_attempt.read(path).forbids(NOW, "5ec2e7")
+    os.rmdir(path)
+    last_attempt.write(path, Attempt().succeeded(NOW))
+    assert not last_attempt.read(path).forbids(NOW, "5ec2e7")
+
+
+# The one policy.
+
+
+def entry_with(left: float) -> Entry:
+    issued_at = int(NOW + left) - 900
+    return Entry({"expires_at": str(issued_at + 900)}, issued_at, float(issued_at))
+
+
+AN_HOUR_AGO = Attempt().failed(REFUSED, "5ec2e7", NOW - 3600)
+JUST_NOW = Attempt().failed(REFUSED, "5ec2e7", NOW - 1)
+JUST_DOWN = Attempt().failed(DOWN, "5ec2e7", NOW - 1)
+LEFT_ALONE = Attempt().failed(BUSY, "5ec2e7", NOW - 1)
+BEGUN = Attempt().renewing_ahead(NOW - 1)
+PLAIN = Terms(started_at=NOW)
+WAITING = Terms(started_at=NOW - 5)
+BY_HAND = Terms(refresh=True, started_at=NOW)
+PROGRAM = Terms(refresh=True, started_at=NOW, heedful=True)
+
+
+@pytest.mark.parametrize(
+    ("left", "attempt", "terms", "secrets", "decision"),
+    [
+        (800, None, PLAIN, None, cache.SERVE),
+        (800, JUST_NOW, PLAIN, None, cache.SERVE),
+        (200, None, PLAIN, None, cache.AHEAD),
+        (200, AN_HOUR_AGO, PLAIN, "5ec2e7", cache.AHEAD),
+        (200, BEGUN, PLAIN, None, cache.SERVE),
+        (200, LEFT_ALONE, PLAIN, None, cache.SERVE),
+        (200, JUST_NOW, PLAIN, "5ec2e7", cache.SERVE),
+        (200, JUST_NOW, PLAIN, "0ther", cache.AHEAD),
+        (200, None, Terms(0, started_at=NOW), None, cache.AHEAD),
+        (200, None, Terms(300, started_at=NOW), None, cache.ASK),
+        (200, None, Terms(300, started_at=NOW - 1000), None, cache.SERVE),  # it came since
+        (50, None, PLAIN, None, cache.ASK),
+        (-1, None, Terms(0, started_at=NOW - 1000), None, cache.ASK),
+        (800, None, BY_HAND, None, cache.ASK),
+        (800, None, Terms(refresh=True, started_at=NOW - 1000), None, cache.SERVE),
+        (None, None, PLAIN, None, cache.ASK),
+        (None, JUST_NOW, PLAIN, None, cache.ASK),  # the secrets may have changed
+        (None, JUST_NOW, PLAIN, "5ec2e7", cache.HOLD),
+        (None, JUST_NOW, PLAIN, "0ther", cache.ASK),
+        (None, JUST_NOW, WAITING, None, cache.HOLD),
+        (None, JUST_NOW, BY_HAND, "5ec2e7", cache.ASK),
+        (None, JUST_NOW, PROGRAM, "5ec2e7", cache.HOLD),
+        (None, JUST_DOWN, PLAIN, "5ec2e7", cache.HOLD),
+        (None, JUST_DOWN, PLAIN, "0ther", cache.ASK),
+        (None, LEFT_ALONE, PLAIN, None, cache.HOLD),
+        (None, LEFT_ALONE, BY_HAND, None, cache.ASK),
+        (None, AN_HOUR_AGO, PLAIN, "5ec2e7", cache.ASK),
+    ],
+)
+def test_what_is_to_be_done_about_a_token(
+    left: float | None, attempt: Attempt | None, terms: Terms, secrets: str | None, decision: str
+) -> None:
+    entry = None if left is None else entry_with(left)
+    assert cache.decide(entry, attempt, terms, NOW, secrets) == decision
 
 
 def test_nothing_is_forbidden_at_first_or_after_a_success() -> None:
@@ -228,7 +324,7 @@ def test_nothing_is_forbidden_at_first_or_after_a_success() -> None:
 
 
 def test_a_reminder_is_the_failure_again_and_says_for_how_long() -> None:
-    reminder = Attempt().failed(REFUSED, "5ec2e7", NOW).reminder(NOW + 60)
+    reminder = Attempt().failed(REFUSED, "5ec2e7", NOW).failure(NOW + 59, NOW + 60)
     assert isinstance(reminder, RefusedError)
     assert reminder.message.startswith(REFUSED.message)
     assert "60 s" in reminder.message
@@ -245,8 +341,8 @@ def test_a_reminder_is_the_failure_again_and_says_for_how_long() -> None:
 def test_early_renewals_are_a_minute_apart(after: float, may: bool) -> None:
     renewing = Attempt().renewing_ahead(NOW)
     for record in (renewing, renewing.failed(DOWN, "", NOW), renewing.succeeded(NOW)):
-        assert record.may_renew_ahead(NOW + after) is may
-    assert Attempt().may_renew_ahead(NOW)
+        decision = cache.decide(entry_with(200 + after), record, Terms(), NOW + after)
+        assert (decision == cache.AHEAD) is may
 
 
 def test_the_last_success_and_the_last_failure_outlive_each_other() -> None:

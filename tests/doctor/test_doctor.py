@@ -902,7 +902,7 @@ def test_a_remembered_refusal_is_told_and_not_asked_again(examine: Examine, worl
     world.simulator.fail = "grant-revoked"
     assert world.run("token").code == 77
     message = examine().checks["exchange"]["message"]
-    assert re.search(r"Grant revoked \(answered \d+ s ago; not asked again for \d+ s\)", message)
+    assert re.search(r"Grant revoked \(tried \d+ s ago; not asked again for \d+ s\)", message)
     assert world.simulator.token_requests == 1
 
 

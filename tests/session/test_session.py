@@ -13,9 +13,9 @@ from aging import only_entry, only_record
 from world import CONFIG, World
 
 from tastyauth import cache
-from tastyauth.cache import Asked, Entry, lock, store
-from tastyauth.errors import RefusedError, SecretError, TemporaryError, UsageError
-from tastyauth.session import Session, Terms
+from tastyauth.cache import Asked, Entry, Terms, lock, store
+from tastyauth.errors import ProtocolError, RefusedError, SecretError, TemporaryError, UsageError
+from tastyauth.session import Session
 from tastyauth.simulator import Simulator
 from tastyauth.simulator.messages import Answer, Request
 from tastyauth.sources import Surroundings
@@ -93,6 +93,7 @@ class Caller:
         profile: str | None = None,
         min_valid: float | None = None,
         refresh: bool = False,
+        heedful: bool = False,
         **variables: str,
     ) -> Entry:
         self.clock.now += 0.05  # no process starts at the moment at which another ends
@@ -101,7 +102,7 @@ class Caller:
             asked = Asked((self.world.config, "user"), file.read(), profile, environ)
         surroundings = Surroundings(environ, interactive=False, home=self.world.home)
         listener = Listener()
-        terms = Terms(min_valid, refresh, self.clock.now)
+        terms = Terms(min_valid, refresh, self.clock.now, heedful)
         try:
             return Session(asked, terms, surroundings, listener).obtain().entry
         finally:
@@ -196,12 +197,61 @@ def asked_by(caller: Caller) -> Asked:
         return Asked((world.config, "user"), file.read(), None, world.environ)
 
 
-def test_without_a_token_a_failure_is_the_outcome(caller: Caller, broker: Broker) -> None:
+def test_without_a_token_a_failure_is_the_outcome(
+    caller: Caller, broker: Broker, clock: Clock
+) -> None:
     broker.fail = "not-a-customer"
     with pytest.raises(TemporaryError):
         caller.ask()
     broker.fail = None
+    clock.now += 2
     assert caller.ask()
+
+
+PACES = {
+    "not-a-customer": (TemporaryError, [2, 4, 8, 16, 32, 60, 60]),
+    "not-json": (ProtocolError, [60, 120, 240, 480, 900, 900]),
+    "grant-revoked": (RefusedError, [300, 600, 1200, 2400, 3600, 3600]),
+}
+
+
+@pytest.mark.parametrize("failure", PACES)
+def test_a_server_that_fails_is_asked_at_a_pace_of_its_own(
+    caller: Caller, broker: Broker, clock: Clock, failure: str
+) -> None:
+    """Also by a program that wants a new token each time; a person is followed at once."""
+    kind, pauses = PACES[failure]
+    broker.fail = failure
+    asked_at: list[float] = []
+    while len(asked_at) <= len(pauses):
+        for refresh in (False, True):
+            before = broker.token_requests
+            with pytest.raises(kind):
+                caller.ask(refresh=refresh, heedful=True)
+            if broker.token_requests > before:
+                asked_at.append(clock.now)
+        clock.now += pauses[min(len(asked_at), len(pauses)) - 1] / 10
+    for pause, (one, other) in zip(pauses, pairwise(asked_at), strict=True):
+        assert pause <= other - one < pause * 1.25
+    before = broker.token_requests
+    with pytest.raises(kind):
+        caller.ask(refresh=True)
+    assert broker.token_requests == before + 1
+    broker.fail = None
+    assert caller.ask(refresh=True)
+
+
+@pytest.mark.parametrize("failure", PACES)
+def test_a_failure_is_paced_where_nothing_can_be_written(
+    caller: Caller, broker: Broker, failure: str
+) -> None:
+    """Within one process, which is all that can know of it then."""
+    caller.world.environ["TASTYAUTH_CACHE_DIR"] = "/proc/tastyauth"
+    broker.fail = failure
+    for _ in range(5):
+        with pytest.raises(PACES[failure][0]):
+            caller.ask(refresh=True, heedful=True)
+    assert broker.token_requests == 1
 
 
 def test_an_expired_token_is_not_served_during_an_outage(
@@ -543,6 +593,7 @@ def test_the_record_tells_the_last_success_and_the_last_failure(
     for _ in range(3):
         with pytest.raises(TemporaryError):
             caller.ask()
+        clock.now += 60
     record = only_record(caller.world.cache)
     assert (record.succeeded_at, record.failed_code, record.failures) == (succeeded_at, 75, 3)
     assert START + 1000 <= record.failed_at <= clock.now
@@ -642,9 +693,9 @@ def _check_outage(hour: Hour, life: int, min_valid: float | None, outage: str) -
     assert hour.served + hour.failed >= HOUR / (EVERY + 0.3) - 1
     if outage == "429":  # which asks for 30 s
         assert hour.requests_in_an_outage <= seconds / 30 + 1
-    # whoever has no token asks once; nothing forbids that, and nobody asks more often
+    # whoever has no token asks once, and nobody asks more often
     assert hour.requests_in_an_outage <= hour.failed + seconds / 60 + 1
-    assert hour.failed <= (seconds + 30) / EVERY + 1
+    assert hour.failed <= (seconds + 60) / EVERY + 1
     if life == 3600 and min_valid in (None, 1):
         assert hour.failed == 0  # the token outlives the outage
 
