@@ -3,9 +3,11 @@
 A test that needs a home takes `world`, or makes one of its own below `tmp_path`.
 """
 
+import fcntl
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 from hypothesis import settings
@@ -23,6 +25,77 @@ _BEGINNINGS = ("TASTYAUTH_", "TASTYTRADE_", "XDG_", "SSL_")
 _NAMES = ("NO_COLOR", "FORCE_COLOR", "CREDENTIALS_DIRECTORY", "SSLKEYLOGFILE")
 """Variables that tastyauth or its parts follow, besides proxies. `CI` is not among them: it tells
 the tests whether a missing part is a failure, and no process of `world` sees it."""
+
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+FIRST = ("e2e/test_programs.py", "e2e/test_distribution.py")
+"""Tests that mostly wait, or take minutes: with workers they begin before all others."""
+
+SLOW = ("e2e/", "bench/", "fuzz/")
+"""What `--quick` leaves out besides every test that starts the real command."""
+
+STARTS = {"world", "sentinel", "place"}
+"""Fixtures of tests that start the real command."""
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--quick", action="store_true", help="only what runs in the test process")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Puts end-to-end tests last, and with workers keeps each of their files on one of them."""
+    for item in items:
+        path = _path(item)
+        if path.startswith("e2e/") and not item.get_closest_marker("xdist_group"):
+            item.add_marker(pytest.mark.xdist_group(path))
+        if item.get_closest_marker("alone"):
+            item.add_marker(pytest.mark.xdist_group("alone"))
+    workers = "PYTEST_XDIST_WORKER" in os.environ
+    items.sort(key=lambda item: _turn(_path(item), workers))
+    if config.getoption("--quick"):
+        left_out = [item for item in items if not _is_quick(item)]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if _is_quick(item)]
+
+
+def _path(item: pytest.Item) -> str:
+    return os.path.relpath(item.path, HERE)
+
+
+def _turn(path: str, workers: bool) -> int:
+    if workers and path in FIRST:
+        return FIRST.index(path) - len(FIRST)
+    return int(path.startswith("e2e/"))
+
+
+def _is_quick(item: pytest.Item) -> bool:
+    fixtures = set(getattr(item, "fixturenames", ()))
+    return not (_path(item).startswith(SLOW) or fixtures & STARTS or _is_alone(item))
+
+
+def _is_alone(item: pytest.Item) -> bool:
+    return item.get_closest_marker("alone") is not None
+
+
+@pytest.fixture(autouse=True)
+def _room(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[None]:
+    """Keeps a test marked `alone` from running while another worker runs one.
+
+    Each test takes the door lock first, so that an exclusive lock on the room is not starved.
+    """
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        yield
+        return
+    above = tmp_path_factory.getbasetemp().parent
+    with open(above / "door", "w") as door, open(above / "room", "w") as room, ExitStack() as stack:
+        fcntl.flock(door, fcntl.LOCK_EX)
+        fcntl.flock(room, fcntl.LOCK_EX if _is_alone(request.node) else fcntl.LOCK_SH)
+        stack.callback(fcntl.flock, room, fcntl.LOCK_UN)  # also for children that are still there
+        fcntl.flock(door, fcntl.LOCK_UN)
+        yield
 
 
 @pytest.fixture(scope="session")

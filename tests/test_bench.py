@@ -9,6 +9,8 @@ from bench.measure import Broken, Command, measure
 from bench.table import Row, table
 from world import LIMIT, REPOSITORY, missing
 
+pytestmark = pytest.mark.alone
+
 ENVIRON = {"PATH": "/usr/bin:/bin"}
 
 

@@ -154,8 +154,7 @@ def test_a_wheel_built_from_the_sdist_is_the_same(
     wheel: str, sdist: str, tmp_path: os.PathLike[str]
 ) -> None:
     out = os.fspath(tmp_path)
-    with tarfile.open(sdist) as archive:
-        archive.extractall(out, filter="data")
+    subprocess.run(["tar", "-xf", sdist, "-C", out], check=True)  # tarfile has filters from 3.11.4
     (source,) = os.listdir(out)
     build = (sys.executable, "-m", "build", "--no-isolation", "--wheel", "--outdir", f"{out}/dist")
     environ = {"PATH": os.environ["PATH"], "HOME": out}

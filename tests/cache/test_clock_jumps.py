@@ -15,6 +15,8 @@ from world import LIMIT, World, finish
 
 from tastyauth.simulator.messages import Answer, Request
 
+pytestmark = pytest.mark.alone
+
 COUNT = 200
 
 PROGRAM = """\

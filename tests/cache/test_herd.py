@@ -15,6 +15,8 @@ from world import COMMAND, CONFIG, Completed, World, finish
 from tastyauth.simulator import Simulator
 from tastyauth.simulator.messages import Answer, Request
 
+pytestmark = pytest.mark.alone
+
 Process = subprocess.Popen[bytes]
 
 TIMEOUT = 2

@@ -40,7 +40,7 @@ ExecStartPre=touch /out/begun
 ExecStart=-/bin/sh /out/script
 ExecStartPost=touch /out/over
 ExecStopPost=systemctl poweroff --force --no-wall
-TimeoutStartSec=30
+TimeoutStartSec=150
 """
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from .parts import PATH
 
-_LONGEST = 60.0
+_LONGEST = 180.0
 """Seconds. Nothing here takes five, unless the machine is very busy."""
 
 

@@ -15,6 +15,8 @@ from .hostile import agreed, emission, variables
 from .machine import USER, File, boot
 from .recipes import adapted, recipe
 
+pytestmark = pytest.mark.xdist_group("machine")
+
 UNITS = "/etc/systemd/system"
 SOON = "[Timer]\nOnActiveSec=100ms\nAccuracySec=1ms\n"
 """A drop-in, since no test waits for Monday morning."""
@@ -42,6 +44,7 @@ systemctl start --wait bot-with-file
 echo $? >bot-with-file.end
 mv /home/me/ran bot-with-file.ran
 mv /home/me/directory .
+journalctl --sync
 for unit in bot bot-with-file; do
     journalctl -u $unit -o cat --no-pager >$unit.journal
 done
