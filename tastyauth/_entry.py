@@ -99,7 +99,10 @@ def _queue(
 
 
 def _asked(options: dict[str, str]) -> cache.Asked:
-    found = locate.find_config(options.get("config"), os.environ)
+    passed_over: list[str] = []
+    found = locate.find_config(options.get("config"), os.environ, passed_over)
+    if passed_over:
+        raise LookupError("the full command line says so")
     profile = options.get("profile") or os.environ.get("TASTYAUTH_PROFILE") or None
     return cache.Asked(found, locate.read_config(found[0]), profile, os.environ)
 

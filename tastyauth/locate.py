@@ -31,12 +31,18 @@ else:
     Environ = dict
 
 
-def find_config(flag: str | None, environ: Environ) -> tuple[str, str]:
+def find_config(
+    flag: str | None, environ: Environ, passed_over: "list[str] | None" = None
+) -> tuple[str, str]:
     """The absolute path of the config and how it was found.
 
     `--config`, else `$TASTYAUTH_CONFIG`, else the nearest one of the project, else the user's,
     else the machine's. Raises ConfigNotFound, with the places looked at.
+
+    In a directory that others can write, anybody could shadow the user's own config. So one of the
+    project that belongs to neither this user nor root goes to `passed_over` instead.
     """
+    strangers = [] if passed_over is None else passed_over
     if flag is not None:
         return _file(absolute(flag, environ)), FLAG
     named = environ.get("TASTYAUTH_CONFIG")
@@ -50,10 +56,12 @@ def find_config(flag: str | None, environ: Environ) -> tuple[str, str]:
     ):
         for directory in directories:
             path = f"{directory}/{CONFIG_NAME}"
-            if os.path.lexists(path):
+            if origin == PROJECT and _is_strangers(path):
+                strangers.append(path)
+            elif os.path.lexists(path):
                 return _file(path), _place_of(path, origin, environ)
             looked_at.append(path)
-    raise _not_found(f"no config: looked at {', '.join(looked_at)}", _advice(looked_at))
+    raise _not_found(f"no config: looked at {', '.join(looked_at)}", _advice(looked_at, strangers))
 
 
 def read_config(path: str) -> bytes:
@@ -135,6 +143,22 @@ def config_directory(environ: Environ) -> str:
 def state_directory(environ: Environ) -> str:
     """What must outlive the cache: approvals, rotated refresh tokens."""
     return _xdg(environ, "XDG_STATE_HOME", ".local/state")
+
+
+def at_terminal() -> bool:
+    """Whether a person can see or type any of this, whatever variables say."""
+    return any(map(os.isatty, (0, 1, 2)))
+
+
+def approved_hash(environ: Environ) -> str:
+    """The plan that `$TASTYAUTH_TRUST_SHA256` approves, as `allow --print` shows its hash.
+
+    At a terminal none: any `.env` that is loaded there could set the variable.
+    """
+    given = environ.get("TASTYAUTH_TRUST_SHA256", "")
+    if not given or at_terminal():
+        return ""
+    return "".join(given.lower().split()).removeprefix("sha256:")
 
 
 def cache_directory(environ: Environ) -> str:
@@ -233,6 +257,16 @@ def _is_mine(directory: str) -> bool:
         return False
 
 
+def _is_strangers(path: str) -> bool:
+    """Whether a file, or the link that leads to it, is neither this user's nor root's."""
+    try:
+        owners = {os.lstat(path).st_uid}
+        owners.add(os.stat(path).st_uid)
+    except OSError:
+        return False  # there is none, or to read it will say what is wrong
+    return not owners <= {0, os.geteuid()}
+
+
 def _not_found(message: str, hint: str) -> Exception:
     from tastyauth.errors import ConfigNotFound  # fourteen classes that a hit does not need
 
@@ -256,7 +290,9 @@ def _xdg(environ: Environ, variable: str, fallback: str) -> str:
     return f"{base}/tastyauth"
 
 
-def _advice(looked_at: list[str]) -> str:
+def _advice(looked_at: list[str], strangers: list[str]) -> str:
+    for path in strangers:
+        return f"{path} belongs to another user; to use it all the same: --config {path}"
     for path in looked_at:
         for name in _NEAR_MISSES:
             near = f"{os.path.dirname(path)}/{name}"

@@ -53,6 +53,37 @@ ATTACKS: dict[str, tuple[Attack, ...]] = {
             "only a user and a group that are listed prove that a group has no others",
         ),
         Attack(
+            "a stranger's config in a shared directory shadows one's own",
+            "test_attack_trust.py::test_a_strangers_config_in_a_shared_directory_shadows_nobodys",
+            "a config of the project that is neither this user's nor root's is passed over",
+        ),
+        Attack(
+            "a loaded .env says that nobody can be asked, and brings the hash of its own config",
+            "test_attack_trust.py::test_a_loaded_env_file_approves_nothing_at_a_terminal",
+            "a hash counts only where stdin, stdout and stderr are no terminal",
+        ),
+        Attack(
+            "a record of an approval is put into a directory that others can write",
+            "config/test_trust.py"
+            "::test_records_in_a_directory_that_others_can_write_approve_nothing",
+            "files.writable_by_others of the record",
+        ),
+        Attack(
+            "an empty file with the name of an approval approves a plan",
+            "config/test_trust.py::test_a_record_approves_the_plan_that_it_holds_and_no_other",
+            "the record is compared with the plan",
+        ),
+        Attack(
+            "a program of the tree around a submodule, or of any version control, is approved",
+            "config/test_plan.py::test_the_tree_around_a_submodule_is_the_project_too",
+            "all trees around the config, up to the home directory",
+        ),
+        Attack(
+            "a program that was approved is replaced by somebody who may write there",
+            "config/test_plan.py::test_a_program_that_somebody_else_could_replace_is_refused",
+            "files.writable_by_others of each program of a plan",
+        ),
+        Attack(
             "a pipe, a terminal or an endless device lies where a config is looked for",
             "test_attack_trust.py::test_a_config_that_is_no_file_keeps_nobody",
             "only a file is a config that may be found",

@@ -139,6 +139,32 @@ def test_the_largest_config_is_refused_in_time(name: str, words: str, world: Wor
     assert run.memory < MOST
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_a_strangers_config_in_a_shared_directory_shadows_nobodys(world: World) -> None:
+    os.chmod(world.project, 0o1777)
+    path = world.write(f"{world.project}/tastyauth.yaml", "version: 1\n")
+    os.chown(path, 65534, 65534)
+    for _ in range(2):  # without a cached token, and with one
+        done = world.run("token")
+        assert (done.code, done.out[:3]) == (0, "eyJ")
+        assert f"{path} belongs to another user, and is passed over" in done.err
+    assert world.simulator.exchanges == 1
+
+
+def test_a_loaded_env_file_approves_nothing_at_a_terminal(world: World) -> None:
+    """Not even where it says that nobody is there, nor for a token that is cached already."""
+    world.configure(directory=world.project)
+    plan = world.run("allow", "--print").out
+    loaded = {"CI": "1", "TASTYAUTH_TRUST_SHA256": plan.rpartition("sha256: ")[2].strip()}
+    for _ in range(2):
+        with terminal(world, "token", **loaded) as child:
+            code, said = ended(child)
+        assert (code, "eyJ" in said) == (78, False)
+        assert "at a terminal $TASTYAUTH_TRUST_SHA256 does not count" in said
+        assert world.run("token", **loaded).code == 0  # where there is no terminal
+    assert world.simulator.exchanges == 1
+
+
 # -- when somebody is asked -----------------------------------------------------------------------
 
 

@@ -117,6 +117,45 @@ def test_a_dangling_link_is_a_config_that_cannot_be_read(tree: Path) -> None:
         locate.read_config(path)
 
 
+def stranger_wrote(tree: Path) -> str:
+    path = touch(tree / "home/repo/src/deep/tastyauth.yaml")
+    os.chown(path, NOBODY, NOBODY)
+    return path
+
+
+def stranger_linked_to_mine(tree: Path) -> str:
+    path = tree / "home/repo/src/deep/tastyauth.yaml"
+    path.symlink_to(touch(tree / "mine.yaml"))
+    os.lchown(path, NOBODY, NOBODY)
+    return str(path)
+
+
+def i_linked_to_a_strangers(tree: Path) -> str:
+    path = tree / "home/repo/src/deep/tastyauth.yaml"
+    path.symlink_to(touch(tree / "strange.yaml"))
+    os.chown(tree / "strange.yaml", NOBODY, NOBODY)
+    return str(path)
+
+
+@needs_root
+@pytest.mark.parametrize(
+    "strange", [stranger_wrote, stranger_linked_to_mine, i_linked_to_a_strangers]
+)
+def test_a_strangers_config_is_passed_over(tree: Path, strange: Callable[[Path], str]) -> None:
+    """In a shared directory it would shadow one's own."""
+    passed_over: list[str] = []
+    path = strange(tree)
+    with pytest.raises(ConfigNotFound) as caught:
+        locate.find_config(None, environ_of(tree), passed_over)
+    assert passed_over == [path]
+    assert f"--config {path}" in caught.value.hint
+    user = touch(tree / USER)
+    assert locate.find_config(None, environ_of(tree)) == (user, "user")
+    project = touch(tree / "home/repo/tastyauth.yaml")
+    assert locate.find_config(None, environ_of(tree)) == (project, "project")
+    assert locate.find_config(path, environ_of(tree)) == (path, "flag")
+
+
 def test_without_any_config_every_place_is_named_in_order(tree: Path) -> None:
     with pytest.raises(ConfigNotFound) as caught:
         locate.find_config(None, environ_of(tree))

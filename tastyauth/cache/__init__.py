@@ -324,7 +324,7 @@ def approved(outline: Outline, origin: str, environ: locate.Environ) -> bool:
         return origin in locate.TRUSTED_ORIGINS
     if outline.approval.startswith("/"):
         return os.path.lexists(outline.approval)
-    return environ.get("TASTYAUTH_TRUST_SHA256") == outline.approval
+    return locate.approved_hash(environ) == outline.approval
 
 
 def _state(kind: str, name: str, salt: str, environ: locate.Environ) -> str:

@@ -33,7 +33,11 @@ def open_session(arguments: "argparse.Namespace", console: Console) -> Session:
 
 def find(flag: str | None, console: Console) -> tuple[str, str]:
     """The path of the config and how it was found; raises ConfigNotFound."""
-    return locate.find_config(flag, console.environ)
+    passed_over: list[str] = []
+    found = locate.find_config(flag, console.environ, passed_over)
+    for path in passed_over:
+        console.warn(f"{printable(path)} belongs to another user, and is passed over")
+    return found
 
 
 def trusted_config(flag: str | None, console: Console) -> "Config":
@@ -52,10 +56,9 @@ def read_config(flag: str | None, console: Console) -> "tuple[Config, str]":
     """The config and how it was found, checked but not yet trusted."""
     from tastyauth import config as configs
 
-    environ = console.environ
-    path, origin = locate.find_config(flag, environ)
+    path, origin = find(flag, console)
     content = locate.read_config(path)
-    return configs.parse(content, path, home=locate.home_directory(environ)), origin
+    return configs.parse(content, path, home=locate.home_directory(console.environ)), origin
 
 
 def surroundings_of(console: Console) -> Surroundings:

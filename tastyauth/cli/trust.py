@@ -52,9 +52,7 @@ def run_allow(arguments: argparse.Namespace, console: Console) -> int:
     elif trust.needs_approval(config.path, origin) is None and not arguments.only_print:
         console.say(f"{printable(config.path)} needs no approval: only you and root can write it")
         return 0
-    if origin not in (locate.FLAG, locate.USER, locate.SYSTEM):
-        plan.refuse_outlaws(config, surroundings)
-    lines = plan.lines(config, surroundings)
+    lines = trust.approvable(config, origin, surroundings)
     if arguments.only_print:
         console.out("".join(f"{line}\n" for line in (*lines, f"sha256: {plan.digest(lines)}")))
         return 0

@@ -2,20 +2,46 @@
 
 import os
 import re
+import stat
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from hashlib import sha256
 from json import dumps
 
-from tastyauth import sources
+from tastyauth import export, locate, sources
 from tastyauth.broker import LOOPBACK
 from tastyauth.config import DEFAULT_TIMEOUT, USER_AGENT, Config, Profile
 from tastyauth.errors import ConfigNotAllowed
+from tastyauth.posix import files
 from tastyauth.sources import FirstOf, Reference, Single, Surroundings
 
 Lines = tuple[str, ...]
 
-_BLANKS = re.compile("  +")
+_SPACES = re.compile("  +")
+
+_VERSION_CONTROL = (
+    ".git",
+    ".hg",
+    ".jj",
+    ".svn",
+    ".bzr",
+    ".pijul",
+    ".fslckout",
+    "_FOSSIL_",
+    "_darcs",
+    "CVS",
+)
+"""What lies in the root of a tree that the next pull or update can change."""
+
+
+_FIRST_EXPORTS = (
+    ("TASTYTRADE_ACCESS_TOKEN", "access_token"),
+    ("TASTYTRADE_ACCESS_TOKEN_EXPIRES_AT", "expires_at"),
+    ("TASTYTRADE_ENV", "environment"),
+    ("TASTYTRADE_API_URL", "api_url"),
+)
+"""What a profile that says nothing exported in the first release."""
 
 
 def lines(config: Config, surroundings: Surroundings) -> Lines:
@@ -30,6 +56,17 @@ def lines(config: Config, surroundings: Surroundings) -> Lines:
     return tuple(found)
 
 
+def lines_of_first_release(config: Config, surroundings: Surroundings) -> Lines:
+    """The plan as the first release wrote it, so that its approvals outlast a new default."""
+    profiles = tuple(
+        profile._replace(exports=_FIRST_EXPORTS)
+        if profile.exports == export.DEFAULT_EXPORTS
+        else profile
+        for profile in config.profiles
+    )
+    return lines(replace(config, profiles=profiles), surroundings)
+
+
 def digest(plan: Lines) -> str:
     """The SHA-256 of a plan, in hex: what `allow` records."""
     return sha256("\n".join(plan).encode()).hexdigest()
@@ -41,15 +78,34 @@ def refuse_outlaws(config: Config, surroundings: Surroundings) -> None:
     A program inside the project can change with the next `git pull`, and a host of the project's
     choosing must not receive the user's secrets.
     """
-    projects = _projects_of(config.path)
     for profile in config.profiles:
         if profile.environment == "custom" and not _is_loopback(profile.api_url):
             raise ConfigNotAllowed(
                 f"profile {profile.name} of a project file sends secrets to {profile.api_url}",
                 f"keep this profile in your own config, or use it with --config {config.path}",
             )
-        for reference in _references(profile):
-            _refuse_program_in(projects, reference, profile, surroundings)
+    projects = _projects_of(config.path, surroundings.home)
+    for program, profile in _programs(config, surroundings).items():
+        for path in (program, os.path.realpath(program)):
+            if any(_lies_in(path, project) for project in projects):
+                raise ConfigNotAllowed(
+                    f"profile {profile.name} of a project file runs a program of the project:"
+                    f" {path}",
+                    "install the program outside the project, where a pull cannot change it",
+                )
+
+
+def refuse_replaceable(config: Config, surroundings: Surroundings) -> None:
+    """Raises ConfigNotAllowed for a program that somebody else could replace after the approval."""
+    for program, profile in _programs(config, surroundings).items():
+        reason = files.writable_by_others(program)
+        if reason:
+            raise ConfigNotAllowed(
+                f"somebody else could replace {program}, which profile {profile.name} runs:"
+                f" {reason}",
+                "take that right away (chmod go-w), or install the program where only you and root"
+                " can write",
+            )
 
 
 def _profile_lines(profile: Profile, surroundings: Surroundings) -> Iterator[str]:
@@ -99,8 +155,8 @@ def _facts(reference: Single) -> str:
 
 
 def _spelled(value: object) -> str:
-    """JSON in which nothing hides: it is ASCII, and no row of blanks pushes a part out of sight."""
-    return _BLANKS.sub(lambda found: r"\u0020" * len(found[0]), dumps(value))
+    """JSON in which nothing hides: it is ASCII, and no row of spaces pushes a part out of sight."""
+    return _SPACES.sub(lambda found: r"\u0020" * len(found[0]), dumps(value))
 
 
 def _program(reference: Reference, surroundings: Surroundings) -> str | None:
@@ -110,51 +166,53 @@ def _program(reference: Reference, surroundings: Surroundings) -> str | None:
     return sources.resolve_program(command.argv[0], surroundings.environ, surroundings.home)
 
 
-def _refuse_program_in(
-    projects: set[str], reference: Reference, profile: Profile, surroundings: Surroundings
-) -> None:
-    program = _program(reference, surroundings)
-    if program is None:
-        return
-    for path in (program, os.path.realpath(program)):
-        if any(_lies_in(path, project) for project in projects):
-            raise ConfigNotAllowed(
-                f"profile {profile.name} of a project file runs a program of the project: {path}",
-                "install the program outside the project, where a pull cannot change it",
-            )
+def _programs(config: Config, surroundings: Surroundings) -> dict[str, Profile]:
+    """The programs that are run and are installed here, each with the first profile to run it."""
+    found: dict[str, Profile] = {}
+    for profile in config.profiles:
+        for reference in profile.references:
+            for member in sources.members(reference):
+                program = _program(member, surroundings)
+                if program:
+                    found.setdefault(program, profile)
+    return found
 
 
 def _lies_in(path: str, directory: str) -> bool:
-    """Whether `directory` is one of those above `path`, however the two are spelt.
+    """Whether `directory` is one of those above `path`, however the two are spelled.
 
     A volume that ignores case, or is mounted twice, has more than one name for it.
     """
-    while path != "/":
-        path = os.path.dirname(path)
+    for above in locate.above(path):
         with suppress(OSError):
-            if os.path.samefile(path, directory):
+            if os.path.samefile(above, directory):
                 return True
     return False
 
 
-def _references(profile: Profile) -> Iterator[Reference]:
-    for value in (profile.client_id, profile.client_secret, profile.refresh_token):
-        if not isinstance(value, str):
-            yield from value.references if isinstance(value, FirstOf) else (value,)
+def _projects_of(path: str, home: str) -> set[str]:
+    """The trees that the config at `path` came with; of a link, also those of its target.
+
+    In version control: the innermost tree, and the ones around it (of a submodule) that do not
+    hold the home directory. Else it may be part of an unpacked archive: its directory and the one
+    above, where that is not for many things.
+    """
+    found = set()
+    for file in {path, os.path.realpath(path)}:
+        directory = os.path.realpath(os.path.dirname(file))
+        way = locate.above(os.path.join(directory, "."))
+        trees = [it for it in way if any(os.path.lexists(f"{it}/{n}") for n in _VERSION_CONTROL)]
+        found.add(trees[0] if trees else directory)
+        outer = trees[1:] if trees else [it for it in way[1:2] if not _is_for_many(it)]
+        found.update(it for it in outer if not _lies_in(os.path.join(home, "."), it))
+    return found
 
 
-def _projects_of(path: str) -> set[str]:
-    """The repository that the config lies in, else its directory; of a link, also its target's."""
-    return {_repository_or(os.path.dirname(each)) for each in (path, os.path.realpath(path))}
-
-
-def _repository_or(directory: str) -> str:
-    directory = above = os.path.realpath(directory)
-    while above != "/":
-        if os.path.lexists(f"{above}/.git"):
-            return above
-        above = os.path.dirname(above)
-    return directory
+def _is_for_many(directory: str) -> bool:
+    """Whether it is a usual place to keep unrelated things in: `/opt`, `/usr/local`, `/tmp`."""
+    if os.path.dirname(directory) in ("/", "/usr"):
+        return True
+    return bool(os.stat(directory).st_mode & stat.S_ISVTX)
 
 
 def _is_loopback(api_url: str) -> bool:

@@ -1,6 +1,7 @@
 """Which configs may act: by where they lie, or because somebody approved what they would do."""
 
 import os
+import re
 import shlex
 from contextlib import suppress
 from hashlib import sha256
@@ -14,6 +15,8 @@ from tastyauth.sources import Surroundings
 
 HASH_VARIABLE = "TASTYAUTH_TRUST_SHA256"
 """Approval where nobody can be asked: the hash that `tastyauth allow --print` shows."""
+
+_HASH = re.compile("[0-9a-f]{64}")
 
 
 def needs_approval(path: str, origin: str) -> str | None:
@@ -29,6 +32,14 @@ def needs_approval(path: str, origin: str) -> str | None:
     return files.writable_by_others(path)
 
 
+def approvable(config: Config, origin: str, surroundings: Surroundings) -> plan.Lines:
+    """The plan of a config that needs approval; raises ConfigNotAllowed for what can have none."""
+    if origin not in locate.TRUSTED_ORIGINS:
+        plan.refuse_outlaws(config, surroundings)
+    plan.refuse_replaceable(config, surroundings)
+    return plan.lines(config, surroundings)
+
+
 def require(config: Config, origin: str, surroundings: Surroundings) -> str:
     """What allows this config to act: the path of an approval, a hash, or "" for its place.
 
@@ -37,26 +48,39 @@ def require(config: Config, origin: str, surroundings: Surroundings) -> str:
     reason = needs_approval(config.path, origin)
     if reason is None:
         return ""
-    if origin not in locate.TRUSTED_ORIGINS:
-        plan.refuse_outlaws(config, surroundings)
-    wanted = plan.digest(plan.lines(config, surroundings))
-    record = _record(config.path, wanted, surroundings.environ)
-    with suppress(OSError):
-        if locate.read_private(record) is not None:
-            return record
-    named = _named(config.path, origin)
-    given = surroundings.environ.get(HASH_VARIABLE)
-    if surroundings.interactive or not given:
+    lines = approvable(config, origin, surroundings)
+    plans = {
+        plan.digest(it): it for it in (lines, plan.lines_of_first_release(config, surroundings))
+    }
+    word = shlex.quote(config.path)
+    # a config that the user names may do more than one that is found
+    named = f"--config {word}" if origin in locate.TRUSTED_ORIGINS else word
+    look = f"look at what it would do and approve it: tastyauth allow {named}"
+    for digest, approved in plans.items():
+        record = _record(config.path, digest, surroundings.environ)
+        if not os.path.lexists(record):
+            continue
+        doubt = files.writable_by_others(record)
+        if doubt:
+            raise ConfigNotAllowed(
+                f"the approval of {config.path} is not believed: {doubt}",
+                f"take that right away (chmod go-w), then {look}",
+            )
+        with suppress(OSError):
+            if locate.read_private(record) == _content(config.path, approved):
+                return record
+    given = "" if surroundings.interactive else locate.approved_hash(surroundings.environ)
+    if given in plans:
+        return given
+    if given:
+        what = "of another plan" if _HASH.fullmatch(given) else "no SHA-256 of 64 hex digits"
         raise ConfigNotAllowed(
-            f"the config is not approved: {reason}",
-            f"look at what it would do and approve it: tastyauth allow {named}",
-        )
-    if given != wanted:
-        raise ConfigNotAllowed(
-            f"the config is not approved: {reason}, and ${HASH_VARIABLE} is of another plan",
+            f"the config is not approved: {reason}, and ${HASH_VARIABLE} is {what}",
             f"look at the plan with: tastyauth allow --print {named} - and set the hash it shows",
         )
-    return wanted
+    if surroundings.environ.get(HASH_VARIABLE):
+        reason += f"; at a terminal ${HASH_VARIABLE} does not count"
+    raise ConfigNotAllowed(f"the config is not approved: {reason}", look)
 
 
 def allow(config: Config, surroundings: Surroundings, shown: plan.Lines = ()) -> None:
@@ -67,7 +91,10 @@ def allow(config: Config, surroundings: Surroundings, shown: plan.Lines = ()) ->
     lines = shown or plan.lines(config, surroundings)
     record = _record(config.path, plan.digest(lines), surroundings.environ)
     files.make_directory(os.path.dirname(record))
-    files.write(record, "\n".join((dumps(config.path), *lines, "")).encode(), durable=True)
+    doubt = files.writable_by_others(os.path.dirname(record))
+    if doubt:
+        raise locate.not_private(doubt)
+    files.write(record, _content(config.path, lines), durable=True)
 
 
 def deny(path: str, environ: locate.Environ) -> int:
@@ -85,16 +112,16 @@ def last_approved(path: str, environ: locate.Environ) -> plan.Lines:
     """The plan that was approved last for this path, empty when there is none."""
     try:
         latest = max(_records(path, environ), key=os.path.getmtime, default=None)
-        content = locate.read_private(latest) if latest else None
+        if latest is None or files.writable_by_others(latest):
+            return ()
+        content = locate.read_private(latest)
     except OSError:
         return ()
     return tuple(content.decode().split("\n")[1:-1]) if content else ()
 
 
-def _named(path: str, origin: str) -> str:
-    """What to write behind `allow`: what one names oneself may do more than what is found."""
-    word = shlex.quote(path)
-    return f"--config {word}" if origin in locate.TRUSTED_ORIGINS else word
+def _content(path: str, lines: plan.Lines) -> bytes:
+    return "\n".join((dumps(path), *lines, "")).encode()
 
 
 def _directory(environ: locate.Environ) -> str:

@@ -505,15 +505,76 @@ def test_a_preset_is_a_program_too(project: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["conf", "X", "a "])
-def test_outside_a_repository_the_project_is_the_directory_of_the_config(
+def test_without_version_control_the_project_may_begin_one_directory_up(
     tmp_path: Path, name: str
 ) -> None:
-    install(tmp_path / name / "bin/vault")
+    """As in an archive that was unpacked; two directories up may be anything."""
+    install(tmp_path / "tree" / name / "bin/vault")
+    install(tmp_path / "tree/bin/vault")
     install(tmp_path / "bin/vault")
-    text = MINIMAL.replace("vault", f"{tmp_path}/{name}/bin/vault")
-    refusal(read(text, f"{tmp_path}/{name}/tastyauth.yaml"))
+    for place in (f"tree/{name}", "tree"):
+        text = MINIMAL.replace("vault", f"{tmp_path}/{place}/bin/vault")
+        refusal(read(text, f"{tmp_path}/tree/{name}/tastyauth.yaml"))
     text = MINIMAL.replace("vault", f"{tmp_path}/bin/vault")
-    plan.refuse_outlaws(read(text, f"{tmp_path}/{name}/tastyauth.yaml"), around())
+    plan.refuse_outlaws(read(text, f"{tmp_path}/tree/{name}/tastyauth.yaml"), around())
+
+
+def test_ones_home_directory_and_what_is_above_it_are_no_project(tmp_path: Path) -> None:
+    """`~/bin` is fine for `~/project/tastyauth.yaml`, also where dotfiles are kept in git."""
+    for directory in ("", "home/me", "home/me/project"):
+        (tmp_path / directory / ".git").mkdir(parents=True)
+    install(tmp_path / "home/me/bin/vault")
+    text = MINIMAL.replace("vault", f"{tmp_path}/home/me/bin/vault")
+    for path in ("project/tastyauth.yaml", "unpacked/tastyauth.yaml"):
+        config = read(text, f"{tmp_path}/home/me/{path}")
+        around_me = around(home=f"{tmp_path}/home/me")
+        if path.startswith("project"):
+            plan.refuse_outlaws(config, around_me)
+        else:  # a config that the dotfiles themselves came with
+            refusal(config, around_me)
+
+
+@pytest.mark.parametrize("directory", ["/opt", "/usr/local", "{sticky}"])
+def test_what_many_things_lie_in_is_no_unpacked_tree(tmp_path: Path, directory: str) -> None:
+    (tmp_path / "sticky").mkdir()
+    os.chmod(tmp_path / "sticky", 0o1777)
+    directory = directory.replace("{sticky}", f"{tmp_path}/sticky")
+    program = f"{tmp_path}/sticky/bin/vault" if "sticky" in directory else "/bin/sh"
+    install(tmp_path / "sticky/bin/vault")
+    config = read(MINIMAL.replace("vault", program), f"{directory}/project/tastyauth.yaml")
+    plan.refuse_outlaws(config, around())
+
+
+@pytest.mark.parametrize("mark", [".hg", ".jj", ".svn", ".git", ".bzr", "_darcs", ".fslckout"])
+def test_a_tree_of_any_version_control_is_a_project(tmp_path: Path, mark: str) -> None:
+    install(tmp_path / "tree/bin/vault")
+    (tmp_path / "tree" / mark).mkdir()
+    text = MINIMAL.replace("vault", f"{tmp_path}/tree/bin/vault")
+    refusal(read(text, f"{tmp_path}/tree/a/b/c/tastyauth.yaml"))
+
+
+@pytest.mark.parametrize("program", ["tree/bin/vault", "tree/inner/vault"])
+def test_the_tree_around_a_submodule_is_the_project_too(tmp_path: Path, program: str) -> None:
+    install(tmp_path / program)
+    (tmp_path / "tree/.git").mkdir(exist_ok=True, parents=True)
+    (tmp_path / "tree/inner/deep").mkdir(parents=True)
+    (tmp_path / "tree/inner/.git").write_text("gitdir: ../.git/modules/inner")
+    text = MINIMAL.replace("vault", f"{tmp_path}/{program}")
+    refusal(read(text, f"{tmp_path}/tree/inner/deep/tastyauth.yaml"))
+
+
+@pytest.mark.parametrize("place", ["", "bin", "bin/vault"])
+def test_a_program_that_somebody_else_could_replace_is_refused(tmp_path: Path, place: str) -> None:
+    install(tmp_path / "elsewhere/bin/vault")
+    config = read(MINIMAL, f"{tmp_path}/project/tastyauth.yaml")
+    surroundings = around(tmp_path / "elsewhere/bin")
+    plan.refuse_replaceable(config, surroundings)
+    os.chmod(tmp_path / "elsewhere" / place, 0o777)
+    with pytest.raises(ConfigNotAllowed) as caught:
+        plan.refuse_replaceable(config, surroundings)
+    assert f"{tmp_path}/elsewhere/bin/vault" in caught.value.message
+    assert "can be written by everybody" in caught.value.message
+    assert "chmod go-w" in caught.value.hint
 
 
 def test_of_a_config_in_the_root_directory_every_program_is_one_of_the_project() -> None:

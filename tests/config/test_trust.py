@@ -1,5 +1,6 @@
 """Which configs may act: by where they lie, or because somebody approved what they would do."""
 
+import hashlib
 import json
 import os
 import re
@@ -316,6 +317,78 @@ def test_a_record_that_others_could_have_made_approves_nothing(
     refusal(config, "project", surroundings)
 
 
+def directory_of_records(home: Path) -> str:
+    return f"{home}/.local/state/tastyauth/allowed"
+
+
+@pytest.mark.parametrize("place", [".local", ".local/state", ".local/state/tastyauth/allowed"])
+def test_records_in_a_directory_that_others_can_write_approve_nothing(
+    home: Path, place: str
+) -> None:
+    """Whoever can rename a directory can put another in its place, with files of one's own."""
+    config, surroundings = read(home), around(home)
+    trust.allow(config, surroundings)
+    os.chmod(home / place, 0o777)
+    error = refusal(config, "project", surroundings)
+    assert f"{home}/{place} can be written by everybody" in error.message
+    assert "chmod" in error.hint
+    assert trust.last_approved(config.path, surroundings.environ) == ()
+    with pytest.raises(OSError):
+        trust.allow(config, surroundings)
+    os.chmod(home / place, 0o700)
+    assert trust.require(config, "project", surroundings)
+
+
+@pytest.mark.parametrize("forge", ["", "{content}\n", "{other}"])
+def test_a_record_approves_the_plan_that_it_holds_and_no_other(home: Path, forge: str) -> None:
+    """Its name alone is no approval: an empty file of that name is easily made."""
+    config, surroundings = read(home), around(home)
+    trust.allow(config, surroundings)
+    record = Path(trust.require(config, "project", surroundings))
+    content = record.read_text()
+    other = content.replace("vault", "walt")
+    record.write_text(forge.replace("{content}", content).replace("{other}", other))
+    refusal(config, "project", surroundings)
+
+
+def test_an_approval_of_the_first_version_is_one_still(home: Path) -> None:
+    """Byte for byte what `allow` wrote there."""
+    config, surroundings = read(home), around(home)
+    text = FIRST_RECORD.replace("{home}", str(home))
+    hashed = hashlib.sha256(text.partition("\n")[2].removesuffix("\n").encode()).hexdigest()
+    name = hashlib.sha256(config.path.encode()).hexdigest()[:32]
+    os.makedirs(directory_of_records(home), mode=0o700)
+    record = Path(directory_of_records(home), f"{name}.{hashed}")
+    record.touch(mode=0o600)
+    record.write_text(text)
+    assert trust.require(config, "project", surroundings) == str(record)
+
+
+FIRST_RECORD = """\
+"{home}/project/tastyauth.yaml"
+default profile: live
+profile live: production
+  token endpoint: https://api.tastyworks.com/oauth/token
+  client_id: 0c7b8898-a2f1-49bb-a23d-843e47b68631
+  client_secret: file "{home}/project/live.client-secret"
+  refresh_token: command ["vault", "read", "tt"]
+                 runs: "{home}/bin/vault"
+  exports TASTYTRADE_ACCESS_TOKEN: access_token
+  exports TASTYTRADE_ACCESS_TOKEN_EXPIRES_AT: expires_at
+  exports TASTYTRADE_API_URL: api_url
+  exports TASTYTRADE_ENV: environment
+profile paper: sandbox
+  token endpoint: https://api.cert.tastyworks.com/oauth/token
+  client_id: 11111111-2222-4333-8444-555555555555
+  client_secret: env "PAPER_SECRET"
+  refresh_token: env "PAPER_TOKEN"
+  exports TASTYTRADE_ACCESS_TOKEN: access_token
+  exports TASTYTRADE_ACCESS_TOKEN_EXPIRES_AT: expires_at
+  exports TASTYTRADE_API_URL: api_url
+  exports TASTYTRADE_ENV: environment
+"""
+
+
 def test_where_nothing_can_be_recorded_nothing_is_approved(home: Path) -> None:
     config = read(home)
     surroundings = around(home, XDG_STATE_HOME="/proc/self/nowhere")
@@ -349,13 +422,45 @@ def test_the_hash_is_that_of_the_plan_not_of_the_bytes(home: Path) -> None:
     refusal(read(home, CONFIG.replace("tt]", "x]")), "project", surroundings)
 
 
-@pytest.mark.parametrize("wrong", ["", "0" * 64, "{right}0", " {right}", "yes"])
-def test_another_hash_is_none(home: Path, wrong: str) -> None:
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("", "was found in the project"),
+        ("0" * 64, "$TASTYAUTH_TRUST_SHA256 is of another plan"),
+        ("{right}0", "$TASTYAUTH_TRUST_SHA256 is no SHA-256 of 64 hex digits"),
+        ("sha1:{right}", "$TASTYAUTH_TRUST_SHA256 is no SHA-256 of 64 hex digits"),
+        ("yes", "$TASTYAUTH_TRUST_SHA256 is no SHA-256 of 64 hex digits"),
+    ],
+)
+def test_another_hash_is_none(home: Path, given: str, said: str) -> None:
     config = read(home)
-    value = wrong.replace("{right}", digest(config, around(home)))
+    value = given.replace("{right}", digest(config, around(home)))
     error = refusal(config, "project", around(home, TASTYAUTH_TRUST_SHA256=value))
-    assert ("$TASTYAUTH_TRUST_SHA256 is of another plan" in error.message) == bool(value)
+    assert error.message.endswith(said)
     assert ("tastyauth allow --print" in error.hint) == bool(value)
+
+
+@pytest.mark.parametrize(
+    "spelled", [" {right}\n", "sha256:{right}", "sha256: {right}", "SHA256:{RIGHT}", "{RIGHT}"]
+)
+def test_a_hash_may_be_spelled_as_tools_spell_it(home: Path, spelled: str) -> None:
+    config = read(home)
+    right = digest(config, around(home))
+    given = spelled.replace("{right}", right).replace("{RIGHT}", right.upper())
+    surroundings = around(home, TASTYAUTH_TRUST_SHA256=given)
+    assert trust.require(config, "project", surroundings) == right
+
+
+@pytest.mark.parametrize("number", [0, 1, 2])
+def test_whatever_variables_say_a_hash_does_not_count_at_a_terminal(
+    home: Path, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A `.env` that sets CI, too, must not approve its own config."""
+    config = read(home)
+    variables = {"CI": "1", "TASTYAUTH_TRUST_SHA256": digest(config, around(home))}
+    surroundings = around(home, interactive=False, **variables)
+    monkeypatch.setattr(os, "isatty", lambda descriptor: descriptor == number)
+    assert "at a terminal" in refusal(config, "project", surroundings).message
 
 
 def test_at_a_terminal_the_hash_does_not_count(home: Path) -> None:
