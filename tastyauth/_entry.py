@@ -43,7 +43,7 @@ def _run(words: list[str], started_at: float) -> int:
     if code is None:
         from tastyauth import cli
 
-        code = cli.main(words, started_at, held, wish)
+        code = cli.main(words, started_at, held)
     return code
 
 

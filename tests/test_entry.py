@@ -8,8 +8,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from world import CONFIG, World
 
-from tastyauth import _entry, cli
-from tastyauth.cli import validate
+from tastyauth import _entry
+from tastyauth.cli import grammar, parser
 from tastyauth.simulator import Simulator
 
 COMMON = ["-p", "--profile", "--config", "-v", "-q", "--quiet", "--color", "--version", "-h"]
@@ -56,7 +56,7 @@ def test_whatever_the_lane_accepts_means_the_same_to_the_full_grammar(argv: list
     if wish is None:
         return
     command, options, rest = wish
-    full = vars(cli.commands_for(argv).parse(argv))
+    full = vars(parser.parse(grammar.read(argv)))
     assert full["command"] == command
     assert full["profile"] == options.get("profile")
     assert full["config"] == options.get("config")
@@ -67,14 +67,35 @@ def test_whatever_the_lane_accepts_means_the_same_to_the_full_grammar(argv: list
     assert {name: full.get(name, plain) for name, plain in others.items()} == others
 
 
-@given(rest=st.lists(st.sampled_from(["x", "-", "--", "-q", "--help", ""]) | st.text(), max_size=4))
-@example(rest=[])
-def test_the_plain_form_of_validate_means_the_same_to_the_full_grammar(rest: list[str]) -> None:
-    argv = ["validate", *rest]
-    plain = validate.plain(argv)
-    assert (plain is None) == any(word.startswith("-") for word in rest)
-    if plain is not None:
-        assert vars(plain) == vars(cli.commands_for(argv).parse(argv))
+MORE = ["validate", "--format", "json", "a.yaml", "--min-valid", "secret", "set", "client_secret"]
+
+
+@settings(max_examples=7 * settings().max_examples)
+@given(
+    argv=st.lists(WORDS | st.sampled_from([*MORE, "--min-valid=5", "-qv", "", "init"]), max_size=6)
+)
+@example(argv=["validate"])
+@example(argv=["validate", "a.yaml", "-", ""])
+@example(argv=["validate", "a.yaml", "--format", "json", "b.yaml"])
+@example(argv=["no-secrets"])
+@example(argv=["env", "--min-valid", "60", "--refresh", "-v"])
+@example(argv=["secret", "set", "client_secret"])
+@example(argv=["secret", "set", "live"])
+@example(argv=["exec"])
+@example(argv=["--format", "sh", "env"])
+def test_what_the_grammar_understands_alone_means_the_same_to_argparse(argv: list[str]) -> None:
+    words = grammar.read(argv)
+    understood = grammar.understood(words)
+    if understood is not None:
+        assert vars(understood) == vars(parser.parse(words))
+
+
+@pytest.mark.parametrize(
+    "argv", [["validate", "a.yaml", "b.yaml"], ["env", "-p", "x"], ["exec", "-q", "--", "y"]]
+)
+def test_plain_forms_do_without_argparse(argv: list[str]) -> None:
+    """Its import and parsers would cost a twentieth of an exchange."""
+    assert grammar.understood(grammar.read(argv)) is not None
 
 
 @given(argv=FORM)

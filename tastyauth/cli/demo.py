@@ -1,6 +1,5 @@
 """The main job, start to end, as a user would type it, against the simulator."""
 
-import argparse
 import os
 import shutil
 import subprocess
@@ -9,8 +8,8 @@ import tempfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tastyauth.cli.command import Arguments
 from tastyauth.cli.console import Console
-from tastyauth.cli.grammar import Commands
 from tastyauth.errors import TastyauthError
 
 if TYPE_CHECKING:
@@ -84,14 +83,7 @@ _AFTER = (
 )
 
 
-def register(commands: Commands) -> None:
-    """`demo`."""
-    commands.add(
-        "demo", "the main job, start to end, against the simulator", run_demo, group="look closer"
-    )
-
-
-def run_demo(_: argparse.Namespace, console: Console) -> int:
+def run_demo(_: Arguments, console: Console) -> int:
     """Every step in a real shell; ends with an error when one does not do what it should."""
     from tastyauth.simulator import Simulator
 

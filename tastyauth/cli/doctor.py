@@ -1,6 +1,5 @@
 """The command that looks at every link of the chain: `doctor`."""
 
-import argparse
 import json
 import time
 from collections.abc import Iterator, Sequence
@@ -8,8 +7,8 @@ from dataclasses import asdict, replace
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from tastyauth.cli.command import Arguments
 from tastyauth.cli.console import Console
-from tastyauth.cli.grammar import Commands
 from tastyauth.cli.inputs import surroundings_of, this_program
 
 if TYPE_CHECKING:
@@ -18,37 +17,13 @@ if TYPE_CHECKING:
     from tastyauth.doctor.cron import Rehearsal
     from tastyauth.session.refresh import Audience, Secrets
 
-_DETAILS = """\
-looks at one profile, the default one unless -p names another. What it prints holds no secret, and
-of account numbers the last four digits: it can be pasted into a report. It ends with 0 when nothing
-has failed, else with 1; warnings do not count.
-
-  --offline   nothing leaves this machine
-  --cron      resolves the references once more where cron would: no terminal, no bus, hardly a
-              variable; and prints the line for crontab -e
-"""
-
 _SLOW = 0.1
 """Seconds."""
 
 _COLORS = {"passed": "\x1b[32m", "warned": "\x1b[33m", "failed": "\x1b[31m", "skipped": "\x1b[2m"}
 
 
-def register(commands: Commands) -> None:
-    """`doctor`."""
-    doctor = commands.add(
-        "doctor",
-        "look at every link of the chain, and say what to do",
-        run_doctor,
-        group="look closer",
-        details=_DETAILS,
-    )
-    doctor.add_argument("--offline", action="store_true", help="stop before going online")
-    doctor.add_argument("--cron", action="store_true", help="rehearse what cron would meet")
-    doctor.add_argument("--format", choices=("human", "json"), default="human")
-
-
-def run_doctor(arguments: argparse.Namespace, console: Console) -> int:
+def run_doctor(arguments: Arguments, console: Console) -> int:
     """Looks, prints the report whole, and ends with 1 when something has failed."""
     from tastyauth import doctor
 
@@ -73,7 +48,7 @@ def _is_barred(checks: Sequence["Check"]) -> bool:
     return any(it.state == "failed" and it.name in ("config", "trust") for it in checks)
 
 
-def _findings(arguments: argparse.Namespace, console: Console) -> "Findings":
+def _findings(arguments: Arguments, console: Console) -> "Findings":
     from tastyauth.cache import Terms
     from tastyauth.doctor import Findings
     from tastyauth.session import Session

@@ -1,198 +1,153 @@
-"""The one full grammar of the command line: flags mean the same before and after the command."""
+"""Reads the command line by the table of commands; flags mean the same before and after a command.
 
-import argparse
-from collections.abc import Callable, Collection, Sequence
-from typing import Any, NoReturn
+Plain forms are understood here. Help, mistakes and unusual spellings (`-qplive`) go to argparse,
+whose import and parsers would cost a twentieth of an exchange.
+"""
 
-from tastyauth.cli.console import Console
-from tastyauth.cli.wording import Shown, first_word, nearest
-from tastyauth.errors import UsageError
-from tastyauth.secret import mask
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
-Run = Callable[[argparse.Namespace, Console], int]
-"""A command: what was asked, and where to print; returns the exit code."""
+from tastyauth.cli.command import Argument, Arguments
+from tastyauth.cli.commands import COMMANDS, COMMON, HELP, VERSION
 
-GROUPS = ("use", "set up", "trust", "look closer")
-
-_ABSENT: dict[str, Any] = {
-    "config": None,
-    "profile": None,
-    "quiet": False,
-    "verbose": False,
-    "color": "auto",
+_FLAGS = {
+    name: argument
+    for arguments in (COMMON, *(command.arguments for command in COMMANDS.values()))
+    for argument in arguments
+    for name in argument.flags
 }
+"""Every flag by name. It takes a value in every command or in none."""
 
 
-class Parser(argparse.ArgumentParser):
-    """argparse that raises: a UsageError for a mistake, Shown for help."""
+class Shown(Exception):
+    """A text was asked for instead of a run: --help or --version."""
 
-    def __init__(self, **settings: Any) -> None:  # noqa: ANN401  # passed on
-        super().__init__(
-            add_help=False,
-            allow_abbrev=False,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            **settings,
-        )
-
-    def error(self, message: str) -> NoReturn:
-        # argparse repeats the argument, and somebody may have typed a secret there
-        raise UsageError(mask(message), f"see: {self.prog} --help")
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = text
 
 
-class _Show(argparse.Action):
-    """A flag that ends parsing with a text."""
+@dataclass(slots=True)
+class Words:
+    """The words of a command line, told apart.
 
-    def __init__(self, option_strings: Sequence[str], dest: str, **settings: Any) -> None:  # noqa: ANN401
-        self.text: Callable[[argparse.ArgumentParser], str] = settings.pop("text")
-        super().__init__(option_strings, dest, nargs=0, **settings)
-
-    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
-        raise Shown(self.text(parser))
-
-
-class Commands:
-    """The commands as they are registered, each in the group the help lists it under.
-
-    `names` are all there are, whether registered or not; `groups` and `parsers` those that are.
+    `given` holds what each known flag was given last: a text, or True for a switch. `rest` is all
+    but the command and what follows `exec --`, which is `argv`. `misplaced` is a flag of a command
+    that comes before it. `is_plain` is False when only argparse can say what is meant.
     """
 
-    def __init__(self, names: Collection[str]) -> None:
-        self._names = names
-        self.groups: dict[str, list[tuple[str, str]]] = {group: [] for group in GROUPS}
-        self.parser = Parser(prog="tastyauth")
-        self.parsers: dict[str, argparse.ArgumentParser] = {}
-        _add_common_flags(self.parser, text=lambda _: self.help())
-        self._commands = self.parser.add_subparsers(dest="command", parser_class=Parser)
+    every: tuple[str, ...]
+    command: str | None = None
+    given: dict[str, str | bool] = field(default_factory=dict)
+    places: list[str] = field(default_factory=list)
+    rest: list[str] = field(default_factory=list)
+    argv: list[str] = field(default_factory=list)
+    misplaced: str = ""
+    is_plain: bool = True
 
-    def add(
-        self, name: str, summary: str, run: Run, *, group: str, details: str = ""
-    ) -> argparse.ArgumentParser:
-        """A command; its own flags are added to the parser that comes back."""
-        self.groups[group].append((name, summary))
-        parser = self._commands.add_parser(
-            name, prog=f"tastyauth {name}", description=summary, epilog=details
-        )
-        _add_common_flags(parser, text=lambda asked: asked.format_help())
-        parser.set_defaults(run=run)
-        self.parsers[name] = parser
-        return parser
-
-    def parse(self, argv: Sequence[str]) -> argparse.Namespace:
-        """What was asked; raises UsageError or Shown."""
-        words = list(argv)
-        command: list[str] = []
-        if "--" in words and first_word(words) == "exec":
-            split = words.index("--")
-            words, command = words[:split], words[split + 1 :]
-        self._refuse_unknown_command(words)
-        asked = self.parsers.get(first_word(words) or "")
-        if asked is not None and not {"--help", "-h"}.isdisjoint(words):
-            raise Shown(asked.format_help())
-        arguments, strays = self.parser.parse_known_args(words)
-        if arguments.command is None and not strays:
-            raise Shown(self.help())
-        if strays:
-            raise self._stray(strays[0], arguments.command)
-        if arguments.command == "exec":
-            arguments.argv = command
-        for name, value in _ABSENT.items():
-            if not hasattr(arguments, name):
-                setattr(arguments, name, value)
-        return arguments
-
-    def help(self) -> str:
-        """The commands by what one wants to do."""
-        lines = [
-            "tastytrade access tokens for shells, cron jobs and programs.",
-            "",
-            "usage: tastyauth [FLAGS] COMMAND [FLAGS]",
-        ]
-        for group, commands in self.groups.items():
-            if commands:
-                lines += ["", f"{group}:"]
-                lines += [f"  {name:<12} {summary}" for name, summary in commands]
-        return "\n".join([*lines, "", "flags, before or after the command:", _common_help(), ""])
-
-    def _stray(self, word: str, command: str | None) -> UsageError:
-        parser = self.parsers.get(command or "", self.parser)
-        # somebody may have typed a secret there
-        message = f"{parser.prog} does not take {mask(word)!r}"
-        if command == "exec" and not word.startswith("-"):
-            return UsageError(message, f"write the command behind --: {parser.prog} -- CMD ...")
-        near = nearest(word.partition("=")[0], _flags_in(parser.format_usage()))
-        return UsageError(
-            message, f"did you mean {near}?" if near else f"see: {parser.prog} --help"
-        )
-
-    def _refuse_unknown_command(self, words: Sequence[str]) -> None:
-        word = first_word(words)
-        if word is None or word in self._names:
-            return
-        near = nearest(word, self._names)
-        raise UsageError(
-            f"there is no command {mask(word)!r}",
-            f"did you mean: tastyauth {near}" if near else "see: tastyauth --help",
-        )
+    def text(self, name: str) -> str | None:
+        """What a flag that takes a value was given, if it was."""
+        value = self.given.get(name)
+        return value if isinstance(value, str) else None
 
 
-def _flags_in(usage: str) -> set[str]:
-    return {word.strip("[]|,") for word in usage.split() if word.startswith("[-")}
+def read(words: Sequence[str]) -> Words:
+    """Tells the words apart, whatever is wrong; the first one that is no flag is the command."""
+    found = Words(tuple(words))
+    places_ended = False
+    remaining = iter(words)
+    for word in remaining:
+        if word == "--" and found.command == "exec":
+            found.argv = list(remaining)
+            break
+        if word == "-" or not word.startswith("-"):
+            if found.command is None:
+                found.command = word
+                continue
+            found.rest.append(word)
+            found.places.append(word)
+            found.is_plain &= not places_ended
+            continue
+        found.rest.append(word)
+        places_ended = bool(found.places)
+        name, equals, text = word.partition("=")
+        flag = _FLAGS.get(name)
+        if flag is None or (equals and (flag.is_switch or name[:2] != "--")):
+            found.is_plain = False
+            flag = _last_of(word)
+        if flag is None:
+            continue
+        if found.command is None and flag not in COMMON:
+            found.misplaced = found.misplaced or name
+        if not flag.is_switch and not equals:
+            following = next(remaining, None)
+            text = following or ""
+            found.rest += [] if following is None else [following]
+            found.is_plain &= text[:1] not in ("", "-")
+        found.given[flag.destination] = flag.is_switch or text
+    return found
 
 
-def _add_common_flags(
-    parser: argparse.ArgumentParser, text: Callable[[argparse.ArgumentParser], str]
-) -> None:
-    # SUPPRESS: a default set behind the command would overwrite what was said before it
-    flags = parser.add_argument_group("common flags")
-    for names, settings in _COMMON:
-        flags.add_argument(*names, default=argparse.SUPPRESS, **settings)
-    flags.add_argument(
-        "--version",
-        action=_Show,
-        text=lambda _: _version(),
-        default=argparse.SUPPRESS,
-        help="print the version",
-    )
-    flags.add_argument(
-        "--help", "-h", action=_Show, text=text, default=argparse.SUPPRESS, help="print this help"
-    )
+def _last_of(word: str) -> Argument | None:
+    """The last of the short flags that are written as one word: `-qp`."""
+    flags = [_FLAGS.get(f"-{letter}") for letter in word[1:]]
+    if not flags or not all(flag is not None and flag.is_switch for flag in flags[:-1]):
+        return None
+    return flags[-1]
 
 
-def not_empty(word: str) -> str:
-    """The type of a name: of a variable that is not set, the default would be a surprise."""
-    if not word:
-        raise argparse.ArgumentTypeError("it is empty; is a variable not set?")
-    return word
+def parse(words: Words) -> Arguments:
+    """What was asked; raises UsageError or Shown."""
+    plain = understood(words)
+    if plain is not None:
+        return plain
+    from tastyauth.cli import parser  # late: argparse
+
+    return parser.parse(words)
 
 
-_COMMON: tuple[tuple[tuple[str, ...], dict[str, Any]], ...] = (
-    (
-        ("--config",),
-        {"metavar": "FILE", "type": not_empty, "help": "the config to use ($TASTYAUTH_CONFIG)"},
-    ),
-    (
-        ("--profile", "-p"),
-        {"metavar": "NAME", "type": not_empty, "help": "the profile to use ($TASTYAUTH_PROFILE)"},
-    ),
-    (("--quiet", "-q"), {"action": "store_true", "help": "errors only"}),
-    (("--verbose", "-v"), {"action": "store_true", "help": "say what is being done"}),
-    (
-        ("--color",),
-        {
-            "choices": ("auto", "always", "never"),
-            "help": "colours on a terminal (NO_COLOR, FORCE_COLOR)",
-        },
-    ),
-)
+def understood(words: Words) -> Arguments | None:
+    """What argparse would make of a plain form; None for all others, right or wrong."""
+    command = COMMANDS.get(words.command or "")
+    if command is None or not words.is_plain or words.misplaced:
+        return None
+    values: dict[str, object] = {"command": command.name}
+    given: dict[str, str | bool | list[str]] = {**words.given}
+    places = list(words.places)
+    for place in command.places:
+        if place.nargs in ("*", "+"):
+            given[place.destination], places = places, []
+        elif places:
+            given[place.destination] = places.pop(0)
+    try:
+        for argument in (*COMMON, *command.arguments):
+            if argument in (VERSION, HELP):
+                continue
+            values[argument.destination] = _value(argument, given.pop(argument.destination, None))
+    except ValueError:
+        return None
+    if given or places:
+        return None
+    if command.name == "exec":
+        values["argv"] = words.argv
+    return Arguments(**values)
 
 
-def _common_help() -> str:
-    parser = Parser()
-    _add_common_flags(parser, text=lambda _: "")
-    return parser.format_help().partition("common flags:\n")[2].rstrip("\n")
+def _value(argument: Argument, given: object) -> object:
+    """What a text or switch stands for; raises ValueError when it must be something else."""
+    if given is None or given == []:
+        if not argument.flags and argument.nargs in ("", "+"):
+            raise ValueError("it is missing")
+        return argument.absent
+    if isinstance(given, str):
+        if argument.choices and given not in argument.options:
+            raise ValueError("it is none of the choices")
+        return argument.read(given)
+    return given
 
 
-def _version() -> str:
-    from tastyauth import __version__
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that is most like `word`, if one is."""
+    from difflib import get_close_matches
 
-    return f"tastyauth {__version__}\n"
+    return next(iter(get_close_matches(word, known, n=1)), None)

@@ -1,28 +1,16 @@
 """The command that keeps a shell's exports fresh: `hook`."""
 
-import argparse
 import time
 from shlex import quote
 
 from tastyauth import cache, export, locate
 from tastyauth.cache import Asked, Entry, ProfileOutline
+from tastyauth.cli.command import Arguments
 from tastyauth.cli.console import Console
-from tastyauth.cli.grammar import Commands
 from tastyauth.cli.inputs import open_session, this_program
 from tastyauth.errors import ConfigNotFound, UsageError
 from tastyauth.shells import formats, hook
 from tastyauth.shells.hook import Binding
-
-_DETAILS = """\
-what to write, and where:
-  bash  eval "$(tastyauth hook bash)"       ~/.bashrc
-  zsh   eval "$(tastyauth hook zsh)"        ~/.zshrc
-  fish  tastyauth hook fish | source        ~/.config/fish/config.fish
-
-The exports of one profile are renewed at a prompt, once the token is nearly over. While it is fresh
-nothing is started (but `date` at each prompt of a fish before 3.6, which has no clock). Variables
-that hold something the hook did not set are left alone.
-"""
 
 
 class _Listening(Console):
@@ -38,20 +26,7 @@ class _Listening(Console):
         super().warn(text)
 
 
-def register(commands: Commands) -> None:
-    """`hook`."""
-    parser = commands.add(
-        "hook",
-        "print the code that keeps a shell's exports fresh",
-        run_hook,
-        group="set up",
-        details=_DETAILS,
-    )
-    parser.add_argument("shell", choices=hook.SHELLS, help="the shell that sources it")
-    parser.add_argument("--answer", choices=hook.CASES, help=argparse.SUPPRESS)
-
-
-def run_hook(arguments: argparse.Namespace, console: Console) -> int:
+def run_hook(arguments: Arguments, console: Console) -> int:
     """Prints the code to source; or, when that code asks, what it is to do now."""
     shell: str = arguments.shell
     if arguments.answer is not None:
@@ -86,7 +61,7 @@ def _binding(asked: Asked, profile: str, names: tuple[str, ...]) -> Binding:
     return Binding((*command, "-p", profile), tuple(settings), names)
 
 
-def _answer(shell: str, arguments: argparse.Namespace, console: _Listening) -> str:
+def _answer(shell: str, arguments: Arguments, console: _Listening) -> str:
     case: str = arguments.answer
     session = open_session(arguments, console)
     if case == hook.CHANGED:
@@ -110,7 +85,7 @@ def _is_ours(
     return hook.is_ours(console.environ, exports, entry.fields, case, time.time())
 
 
-def _stepping_aside(shell: str, arguments: argparse.Namespace, console: Console) -> str:
+def _stepping_aside(shell: str, arguments: Arguments, console: Console) -> str:
     profile: str = arguments.profile
     words = f"env -p {profile}"
     if arguments.config and not _is_found(arguments.config, console):

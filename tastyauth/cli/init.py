@@ -1,16 +1,16 @@
 """The way in: `init` makes the config, or adds a profile to it."""
 
-import argparse
 import os
 import shlex
 import stat
 from collections.abc import Mapping
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 from tastyauth import config as configs
 from tastyauth import locate, sources, validation
 from tastyauth.cli import interview
+from tastyauth.cli.command import Arguments
 from tastyauth.cli.console import Console
 from tastyauth.cli.enter_secrets import (
     SECRETS,
@@ -23,8 +23,7 @@ from tastyauth.cli.enter_secrets import (
     way_back,
     writable,
 )
-from tastyauth.cli.grammar import Commands
-from tastyauth.cli.inputs import surroundings_of
+from tastyauth.cli.inputs import shipped, surroundings_of
 from tastyauth.config import Config, Profile, new_profile, trust
 from tastyauth.errors import ConfigError, ConfigNotFound, SecretAbsent, UsageError, reason_of
 from tastyauth.posix import files
@@ -32,12 +31,6 @@ from tastyauth.secret import Secret, with_tilde
 from tastyauth.session import refresh
 from tastyauth.shells import formats
 from tastyauth.validation import document
-
-_DETAILS = """\
-asks for what is missing; everything but the secrets can be given by flags. Where nobody can be
-asked, the client secret and the refresh token are read from stdin, a line each:
-  tastyauth init -p live --environment production --client-id UUID --store file < two-lines
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,32 +46,10 @@ class _Place:
     approved: bool
 
 
-def register(commands: Commands) -> None:
-    """`init`."""
-    init = commands.add(
-        "init",
-        "make the config, or add a profile with -p NAME",
-        run_init,
-        group="set up",
-        details=_DETAILS,
-    )
-    init.add_argument("--environment", choices=("production", "sandbox", "custom"))
-    init.add_argument("--api-url", metavar="URL", help="with --environment custom only")
-    init.add_argument("--client-id", metavar="UUID", help="the public ID of the OAuth application")
-    init.add_argument("--store", choices=tuple(interview.STORES), help="where the secrets are kept")
-    init.add_argument(
-        "--from", metavar="FILE", dest="dotenv", help="take over the credentials of a bot's .env"
-    )
-    init.add_argument("--browser", action="store_true", help="open the OAuth Applications page")
-    init.add_argument(
-        "--print", action="store_true", dest="only_print", help="print an annotated example"
-    )
-
-
-def run_init(arguments: argparse.Namespace, console: Console) -> int:
+def run_init(arguments: Arguments, console: Console) -> int:
     """From nothing to a config that has got a token once; nothing is written before that."""
     if arguments.only_print:
-        console.out(_example())
+        console.out(shipped("tastyauth.yaml.example"))
         return 0
     name = arguments.profile or console.environ.get("TASTYAUTH_PROFILE") or None
     path, origin = _path(arguments.config, console)
@@ -97,14 +68,6 @@ def run_init(arguments: argparse.Namespace, console: Console) -> int:
     return 0
 
 
-def _example() -> str:
-    here = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    for path in (f"{here}/tastyauth.yaml.example", f"{here}/../tastyauth.yaml.example"):
-        with suppress(FileNotFoundError), open(path, encoding="utf-8") as file:
-            return file.read()
-    raise FileNotFoundError("tastyauth.yaml.example")
-
-
 def _path(flag: str | None, console: Console) -> tuple[str, str]:
     """The config that is named, else the user's own, whether it is there or not."""
     if flag or console.environ.get("TASTYAUTH_CONFIG"):
@@ -120,7 +83,7 @@ def _may_act(config: Config, origin: str, console: Console) -> bool:
     return True
 
 
-def _make(place: _Place, name: str | None, arguments: argparse.Namespace, console: Console) -> None:
+def _make(place: _Place, name: str | None, arguments: Arguments, console: Console) -> None:
     """A new profile: asked for, checked, tried, written, and then what to type next."""
     room = new_profile.room(place.content, place.path) if place.content is not None else None
     old = interview.old_bot(arguments.dotenv, console) if arguments.dotenv else {}
@@ -140,9 +103,7 @@ def _make(place: _Place, name: str | None, arguments: argparse.Namespace, consol
     _say_next(config, made, arguments, console)
 
 
-def _complete(
-    config: Config, profile: Profile, arguments: argparse.Namespace, console: Console
-) -> None:
+def _complete(config: Config, profile: Profile, arguments: Arguments, console: Console) -> None:
     """Asks for what an existing profile cannot resolve, and for nothing else."""
     missing = tuple(field for field in SECRETS if _is_absent(field, profile, console))
     if _asks_for_another(profile, arguments) or (arguments.dotenv and not missing):
@@ -166,7 +127,7 @@ def _complete(
     _say_next(config, profile, arguments, console)
 
 
-def _asks_for_another(profile: Profile, arguments: argparse.Namespace) -> bool:
+def _asks_for_another(profile: Profile, arguments: Arguments) -> bool:
     """Whether a flag says something else than the profile does."""
     stores = {sources.members(getattr(profile, field))[0].kind for field in SECRETS}
     return any(
@@ -245,9 +206,7 @@ def _warn_of_repository(profile: Profile, console: Console) -> None:
         console.warn(f"the secrets lie in a repository, keep git from them: {what_to_type}")
 
 
-def _say_next(
-    config: Config, profile: Profile, arguments: argparse.Namespace, console: Console
-) -> None:
+def _say_next(config: Config, profile: Profile, arguments: Arguments, console: Console) -> None:
     if arguments.dotenv:
         path = locate.absolute(arguments.dotenv, console.environ)
         shown = with_tilde(path, locate.home_directory(console.environ))

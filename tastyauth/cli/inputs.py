@@ -6,18 +6,17 @@ from typing import TYPE_CHECKING
 
 from tastyauth import locate
 from tastyauth.cache import Asked, Terms
+from tastyauth.cli.command import Arguments
 from tastyauth.cli.console import Console
 from tastyauth.session import Session
 from tastyauth.sources.label import printable
 from tastyauth.sources.surroundings import Surroundings
 
 if TYPE_CHECKING:  # what a hit does not need
-    import argparse
-
     from tastyauth.config import Config
 
 
-def open_session(arguments: "argparse.Namespace", console: Console) -> Session:
+def open_session(arguments: Arguments, console: Console) -> Session:
     """A session for the profile and terms of this command line; raises ConfigNotFound."""
     found = find(arguments.config, console)
     profile = arguments.profile or console.environ.get("TASTYAUTH_PROFILE") or None
@@ -68,6 +67,17 @@ def surroundings_of(console: Console) -> Surroundings:
         interactive=console.interactive,
         home=locate.home_directory(console.environ),
     )
+
+
+def shipped(name: str, folder: str = "") -> str:
+    """The text of a file of this repository, which a wheel holds inside of the package."""
+    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    for directory in (package, os.path.dirname(package)):
+        path = os.path.join(directory, folder, name)
+        if os.path.exists(path):
+            with open(path, encoding="utf-8") as file:
+                return file.read()
+    raise FileNotFoundError(name)
 
 
 def this_program() -> tuple[str, ...]:

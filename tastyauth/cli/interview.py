@@ -1,8 +1,7 @@
 """What a new profile says: from flags, from a bot's old .env, and from questions."""
 
-import argparse
-
 from tastyauth import locate
+from tastyauth.cli.command import Arguments
 from tastyauth.cli.console import Console
 from tastyauth.cli.enter_secrets import SECRETS, is_available
 from tastyauth.cli.inputs import surroundings_of
@@ -37,7 +36,7 @@ _NAMES = {"sandbox": "paper"}
 
 
 def ask(
-    name: str | None, old: dict[str, Secret], arguments: argparse.Namespace, console: Console
+    name: str | None, old: dict[str, Secret], arguments: Arguments, console: Console
 ) -> NewProfile:
     """The new profile; `old` are credentials that are known already.
 

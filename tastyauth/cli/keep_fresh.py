@@ -1,6 +1,5 @@
 """`exec --keep-fresh`: the command, and a file that holds a fresh token for as long as it runs."""
 
-import argparse
 import gc
 import time
 from contextlib import AbstractContextManager, nullcontext
@@ -8,6 +7,7 @@ from dataclasses import replace
 
 from tastyauth import locate
 from tastyauth.cache import Asked, Entry, Terms
+from tastyauth.cli.command import Arguments
 from tastyauth.cli.console import Console
 from tastyauth.cli.inputs import surroundings_of
 from tastyauth.errors import TastyauthError, TemporaryError
@@ -37,7 +37,7 @@ class _Notes:
 
 
 def run(
-    arguments: argparse.Namespace,
+    arguments: Arguments,
     console: Console,
     asked: Asked,
     entry: Entry,

@@ -1,6 +1,5 @@
 """The commands that look at what is there, or forget it: `status`, `as-curl` and `clear`."""
 
-import argparse
 import json
 import time
 from collections.abc import Iterator
@@ -8,8 +7,8 @@ from dataclasses import asdict
 
 from tastyauth import cache, locate
 from tastyauth.cache import Asked, config_of, store
+from tastyauth.cli.command import Arguments
 from tastyauth.cli.console import Console
-from tastyauth.cli.grammar import Commands
 from tastyauth.cli.inputs import find, open_session, read_config, surroundings_of
 from tastyauth.errors import ConfigError, UsageError, reason_of
 from tastyauth.secret import with_tilde
@@ -20,25 +19,7 @@ _SAID = {state: f"{state} (tastyauth doctor)" for state in (UNCHECKED, UNUSABLE)
 """States that come with what to type."""
 
 
-def register(commands: Commands) -> None:
-    """`status`, `as-curl`, `clear`."""
-    looking = commands.add(
-        "status",
-        "what is configured, cached, refused and missing",
-        run_status,
-        group="look closer",
-    )
-    looking.add_argument("--format", choices=("human", "json"), default="human")
-    commands.add(
-        "as-curl", "the same by hand: a script for sh and curl", run_as_curl, group="look closer"
-    )
-    clearing = commands.add(
-        "clear", "forget cached tokens and failed attempts", run_clear, group="look closer"
-    )
-    clearing.add_argument("--all", action="store_true", help="of every config, not of this one")
-
-
-def run_as_curl(arguments: argparse.Namespace, console: Console) -> int:
+def run_as_curl(arguments: Arguments, console: Console) -> int:
     """Prints a script that does the same with curl; it says where the secrets are, not what."""
     from tastyauth.shells import curl_script
 
@@ -50,7 +31,7 @@ def run_as_curl(arguments: argparse.Namespace, console: Console) -> int:
     return 0
 
 
-def run_status(arguments: argparse.Namespace, console: Console) -> int:
+def run_status(arguments: Arguments, console: Console) -> int:
     """The config and its profiles, fit to be pasted: home is shown as ~."""
     session = open_session(arguments, console)
     now = time.time()
@@ -65,7 +46,7 @@ def run_status(arguments: argparse.Namespace, console: Console) -> int:
     return 0
 
 
-def run_clear(arguments: argparse.Namespace, console: Console) -> int:
+def run_clear(arguments: Arguments, console: Console) -> int:
     """Forgets tokens and attempts; rotated refresh tokens are never forgotten."""
     environ = console.environ
     if arguments.all and arguments.profile:
@@ -83,13 +64,13 @@ def run_clear(arguments: argparse.Namespace, console: Console) -> int:
     return 0
 
 
-def _clear(arguments: argparse.Namespace, console: Console) -> int:
+def _clear(arguments: Arguments, console: Console) -> int:
     environ = console.environ
     config = "" if arguments.all else config_of(find(arguments.config, console)[0], environ)
     return store.clear(locate.cache_directory(environ), config)
 
 
-def _clear_profile(arguments: argparse.Namespace, console: Console) -> int:
+def _clear_profile(arguments: Arguments, console: Console) -> int:
     config, origin = read_config(arguments.config, console)
     profile = config.profile(arguments.profile).name
     found = (config.path, origin)

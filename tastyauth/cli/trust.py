@@ -1,13 +1,12 @@
 """The commands that trust a config, or no longer: `allow` and `deny`."""
 
-import argparse
 from contextlib import suppress
 from difflib import SequenceMatcher
 
 from tastyauth import locate
 from tastyauth.cache import config_of, store
+from tastyauth.cli.command import Arguments
 from tastyauth.cli.console import Console
-from tastyauth.cli.grammar import Commands, not_empty
 from tastyauth.cli.inputs import read_config, surroundings_of
 from tastyauth.config import plan, trust
 from tastyauth.errors import ConfigNotAllowed, reason_of
@@ -17,33 +16,7 @@ _MOST_COMPARED = 400
 """Lines. To compare longer plans would take minutes, if somebody has meant them to."""
 
 
-def register(commands: Commands) -> None:
-    """`allow`, `deny`."""
-    allow = commands.add(
-        "allow", "look at what a found config would do, and approve it", run_allow, group="trust"
-    )
-    _add_file(allow)
-    allow.add_argument(
-        "--print",
-        action="store_true",
-        dest="only_print",
-        help=f"print the plan and its hash, for ${trust.HASH_VARIABLE}",
-    )
-    deny = commands.add("deny", "forget every approval of a config", run_deny, group="trust")
-    _add_file(deny)
-
-
-def _add_file(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "file",
-        nargs="?",
-        type=not_empty,
-        metavar="FILE",
-        help="default: the config that is found",
-    )
-
-
-def run_allow(arguments: argparse.Namespace, console: Console) -> int:
+def run_allow(arguments: Arguments, console: Console) -> int:
     """Shows the plan, asks, and records the answer."""
     surroundings = surroundings_of(console)
     config, origin = read_config(arguments.file or arguments.config, console)
@@ -77,7 +50,7 @@ def run_allow(arguments: argparse.Namespace, console: Console) -> int:
     return 0
 
 
-def run_deny(arguments: argparse.Namespace, console: Console) -> int:
+def run_deny(arguments: Arguments, console: Console) -> int:
     """Forgets the approvals of one path; the file itself need not exist any more."""
     environ = console.environ
     named = arguments.file or arguments.config

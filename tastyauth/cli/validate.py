@@ -6,91 +6,22 @@
 import gc
 import os
 from collections.abc import Callable, Iterable, Sequence
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, cast
 
 from tastyauth import locate
+from tastyauth.cli.command import Arguments
 from tastyauth.cli.console import Console
 from tastyauth.errors import ConfigNotFound, UsageError
 from tastyauth.secret import mask, with_tilde
 from tastyauth.validation.masking import HIDDEN
 from tastyauth.validation.problem import Checked, Document
 
-if TYPE_CHECKING:
-    import argparse
-
-    from tastyauth.cli.grammar import Commands
-
 _STDIN = "-"
 
 _MOST_SEARCHED = 64 << 20
 """Bytes. Each takes four of memory."""
 
-_VALIDATE_DETAILS = """\
-before a commit:
-  tastyauth validate tastyauth.yaml
-in GitHub Actions:
-  tastyauth validate --format github tastyauth.yaml
-"""
-_NO_SECRETS_DETAILS = """\
-A line that says `tastyauth: allow` (in a comment) is not searched.
-"""
 
-
-def plain(words: Sequence[str]) -> "argparse.Namespace | None":
-    """What the grammar makes of `validate FILE ...`, which is what pre-commit runs.
-
-    The same, but without argparse and its parsers, which cost a twentieth of the run. None for
-    every other form.
-    """
-    command, *files = words
-    if command != "validate" or any(word.startswith("-") for word in files):
-        return None
-    arguments = SimpleNamespace(
-        command=command,
-        run=run_validate,
-        config=None,
-        profile=None,
-        quiet=False,
-        verbose=False,
-        color="auto",
-        files=files,
-        format="human",
-    )
-    return cast("argparse.Namespace", arguments)
-
-
-def register(commands: "Commands") -> None:
-    """`validate`, `no-secrets`, `schema`, `explain`."""
-    validate = commands.add(
-        "validate",
-        "check configs; touches no secret, runs nothing",
-        run_validate,
-        group="look closer",
-        details=_VALIDATE_DETAILS,
-    )
-    validate.add_argument(
-        "files", nargs="*", metavar="FILE", help="default: the config that is found; - is stdin"
-    )
-    validate.add_argument(
-        "--format", choices=("human", "json", "github"), default="human", help="(default: human)"
-    )
-    no_secrets = commands.add(
-        "no-secrets",
-        "look for secrets of tastytrade in any text file",
-        run_no_secrets,
-        group="look closer",
-        details=_NO_SECRETS_DETAILS,
-    )
-    no_secrets.add_argument("files", nargs="+", metavar="FILE", help="- is stdin")
-    commands.add("schema", "print the JSON Schema of the config", run_schema, group="look closer")
-    explain = commands.add(
-        "explain", "explain a diagnostic or an exit code", run_explain, group="look closer"
-    )
-    explain.add_argument("code", nargs="?", metavar="CODE", help="default: list them all")
-
-
-def run_validate(arguments: "argparse.Namespace", console: Console) -> int:
+def run_validate(arguments: Arguments, console: Console) -> int:
     """Checks each file, whatever it is called: 1 when one has errors, 66 when one is not read."""
     gc.disable()  # the run is short, and collecting between imports would take 5 % of it
     from tastyauth import validation
@@ -106,14 +37,14 @@ def run_validate(arguments: "argparse.Namespace", console: Console) -> int:
     return _code(checked, unread=unread)
 
 
-def run_no_secrets(arguments: "argparse.Namespace", console: Console) -> int:
+def run_no_secrets(arguments: Arguments, console: Console) -> int:
     """Looks for secrets in each file; 1 when one holds some, 66 when one cannot be read."""
     checked, unread = _check_each(arguments.files, _MOST_SEARCHED, _search, console)
     _print(checked, "human", console)
     return _code(checked, unread=unread)
 
 
-def run_schema(_: "argparse.Namespace", console: Console) -> int:
+def run_schema(_: Arguments, console: Console) -> int:
     """Prints the JSON Schema, for an editor or another validator."""
     from tastyauth import validation
 
@@ -121,7 +52,7 @@ def run_schema(_: "argparse.Namespace", console: Console) -> int:
     return 0
 
 
-def run_explain(arguments: "argparse.Namespace", console: Console) -> int:
+def run_explain(arguments: Arguments, console: Console) -> int:
     """Prints the page of a code, or the list of all codes."""
     from tastyauth.validation import explain
 

@@ -1,27 +1,26 @@
-"""Completions in real shells: what the parser knows is what Tab offers."""
+"""Completions in real shells: what the table of commands knows is what Tab offers."""
 
 import os
 import re
 import shutil
+import tomllib
 from collections.abc import Callable
 
+import generate
 import pexpect
 import pytest
-from world import COMMAND, CONFIG, PATH, Completed, World, missing
+from world import COMMAND, CONFIG, PATH, REPOSITORY, Completed, World, missing
 
-from tastyauth.cli.synopsis import read
-
-LINE = read()
-COMMANDS = {command.name for command in LINE.commands}
+from tastyauth.cli.commands import COMMANDS, COMMON
 
 TWO = CONFIG.replace("profiles:", "default_profile: live\nprofiles:") + CONFIG.partition(
     "profiles:\n"
 )[2].replace("live:", "paper:", 1)
 
 OFFERS: dict[str, set[str]] = {
-    "tastyauth ": COMMANDS,
-    "tastyauth -q --color never ": COMMANDS,
-    "tastyauth -p live ": COMMANDS,
+    "tastyauth ": set(COMMANDS),
+    "tastyauth -q --color never ": set(COMMANDS),
+    "tastyauth -p live ": set(COMMANDS),
     "tastyauth env --format ": {"sh", "fish", "csh", "json", "dotenv", "github-env"},
     "tastyauth status --format ": {"human", "json"},
     "tastyauth hook ": {"bash", "zsh", "fish"},
@@ -208,7 +207,30 @@ def test_the_script_has_no_fault(name: str, world: World) -> None:
 
 def test_a_flag_takes_a_value_in_every_command_or_in_none() -> None:
     """The scripts skip the value without looking at the command."""
-    for command in LINE.commands:
-        for flag in (*LINE.common, *command.flags):
+    for command in COMMANDS.values():
+        for flag in (*COMMON, *command.arguments):
             for name in flag.flags:
-                assert (name in LINE.valued) == bool(flag.value), (command.name, name)
+                if not flag.hidden:
+                    assert (name in generate.VALUED) != flag.is_switch, (command.name, name)
+
+
+@pytest.mark.parametrize("name", generate.FILES)
+def test_the_files_are_those_of_the_table(name: str) -> None:
+    with open(f"{REPOSITORY}/completions/{name}", encoding="utf-8") as file:
+        kept = file.read()
+    assert kept == generate.FILES[name](), "renew: .venv/bin/python completions/generate.py"
+
+
+def test_the_wheel_puts_them_where_the_shells_look() -> None:
+    with open(f"{REPOSITORY}/pyproject.toml", "rb") as file:
+        targets = tomllib.load(file)["tool"]["hatch"]["build"]["targets"]
+    shared = targets["wheel"]["shared-data"]
+    assert {name: shared[f"completions/{name}"] for name in generate.FILES} == {
+        "tastyauth.bash": "share/bash-completion/completions/tastyauth",
+        "_tastyauth": "share/zsh/site-functions/_tastyauth",
+        "tastyauth.fish": "share/fish/vendor_completions.d/tastyauth.fish",
+    }
+    for name in generate.FILES:
+        inside = targets["wheel"]["force-include"][f"completions/{name}"]
+        assert inside == f"tastyauth/completions/{name}"
+    assert "/completions" in targets["sdist"]["include"]

@@ -1,36 +1,25 @@
 """The one grammar of the command line, before anything is done."""
 
-import argparse
 from collections.abc import Sequence
 
 import pytest
 from world import World
 
-from tastyauth.cli.console import Console
-from tastyauth.cli.grammar import GROUPS, Commands
-from tastyauth.cli.wording import Shown, first_word
+from tastyauth.cli import grammar
+from tastyauth.cli.command import Arguments
+from tastyauth.cli.commands import COMMANDS, GROUPS
+from tastyauth.cli.grammar import Shown
 from tastyauth.errors import UsageError
 
 SECRET = "5f1c9a7e3b8d2046c7a1e95b0d4f8326a1b2c3d4"
 COMMON = {"config": None, "profile": None, "quiet": False, "verbose": False, "color": "auto"}
 
 
-def run(arguments: argparse.Namespace, console: Console) -> int:
-    raise AssertionError("only parsed here")
+def parse(words: Sequence[str]) -> Arguments:
+    return grammar.parse(grammar.read(words))
 
 
-@pytest.fixture
-def commands() -> Commands:
-    """Two commands that are registered, and a third that is known."""
-    commands = Commands(["env", "exec", "validate"])
-    env = commands.add("env", "print the exports", run, group="use", details="more about it")
-    env.add_argument("--format", choices=("sh", "json"), default="sh")
-    env.add_argument("--unset", action="store_true")
-    commands.add("exec", "run a command", run, group="use")
-    return commands
-
-
-def common(arguments: argparse.Namespace) -> dict[str, object]:
+def common(arguments: Arguments) -> dict[str, object]:
     return {name: getattr(arguments, name) for name in COMMON}
 
 
@@ -51,21 +40,21 @@ FLAGS = [
 
 @pytest.mark.parametrize(("flags", "meaning"), FLAGS)
 def test_a_common_flag_means_the_same_before_and_after(
-    commands: Commands, flags: list[str], meaning: dict[str, object]
+    flags: list[str], meaning: dict[str, object]
 ) -> None:
     for words in ([*flags, "env"], ["env", *flags], [*flags, "env", "--unset"]):
-        arguments = commands.parse(words)
+        arguments = parse(words)
         assert common(arguments) == COMMON | meaning
-        assert (arguments.command, arguments.run, arguments.format) == ("env", run, "sh")
+        assert (arguments.command, arguments.format) == ("env", "sh")
 
 
-def test_flags_before_and_after_go_together_and_the_last_one_counts(commands: Commands) -> None:
-    arguments = commands.parse(["-q", "-p", "live", "env", "-p", "paper", "-v"])
+def test_flags_before_and_after_go_together_and_the_last_one_counts() -> None:
+    arguments = parse(["-q", "-p", "live", "env", "-p", "paper", "-v"])
     assert common(arguments) == COMMON | {"quiet": True, "verbose": True, "profile": "paper"}
 
 
-def test_without_flags_everything_has_its_default(commands: Commands) -> None:
-    assert common(commands.parse(["env"])) == COMMON
+def test_without_flags_everything_has_its_default() -> None:
+    assert common(parse(["env"])) == COMMON
 
 
 @pytest.mark.parametrize(
@@ -81,15 +70,15 @@ def test_without_flags_everything_has_its_default(commands: Commands) -> None:
     ],
 )
 def test_what_stands_behind_the_dashes_is_the_commands_own(
-    commands: Commands, words: list[str], argv: list[str], profile: str | None
+    words: list[str], argv: list[str], profile: str | None
 ) -> None:
-    arguments = commands.parse(words)
+    arguments = parse(words)
     assert (arguments.argv, arguments.profile) == (argv, profile)
 
 
-def mistake(commands: Commands, words: Sequence[str]) -> UsageError:
+def mistake(words: Sequence[str]) -> UsageError:
     with pytest.raises(UsageError) as caught:
-        commands.parse(words)
+        parse(words)
     assert caught.value.exit_code == 2
     assert caught.value.hint
     return caught.value
@@ -111,23 +100,23 @@ def mistake(commands: Commands, words: Sequence[str]) -> UsageError:
         ["-p"],
     ],
 )
-def test_a_mistake_is_told_with_what_to_do(commands: Commands, words: list[str]) -> None:
-    mistake(commands, words)
+def test_a_mistake_is_told_with_what_to_do(words: list[str]) -> None:
+    mistake(words)
 
 
 @pytest.mark.parametrize(
     ("words", "advice"),
     [
         (["en"], "tastyauth env"),
-        (["validat"], "tastyauth validate"),  # known, though it is not registered here
+        (["validat"], "tastyauth validate"),
         (["xyz"], "--help"),
         (["env", "--unsett"], "--unset"),
         (["env", "--confg", "a"], "--config"),
         (["exec", "bot"], "exec -- CMD"),
     ],
 )
-def test_what_was_meant_is_named(commands: Commands, words: list[str], advice: str) -> None:
-    assert advice in mistake(commands, words).hint
+def test_what_was_meant_is_named(words: list[str], advice: str) -> None:
+    assert advice in mistake(words).hint
 
 
 @pytest.mark.parametrize(
@@ -141,24 +130,25 @@ def test_what_was_meant_is_named(commands: Commands, words: list[str], advice: s
         ["env", f"--unset={SECRET}"],
     ],
 )
-def test_a_secret_on_the_command_line_is_not_repeated(commands: Commands, words: list[str]) -> None:
+def test_a_secret_on_the_command_line_is_not_repeated(words: list[str]) -> None:
     """No flag takes one; somebody will try."""
-    error = mistake(commands, words)
+    error = mistake(words)
     assert SECRET[:8] not in error.message + error.hint
 
 
-def shown(commands: Commands, words: Sequence[str]) -> str:
+def shown(words: Sequence[str]) -> str:
     with pytest.raises(Shown) as caught:
-        commands.parse(words)
+        parse(words)
     return caught.value.text
 
 
 @pytest.mark.parametrize("words", [[], ["--help"], ["-h"], ["-q"], ["--profile", "live"]])
-def test_without_a_command_the_help_is_shown(commands: Commands, words: list[str]) -> None:
-    text = shown(commands, words)
-    assert text == commands.help()
-    assert "\nuse:\n  env          print the exports\n  exec         run a command\n" in text
-    assert "set up" not in text  # a group without commands
+def test_without_a_command_the_help_is_shown(words: list[str]) -> None:
+    text = shown(words)
+    for group in GROUPS:
+        listed = text.partition(f"\n{group}:\n")[2].partition("\n\n")[0]
+        names = [line.split()[0] for line in listed.splitlines()]
+        assert names == [each.name for each in COMMANDS.values() if each.group == group]
     assert text.endswith("\n")
 
 
@@ -167,16 +157,16 @@ def test_the_groups_are_listed_in_the_order_of_use() -> None:
 
 
 @pytest.mark.parametrize("words", [["env", "--help"], ["env", "-h"], ["env", "--unset", "-h"]])
-def test_a_command_has_a_help_of_its_own(commands: Commands, words: list[str]) -> None:
-    text = shown(commands, words)
+def test_a_command_has_a_help_of_its_own(words: list[str]) -> None:
+    text = shown(words)
     assert text.startswith("usage: tastyauth env ")
-    for part in ("print the exports", "more about it", "--format", "--unset", "--profile"):
+    for part in ("print the exports", "in a script", "--format", "--unset", "--profile"):
         assert part in text
 
 
 @pytest.mark.parametrize("words", [["--version"], ["env", "--version"], ["-q", "--version"]])
-def test_the_version_is_shown_anywhere(commands: Commands, words: list[str]) -> None:
-    name, version = shown(commands, words).split()
+def test_the_version_is_shown_anywhere(words: list[str]) -> None:
+    name, version = shown(words).split()
     assert name == "tastyauth"
     assert version[0].isdigit()
 
@@ -194,13 +184,14 @@ def test_the_version_is_shown_anywhere(commands: Commands, words: list[str]) -> 
         (["-plive", "token"], "token"),
         (["-p"], None),
         (["--nonsense", "env"], "env"),
+        (["--format", "json", "env"], "env"),
         (["-qp", "live", "env"], "env"),
     ],
 )
 def test_the_command_is_the_first_word_that_is_no_flag(
     words: list[str], expected: str | None
 ) -> None:
-    assert first_word(words) == expected
+    assert grammar.read(words).command == expected
 
 
 @pytest.mark.parametrize(

@@ -21,8 +21,8 @@ from world import CONFIG, PATH, World, closed_port, missing
 
 from tastyauth import config
 from tastyauth.cli import doctor as command
+from tastyauth.cli import grammar
 from tastyauth.cli.console import Console
-from tastyauth.cli.grammar import Commands
 from tastyauth.doctor import STEPS, Findings, account, cron, fit_to_paste
 from tastyauth.errors import UsageError
 from tastyauth.simulator import Simulator
@@ -66,13 +66,11 @@ def examine(
     monkeypatch.chdir(world.project)
 
     def run(*words: str, output: str = "json", **variables: str) -> Report:
-        commands = Commands(["doctor"])
-        command.register(commands)
-        arguments = commands.parse(["doctor", "--format", output, *words])
+        arguments = grammar.parse(grammar.read(["doctor", "--format", output, *words]))
         console = Console({**world.environ, **variables})
         console.verbose, console.quiet = arguments.verbose, arguments.quiet
         capfd.readouterr()
-        code = arguments.run(arguments, console)
+        code = command.run_doctor(arguments, console)
         captured = capfd.readouterr()
         everything = captured.out + captured.err
         assert not CREDENTIAL.search(everything)

@@ -1,12 +1,15 @@
-"""The manual page, made from the parser: `python -m tastyauth.cli.manual >man/tastyauth.1`."""
+"""Writes the manual page from the table of commands, into the file beside this one.
 
+To renew it: .venv/bin/python man/page.py. argparse-manpage leaves out the recipes below the flags.
+"""
+
+import os
 import re
-import sys
 from collections.abc import Iterator
 
 from tastyauth import __version__
-from tastyauth.cli.grammar import GROUPS
-from tastyauth.cli.synopsis import Argument, Command, CommandLine, read
+from tastyauth.cli.command import Argument, Command
+from tastyauth.cli.commands import COMMANDS, COMMON, GROUPS
 from tastyauth.validation.explain import pages
 
 _DESCRIPTION = """\
@@ -33,12 +36,12 @@ _FILES = (
 )
 
 
-def page(line: CommandLine) -> str:
+def page() -> str:
     """The page in the language of man(7)."""
-    return "".join(f"{text}\n" for text in _page(line))
+    return "".join(f"{text}\n" for text in _page())
 
 
-def _page(line: CommandLine) -> Iterator[str]:
+def _page() -> Iterator[str]:
     yield f'.TH TASTYAUTH 1 "" "tastyauth {__version__}" "User Commands"'
     yield ".ad l"  # flags are not pulled apart
     yield ".SH NAME"
@@ -51,12 +54,12 @@ def _page(line: CommandLine) -> Iterator[str]:
     yield ".SH COMMANDS"
     for group in GROUPS:
         yield f'.SS "To {group}"'
-        for command in line.commands:
+        for command in COMMANDS.values():
             if command.group == group:
                 yield from _command(command)
     yield ".SH COMMON FLAGS"
     yield "These mean the same before and after the command."
-    for flag in line.common:
+    for flag in COMMON:
         yield from _item(_usage(flag), flag.help)
     yield ".SH EXIT STATUS"
     for code, explained in pages().items():
@@ -97,11 +100,11 @@ def _item(term: str, text: str) -> Iterator[str]:
 
 def _usage(argument: Argument) -> str:
     """How an argument is written."""
-    value = "|".join(argument.choices) or argument.value
-    value = f"{value} ..." if argument.repeated else value
+    value = "" if argument.is_switch else "|".join(argument.options) or argument.label
+    value = f"{value} ..." if argument.nargs in ("*", "+") else value
     if argument.flags:
         return f"{', '.join(argument.flags)} {value}".rstrip()
-    return f"[{value}]" if argument.optional else value
+    return f"[{value}]" if argument.nargs in ("?", "*") else value
 
 
 def _text(text: str) -> str:
@@ -112,4 +115,6 @@ def _text(text: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(page(read()))
+    here = os.path.dirname(os.path.abspath(__file__))
+    with open(f"{here}/tastyauth.1", "w", encoding="ascii") as file:
+        file.write(page())

@@ -1,0 +1,102 @@
+# which command, and how many words of its own stand before the cursor
+function __tastyauth_at -a command place
+    set -l found
+    set -l count 0
+    set -l skip 0
+    for word in (commandline -opc)[2..]
+        if test $skip = 1
+            set skip 0
+        else if contains -- $word --config --profile -p --color --format --min-valid --environment --api-url --client-id --store --from --port --fail --lifetime
+            set skip 1
+        else if test "$found" = exec; and test "$word" = --
+            set found --
+        else if string match -q -- '-*' $word
+            continue
+        else if test -z "$found"
+            set found $word
+        else
+            set count (math $count + 1)
+        end
+    end
+    test "$found" = "$command"; and test -z "$place" -o "$place" = $count
+end
+
+function __tastyauth_profiles
+    set -l words (commandline -opc)
+    set -l config
+    if set -l i (contains -i -- --config $words)
+        set config --config $words[(math $i + 1)]
+    end
+    command $words[1] $config completion fish --profiles 2>/dev/null </dev/null
+end
+
+function __tastyauth_program
+    set -l words (commandline -opc) (commandline -ct)
+    set -l i (contains -i -- -- $words)
+    complete -C (string join ' ' -- (string escape -- $words[(math $i + 1)..]))
+end
+
+complete -c tastyauth -f
+complete -c tastyauth -n '__tastyauth_at --' -a '(__tastyauth_program)'
+complete -c tastyauth -n 'not __tastyauth_at --' -l config -r -F -d 'the config to use ($TASTYAUTH_CONFIG)'
+complete -c tastyauth -n 'not __tastyauth_at --' -l profile -s p -x -a '(__tastyauth_profiles)' -d 'the profile to use ($TASTYAUTH_PROFILE)'
+complete -c tastyauth -n 'not __tastyauth_at --' -l quiet -s q -d 'errors only'
+complete -c tastyauth -n 'not __tastyauth_at --' -l verbose -s v -d 'say what is being done'
+complete -c tastyauth -n 'not __tastyauth_at --' -l color -x -a 'auto always never' -d 'colours on a terminal (NO_COLOR, FORCE_COLOR)'
+complete -c tastyauth -n 'not __tastyauth_at --' -l version -d 'print the version'
+complete -c tastyauth -n 'not __tastyauth_at --' -l help -s h -d 'print this help'
+complete -c tastyauth -n "__tastyauth_at ''" -a env -d 'print the exports, for eval'
+complete -c tastyauth -n '__tastyauth_at env' -l format -x -a 'sh fish csh json dotenv github-env' -d 'for what (default: sh)'
+complete -c tastyauth -n '__tastyauth_at env' -l unset -d 'only unset what may have been exported'
+complete -c tastyauth -n '__tastyauth_at env' -l min-valid -x -d 'seconds the token must have left (default: 60, or a sixth of a shorter life)'
+complete -c tastyauth -n '__tastyauth_at env' -l refresh -d 'get a new token in any case'
+complete -c tastyauth -n "__tastyauth_at ''" -a token -d 'print the bare access token'
+complete -c tastyauth -n '__tastyauth_at token' -l header -d 'print the whole Authorization line, for curl -H @-'
+complete -c tastyauth -n '__tastyauth_at token' -l min-valid -x -d 'seconds the token must have left (default: 60, or a sixth of a shorter life)'
+complete -c tastyauth -n '__tastyauth_at token' -l refresh -d 'get a new token in any case'
+complete -c tastyauth -n "__tastyauth_at ''" -a exec -d 'run a command with the exports in its environment: exec -- CMD ...'
+complete -c tastyauth -n '__tastyauth_at exec' -l keep-fresh -d 'keep a fresh token in the file $TASTYTRADE_ACCESS_TOKEN_FILE while CMD runs'
+complete -c tastyauth -n '__tastyauth_at exec' -l min-valid -x -d 'seconds the token must have left (default: 60, or a sixth of a shorter life)'
+complete -c tastyauth -n '__tastyauth_at exec' -l refresh -d 'get a new token in any case'
+complete -c tastyauth -n "__tastyauth_at ''" -a init -d 'make the config, or add a profile with -p NAME'
+complete -c tastyauth -n '__tastyauth_at init' -l environment -x -a 'production sandbox custom' -d ''
+complete -c tastyauth -n '__tastyauth_at init' -l api-url -x -d 'with --environment custom only'
+complete -c tastyauth -n '__tastyauth_at init' -l client-id -x -d 'the public ID of the OAuth application'
+complete -c tastyauth -n '__tastyauth_at init' -l store -x -a 'file keyring pass' -d 'where the secrets are kept'
+complete -c tastyauth -n '__tastyauth_at init' -l from -r -F -d 'take over the credentials of a bot\'s .env'
+complete -c tastyauth -n '__tastyauth_at init' -l browser -d 'open the OAuth Applications page'
+complete -c tastyauth -n '__tastyauth_at init' -l print -d 'print an annotated example'
+complete -c tastyauth -n "__tastyauth_at ''" -a secret -d 'store the secrets: secret set [NAME]'
+complete -c tastyauth -n '__tastyauth_at secret 0' -a 'set'
+complete -c tastyauth -n '__tastyauth_at secret 1' -a 'client_secret refresh_token'
+complete -c tastyauth -n "__tastyauth_at ''" -a hook -d 'print the code that keeps a shell\'s exports fresh'
+complete -c tastyauth -n '__tastyauth_at hook 0' -a 'bash zsh fish'
+complete -c tastyauth -n "__tastyauth_at ''" -a allow -d 'look at what a found config would do, and approve it'
+complete -c tastyauth -n '__tastyauth_at allow' -l print -d 'print the plan and its hash, for $TASTYAUTH_TRUST_SHA256'
+complete -c tastyauth -n '__tastyauth_at allow 0' -F
+complete -c tastyauth -n "__tastyauth_at ''" -a deny -d 'forget every approval of a config'
+complete -c tastyauth -n '__tastyauth_at deny 0' -F
+complete -c tastyauth -n "__tastyauth_at ''" -a validate -d 'check configs; touches no secret, runs nothing'
+complete -c tastyauth -n '__tastyauth_at validate' -l format -x -a 'human json github' -d '(default: human)'
+complete -c tastyauth -n '__tastyauth_at validate' -F
+complete -c tastyauth -n "__tastyauth_at ''" -a no-secrets -d 'look for secrets of tastytrade in any text file'
+complete -c tastyauth -n '__tastyauth_at no-secrets' -F
+complete -c tastyauth -n "__tastyauth_at ''" -a schema -d 'print the JSON Schema of the config'
+complete -c tastyauth -n "__tastyauth_at ''" -a explain -d 'explain a diagnostic or an exit code'
+complete -c tastyauth -n "__tastyauth_at ''" -a completion -d 'print completions for a shell'
+complete -c tastyauth -n '__tastyauth_at completion 0' -a 'bash zsh fish'
+complete -c tastyauth -n "__tastyauth_at ''" -a status -d 'what is configured, cached, refused and missing'
+complete -c tastyauth -n '__tastyauth_at status' -l format -x -a 'human json' -d ''
+complete -c tastyauth -n "__tastyauth_at ''" -a as-curl -d 'the same by hand: a script for sh and curl'
+complete -c tastyauth -n "__tastyauth_at ''" -a clear -d 'forget cached tokens and failed attempts'
+complete -c tastyauth -n '__tastyauth_at clear' -l all -d 'of every config, not of this one'
+complete -c tastyauth -n "__tastyauth_at ''" -a doctor -d 'look at every link of the chain, and say what to do'
+complete -c tastyauth -n '__tastyauth_at doctor' -l offline -d 'stop before going online'
+complete -c tastyauth -n '__tastyauth_at doctor' -l cron -d 'rehearse what cron would meet'
+complete -c tastyauth -n '__tastyauth_at doctor' -l format -x -a 'human json' -d ''
+complete -c tastyauth -n "__tastyauth_at ''" -a simulator -d 'a local stand-in for tastytrade\'s token and account endpoints'
+complete -c tastyauth -n '__tastyauth_at simulator' -l port -x -d 'where to listen (default: any free one)'
+complete -c tastyauth -n '__tastyauth_at simulator' -l fail -x -a 'grant-revoked secret-mismatch invalid-jwt not-a-customer 429 503 html-401 slow redirect not-json echo' -d 'how token requests fail'
+complete -c tastyauth -n '__tastyauth_at simulator' -l lifetime -x -d 'seconds that an access token lives (default: 900)'
+complete -c tastyauth -n '__tastyauth_at simulator' -l environment -x -a 'production sandbox' -d 'whose tokens it makes (default: sandbox)'
+complete -c tastyauth -n "__tastyauth_at ''" -a demo -d 'the main job, start to end, against the simulator'

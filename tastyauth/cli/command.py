@@ -1,0 +1,109 @@
+"""What a command, a flag and an argument are, and how the text of a value is read."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+Arguments = SimpleNamespace
+"""What was asked: a value for every argument of the command, by its destination."""
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """A flag or, when its name has no dashes, an argument recognized by its place.
+
+    `names` and `choices` are words separated by spaces. A flag with neither `value` (what its value
+    is called) nor `choices` is a switch. `read` turns the text into a value, or raises ValueError
+    with what to give. `nargs` is argparse's, of an argument without dashes.
+    """
+
+    names: str
+    help: str = ""
+    value: str = ""
+    choices: str = ""
+    default: object = None
+    read: Callable[[str], object] = str
+    nargs: str = ""
+    key: str = ""
+    hidden: bool = False
+
+    @property
+    def flags(self) -> tuple[str, ...]:
+        return tuple(self.names.split()) if self.names.startswith("-") else ()
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The only values there may be; empty when there are others."""
+        return tuple(self.choices.split())
+
+    @property
+    def is_switch(self) -> bool:
+        return self.names.startswith("-") and not self.value and not self.choices
+
+    @property
+    def destination(self) -> str:
+        """The attribute of the arguments that holds the value."""
+        return self.key or self.names.split()[0].strip("-").replace("-", "_")
+
+    @property
+    def label(self) -> str:
+        """What the value is called."""
+        return self.value or self.destination.upper()
+
+    @property
+    def absent(self) -> object:
+        """The value when the argument is not given."""
+        return False if self.is_switch else [] if self.nargs in ("*", "+") else self.default
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command and its own arguments; the common flags come on top.
+
+    `function` names what runs it: the module in this package, a colon, the function.
+    """
+
+    name: str
+    group: str
+    summary: str
+    function: str
+    details: str = ""
+    arguments: tuple[Argument, ...] = ()
+
+    @property
+    def flags(self) -> tuple[Argument, ...]:
+        """The flags that the help shows."""
+        return tuple(each for each in self.arguments if each.flags and not each.hidden)
+
+    @property
+    def places(self) -> tuple[Argument, ...]:
+        return tuple(each for each in self.arguments if not each.flags)
+
+
+def name(text: str) -> str:
+    """Refuses the empty text of an unset variable: the default would be a surprise."""
+    if not text:
+        raise ValueError("it is empty; is a variable not set?")
+    return text
+
+
+def min_valid(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        raise ValueError("give a number of seconds") from None
+    if not 0 <= seconds <= 840:
+        raise ValueError("give 0 to 840 seconds")
+    return seconds
+
+
+def port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= 65535):
+        raise ValueError("a port is a number from 0 to 65535")
+    return int(text)
+
+
+def lifetime(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= 9 and int(text) > 0):
+        raise ValueError("seconds are a positive whole number")
+    return int(text)

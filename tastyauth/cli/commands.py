@@ -1,0 +1,333 @@
+"""Every command and flag, as data; the grammar, the help, the completions and the manual use it."""
+
+from tastyauth.cli import command
+from tastyauth.cli.command import Argument, Command
+
+GROUPS = ("use", "set up", "trust", "look closer")
+"""The headings of the help, in its order."""
+
+_SHELLS = "bash zsh fish"
+_REPORTS = "human json"
+
+VERSION = Argument("--version", "print the version")
+HELP = Argument("--help -h", "print this help")
+
+COMMON = (
+    Argument("--config", "the config to use ($TASTYAUTH_CONFIG)", value="FILE", read=command.name),
+    Argument(
+        "--profile -p", "the profile to use ($TASTYAUTH_PROFILE)", value="NAME", read=command.name
+    ),
+    Argument("--quiet -q", "errors only"),
+    Argument("--verbose -v", "say what is being done"),
+    Argument(
+        "--color",
+        "colours on a terminal (NO_COLOR, FORCE_COLOR)",
+        choices="auto always never",
+        default="auto",
+    ),
+    VERSION,
+    HELP,
+)
+"""Flags that mean the same before and after every command."""
+
+_TERMS = (
+    Argument(
+        "--min-valid",
+        "seconds the token must have left (default: 60, or a sixth of a shorter life)",
+        value="S",
+        read=command.min_valid,
+    ),
+    Argument("--refresh", "get a new token in any case"),
+)
+
+_FOUND = Argument(
+    "file", "default: the config that is found", value="FILE", read=command.name, nargs="?"
+)
+
+_COMMANDS = (
+    Command(
+        "env",
+        "use",
+        "print the exports, for eval",
+        "use:run_env",
+        """\
+formats, and what to type:
+  sh          eval $(tastyauth env)                     bash, zsh, dash, ksh, mksh, yash, busybox
+  fish        tastyauth env --format fish | source
+  csh         eval `tastyauth env --format csh`         csh, tcsh
+  json        tastyauth env --format json               programs; nushell, elvish, xonsh, PowerShell
+  dotenv      tastyauth env --format dotenv > .env      docker, systemd, python-dotenv
+  github-env  tastyauth env --format github-env         a step of GitHub Actions
+
+in a script, where tastyauth may be missing altogether:
+  eval "$(tastyauth env || echo false)"
+""",
+        (
+            Argument(
+                "--format",
+                "for what (default: sh)",
+                choices="sh fish csh json dotenv github-env",
+                default="sh",
+            ),
+            Argument("--unset", "only unset what may have been exported"),
+            *_TERMS,
+        ),
+    ),
+    Command(
+        "token",
+        "use",
+        "print the bare access token",
+        "use:run_token",
+        arguments=(
+            Argument("--header", "print the whole Authorization line, for curl -H @-"),
+            *_TERMS,
+        ),
+    ),
+    Command(
+        "exec",
+        "use",
+        "run a command with the exports in its environment: exec -- CMD ...",
+        "use:run_exec",
+        """\
+in a crontab:
+  */5 9-16 * * 1-5  $HOME/.local/bin/tastyauth exec -p live -- $HOME/bot/report
+
+for a program that runs longer than a token lives:
+  tastyauth exec --keep-fresh -- python bot.py    which reads $TASTYTRADE_ACCESS_TOKEN_FILE
+                                                  before each request
+
+CMD keeps the config that it was started with; after a change, start it again.
+""",
+        (
+            Argument(
+                "--keep-fresh",
+                "keep a fresh token in the file $TASTYTRADE_ACCESS_TOKEN_FILE while CMD runs",
+            ),
+            *_TERMS,
+        ),
+    ),
+    Command(
+        "init",
+        "set up",
+        "make the config, or add a profile with -p NAME",
+        "init:run_init",
+        """\
+asks for what is missing; everything but the secrets can be given by flags. Where nobody can be
+asked, the client secret and the refresh token are read from stdin, a line each:
+  tastyauth init -p live --environment production --client-id UUID --store file < two-lines
+""",
+        (
+            Argument("--environment", choices="production sandbox custom"),
+            Argument("--api-url", "with --environment custom only", value="URL"),
+            Argument("--client-id", "the public ID of the OAuth application", value="UUID"),
+            Argument("--store", "where the secrets are kept", choices="file keyring pass"),
+            Argument(
+                "--from", "take over the credentials of a bot's .env", value="FILE", key="dotenv"
+            ),
+            Argument("--browser", "open the OAuth Applications page"),
+            Argument("--print", "print an annotated example", key="only_print"),
+        ),
+    ),
+    Command(
+        "secret",
+        "set up",
+        "store the secrets: secret set [NAME]",
+        "secret:run_secret",
+        """\
+asks for the secret without showing it, or for both; tries them at the server; stores all or none
+where the profile says. Where nobody can be asked, they are read from stdin, a line each, the
+client secret first:
+  pass show brokers/tastytrade | tastyauth secret set client_secret
+""",
+        (
+            Argument("action", value="set", choices="set"),
+            Argument("name", "default: both", choices="client_secret refresh_token", nargs="?"),
+        ),
+    ),
+    Command(
+        "hook",
+        "set up",
+        "print the code that keeps a shell's exports fresh",
+        "hook:run_hook",
+        """\
+what to write, and where:
+  bash  eval "$(tastyauth hook bash)"       ~/.bashrc
+  zsh   eval "$(tastyauth hook zsh)"        ~/.zshrc
+  fish  tastyauth hook fish | source        ~/.config/fish/config.fish
+
+The exports of one profile are renewed at a prompt, once the token is nearly over. While it is fresh
+nothing is started (but `date` at each prompt of a fish before 3.6, which has no clock). Variables
+that hold something the hook did not set are left alone.
+""",
+        (
+            Argument("shell", "the shell that sources it", choices=_SHELLS),
+            Argument("--answer", choices="first again changed", hidden=True),
+        ),
+    ),
+    Command(
+        "allow",
+        "trust",
+        "look at what a found config would do, and approve it",
+        "trust:run_allow",
+        arguments=(
+            _FOUND,
+            Argument(
+                "--print",
+                "print the plan and its hash, for $TASTYAUTH_TRUST_SHA256",
+                key="only_print",
+            ),
+        ),
+    ),
+    Command(
+        "deny", "trust", "forget every approval of a config", "trust:run_deny", arguments=(_FOUND,)
+    ),
+    Command(
+        "validate",
+        "look closer",
+        "check configs; touches no secret, runs nothing",
+        "validate:run_validate",
+        """\
+before a commit:
+  tastyauth validate tastyauth.yaml
+in GitHub Actions:
+  tastyauth validate --format github tastyauth.yaml
+""",
+        (
+            Argument(
+                "files", "default: the config that is found; - is stdin", value="FILE", nargs="*"
+            ),
+            Argument("--format", "(default: human)", choices="human json github", default="human"),
+        ),
+    ),
+    Command(
+        "no-secrets",
+        "look closer",
+        "look for secrets of tastytrade in any text file",
+        "validate:run_no_secrets",
+        """\
+A line that says `tastyauth: allow` (in a comment) is not searched.
+""",
+        (Argument("files", "- is stdin", value="FILE", nargs="+"),),
+    ),
+    Command("schema", "look closer", "print the JSON Schema of the config", "validate:run_schema"),
+    Command(
+        "explain",
+        "look closer",
+        "explain a diagnostic or an exit code",
+        "validate:run_explain",
+        arguments=(Argument("code", "default: list them all", value="CODE", nargs="?"),),
+    ),
+    Command(
+        "completion",
+        "look closer",
+        "print completions for a shell",
+        "completion:run_completion",
+        """\
+what to write, and where:
+  bash  eval "$(tastyauth completion bash)"     ~/.bashrc
+  zsh   eval "$(tastyauth completion zsh)"      ~/.zshrc, after compinit
+  fish  tastyauth completion fish | source      ~/.config/fish/config.fish
+""",
+        (
+            Argument("shell", "the shell that sources it", choices=_SHELLS),
+            Argument("--profiles", hidden=True),
+        ),
+    ),
+    Command(
+        "status",
+        "look closer",
+        "what is configured, cached, refused and missing",
+        "status:run_status",
+        arguments=(Argument("--format", choices=_REPORTS, default="human"),),
+    ),
+    Command(
+        "as-curl", "look closer", "the same by hand: a script for sh and curl", "status:run_as_curl"
+    ),
+    Command(
+        "clear",
+        "look closer",
+        "forget cached tokens and failed attempts",
+        "status:run_clear",
+        arguments=(Argument("--all", "of every config, not of this one"),),
+    ),
+    Command(
+        "doctor",
+        "look closer",
+        "look at every link of the chain, and say what to do",
+        "doctor:run_doctor",
+        """\
+looks at one profile, the default one unless -p names another. What it prints holds no secret, and
+of account numbers the last four digits: it can be pasted into a report. It ends with 0 when nothing
+has failed, else with 1; warnings do not count.
+
+  --offline   nothing leaves this machine
+  --cron      resolves the references once more where cron would: no terminal, no bus, hardly a
+              variable; and prints the line for crontab -e
+""",
+        (
+            Argument("--offline", "stop before going online"),
+            Argument("--cron", "rehearse what cron would meet"),
+            Argument("--format", choices=_REPORTS, default="human"),
+        ),
+    ),
+    Command(
+        "simulator",
+        "look closer",
+        "a local stand-in for tastytrade's token and account endpoints",
+        "simulator:run_simulator",
+        """\
+prints one line of JSON with the origin and the credentials it accepts, made for this run,
+and serves on the loopback address until it is interrupted. In a config:
+  environment: custom
+  api_url: http://127.0.0.1:PORT
+
+kinds of failure, all of the token endpoint:
+  grant-revoked    400, the grant was deleted or belongs to the other environment
+  secret-mismatch  400, the client secret is that of another application
+  invalid-jwt      400, the refresh token is not one
+  not-a-customer   400, the user is not a customer (in the sandbox: for some minutes)
+  429              429, too many requests, with Retry-After: 30
+  503              503, the HTML page of a gateway during an outage
+  html-401         401, the HTML page of a gateway that misses the User-Agent
+  slow             an answer that arrives byte by byte, one a second
+  redirect         307, a redirect to another path, which no token request may follow
+  not-json         200, the sign-in page of a network instead of JSON
+  echo             400, an error that repeats the whole request, secrets included
+""",
+        (
+            Argument(
+                "--port",
+                "where to listen (default: any free one)",
+                value="N",
+                default=0,
+                read=command.port,
+            ),
+            Argument(
+                "--fail",
+                "how token requests fail",
+                value="KIND",
+                choices="grant-revoked secret-mismatch invalid-jwt not-a-customer "
+                "429 503 html-401 slow redirect not-json echo",
+            ),
+            Argument(
+                "--lifetime",
+                "seconds that an access token lives (default: 900)",
+                value="S",
+                default=900,
+                read=command.lifetime,
+            ),
+            Argument(
+                "--environment",
+                "whose tokens it makes (default: sandbox)",
+                choices="production sandbox",
+                default="sandbox",
+            ),
+        ),
+    ),
+    Command(
+        "demo", "look closer", "the main job, start to end, against the simulator", "demo:run_demo"
+    ),
+)
+
+COMMANDS = {each.name: each for each in _COMMANDS}
+"""Every command by its name, in the order of the help."""
