@@ -28,7 +28,7 @@ SMALL = {"_blake2", "_imp", "_signal", "gc"}
 # Who may import what is neither ours nor in the standard library.
 LIBRARIES = {
     "validation.document": {"yaml"},
-    "validation.syntax": {"yaml"},
+    "validation.yaml_problems": {"yaml"},
     "validation": {"jsonschema"},
     "exchange": {"httpx", "certifi"},
     "sources.dotenv": {"dotenv"},

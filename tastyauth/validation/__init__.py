@@ -1,36 +1,23 @@
-"""A document against the JSON Schema, and against what no schema can say, to problems.
+"""Checks a document against the JSON Schema, and for what no schema can say; returns problems.
 
-The schema is the contract that editors and other validators read, too; the messages are ours,
-since theirs repeat the value they complain about.
+The schema is the contract that editors and other validators read, too, and it holds the messages
+(`x-problems`): a library's own messages repeat the value that they complain about.
 """
 
-import json
-import os
+import re
 from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tastyauth.validation import consistency, pasted_secrets
-from tastyauth.validation.problem import Data, Document, Problem, error
+from tastyauth.errors import APPLICATIONS_PAGE
+from tastyauth.validation import consistency, masking, pasted_secrets, schema
+from tastyauth.validation.problem import Data, Document, Label, Path, Problem, Span, error, in_order
+from tastyauth.validation.schema import text
 
 if TYPE_CHECKING:
     from jsonschema.protocols import Validator
 
-__all__ = ["check", "text"]
-
-_FILE = "tastyauth.schema.json"
-
-_MOST = 200
-"""Problems that are told. A file with more is something else."""
-
-
-def text() -> str:
-    """The JSON Schema (2020-12) of the config, as it is in the repository."""
-    package = os.path.dirname(os.path.dirname(__file__))
-    installed = os.path.join(package, _FILE)
-    beside = os.path.join(os.path.dirname(package), "schema", _FILE)
-    with open(installed if os.path.exists(installed) else beside, encoding="utf-8") as file:
-        return file.read()
+__all__ = ["WORDS", "Failure", "check", "text"]
 
 
 def check(
@@ -42,55 +29,16 @@ def check(
     source, command or network is touched. `installed` says of a library whether it can be imported
     here.
     """
-    installed = installed or _is_installed
     problems = [*document.problems, *pasted_secrets.in_document(document)]
     if document.data is not None:
         problems += _refused(document, document.data)
         malformed = {(problem.path, problem.on_key) for problem in problems}
         problems += [
             problem
-            for problem in consistency.problems(document, installed)
+            for problem in consistency.problems(document, installed or _is_installed)
             if (problem.path, problem.on_key) not in malformed
         ]
-    return tuple(_limited(sorted(_causes(problems), key=_position)))
-
-
-def _refused(document: Document, data: Data) -> list[Problem]:
-    refusals: list[Any] = list(_validator().iter_errors(data))
-    if not refusals:
-        return []
-    from tastyauth.validation import keywords  # late: most files have nothing to be told
-
-    return keywords.problems(
-        document,
-        [
-            keywords.Failure(
-                keyword=refusal.validator,
-                limit=refusal.validator_value,
-                path=tuple(refusal.absolute_path),
-                instance=refusal.instance,
-                known=tuple(refusal.schema.get("properties", ())),
-                of_name="propertyNames" in refusal.absolute_schema_path,
-            )
-            for refusal in refusals
-        ],
-    )
-
-
-@cache
-def _validator() -> "Validator":
-    # Late: a config that is known to be valid is read without it, and it takes 80 ms to import.
-    from jsonschema import Draft202012Validator
-
-    return Draft202012Validator(json.loads(text(), object_hook=_ending_as_in_ecma))
-
-
-def _ending_as_in_ecma(keywords: dict[str, Any]) -> dict[str, Any]:
-    """Patterns in Python's words: `$` of ECMA 262 is the very end, not before a last newline."""
-    pattern = keywords.get("pattern")
-    if isinstance(pattern, str) and pattern.endswith("$"):
-        keywords["pattern"] = pattern[:-1] + r"\Z"
-    return keywords
+    return in_order(problems)
 
 
 def _is_installed(library: str) -> bool:
@@ -99,42 +47,262 @@ def _is_installed(library: str) -> bool:
     return importlib.util.find_spec(library) is not None
 
 
-def _causes(problems: list[Problem]) -> list[Problem]:
-    """`problems` without those that follow from another one at the same place.
+# What the schema refuses
 
-    A pasted secret explains whatever else is wrong with that value, and so does broken YAML.
+
+class Failure(NamedTuple):
+    """A value, or a key, that one keyword of the schema refuses.
+
+    `rules` is the subschema with that keyword, `limit` the keyword's own value there; `source` is
+    the kind of source that the value looks like.
     """
-    best: dict[object, int] = {}
-    for problem in problems:
-        if problem.severity == "error" and problem.path:
-            place = (problem.path, problem.on_key)
-            best[place] = min(best.get(place, _rank(problem)), _rank(problem))
-    return [
-        problem
-        for problem in problems
-        if problem.severity == "warning"
-        or _rank(problem) <= best.get((problem.path, problem.on_key), _rank(problem))
-    ]
+
+    document: Document
+    keyword: str
+    limit: Any
+    path: Path
+    value: Data
+    rules: schema.Node
+    on_key: bool
+    source: str = ""
+
+    @property
+    def text(self) -> str:
+        return self.value if isinstance(self.value, str) else ""
 
 
-def _limited(problems: list[Problem]) -> list[Problem]:
-    """The first of too many `problems`, pasted secrets before all others, and a word about it."""
-    if len(problems) <= _MOST:
-        return problems
-    secrets_first = sorted(problems, key=lambda each: not each.code.startswith("TA2"))
-    told = sorted(secrets_first[:_MOST], key=_position)
-    last = told[-1].span
-    message = f"the file has {len(problems) - _MOST} more problems"
-    advice = "repair these first; or is this the right file?"
-    return [*told, error("TA017", message, (), last, "after this one", help=(advice,))]
+@cache
+def _validator() -> "Validator":
+    # Late: a config that is known to be valid is read without it, and it takes 80 ms to import.
+    from jsonschema import Draft202012Validator
+
+    return Draft202012Validator(schema.root())
 
 
-def _rank(problem: Problem) -> int:
-    """The smaller, the nearer to the cause."""
-    if problem.code in {"TA201", "TA205"}:
-        return 0
-    return {"TA2": 1, "TA0": 2, "TA1": 3}[problem.code[:3]]
+def _refused(document: Document, data: Data) -> list[Problem]:
+    """What the schema refuses: one mistake is one problem.
+
+    A misspelt key explains the key that is missing, and an empty reference whose source was not
+    indented is reported as that.
+    """
+    found: list[Problem] = []
+    failures: list[Failure] = []
+    explained: set[Path] = set()
+    refusals: list[Any] = list(_validator().iter_errors(data))
+    for refusal in refusals:
+        path: Path = tuple(refusal.absolute_path)
+        if refusal.validator == "additionalProperties":
+            from tastyauth.validation import unknown_keys  # late: most files have none
+
+            known = tuple(refusal.schema["properties"])
+            strange, causes = unknown_keys.problems(document, path, tuple(refusal.instance), known)
+            found += strange
+            explained |= causes
+            continue
+        on_key = "propertyNames" in refusal.absolute_schema_path
+        failures.append(
+            Failure(
+                document,
+                refusal.validator,
+                refusal.validator_value,
+                (*path, refusal.instance) if on_key else path,
+                refusal.instance,
+                refusal.schema,
+                on_key,
+            )
+        )
+    lacking: dict[Path, Failure] = {}
+    for failure in failures:
+        if failure.keyword == "required":
+            lacking[failure.path] = failure
+        elif failure.path not in explained and (told := _problem(failure)) is not None:
+            found.append(told)
+    for failure in lacking.values():
+        present: Any = failure.value
+        missing = [
+            key
+            for key in failure.limit
+            if key not in present and (*failure.path, key) not in explained
+        ]
+        if missing:
+            found.append(_lacks(failure._replace(limit=missing)))
+    return found
 
 
-def _position(problem: Problem) -> tuple[int, int, str]:
-    return (problem.span.line, problem.span.column, problem.code)
+def _problem(failure: Failure) -> Problem | None:
+    if failure.keyword == "maxProperties":
+        return _several_sources(failure)
+    document, path = failure.document, failure.path
+    span = document.key_span(path) if failure.on_key else document.value_span(path)
+    return _said(failure, path, span, on_key=failure.on_key)
+
+
+def _several_sources(failure: Failure) -> Problem | None:
+    """None when the other key is unknown, which is a problem of its own."""
+    document, path = failure.document, failure.path
+    kinds = _sources(failure)
+    if len(kinds) < 2:
+        return None
+    first, second, *others = [document.key_span((*path, kind)) for kind in kinds]
+    labels = (Label(first, "or this one"), *(Label(span, "and this one") for span in others))
+    return _said(failure, path, second)._replace(labels=labels)
+
+
+def _lacks(failure: Failure) -> Problem:
+    """One problem for each mapping that lacks keys, with the lines to paste."""
+    path, document = failure.path, failure.document
+    span = document.key_span(path) if path else document.first_key()
+    return _said(failure, path, span, on_key=True)
+
+
+def _said(failure: Failure, path: Path, span: Span, *, on_key: bool = False) -> Problem:
+    """The problem in the words of the schema: those of the place, else the usual ones."""
+    usual = schema.root()["x-usual-problems"][failure.keyword]
+    entry = {**usual, **failure.rules.get("x-problems", {}).get(failure.keyword, {})}
+    cases = (case for case in entry.get("cases", ()) if _applies(case["when"], failure))
+    said: schema.Node = {**entry, **next(cases, {})}
+    failure = failure._replace(source=said.get("source", ""))
+    message, label, *help = (
+        _filled(text, failure) for text in (said["message"], said["label"], *said["help"])
+    )
+    return error(said["code"], message, path, span, label, help=tuple(help), on_key=on_key)
+
+
+def _applies(condition: dict[str, str], failure: Failure) -> bool:
+    """Whether all of a case's conditions hold: JSON type, type needed, pattern, known word."""
+    if condition.get("type", _type(failure.value)) != _type(failure.value):
+        return False
+    if condition.get("needed", failure.limit) != failure.limit:
+        return False
+    if "pattern" in condition and not re.search(condition["pattern"], failure.text):
+        return False
+    return "has" not in condition or bool(WORDS[condition["has"]](failure))
+
+
+def _filled(text: str, failure: Failure) -> str:
+    """`text` with what each word in braces stands for, which may have such words itself."""
+    return re.sub(r"\{(\w+)\}", lambda word: _filled(WORDS[word[1]](failure), failure), text)
+
+
+_TYPES = {dict: "object", list: "array", bool: "boolean", str: "string", type(None): "null"}
+_KINDS = {"object": "a mapping", "array": "a list", "boolean": "a boolean", "string": "text"}
+_NEEDED = {
+    "object": "a mapping (key: value)",
+    "array": "a list",
+    "string": "text",
+    "number": "a number",
+    "integer": "a whole number",
+}
+
+
+def _type(value: Data) -> str:
+    return _TYPES.get(type(value), "number")
+
+
+def _sources(failure: Failure) -> list[str]:
+    present: Any = failure.value
+    return [key for key in present if key in schema.source_kinds()]
+
+
+def _keys(failure: Failure) -> str:
+    names = [f'"{key}"' for key in failure.limit]
+    listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    where = f" in {masking.quoted(failure.path)}" if failure.path else ""
+    return f"key{'' if len(names) == 1 else 's'} {listed}{where}"
+
+
+def _nothing(failure: Failure) -> str:
+    return "no value" if failure.document.is_empty(failure.path) else "null is no value"
+
+
+def _example(failure: Failure) -> str:
+    """What belongs here, ready to paste: the missing keys, else the key itself."""
+    path, required = failure.path, schema.at(failure.path).get("required")
+    if failure.keyword == "required":
+        return masking.examples(failure.limit, path)
+    if required and "examples" not in schema.at(path):
+        return masking.examples(required, path)
+    return masking.examples([path[-1]], path[:-1])
+
+
+def _advice(failure: Failure) -> str:
+    """What to write here, from the nearest part of the schema that says so."""
+    if "x-help" in failure.rules:
+        return str(failure.rules["x-help"])
+    path = failure.path
+    while path and not {"x-help", "examples"} & schema.at(path).keys():
+        path = path[:-1]
+    return str(schema.at(path).get("x-help", "{example}"))
+
+
+def _reference(failure: Failure) -> str:
+    return masking.example(failure.path, failure.source or _word(failure))
+
+
+def _word(failure: Failure) -> str:
+    """The known word that the value begins with, when a colon follows."""
+    word, colon, rest = failure.text.partition(":")
+    known = colon and word in schema.vocabulary() and rest and not rest[0].isspace()
+    return word if known and "://" not in failure.text else ""
+
+
+def _meant(failure: Failure) -> str:
+    from tastyauth.validation import unknown_keys  # late: most files have no such mistake
+
+    allowed = [str(each) for each in failure.limit]
+    return unknown_keys.meant(failure.text, allowed) or ""
+
+
+def _upper(failure: Failure) -> str:
+    """The key as the name of a variable, if it can be shown."""
+    upper = failure.text[:80].replace("-", "_").upper()
+    return upper if schema.is_variable_name(upper) and masking.shown(upper) == upper else ""
+
+
+def _name(failure: Failure) -> str:
+    name = failure.text
+    return name if name in schema.reserved_names() else masking.shown(name)
+
+
+def _quoted(failure: Failure) -> str:
+    text = str(failure.value).lower()
+    return f'"{text if masking.is_harmless(text) else "..."}"'
+
+
+def _shape(failure: Failure) -> str:
+    shape = pasted_secrets.shape(failure.text)
+    return pasted_secrets.looks_like(shape) if shape else ""
+
+
+def _leaked(failure: Failure) -> str:
+    return str(schema.at(failure.path[:3])["x-leaked"])
+
+
+WORDS: dict[str, Callable[[Failure], str]] = {
+    "advice": _advice,
+    "allowed": lambda failure: ", ".join(str(each) for each in failure.limit),
+    "choices": lambda failure: "\n".join(f"  - {kind}: ..." for kind in _sources(failure)),
+    "count": lambda failure: str(len(_sources(failure))),
+    "example": _example,
+    "keys": _keys,
+    "kind": lambda failure: _KINDS.get(_type(failure.value), "a number"),
+    "kinds": lambda _: ", ".join(schema.source_kinds()),
+    "leaked": _leaked,
+    "length": lambda failure: str(len(failure.text)),
+    "limit": lambda failure: str(failure.limit),
+    "meant": _meant,
+    "name": _name,
+    "needed": lambda failure: _NEEDED[failure.limit],
+    "nothing": _nothing,
+    "page": lambda _: APPLICATIONS_PAGE,
+    "place": lambda failure: masking.quoted(failure.path),
+    "prefix": lambda failure: failure.text.partition(":")[0],
+    "profile": lambda failure: masking.quoted(failure.path[:2]),
+    "quoted": _quoted,
+    "reference": _reference,
+    "shape": _shape,
+    "sources": lambda failure: ", ".join(_sources(failure)),
+    "upper": _upper,
+    "word": _word,
+}
+"""What stands for each word in braces in the messages of the schema."""

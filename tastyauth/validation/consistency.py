@@ -7,8 +7,8 @@ from typing import TypeAlias
 
 from tastyauth.broker import API_HOSTS, ENVIRONMENTS
 from tastyauth.export import DEFAULT_EXPORTS
-from tastyauth.validation import example, masking
-from tastyauth.validation.masking import quoted, shown
+from tastyauth.validation import schema
+from tastyauth.validation.masking import examples, quoted, shown
 from tastyauth.validation.problem import Data, Document, Label, Path, Problem, error, warning
 
 _Mapping: TypeAlias = Mapping[str, Data]
@@ -30,7 +30,7 @@ def problems(document: Document, installed: Callable[[str], bool]) -> Iterator[P
     for name, profile in profiles.items():
         path = ("profiles", name)
         yield from _api_url(document, path, profile)
-        for credential in masking.CREDENTIALS:
+        for credential in schema.CREDENTIALS:
             for place, reference in _references((*path, credential), profile.get(credential)):
                 yield from _variable(document, place, reference, exported)
                 yield from _program(document, place, reference)
@@ -46,13 +46,15 @@ def _default_profile(document: Document, data: _Mapping, profiles: _Mapping) -> 
     if not isinstance(name, str) or name in profiles or not profiles:
         return
     known = ", ".join(shown(each) for each in islice(profiles, _MOST_NAMES))
-    meant = masking.meant(name, profiles)
+    from tastyauth.validation.unknown_keys import meant  # late: rarely needed
+
+    nearest = meant(name, profiles)
     yield error(
         "TA120",
         '"default_profile" names no profile',
         ("default_profile",),
         document.value_span(("default_profile",)),
-        f'did you mean "{shown(meant)}"?' if meant else "no profile has this name",
+        f'did you mean "{shown(nearest)}"?' if nearest else "no profile has this name",
         help=(f"the profiles are: {known}",),
     )
 
@@ -93,7 +95,7 @@ def _lacks_api_url(document: Document, path: Path) -> Problem:
         (*path, "environment"),
         document.value_span((*path, "environment")),
         "needs an api_url beside it",
-        help=(example.lines(["api_url"], path),),
+        help=(examples(["api_url"], path),),
     )
 
 
@@ -156,7 +158,7 @@ def _variable(
             f"{quoted((*path, 'env'))} reads a variable that tastyauth itself sets",
             (*path, "env"),
             document.value_span((*path, "env")),
-            f'exported as {masking.shown(field)} by profile "{shown(profile)}"',
+            f'exported as {shown(field)} by profile "{shown(profile)}"',
             labels=(Label(document.key_span(place), "exported here"),) if declared else (),
             help=("read another variable, or export under another name",),
         )

@@ -4,17 +4,33 @@ The text is only parsed into events: nothing is constructed, so no tag, date or 
 own can raise. The pure loader gives the same verdict on every platform, and the C one crashes on
 deep nesting. What goes beyond plain mappings, lists and scalars (anchors, aliases, merge keys,
 tags, a second document) is a problem with a position, not a feature.
+
+A plain scalar means what YAML 1.1 (PyYAML) and YAML 1.2 (editors) both read. `on`, `012`, `12:30`
+and `1e3` are different things to them: the file would be valid here and red in the editor, or the
+reverse, so they are refused with the advice to quote them.
 """
 
 import re
 from collections.abc import Iterator
+from math import isinf
+from typing import Literal, NamedTuple, TypeAlias
 
 import yaml
 
-from tastyauth.validation import malformed, scalar
-from tastyauth.validation.problem import Data, Document, Label, Path, Problem, Scalar, Span
+from tastyauth.validation.problem import (
+    Data,
+    Document,
+    Label,
+    Path,
+    Problem,
+    Scalar,
+    Severity,
+    Span,
+)
 
 __all__ = ["LARGEST", "Data", "Document", "Label", "Path", "Problem", "Scalar", "Span", "read"]
+
+Plain: TypeAlias = str | int | float | bool | None
 
 LARGEST = 64 * 1024
 """Bytes of a config. PyYAML reads about 100 KiB a second; a real config has 1 or 2."""
@@ -23,7 +39,7 @@ DEEPEST = 20
 """Levels of mappings and lists. A real config has 7."""
 
 _NO_KEY = "\0"
-"""Stands for a key that is none; a key that is written so is refused anyway."""
+"""Stands for what is not a key; a key that is written so is refused anyway."""
 
 _LINE_END = re.compile("\r\n|[\n\r\x85\u2028\u2029]")  # where PyYAML ends a line
 
@@ -35,38 +51,48 @@ def read(content: bytes, name: str) -> Document:
     is None when the text yields none.
     """
     if len(content) > LARGEST:
-        return _unreadable(name, "", malformed.too_large(LARGEST))
+        return Document(name, "", ("",), None, (_problem("too large"),))
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
-        return _unreadable(name, *malformed.not_utf8(content, error.start))
-    text, problems = _without_byte_order_mark(text)
+        from tastyauth.validation import yaml_problems  # late: most files have no problem
+
+        text, problem = yaml_problems.not_utf8(content, error.start)
+        return Document(name, text, tuple(_LINE_END.split(text)), None, (problem,))
+    problems = []
+    if text.startswith("\ufeff"):
+        text = text[1:]
+        problems.append(_problem("byte order mark", severity="warning"))
     lines = tuple(_LINE_END.split(text))
-    problems += malformed.in_lines(text, lines)
-    if any(problem.code == malformed.CONTROL_CHARACTER for problem in problems):
-        return Document(name, text, lines, None, tuple(problems))
+    if not text.isascii() or not text.replace("\n", "").isprintable():
+        from tastyauth.validation import yaml_problems  # late: most files are of plain ASCII
+
+        problems += yaml_problems.in_characters(text)
+        if any(problem.code == "TA013" for problem in problems):
+            return Document(name, text, lines, None, tuple(problems))
     composed = _Composition(lines)
     data = composed.run(text)
+    problems += composed.problems
+    scalars = tuple(composed.scalars)
     return Document(
-        name,
-        text,
-        lines,
-        data,
-        (*problems, *composed.problems),
-        tuple(composed.scalars),
-        composed.keys,
-        composed.values,
+        name, text, lines, data, tuple(problems), scalars, composed.keys, composed.values
     )
 
 
-def _unreadable(name: str, text: str, problem: Problem) -> Document:
-    return Document(name, text, tuple(_LINE_END.split(text)), None, (problem,))
+_TOP = Span(1, 1, 1, 2)
 
 
-def _without_byte_order_mark(text: str) -> tuple[str, list[Problem]]:
-    if not text.startswith("\ufeff"):
-        return text, []
-    return text[1:], [malformed.byte_order_mark()]
+def _problem(
+    name: str,
+    span: Span = _TOP,
+    path: Path = (),
+    *,
+    on_key: bool = False,
+    severity: Severity = "error",
+) -> Problem:
+    from tastyauth.validation import yaml_problems  # late: most files have no problem
+
+    return yaml_problems.problem(name, span, path, on_key=on_key, severity=severity)
 
 
 _BLOCK_STYLES = ("|", ">")
@@ -98,37 +124,43 @@ class _Composition:
         except _Stop:
             return None
         except yaml.MarkedYAMLError as error:
-            from tastyauth.validation import syntax  # late: most files are YAML
+            from tastyauth.validation import yaml_problems  # late: most files are YAML
 
-            self.problems.append(syntax.problem(error, self._lines))
+            self.problems.append(yaml_problems.syntax(error, self._lines))
         except (ValueError, OverflowError):  # the number in an escape or in %YAML is absurd
-            from tastyauth.validation import syntax
-
             mark = loader.get_mark()
-            self.problems.append(syntax.absurd_number(mark.line + 1, mark.column + 1))
+            line, column = mark.line + 1, mark.column + 1
+            self._report("absurd number", Span(line, column, line, column + 1))
         return None
+
+    def _report(
+        self, name: str, span: Span = _TOP, path: Path = (), *, on_key: bool = False
+    ) -> None:
+        self.problems.append(_problem(name, span, path, on_key=on_key))
 
     def _document(self) -> Data:
         next(self._events)  # the stream
         if isinstance(next(self._events), yaml.StreamEndEvent):
-            self.problems.append(malformed.empty())
+            self._report("empty")
             return None
         first = next(self._events)
         data = self._node(first, (), 1)
         next(self._events)  # the end of the document
         following = next(self._events)
         if not isinstance(following, yaml.StreamEndEvent):
-            self.problems.append(malformed.second_document(_span(following)))
+            line, column, *_ = _span(following)
+            self._report("second document", Span(line, column, line, column + 3))
         elif data is None and isinstance(first, yaml.ScalarEvent) and not self.problems:
-            self.problems.append(malformed.empty())
+            self._report("empty")
         return data
 
     def _node(self, event: yaml.Event, path: Path, depth: int) -> Data:
         if depth > DEEPEST and not isinstance(event, yaml.ScalarEvent):
-            raise self._stop(malformed.too_deep(DEEPEST, path, _span(event)))
+            self._report("too deep", _span(event), path[:3])
+            raise _Stop
         if isinstance(event, yaml.AliasEvent):
             self.values[path] = _span(event)
-            self.problems.append(malformed.alias(path, _span(event)))
+            self._report("alias", _span(event), path)
             return None
         assert isinstance(event, yaml.NodeEvent)
         self._refuse_properties(event, path)
@@ -139,16 +171,12 @@ class _Composition:
         assert isinstance(event, yaml.ScalarEvent)
         return self._value(event, path)
 
-    def _stop(self, problem: Problem) -> _Stop:
-        self.problems.append(problem)
-        return _Stop()
-
     def _refuse_properties(self, event: yaml.NodeEvent, path: Path) -> None:
-        if event.anchor is not None:
-            self.problems.append(malformed.anchor(path, _span(event)))
         tag = getattr(event, "tag", None)
-        if tag is not None:
-            self.problems.append(malformed.tag(path, _span(event)))
+        for name, found in (("anchor", event.anchor), ("tag", tag)):
+            if found is not None:
+                line, column, *_ = _span(event)
+                self._report(name, Span(line, column, line, column + 1), path)
 
     def _sequence(self, start: yaml.Event, path: Path, depth: int) -> Data:
         items: list[Data] = []
@@ -164,9 +192,10 @@ class _Composition:
             key = self._key(event, path, depth)
             value = self._node(next(self._events), (*path, key), depth + 1)
             if key in seen:
-                self.problems.append(
-                    malformed.duplicate((*path, key), self.keys[*path, key], seen[key])
-                )
+                from tastyauth.validation import yaml_problems  # late: most keys are unique
+
+                again = yaml_problems.duplicate((*path, key), self.keys[*path, key], seen[key])
+                self.problems.append(again)
             if (*path, key) in self.keys:
                 seen[key] = self.keys[*path, key]
                 mapping[key] = value
@@ -177,7 +206,7 @@ class _Composition:
         """The key of a pair; one that cannot be a key gets a problem and no position."""
         span = _span(event)
         if not isinstance(event, yaml.ScalarEvent):
-            self.problems.append(malformed.odd_key(parent, span))
+            self._report("odd key", span, parent, on_key=True)
             self._node(event, (*parent, _NO_KEY), depth + 1)
             return _NO_KEY
         self._refuse_properties(event, parent)
@@ -185,21 +214,24 @@ class _Composition:
         path = (*parent, key)
         self.scalars.append(Scalar(path, span, key, is_key=True, plain=not event.style))
         if not event.style and key == "<<":
-            self.problems.append(malformed.merge(parent, span))
+            self._report("merge", span, parent, on_key=True)
             return _NO_KEY
         self.keys[path] = span
         if _is_unusable(key):
-            self.problems.append(malformed.control_character(span, path, on_key=True))
-        elif not event.style:
-            self._judge_plain_key(key, path, span)
+            self._report("escape", span, path, on_key=True)
+        elif not event.style and not isinstance(self._plain(self.scalars[-1]), str):
+            self._report("key not text", span, path, on_key=True)
         return key
 
-    def _judge_plain_key(self, key: str, path: Path, span: Span) -> None:
-        reading = scalar.read(key)
-        if isinstance(reading, scalar.Doubtful):
-            self.problems.append(malformed.doubtful(path, span, key, reading, on_key=True))
-        elif not isinstance(reading, str):
-            self.problems.append(malformed.key_not_text(path, span))
+    def _plain(self, scalar: Scalar) -> Plain:
+        """What a plain scalar means; its text when that is doubtful, which is a problem."""
+        reading = plain(scalar.text)
+        if not isinstance(reading, Doubtful):
+            return reading
+        from tastyauth.validation import yaml_problems  # late: few files have one
+
+        self.problems.append(yaml_problems.doubtful(scalar, *reading))
+        return scalar.text
 
     def _value(self, event: yaml.ScalarEvent, path: Path) -> Data:
         text: str = event.value
@@ -207,21 +239,15 @@ class _Composition:
         self.scalars.append(Scalar(path, span, text, is_key=False, plain=not event.style))
         self.values[path] = span
         if _is_unusable(text):
-            self.problems.append(malformed.control_character(span, path))
-        if event.style:
-            return text
-        reading = scalar.read(text)
-        if isinstance(reading, scalar.Doubtful):
-            self.problems.append(malformed.doubtful(path, span, text, reading))
-            return text
-        return reading
+            self._report("escape", span, path)
+        return text if event.style else self._plain(self.scalars[-1])
 
     def _collection(self, start: yaml.Event, end: yaml.Event) -> Span:
         first, last = _span(start), _span(end)
         return self._trimmed(Span(first.line, first.column, last.end_line, last.end_column))
 
     def _trimmed(self, span: Span) -> Span:
-        """`span` without the blank lines and comments that PyYAML counts to a block."""
+        """`span` without the empty lines and comments that PyYAML counts to a block."""
         line, column = span.end_line, span.end_column
         while line > span.line:
             before = self._lines[line - 1][: column - 1].rstrip()
@@ -246,3 +272,98 @@ def _span(event: yaml.Event) -> Span:
     assert start is not None
     assert end is not None
     return Span(start.line + 1, start.column + 1, end.line + 1, end.column + 1)
+
+
+# Plain scalars
+
+Kind: TypeAlias = Literal["text", "nothing", "boolean", "number", "date", "special"]
+
+_LONGEST_NUMBER = 15
+"""Characters. Longer ones lose digits in the JSON readers of other languages (IEEE 754)."""
+
+_NOTHING = frozenset({"", "~", "null", "Null", "NULL"})
+_TRUE = frozenset({"true", "True", "TRUE"})
+_FALSE = frozenset({"false", "False", "FALSE"})
+_BOOLEAN_IN_1_1 = frozenset(
+    spelling
+    for word in ("y", "n", "yes", "no", "on", "off")
+    for spelling in (word, word.capitalize(), word.upper())
+)
+_SPECIAL_IN_1_1 = frozenset({"=", "<<"})
+
+# Not compiled until a config holds something of the kind: few do, and it would take a millisecond.
+_INTEGER = r"[-+]?(?:0|[1-9][0-9]*)"
+_HEXADECIMAL = r"0x[0-9a-fA-F]+"
+_DECIMAL = r"[-+]?(?:0|[1-9][0-9]*)?\.[0-9]*(?:[eE][-+][0-9]+)?"
+_NUMBER_IN_1_1 = (  # yaml.org/type/int.html, yaml.org/type/float.html
+    r"[-+]?(?:0b[01_]+|0x[0-9a-fA-F_]+|0[0-7_]+|(?:0|[1-9][0-9_]*)"
+    r"|[1-9][0-9_]*(?::[0-5]?[0-9])+|[0-9][0-9_]*(?::[0-5]?[0-9])+\.[0-9_]*"
+    r"|(?:[0-9][0-9_]*)?\.[0-9_]*(?:[eE][-+]?[0-9]+)?"
+    r"|\.(?:inf|Inf|INF))|\.(?:nan|NaN|NAN)"
+)
+_NUMBER_IN_1_2 = (  # YAML 1.2.2, section 10.3.2
+    r"0o[0-7]+|0x[0-9a-fA-F]+|[-+]?[0-9]+"
+    r"|[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
+    r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
+)
+_DATE_IN_1_1 = r"(?s:[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}(?:[Tt\s].*)?)"
+
+_NUMERIC_BEGINNINGS = frozenset("-+.0123456789")
+_MOST_DASHES = 3
+"""In a number or a date with a time zone; a UUID has four."""
+
+
+class Doubtful(NamedTuple):
+    """A plain scalar that not every reader of YAML reads alike."""
+
+    in_1_1: Kind
+    in_1_2: Kind
+
+
+def plain(text: str) -> Plain | Doubtful:
+    """The value of a plain scalar that means the same in YAML 1.1 and 1.2, else the two readings.
+
+    Numbers count as doubtful, too, when they are infinite, not a number, or so long that readers
+    round them differently.
+    """
+    if text in _NOTHING:
+        return None
+    if text in _TRUE:
+        return True
+    if text in _FALSE:
+        return False
+    if text[0] not in _NUMERIC_BEGINNINGS or text.count("-") > _MOST_DASHES:
+        if text in _BOOLEAN_IN_1_1:
+            return Doubtful("boolean", "text")
+        return Doubtful("special", "text") if text in _SPECIAL_IN_1_1 else text
+    number = _number(text)
+    if number is not None:
+        return number
+    readings = Doubtful(_kind_in_1_1(text), _kind_in_1_2(text))
+    return text if readings == ("text", "text") else readings
+
+
+def _number(text: str) -> int | float | None:
+    if len(text) > _LONGEST_NUMBER:
+        return None
+    if text.isascii() and text.isdecimal() and text[0] != "0":
+        return int(text)  # as nearly all numbers of a config are written
+    if re.fullmatch(_INTEGER, text):
+        return int(text)
+    if re.fullmatch(_HEXADECIMAL, text):
+        return int(text, 16)
+    if re.fullmatch(_DECIMAL, text) and re.fullmatch(_NUMBER_IN_1_2, text):
+        number = float(text)
+        return None if isinf(number) else number
+    return None
+
+
+def _kind_in_1_1(text: str) -> Kind:
+    if re.fullmatch(_DATE_IN_1_1, text):
+        return "date"
+    is_number = any(map(str.isalnum, text)) and re.fullmatch(_NUMBER_IN_1_1, text)
+    return "number" if is_number else "text"
+
+
+def _kind_in_1_2(text: str) -> Kind:
+    return "number" if re.fullmatch(_NUMBER_IN_1_2, text) else "text"

@@ -1,97 +1,20 @@
-"""The words of a config: which keys there are, what a mistyped one meant, and what may be shown.
+"""What a report may repeat of a file, and the examples that it gives instead.
 
 A config can hold a secret by mistake, in any place. So nothing out of a file is ever repeated
-unless it is a word of this vocabulary, close to one, or shaped like a name that people give to
+unless it is a word of the schema, a usual word for one, or shaped like a name that people give to
 things; everything else is `[hidden]`.
 """
 
 import re
 from collections.abc import Iterable
 
+from tastyauth.validation import schema
+from tastyauth.validation.problem import Path
+
 HIDDEN = "[hidden]"
 
-ROOT_KEYS = ("version", "default_profile", "profiles")
-PROFILE_KEYS = (
-    "environment",
-    "api_url",
-    "client_id",
-    "client_secret",
-    "refresh_token",
-    "exports",
-    "timeout",
-    "user_agent",
-)
-CREDENTIALS = ("client_id", "client_secret", "refresh_token")
-SOURCE_KINDS = (
-    "env",
-    "file",
-    "systemd_credential",
-    "dotenv",
-    "keyring",
-    "command",
-    "onepassword",
-    "pass",
-    "first_of",
-)
-ENVIRONMENTS = ("production", "sandbox", "custom")
-EXPORTABLE = (
-    "access_token",
-    "expires_at",
-    "environment",
-    "profile",
-    "api_url",
-    "client_id",
-    "authorization",
-    "client_secret",
-    "refresh_token",
-)
-_OTHER_KEYS = ("path", "permissions", "name", "service", "username", "argv", "line", "json", "any")
-
-VOCABULARY = frozenset(
-    (*ROOT_KEYS, *PROFILE_KEYS, *SOURCE_KINDS, *ENVIRONMENTS, *EXPORTABLE, *_OTHER_KEYS)
-)
-
-_ALIASES = {
-    "version": ("v", "schemaversion", "configversion", "format"),
-    "default_profile": ("default", "defaultaccount", "activeprofile", "currentprofile"),
-    "profiles": ("accounts", "account"),
-    "environment": ("environ", "mode", "stage"),
-    "api_url": ("url", "baseurl", "apibaseurl", "host", "endpoint", "server", "origin", "apihost"),
-    "client_id": ("id", "key", "appid", "apikey", "consumerkey", "clientkey", "applicationid"),
-    "client_secret": ("secret", "appsecret", "apisecret", "providersecret", "consumersecret"),
-    "refresh_token": ("token", "refresh", "grant", "remembertoken", "longlivedtoken", "rtoken"),
-    "exports": ("variables", "vars", "outputs", "envvars"),
-    "timeout": ("timelimit", "timeoutseconds", "timeouts", "limit"),
-    "user_agent": ("agent", "ua", "useragentheader"),
-    "env": ("var", "environment", "variable", "envvar", "environmentvariable", "environ"),
-    "file": ("path", "filename", "secretfile", "fromfile"),
-    "systemd_credential": ("systemd", "credential", "systemdcreds", "loadcredential", "creds"),
-    "dotenv": ("envfile", "dotenvfile", ".env"),
-    "keyring": ("keychain", "secretservice", "wallet", "kwallet", "libsecret", "secrettool"),
-    "command": ("cmd", "exec", "run", "shell", "program", "script", "process"),
-    "onepassword": ("op", "1password", "onepass", "opref"),
-    "pass": ("passwordstore", "gopass", "passentry"),
-    "first_of": ("anyof", "oneof", "fallback", "fallbacks", "tryall", "try", "chain", "first"),
-    "production": ("prod", "live", "real", "prd"),
-    "sandbox": ("cert", "paper", "test", "demo", "dev", "development", "staging", "sim", "uat"),
-    "path": ("file", "filename"),
-    "name": ("key", "variable", "var", "env"),
-    "service": ("servicename", "collection", "account"),
-    "username": ("user", "login", "entry", "item", "account", "key", "attribute"),
-    "argv": ("args", "cmd", "command", "exec", "arguments", "run"),
-    "line": ("linenumber", "lineno", "row"),
-    "json": ("jsonpointer", "pointer", "jsonpath", "jq", "field"),
-    "permissions": ("mode", "perms", "permission", "chmod"),
-    "any": ("all", "ignore", "skip", "off", "none", "unsafe"),
-    "access_token": ("token", "accesstoken", "bearer"),
-    "expires_at": ("expiry", "expires", "expiration", "expiresat", "exp"),
-    "authorization": ("header", "auth", "authheader", "bearertoken"),
-    "profile": ("name", "profilename", "account"),
-}
-_ALIAS_WORDS = frozenset(word for words in _ALIASES.values() for word in words)
-
 _LONGEST_SHOWN = 48
-# Not compiled until a problem is told, as most files have none.
+# Not compiled until there is a problem to report: most files have none.
 _PIECE = r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])"
 _WORD_LIKE = r"[A-Za-z]+(?:[_. -][A-Za-z]+)*(?:[_.-]?[0-9]{1,2})?"
 _LONGEST_PIECE = 14
@@ -112,30 +35,35 @@ def shown(text: str) -> str:
     the end. Keys, tokens and generated passwords are not. An account number keeps its last four,
     and a known word what it is when more follows it.
     """
-    if is_known(text) or _reads_like_a_name(text):
-        return text
-    if re.fullmatch(_ACCOUNT_NUMBER, text):
-        return f"****{text[-4:]}"
-    first, blank, _ = text.partition(" ")
-    return f"{first} {HIDDEN}" if blank and first in VOCABULARY else HIDDEN
+    if len(text) > _LONGEST_SHOWN:
+        first, space, _ = text[: _LONGEST_SHOWN + 1].partition(" ")
+    else:
+        if is_known(text) or _reads_like_a_name(text):
+            return text
+        if re.fullmatch(_ACCOUNT_NUMBER, text):
+            return f"****{text[-4:]}"
+        first, space, _ = text.partition(" ")
+    return f"{first} {HIDDEN}" if space and first in schema.vocabulary() else HIDDEN
 
 
 def _reads_like_a_name(text: str) -> bool:
-    if len(text) > _LONGEST_SHOWN or not re.fullmatch(_WORD_LIKE, text):
-        return False
-    return all(_is_word(piece) for piece in re.findall(_PIECE, text))
+    def is_word(piece: str) -> bool:
+        vowels = sum(letter in "aeiouy" for letter in piece.lower())
+        return len(piece) <= _LONGEST_PIECE and (
+            len(piece) < _PRONOUNCEABLE_FROM or vowels * 5 >= len(piece)
+        )
 
-
-def _is_word(piece: str) -> bool:
-    if len(piece) > _LONGEST_PIECE:
-        return False
-    vowels = sum(letter in "aeiouy" for letter in piece.lower())
-    return len(piece) < _PRONOUNCEABLE_FROM or vowels * 5 >= len(piece)
+    return bool(re.fullmatch(_WORD_LIKE, text)) and all(map(is_word, re.findall(_PIECE, text)))
 
 
 def is_known(text: str) -> bool:
     """Whether `text` is a word of a config, or one that people use for such a word."""
-    return text in VOCABULARY or normalized(text) in _ALIAS_WORDS
+    return text in schema.vocabulary() or normalized(text) in schema.alias_words()
+
+
+def normalized(word: str) -> str:
+    """`word` without case and without what separates its parts."""
+    return "".join(character for character in word.lower() if character.isalnum())
 
 
 def shown_path(text: str) -> str:
@@ -143,61 +71,16 @@ def shown_path(text: str) -> str:
 
     Home directories name people, and are hidden.
     """
+    if len(text) > _LONGEST_SHOWN:
+        return HIDDEN
     steps = text.removeprefix("~").split("/")
-    if steps[1:2] == ["home"] or steps[1:2] == ["Users"] or steps[1:2] == ["root"]:
+    if steps[1:2] in (["home"], ["Users"], ["root"]):
         return HIDDEN
     readable = all(not step.strip(".") or shown(step.lstrip(".")) != HIDDEN for step in steps)
-    return text if readable and len(text) <= _LONGEST_SHOWN else HIDDEN
+    return text if readable else HIDDEN
 
 
-def normalized(word: str) -> str:
-    """`word` without case and without what stands between its parts."""
-    return "".join(character for character in word.lower() if character.isalnum())
-
-
-def meant(word: str, known: Iterable[str]) -> str | None:
-    """The one of `known` that `word` was most likely meant to be, or None.
-
-    First the same word in another case or with other separators, then a word that other programs
-    use for it, then one or two mistyped letters (one for short words, a third of longer ones).
-    """
-    candidates = tuple(known)
-    plain = normalized(word)
-    if not plain:
-        return None
-    for candidate in candidates:
-        if normalized(candidate) == plain:
-            return candidate
-    for candidate in candidates:
-        if plain in _ALIASES.get(candidate, ()):
-            return candidate
-    return _nearest(plain, candidates)
-
-
-def _nearest(plain: str, candidates: tuple[str, ...]) -> str | None:
-    allowed = 1 if len(plain) <= 5 else min(len(plain) // 3, 3)
-    if len(plain) < 3 or len(plain) > 2 * _LONGEST_PIECE:
-        return None
-    distances = [(_distance(plain, normalized(word)), word) for word in candidates]
-    distance, word = min(distances, default=(allowed + 1, ""), key=lambda pair: pair[0])
-    return word if distance <= allowed else None
-
-
-def _distance(left: str, right: str) -> int:
-    """Insertions, deletions, replacements and swaps of neighbours that turn one into the other."""
-    rows = [list(range(len(right) + 1))]
-    for i, a in enumerate(left, 1):
-        row = [i]
-        for j, b in enumerate(right, 1):
-            cost = min(rows[-1][j] + 1, row[-1] + 1, rows[-1][j - 1] + (a != b))
-            if i > 1 and j > 1 and a == right[j - 2] and left[i - 2] == b:
-                cost = min(cost, rows[-2][j - 2] + 1)
-            row.append(cost)
-        rows.append(row)
-    return rows[-1][-1]
-
-
-def place(path: tuple[str | int, ...]) -> str:
+def place(path: Path) -> str:
     """How a report calls the value at `path`: `live.refresh_token.env`, `[hidden]` where needed."""
     steps = path[1:] if len(path) > 1 and path[0] == "profiles" else path
     name = ""
@@ -209,12 +92,55 @@ def place(path: tuple[str | int, ...]) -> str:
     return name
 
 
-def quoted(path: tuple[str | int, ...]) -> str:
+def quoted(path: Path) -> str:
     """The place in quotes, or "the file" for the root."""
     return f'"{place(path)}"' if path else "the file"
 
 
-def pointer(path: tuple[str | int, ...]) -> str:
+def pointer(path: Path) -> str:
     """The place as a JSON Pointer (RFC 6901, section 5), `[hidden]` where needed."""
     steps = (str(step) if isinstance(step, int) else shown(step) for step in path)
     return "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in steps)
+
+
+def examples(keys: Iterable[str | int], path: Path = ()) -> str:
+    """`for example`, and below it lines with all of `keys` for the mapping at `path`."""
+    return "\n".join(["for example", *(example((*path, key)) for key in keys)])
+
+
+def example(path: Path, source: str = "") -> str:
+    """The key at `path` with the schema's example, ready to paste; a reference of kind `source`."""
+    value = schema.at((*path, source) if source else path)["examples"][0]
+    return "\n".join(_yaml(path[-1], {source: value} if source else value, path))
+
+
+def _yaml(key: str | int, value: object, path: Path) -> list[str]:
+    if isinstance(key, int):
+        return [f"- {_flow(value, path)}"]
+    if isinstance(value, dict) and any(isinstance(each, dict) for each in value.values()):
+        inner = (line for name, each in value.items() for line in _yaml(name, each, path))
+        return [f"{key}:", *(f"  {line}" for line in inner)]
+    return [f"{key}: {_flow(value, path)}"]
+
+
+def _flow(value: object, path: Path) -> str:
+    if isinstance(value, dict):
+        pairs = (f"{key}: {_flow(each, path)}" for key, each in value.items())
+        return f"{{ {', '.join(pairs)} }}"
+    if isinstance(value, list):
+        return f"[{', '.join(_flow(each, path) for each in value)}]"
+    return _suited(str(value), path)
+
+
+def _suited(text: str, path: Path) -> str:
+    """An example in the schema, with the profile and the credential that `path` is about."""
+    if len(path) > 1 and path[0] == "profiles":
+        profile = shown(str(path[1]))
+        if HIDDEN not in profile and "*" not in profile:
+            text = re.sub(r"\blive\b", profile, text)
+    if len(path) > 2 and path[2] in schema.CREDENTIALS:
+        first, second = str(path[2]).split("_")
+        for one, two in ((first, second), (first.upper(), second.upper())):
+            old = "(?:client|refresh)([-_])(?:secret|token)"
+            text = re.sub(old.upper() if one.isupper() else old, rf"{one}\1{two}", text)
+    return text

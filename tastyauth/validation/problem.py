@@ -149,3 +149,52 @@ def warning(
 ) -> Problem:
     """A problem that the file can live with."""
     return Problem(code, "warning", message, path, span, label, (), help)
+
+
+_MOST = 200
+"""Problems that are reported. A file with more is something else."""
+
+
+def in_order(problems: list[Problem]) -> tuple[Problem, ...]:
+    """The causes among `problems`, not too many of them, in the order of the file."""
+    return tuple(_limited(sorted(_causes(problems), key=_position)))
+
+
+def _causes(problems: list[Problem]) -> list[Problem]:
+    """`problems` without those that follow from another one at the same place.
+
+    A pasted secret explains whatever else is wrong with that value, and so does broken YAML.
+    """
+
+    def rank(problem: Problem) -> int:
+        if problem.code in {"TA201", "TA205"}:
+            return 0
+        return {"TA2": 1, "TA0": 2, "TA1": 3}[problem.code[:3]]
+
+    best: dict[object, int] = {}
+    for problem in problems:
+        if problem.severity == "error" and problem.path:
+            place = (problem.path, problem.on_key)
+            best[place] = min(best.get(place, 3), rank(problem))
+    return [
+        problem
+        for problem in problems
+        if problem.severity == "warning"
+        or rank(problem) <= best.get((problem.path, problem.on_key), 3)
+    ]
+
+
+def _position(problem: Problem) -> tuple[int, int, str]:
+    return (problem.span.line, problem.span.column, problem.code)
+
+
+def _limited(problems: list[Problem]) -> list[Problem]:
+    """The first of too many `problems`, pasted secrets before all others, and a line about it."""
+    if len(problems) <= _MOST:
+        return problems
+    secrets_first = sorted(problems, key=lambda each: not each.code.startswith("TA2"))
+    reported = sorted(secrets_first[:_MOST], key=_position)
+    last = reported[-1].span
+    message = f"the file has {len(problems) - _MOST} more problems"
+    advice = "fix these first; or is this the right file?"
+    return [*reported, error("TA017", message, (), last, "after this one", help=(advice,))]

@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterator
 from functools import cache
 from typing import NamedTuple
 
-from tastyauth.broker import UUID
-from tastyauth.validation import masking, reserved_names
+from tastyauth.validation import masking, schema
 from tastyauth.validation.masking import HIDDEN
 from tastyauth.validation.problem import Document, Path, Scalar, Span
 
@@ -109,20 +108,31 @@ _BETWEEN = re.compile(
     r"(?P<comment>(?:(?<=\s)|^)\#.*)"
     r"|(?P<tab>\t)"
     r"|(?P<structure>\s+|---$|\.\.\.$|[|>][0-9+-]{0,2}$|[-?:](?=\s|$)|[][{},='\"&*!])"
-    r"|(?P<name>[A-Za-z_][A-Za-z0-9_]*(?=['\"]?\s?[:=]))"
+    r"|(?P<name>[A-Za-z_][A-Za-z0-9_]*)"  # whole, or a line of letters would take for ever
     r"|(?P<other>.)",
     re.DOTALL | re.VERBOSE,
 )
 
 
+_FOLLOWS_NAME = re.compile(r"['\"]?\s?[:=]")
+
+_LONGEST_SHOWN = 1000
+"""Characters between two scalars. More are hidden as a whole: nobody wrote them by hand."""
+
+
 def _between(text: str, column: int) -> Iterator[_Piece]:
-    """What stands between scalars, and all that could not be parsed."""
+    """What is between scalars, and all that could not be parsed."""
+    if len(text) > _LONGEST_SHOWN:
+        yield _Piece(column, column + len(text), HIDDEN, verbatim=False)
+        return
     hidden_from = None
     for found in _BETWEEN.finditer(text):
         start, end = column + found.start(), column + found.end()
         kind = found.lastgroup
         word = found.group()
-        if kind == "name" and not _is_harmless_name(word):
+        if kind == "name" and not (
+            _FOLLOWS_NAME.match(text, found.end()) and _is_harmless_name(word)
+        ):
             kind = "other"
         if kind == "other":
             hidden_from = hidden_from or start
@@ -142,7 +152,7 @@ def _between(text: str, column: int) -> Iterator[_Piece]:
 
 def _is_harmless_name(word: str) -> bool:
     """The name on the left of a colon or an equals sign, where nothing else is known."""
-    if word in masking.VOCABULARY:
+    if word in schema.vocabulary():
         return True
     return word.isupper() and "_" in word and masking.shown(word) == word
 
@@ -160,7 +170,7 @@ def _shown(scalar: Scalar) -> str | None:
     """What may be shown for a key or value; None when nothing."""
     text, path = scalar.text, scalar.path
     if scalar.is_key:
-        known = path[-2:-1] == ("exports",) and reserved_names.is_known_refused(text)
+        known = path[-2:-1] == ("exports",) and text in schema.reserved_names()
         return text if known else _readable(text)
     if scalar.plain and masking.is_harmless(text):
         return text
@@ -183,7 +193,7 @@ def _readable(text: str) -> str | None:
 
 
 def _variable(text: str) -> str | None:
-    return _readable(text) if reserved_names.is_variable_name(text) else None
+    return _readable(text) if schema.is_variable_name(text) else None
 
 
 def _path(text: str) -> str | None:
@@ -195,6 +205,10 @@ def _when(pattern: re.Pattern[str]) -> Callable[[str], str | None]:
     return lambda text: text if pattern.fullmatch(text) else None
 
 
+def _client_id(text: str) -> str | None:
+    return text if re.search(schema.client_id_pattern(), text) else None
+
+
 def _known(text: str) -> str | None:
     return text if masking.is_known(text) else None
 
@@ -204,7 +218,7 @@ _PLACES: dict[Path | str | int, Callable[[str], str | None]] = {
     "environment": _known,
     "permissions": _known,
     "default_profile": _readable,
-    "client_id": _when(re.compile(UUID, re.IGNORECASE)),
+    "client_id": _client_id,
     "api_url": _when(_KNOWN_ORIGIN),
     "env": _variable,
     "name": _variable,

@@ -2,53 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 
-from tastyauth.validation import example, masking, place
-from tastyauth.validation.masking import HIDDEN, quoted, shown
+from tastyauth.validation import schema
+from tastyauth.validation.masking import HIDDEN, example, examples, normalized, quoted, shown
 from tastyauth.validation.problem import Document, Label, Path, Problem, error
 
-_BELONGS_UNDER = {
-    "permissions": "file",
-    "path": "file",
-    "argv": "command",
-    "line": "command",
-    "json": "command",
-    "timeout": "command",
-    "service": "keyring",
-    "username": "keyring",
-    "name": "dotenv",
-}
-"""Keys of a source's own mapping, and which source that is."""
-
-_WITHIN = {
-    "file": "{ path: ..., permissions: any }",
-    "command": "{ argv: [...], line: 1 }",
-    "keyring": "{ service: ..., username: ... }",
-    "dotenv": "{ path: ..., name: ... }",
-}
-
-_NOT_NEEDED = {
-    "accesstoken": "an access token is fetched, never configured",
-    "password": "tastytrade's API takes no password; create a grant for a refresh token",
-    "login": "tastytrade's API takes no password; create a grant for a refresh token",
-    "username": "tastytrade's API takes no password; create a grant for a refresh token",
-    "scope": "what a token may do is set when its grant is created",
-    "scopes": "what a token may do is set when its grant is created",
-    "redirecturi": "a refresh needs none",
-    "granttype": "it is always refresh_token",
-    "accountnumber": "a token is for all accounts of its owner",
-    "value": "a config never holds a secret, only where to read it",
-    "literal": "a config never holds a secret, only where to read it",
-    "plain": "a config never holds a secret, only where to read it",
-    "description": "write a comment instead: # ...",
-    "comment": "write a comment instead: # ...",
-    "extends": "profiles stand alone, so that none picks up another's secret",
-    "inherit": "profiles stand alone, so that none picks up another's secret",
-}
-
-_STORE_PROGRAMS = """
-vault aws gcloud gcp azure bitwarden bw rbw lastpass lpass sops age gpg doppler infisical gopass
-secrettool chamber security kwallet
-"""
+_LONGEST_MISTYPED = 28
+"""Letters. No word of a config is half as long."""
 
 _ONE_LEVEL_UP = "belongs one level up, in the profile"
 
@@ -64,7 +23,7 @@ def problems(
     unknown = [key for key in present if key not in known]
     found: list[Problem] = []
     explained: set[Path] = set()
-    outside = [key for key in unknown if key in masking.PROFILE_KEYS]
+    outside = [key for key in unknown if key in schema.profile_keys()]
     if not path and len(outside) > 1:
         unknown = [key for key in unknown if key not in outside]
         found.append(_outside_profiles(document, outside))
@@ -76,17 +35,53 @@ def problems(
             found.append(_not_indented(document, path, key, owner))
             explained.add(owner)
             continue
-        first_word = key.split(" ")[0]
+        first_word = key.split(" ", 1)[0]
         if first_word in missing:
             found.append(_colon_missing(document, (*path, key), first_word))
             explained.add((*path, first_word))
             continue
         misplaced = _misplaced(path, present, key)
-        meant = None if misplaced else masking.meant(key, missing)
-        found.append(_unknown(document, (*path, key), known, misplaced, meant))
-        if meant:
-            explained.add((*path, meant))
+        intended = None if misplaced else meant(key, missing)
+        found.append(_unknown(document, (*path, key), known, misplaced, intended))
+        if intended:
+            explained.add((*path, intended))
     return found, explained
+
+
+def meant(word: str, known: Iterable[str]) -> str | None:
+    """The one of `known` that `word` was most likely meant to be, or None.
+
+    First the same word in another case or with other separators, then a word that other programs
+    use for it, then one or two mistyped letters (one for short words, a third of longer ones).
+    """
+    candidates = tuple(known)
+    plain = normalized(word[: 2 * _LONGEST_MISTYPED])
+    for candidate in candidates:
+        if plain and normalized(candidate) == plain:
+            return candidate
+    for candidate in candidates:
+        if plain in schema.aliases().get(candidate, ()):
+            return candidate
+    if not 3 <= len(plain) <= _LONGEST_MISTYPED:
+        return None
+    allowed = 1 if len(plain) <= 5 else min(len(plain) // 3, 3)
+    distances = [(_distance(plain, normalized(each)), each) for each in candidates]
+    distance, nearest = min(distances, default=(allowed + 1, ""), key=lambda pair: pair[0])
+    return nearest if distance <= allowed else None
+
+
+def _distance(left: str, right: str) -> int:
+    """Insertions, deletions, replacements and swaps of neighbours that turn one into the other."""
+    rows = [list(range(len(right) + 1))]
+    for i, a in enumerate(left, 1):
+        row = [i]
+        for j, b in enumerate(right, 1):
+            cost = min(rows[-1][j] + 1, row[-1] + 1, rows[-1][j - 1] + (a != b))
+            if i > 1 and j > 1 and a == right[j - 2] and left[i - 2] == b:
+                cost = min(cost, rows[-2][j - 2] + 1)
+            row.append(cost)
+        rows.append(row)
+    return rows[-1][-1]
 
 
 def _unknown(
@@ -109,39 +104,55 @@ def _unknown(
 
 def _misplaced(path: Path, present: Sequence[str], key: str) -> str | None:
     """Where a key that is known elsewhere belongs."""
-    if place.is_reference(path):
-        if _BELONGS_UNDER.get(key) in present:
-            return f'belongs inside "{_BELONGS_UNDER[key]}"'
-        if key in masking.PROFILE_KEYS and len(present) > 1:
+    if schema.is_reference(path):
+        owner = _owner(key)
+        if owner in present:
+            return f'belongs inside "{owner}"'
+        if key in schema.profile_keys() and len(present) > 1:
             return _ONE_LEVEL_UP
-    if place.is_profile(path):
-        if key in masking.ROOT_KEYS:
+    if _is_profile(path):
+        if key in schema.keys(()):
             return "belongs at the top of the file"
-        if key in masking.SOURCE_KINDS:
+        if key in schema.source_kinds():
             return "a source kind belongs under client_secret or refresh_token"
-    if not path and key in masking.PROFILE_KEYS:
+    if not path and key in schema.profile_keys():
         return "belongs inside a profile"
     return None
 
 
+_ANY_REFERENCE = ("profiles", "live", "refresh_token")
+
+
+def _owner(key: str) -> str | None:
+    """The source kind whose own mapping has this key."""
+    kinds = schema.source_kinds()
+    return next((kind for kind in kinds if key in schema.keys((*_ANY_REFERENCE, kind))), None)
+
+
+def _is_profile(path: Path) -> bool:
+    return len(path) == 2 and path[0] == "profiles"
+
+
 def _advice(path: Path, key: str, misplaced: str | None) -> Iterable[str]:
-    plain = masking.normalized(key)
-    owner = _BELONGS_UNDER.get(key)
-    if place.is_reference(path) and owner and misplaced != _ONE_LEVEL_UP:
-        yield f"write {owner}: {_WITHIN[owner]}"
-    elif place.is_reference(path) and plain in _STORE_PROGRAMS.split():
-        yield f"run its program, for example\n{example.line('command', path)}"
-    elif plain in _NOT_NEEDED:
-        yield _NOT_NEEDED[plain]
+    plain = normalized(key)
+    owner = _owner(key)
+    if schema.is_reference(path) and owner and misplaced != _ONE_LEVEL_UP:
+        first = schema.keys((*path, owner))[:1]
+        inner = [example((*path, owner, name)) for name in dict.fromkeys((*first, key))]
+        yield f"write {owner}: {{ {', '.join(inner)} }}"
+    elif schema.is_reference(path) and plain in schema.reference()["x-programs"]:
+        yield f"run its program, for example\n{example((*path, 'command'))}"
+    elif plain in schema.root()["x-unneeded"]:
+        yield schema.root()["x-unneeded"][plain]
 
 
 def _empty_above(document: Document, path: Path, present: Sequence[str], key: str) -> Path | None:
     """The empty reference just above a source kind that was not indented under it."""
-    if not place.is_profile(path) or key not in masking.SOURCE_KINDS:
+    if not _is_profile(path) or key not in schema.source_kinds():
         return None
     index = present.index(key)
     above = (*path, present[index - 1])
-    if not index or above[-1] not in masking.CREDENTIALS or not document.is_empty(above):
+    if not index or above[-1] not in schema.CREDENTIALS or not document.is_empty(above):
         return None
     return above
 
@@ -149,12 +160,12 @@ def _empty_above(document: Document, path: Path, present: Sequence[str], key: st
 def _not_indented(document: Document, path: Path, key: str, owner: Path) -> Problem:
     return error(
         "TA101",
-        f'"{key}" stands beside "{owner[-1]}", not under it',
+        f'"{key}" is beside "{owner[-1]}", not under it',
         (*path, key),
         document.key_span((*path, key)),
         f'indent this line to put it under "{owner[-1]}"',
         labels=(Label(document.key_span(owner), "this one is empty"),),
-        help=(f"write\n{owner[-1]}:\n  {example.line(key, owner)}",),
+        help=(f"write\n{owner[-1]}:\n  {example((*owner, key))}",),
         on_key=True,
     )
 
@@ -165,8 +176,8 @@ def _colon_missing(document: Document, path: Path, word: str) -> Problem:
         f'unknown key "{word} {HIDDEN}" in {quoted(path[:-1])}',
         path,
         document.key_span(path),
-        f'a colon is missing after "{word}"',
-        help=(f"write {word}: followed by a blank",),
+        f'add a colon after "{word}"',
+        help=(f"write {word}: followed by a space",),
         on_key=True,
     )
 
@@ -175,11 +186,11 @@ def _outside_profiles(document: Document, keys: Sequence[str]) -> Problem:
     first, *others = keys
     return error(
         "TA101",
-        "the keys of a profile stand outside of any profile",
+        "the keys of a profile are outside of any profile",
         (first,),
         document.key_span((first,)),
         "belongs inside a profile",
         labels=tuple(Label(document.key_span((key,)), "this one, too") for key in others),
-        help=(f"give the account a name and indent its keys, {example.lines(['profiles'])}",),
+        help=(f"give the account a name and indent its keys, {examples(['profiles'])}",),
         on_key=True,
     )

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import reserved_names
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
@@ -17,8 +18,8 @@ from told import EXAMPLES, INVALID, VALID, checked, errors, of
 
 from tastyauth import config, validation
 from tastyauth.errors import ConfigError
-from tastyauth.validation import document, masking, reserved_names
-from tastyauth.validation.keywords import TELL
+from tastyauth.validation import document, schema
+from tastyauth.validation.unknown_keys import meant as recognised
 
 REPOSITORY = os.path.dirname(os.path.dirname(EXAMPLES))
 
@@ -36,10 +37,11 @@ BEYOND_A_SCHEMA = {
 
 
 def subschemas(node: object = SCHEMA) -> Iterator[dict[str, Any]]:
-    """Every mapping in the schema."""
+    """Every mapping in the schema, but for what is in our own keywords."""
     if isinstance(node, dict):
         yield node
-    for each in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        node = [value for key, value in node.items() if not key.startswith("x-")]
+    for each in node if isinstance(node, list) else ():
         yield from subschemas(each)
 
 
@@ -74,16 +76,8 @@ def test_the_annotated_example_is_valid() -> None:
 def test_the_annotated_example_shows_every_key() -> None:
     with open(f"{REPOSITORY}/tastyauth.yaml.example", encoding="utf-8") as file:
         text = file.read()
-    known = (
-        *masking.ROOT_KEYS,
-        *masking.PROFILE_KEYS,
-        *masking.SOURCE_KINDS,
-        *masking.ENVIRONMENTS,
-    )
-    missing = [
-        word for word in (*known, *masking.EXPORTABLE, "permissions", "line") if word not in text
-    ]
-    assert not missing
+    rare = {"argv", "json", "service", "username", "path", "name", "any"}
+    assert not [word for word in schema.vocabulary() - rare if word not in text]
 
 
 @pytest.mark.parametrize("path", VALID, ids=map(os.path.basename, VALID))
@@ -115,7 +109,8 @@ def test_every_pattern_says_where_it_begins_and_ends() -> None:
 def test_the_schema_keeps_to_keywords_that_mean_the_same_everywhere() -> None:
     """No `format`, nothing that drafts or editors understand differently."""
     assertions = {
-        *TELL,
+        *SCHEMA["x-usual-problems"],
+        "additionalProperties",
         "if",
         "then",
         "else",
@@ -127,6 +122,8 @@ def test_the_schema_keeps_to_keywords_that_mean_the_same_everywhere() -> None:
     }
     annotations = {"$schema", "$defs", "title", "description", "examples"}
     editors = {"markdownDescription", "defaultSnippets", "errorMessage"}
+    ours = {"x-problems", "x-usual-problems", "x-help", "x-aliases", "x-meant", "x-leaked"}
+    ours |= {"x-programs", "x-unneeded"}
     names_of_things = {"properties", "$defs", "defaultSnippets", "examples"}
 
     def keywords(node: object, *, named: bool) -> Iterator[str]:
@@ -137,11 +134,11 @@ def test_the_schema_keeps_to_keywords_that_mean_the_same_everywhere() -> None:
             for key, value in node.items():
                 if not named:
                     yield key
-                if key not in {"defaultSnippets", "examples"}:
+                if key not in {"defaultSnippets", "examples"} and not key.startswith("x-"):
                     yield from keywords(value, named=not named and key in names_of_things)
 
     used = set(keywords(SCHEMA, named=False))
-    assert used <= assertions | annotations | editors
+    assert used <= assertions | annotations | editors | ours
 
 
 def test_every_property_is_described_for_editors() -> None:
@@ -155,16 +152,17 @@ def test_every_property_is_described_for_editors() -> None:
     assert bare == []
 
 
-def test_every_list_of_words_in_the_schema_is_the_one_of_the_messages() -> None:
-    definitions = SCHEMA["$defs"]
-    assert tuple(SCHEMA["properties"]) == masking.ROOT_KEYS
-    assert tuple(definitions["profile"]["properties"]) == masking.PROFILE_KEYS
-    assert tuple(definitions["reference"]["properties"]) == masking.SOURCE_KINDS
-    exports = definitions["profile"]["properties"]["exports"]
-    assert tuple(exports["additionalProperties"]["enum"]) == masking.EXPORTABLE
-    assert (
-        tuple(definitions["profile"]["properties"]["environment"]["enum"]) == masking.ENVIRONMENTS
-    )
+def test_every_keyword_that_can_refuse_has_its_message() -> None:
+    """And messages have no word in braces that nobody fills in."""
+    usual = SCHEMA["x-usual-problems"]
+    for entry in usual.values():
+        assert entry.keys() >= {"code", "message", "label", "help"}
+    for node in subschemas():
+        assert set(node.get("x-problems", ())) <= set(usual) & set(node)
+    ours = [value for node in subschemas() for key, value in node.items() if key.startswith("x-")]
+    words = set(re.findall(r"\{([a-z]+)\}", json.dumps(ours)))
+    assert words
+    assert words <= set(validation.WORDS)
 
 
 @pytest.mark.parametrize("path", VALID + INVALID, ids=map(os.path.basename, VALID + INVALID))
@@ -253,7 +251,8 @@ def test_other_names_may_be_exported(name: str) -> None:
 @example("_PROXY")
 def test_the_rule_and_the_pattern_of_the_schema_agree(name: str) -> None:
     rule = SCHEMA["$defs"]["profile"]["properties"]["exports"]["propertyNames"]
-    assert rule == {"type": "string", **reserved_names.export_keywords()}
+    keywords = {key: value for key, value in rule.items() if not key.startswith("x-")}
+    assert keywords == {"type": "string", **reserved_names.export_keywords()}
     pattern = rule["pattern"].removesuffix("$") + r"\Z"
     fits = re.search(pattern, name) is not None and name not in rule["not"]["enum"]
     refused = name in reserved_names.REFUSED or name.startswith(reserved_names.REFUSED_BEGINNINGS)
@@ -328,7 +327,7 @@ def test_parts_must_fit_together(text: str, codes: list[str]) -> None:
     ],
 )
 def test_a_mistyped_key_is_recognised(written: str, meant: str | None) -> None:
-    assert masking.meant(written, masking.PROFILE_KEYS) == meant
+    assert recognised(written, schema.profile_keys()) == meant
 
 
 @pytest.mark.parametrize(
@@ -339,7 +338,7 @@ def test_a_mistyped_key_is_recognised(written: str, meant: str | None) -> None:
     ],
 )
 def test_a_mistyped_source_is_recognised(written: str, meant: str | None) -> None:
-    assert masking.meant(written, masking.SOURCE_KINDS) == meant
+    assert recognised(written, schema.source_kinds()) == meant
 
 
 def test_a_trailing_line_break_is_no_part_of_a_name() -> None:

@@ -7,7 +7,7 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tastyauth.validation import document, scalar
+from tastyauth.validation import document
 from tastyauth.validation.problem import Document, Span
 
 
@@ -212,8 +212,8 @@ PLAIN = st.one_of(
 @given(PLAIN)
 @example("0:0.")
 def test_what_is_not_doubtful_is_what_pyyaml_reads(text: str) -> None:
-    value = scalar.read(text)
-    if isinstance(value, scalar.Doubtful) or text in {"-", "?", ":"}:
+    value = document.plain(text)
+    if isinstance(value, document.Doubtful) or text in {"-", "?", ":"}:
         return
     try:
         pyyamls = yaml.safe_load(f'- !!str ""\n- {text}\n')[1]
@@ -235,7 +235,7 @@ def test_what_is_not_doubtful_is_what_pyyaml_reads(text: str) -> None:
     ],
 )
 def test_what_programs_read_differently_is_doubtful(text: str) -> None:
-    assert isinstance(scalar.read(text), scalar.Doubtful)
+    assert isinstance(document.plain(text), document.Doubtful)
 
 
 @pytest.mark.parametrize(
@@ -261,5 +261,5 @@ def test_what_programs_read_differently_is_doubtful(text: str) -> None:
     ],
 )
 def test_what_programs_read_alike_has_its_value(text: str, value: object) -> None:
-    assert scalar.read(text) == value
-    assert type(scalar.read(text)) is type(value)
+    assert document.plain(text) == value
+    assert type(document.plain(text)) is type(value)

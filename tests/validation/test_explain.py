@@ -8,7 +8,7 @@ import pytest
 from told import INVALID, checked
 
 import tastyauth
-from tastyauth import errors
+from tastyauth import errors, validation
 from tastyauth.validation import explain
 
 PACKAGE = os.path.dirname(tastyauth.__file__)
@@ -17,10 +17,10 @@ EXIT_CODES = {code for code in explain.pages() if code.isdigit()}
 
 
 def test_every_code_in_the_source_has_a_page_and_the_reverse() -> None:
-    used = set()
-    for path in glob(f"{PACKAGE}/**/*.py", recursive=True):
+    used = set(re.findall(r'"(TA\d{3})"', validation.text()))
+    for path in glob(f"{PACKAGE}/**/*.py", recursive=True) + glob(f"{PACKAGE}/validation/*.txt"):
         with open(path, encoding="utf-8") as file:
-            used |= set(re.findall(r'"(TA\d{3})"', file.read()))
+            used |= set(re.findall(r'(?:"|^\[.*\] )(TA\d{3})(?:"|$)', file.read(), re.MULTILINE))
     assert used == DIAGNOSTICS
 
 

@@ -9,6 +9,8 @@ const { parseAllDocuments } = require("yaml");
 
 const ajv = new Ajv({ strict: true });
 ajv.addVocabulary(["markdownDescription", "defaultSnippets", "errorMessage"]); // for editors
+ajv.addVocabulary(["x-problems", "x-usual-problems", "x-help", "x-leaked"]); // for reports
+ajv.addVocabulary(["x-aliases", "x-meant", "x-programs", "x-unneeded"]);
 const judge = ajv.compile(JSON.parse(readFileSync(schema, "utf8")));
 
 const verdicts = {};

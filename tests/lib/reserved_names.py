@@ -1,7 +1,7 @@
 """Which names may be exported: upper case, and none that changes how shells and programs behave.
 
 A config names the variables that `eval $(tastyauth env)` sets. A name such as PATH or LD_PRELOAD
-would let it run anything, so the JSON Schema refuses these; a test keeps the two alike.
+would let it run anything, so the JSON Schema refuses these; a test compares it with this list.
 """
 
 import re
@@ -52,11 +52,6 @@ VARIABLE_NAME = "^[A-Z][A-Z0-9_]*$"
 def is_variable_name(name: str) -> bool:
     """Whether every shell can set and read a variable of that name."""
     return re.fullmatch(VARIABLE_NAME, name) is not None
-
-
-def is_known_refused(name: str) -> bool:
-    """Whether `name` is one of the refused names itself, and so no secret."""
-    return name in REFUSED
 
 
 def export_keywords() -> dict[str, object]:
