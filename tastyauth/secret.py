@@ -1,7 +1,7 @@
-"""The masked type: a secret shows itself only to whoever asks for it by name."""
+"""The masked type, and text with every credential masked."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NoReturn, Self
 
 from tastyauth.broker import UUID
@@ -28,7 +28,7 @@ _CREDENTIAL_SHAPE = (
 
 
 class Secret:
-    """A value that no repr, str, format, pickle or copy gives away; `reveal` does."""
+    """A value that only `reveal` shows: repr, str and format are masked, and pickle is refused."""
 
     __slots__ = ("_value",)
 
@@ -36,7 +36,7 @@ class Secret:
         self._value = value
 
     def reveal(self) -> str:
-        """The value itself, for the one place that needs it."""
+        """The value itself."""
         return self._value
 
     def __repr__(self) -> str:
@@ -67,23 +67,43 @@ class Secret:
 def mask(text: str, secrets: Iterable[Secret] = ()) -> str:
     """`text` without any fragment of `secrets`, and without anything shaped like a credential.
 
-    Foreign text may echo a secret cut, escaped or re-encoded. So every run of eight or more
-    characters that also occurs in a secret goes, and so does every JWT and every long run of
-    token characters, whoever it belongs to.
+    Text from elsewhere may repeat a secret cut, escaped or encoded. So every run of eight or more
+    characters that is also in a secret is masked, and so is every JWT and every long run of
+    token characters.
     """
     hidden = [False] * len(text)
     for secret in secrets:
-        _mark_fragments(text, secret.reveal(), hidden)
+        for start, end in fragments(text, secret):
+            hidden[start:end] = [True] * (end - start)
     for found in re.finditer(_CREDENTIAL_SHAPE, text):
         hidden[found.start() : found.end()] = [True] * (found.end() - found.start())
-    return _without(text, hidden)
+    parts: list[str] = []
+    for character, hide in zip(text, hidden, strict=True):
+        if not hide:
+            parts.append(character)
+        elif not parts or parts[-1] != MASK:
+            parts.append(MASK)
+    return "".join(parts)
+
+
+def fragments(text: str, secret: Secret) -> Iterator[tuple[int, int]]:
+    """Where `text` holds eight characters in a row of `secret`, or all of a shorter one.
+
+    Upper and lower case count as the same.
+    """
+    text, value = text.translate(_LOWER), secret.reveal().translate(_LOWER)
+    width = min(_SHORTEST_FRAGMENT, len(value))
+    known = {value[i : i + width] for i in range(len(value) - width + 1)}
+    for i in range(len(text) - width + 1):
+        if text[i : i + width] in known:
+            yield i, i + width
 
 
 def shown(text: str) -> str:
-    """`text` of ours, in which somebody's mistyped word or odd path may stand, fit for a terminal.
+    """`text` fit for a terminal, without what looks like a credential of tastytrade.
 
-    What is shaped like a credential of tastytrade goes, and what would steer a terminal is escaped;
-    long names of directories stay.
+    For messages of tastyauth, which may quote a mistyped word or an odd path: control characters
+    are escaped, and long names of directories stay.
     """
     text = re.sub(_OWN_SHAPE, MASK, text)
     return "".join(
@@ -96,22 +116,3 @@ def with_tilde(text: str, home: str) -> str:
     """`text` with `~` for the home directory wherever a path in it begins with that."""
     home = home.rstrip("/")
     return re.sub(rf"(?<![\w./~-]){re.escape(home)}(?![\w.-])", "~", text) if home else text
-
-
-def _mark_fragments(text: str, value: str, hidden: list[bool]) -> None:
-    text, value = text.translate(_LOWER), value.translate(_LOWER)
-    width = min(_SHORTEST_FRAGMENT, len(value))
-    fragments = {value[i : i + width] for i in range(len(value) - width + 1)}
-    for i in range(len(text) - width + 1):
-        if text[i : i + width] in fragments:
-            hidden[i : i + width] = [True] * width
-
-
-def _without(text: str, hidden: list[bool]) -> str:
-    parts: list[str] = []
-    for character, hide in zip(text, hidden, strict=True):
-        if not hide:
-            parts.append(character)
-        elif not parts or parts[-1] != MASK:
-            parts.append(MASK)
-    return "".join(parts)

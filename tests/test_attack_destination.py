@@ -13,7 +13,7 @@ from world import CONFIG, World, missing
 
 from tastyauth.errors import ConfigError, ProtocolError, TastyauthError
 from tastyauth.exchange import api, exchange
-from tastyauth.exchange.transport import Answer
+from tastyauth.exchange.server_text import Answer
 from tastyauth.secret import Secret
 
 # -- addresses ------------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ LIBRARIES = {
     "validation.document": {"yaml"},
     "validation.yaml_problems": {"yaml"},
     "validation": {"jsonschema"},
-    "exchange": {"httpx", "certifi"},
+    "exchange": {"httpx", "httpcore", "certifi"},
     "sources.dotenv": {"dotenv"},
     "sources.keyring_child": {"keyring"},
     "library.auth": {"httpx", "httpx2"},  # for the type checker

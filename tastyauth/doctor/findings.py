@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from tastyauth.cache import Asked, Entry
 from tastyauth.config import Config, Profile
 from tastyauth.exchange.claims import Claims
-from tastyauth.exchange.transport import Answer
+from tastyauth.exchange.server_text import Answer
 from tastyauth.secret import Secret
 from tastyauth.session.refresh import Audience, Secrets
 from tastyauth.sources import Surroundings

@@ -12,6 +12,7 @@ from tastyauth.exchange import api
 from tastyauth.exchange.deadline import within
 from tastyauth.exchange.response import SET_IT, THE_CLOCK, clock_skew, clock_warning
 from tastyauth.exchange.route import Proxy, proxy_for, read_endpoint
+from tastyauth.exchange.transport import REFUSED_CONNECTION
 
 _PATIENCE = 10.0
 """Seconds for a look at one link; a good one takes a tenth of a second."""
@@ -66,7 +67,7 @@ def check_tls(findings: Findings) -> Verdict:
                 environ=findings.surroundings.environ,
             )
     except TemporaryError as error:
-        if _is_refusal(error):
+        if error.reason == REFUSED_CONNECTION:
             raise _refused(findings) from None
         raise
     endpoint = read_endpoint(profile.token_endpoint)
@@ -77,23 +78,13 @@ def check_tls(findings: Findings) -> Verdict:
 
 def check_clock(findings: Findings) -> Verdict:
     """The clock of this machine agrees with the Date of the answer."""
-    skew = clock_skew(findings.answer.headers, time.time())
+    skew = clock_skew(findings.answer, time.time())
     if skew is None:
         return skipped("the answer carries no date")
     warning = clock_warning(skew)
     if warning is not None:
         return warned(warning, SET_IT)
     return passed(f"{THE_CLOCK} agrees with the server's")
-
-
-def _is_refusal(error: BaseException) -> bool:
-    """Whether what the system said, somewhere behind `error`, is that nobody listens."""
-    cause: BaseException | None = error
-    for _ in range(10):  # causes may be circular
-        if cause is None or isinstance(cause, ConnectionRefusedError):
-            break
-        cause = cause.__cause__ or cause.__context__
-    return isinstance(cause, ConnectionRefusedError)
 
 
 def _refused(findings: Findings) -> TemporaryError:

@@ -1,15 +1,20 @@
-"""One refresh token for one access token (RFC 6749, section 6), and nothing else on the wire.
+"""One refresh token for one access token (RFC 6749, section 6).
 
-Everything that can be decided without a network is: `offline` looks at the grant, `response` and
-`refusal` read what came back. `route` and `roots` say where a request goes and who is trusted
-there; `transport` sends it, `deadline` ends it, `attempts` puts them together.
+The mix-ups that a grant gives away (`claims`) and the reading of an answer (`response`) need no
+network. `route` and `certificate_authorities` say where a request goes and who is trusted there,
+`transport` sends it, `deadline` ends it in time, and `exchange` puts them together.
 """
 
-from tastyauth.exchange.claims import check_offline
-from tastyauth.exchange.exchange import exchange
-from tastyauth.exchange.grant import RefreshGrant, TokenResponse
-from tastyauth.exchange.response import read_response
+import random
+import time
+from collections.abc import Callable, Mapping
+
+from tastyauth.errors import TemporaryError
+from tastyauth.exchange.claims import RefreshGrant, check_offline
+from tastyauth.exchange.response import NOT_SOON, TokenResponse, read_response
 from tastyauth.exchange.route import Route, route
+from tastyauth.exchange.transport import Channel
+from tastyauth.posix.signals import DELAY
 
 __all__ = [
     "RefreshGrant",
@@ -20,3 +25,45 @@ __all__ = [
     "read_response",
     "route",
 ]
+
+_TRIES = 3
+
+_FIRST_PAUSE = 1.0
+"""Seconds, the longest pause after the first try; it doubles with each."""
+
+
+def exchange(
+    grant: RefreshGrant,
+    *,
+    environ: Mapping[str, str],
+    tries: int = _TRIES,
+    now: Callable[[], float] = time.time,
+    monotonic: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = DELAY.sleep,
+    jitter: Callable[[], float] = random.random,
+) -> TokenResponse:
+    """A new access token for `grant`, within `grant.timeout` seconds and at most `tries` requests.
+
+    `environ` holds the proxy and SSL_CERT variables. `expires_in` of the answer counts from
+    before this call. Raises RefusedError, TemporaryError, ProtocolError, or ConfigError for an
+    endpoint, proxy or certificate authorities that cannot be used.
+    """
+    check_offline(grant)
+    deadline = monotonic() + grant.timeout
+
+    def remaining() -> float:
+        return min(deadline, DELAY.until) - monotonic()
+
+    channel = Channel(grant.token_endpoint, environ)
+    tried = 0
+    while True:
+        tried += 1
+        try:
+            return read_response(channel.send(grant, remaining), grant, now())
+        except TemporaryError as error:
+            # Full jitter, so that callers who fail together do not return together.
+            backoff = jitter() * _FIRST_PAUSE * 2.0 ** (tried - 1)
+            pause = max(backoff, error.retry_after or 0.0)
+            if error.reason == NOT_SOON or tried >= tries or pause >= remaining():
+                raise
+        sleep(pause)

@@ -1,13 +1,13 @@
-"""What the API answers to the bearer of an access token, read strictly and shown masked."""
+"""Requests to the API with an access token, and their answers."""
 
 import time
 from collections.abc import Mapping
 from typing import cast
 
 from tastyauth.errors import APPLICATIONS_PAGE, ProtocolError, RefusedError, TemporaryError
-from tastyauth.exchange.refusal import is_temporary, server_words
-from tastyauth.exchange.server_text import is_html, read_body, shown
-from tastyauth.exchange.transport import Answer, Channel
+from tastyauth.exchange.response import is_temporary, server_words
+from tastyauth.exchange.server_text import Answer, shown
+from tastyauth.exchange.transport import Channel
 from tastyauth.secret import Secret
 
 
@@ -19,9 +19,9 @@ def get(
     seconds: float,
     environ: Mapping[str, str],
 ) -> Answer:
-    """Whatever is answered at `url` within so many seconds; None as access token asks as nobody.
+    """The answer at `url` within so many seconds; without an access token, nobody logs in.
 
-    It goes the way of an exchange: the same proxy, roots and rules. Raises TemporaryError,
+    It takes the same route as an exchange, under the same rules. Raises TemporaryError,
     ProtocolError or ConfigError.
     """
     deadline = time.monotonic() + seconds
@@ -34,28 +34,21 @@ def read_data(answer: Answer, access_token: Secret) -> Mapping[str, object]:
 
     Raises RefusedError, TemporaryError or ProtocolError.
     """
-    fields = _fields(answer)
+    fields = answer.fields_or_none()
     said = shown(server_words(fields), (access_token,))
     what = f"the API answered {answer.status}" + (said and f": {said}")
     if is_temporary(answer.status):
         raise TemporaryError(what, "try again in a few minutes; nothing needs to be changed")
-    if answer.status in (401, 403) and not is_html(answer.headers, answer.body):
+    if answer.status in (401, 403) and not answer.is_html:
         raise RefusedError(
             what,
-            "the token is good, as it came from the exchange just now, but not for this; make a"
-            f" grant with the scope read: Manage → Create Grant on {APPLICATIONS_PAGE}",
+            "the exchange has just issued this token, but it may not do this; make a grant with"
+            f" the scope read: Manage → Create Grant on {APPLICATIONS_PAGE}",
         )
-    data = fields.get("data")
-    if answer.status != 200 or not isinstance(data, dict):
-        raise ProtocolError(
-            what if answer.status != 200 else "the API answered without data",
-            "is it the API of tastytrade that answers there, and not a proxy or a sign-in page?",
-        )
-    return cast(Mapping[str, object], data)
-
-
-def _fields(answer: Answer) -> Mapping[str, object]:
-    try:
-        return read_body(answer.headers, answer.body)
-    except ValueError:
-        return {}
+    if answer.status == 200 and not isinstance(fields.get("data"), dict):
+        what = "the API answered without data"
+    elif answer.status == 200:
+        return cast(Mapping[str, object], fields.get("data"))
+    raise ProtocolError(
+        what, "does the API of tastytrade answer there, or a proxy or sign-in page?"
+    )

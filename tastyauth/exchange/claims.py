@@ -1,13 +1,13 @@
-"""A mix-up that the refresh token itself gives away is named before anything is sent."""
+"""A grant, and the mix-ups that its refresh token gives away before anything is sent."""
 
 import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from tastyauth.broker import ENVIRONMENTS, REFRESH_TOKEN_TYPE, is_uuid
 from tastyauth.errors import APPLICATIONS_PAGE, RefusedError
-from tastyauth.exchange.grant import RefreshGrant
 from tastyauth.exchange.server_text import read_object
 from tastyauth.secret import Secret
 
@@ -15,11 +15,32 @@ _LONGEST_TOKEN = 16 * 1024
 """Characters that are looked at; no reference yields more."""
 
 
+class RefreshGrant(NamedTuple):
+    """A refresh token and the client it was issued to (RFC 6749, section 6).
+
+    `environment` is "production", "sandbox" or "custom". `timeout` is that of the whole exchange in
+    seconds: every try, and the pauses between them.
+    """
+
+    token_endpoint: str
+    environment: str
+    client_id: str
+    client_secret: Secret
+    refresh_token: Secret
+    user_agent: str
+    timeout: float
+
+    @property
+    def secrets(self) -> tuple[Secret, Secret]:
+        """What no message may show, whatever a server repeats."""
+        return self.client_secret, self.refresh_token
+
+
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a token says of itself (RFC 7519): its media type, and the claims.
+    """What a token says about itself (RFC 7519): its media type, and the claims.
 
-    `kind` is in lower case and without `application/`. Both are empty for what is no JWT.
+    `kind` is in lower case and without `application/`. Both are empty for what is not a JWT.
     """
 
     kind: str
@@ -27,15 +48,18 @@ class Claims:
 
 
 def read_claims(token: Secret) -> Claims:
-    """The token is decoded, never verified: the server does that."""
+    """Decodes the token; the server verifies it."""
     header, _, rest = token.reveal()[:_LONGEST_TOKEN].partition(".")
-    return Claims(_media_type(_part(header).get("typ")), _part(rest.partition(".")[0]))
+    kind = _part(header).get("typ")
+    # `application/` may be left out (RFC 7515, section 4.1.9)
+    kind = kind.lower().removeprefix("application/") if isinstance(kind, str) else ""
+    return Claims(kind, _part(rest.partition(".")[0]))
 
 
 def check_offline(grant: RefreshGrant) -> None:
-    """Raises RefusedError when `grant` cannot be accepted, and that is certain.
+    """Raises RefusedError when the server is certain to refuse `grant`.
 
-    Whatever is unknown passes, since none of this is documented by the vendor.
+    Anything unknown passes, since the vendor documents none of this.
     """
     claims = read_claims(grant.refresh_token)
     check_type(claims)
@@ -56,21 +80,24 @@ def check_type(claims: Claims) -> None:
 def check_issuer(claims: Claims, environment: str) -> None:
     """Raises RefusedError for a refresh token of tastytrade's other environment."""
     issued_by = environment_of(claims)
-    if issued_by is None or environment not in ("production", "sandbox"):
+    if environment == "custom" or issued_by in (None, environment):
         return
-    if issued_by != environment:
-        raise RefusedError(
-            f"the refresh token was issued by {issued_by}, the profile says {environment}",
-            f"set environment: {issued_by}, or make a grant for {environment}:"
-            f" Manage → Create Grant on {APPLICATIONS_PAGE}",
-        )
+    raise RefusedError(
+        f"the refresh token was issued by {issued_by}, the profile says {environment}",
+        f"set environment: {issued_by}, or make a grant for {environment}:"
+        f" Manage → Create Grant on {APPLICATIONS_PAGE}",
+    )
 
 
 def environment_of(claims: Claims) -> str | None:
     """The environment of tastytrade that issued a refresh token; None for another issuer."""
-    if claims.kind != REFRESH_TOKEN_TYPE:
+    issuer = claims.fields.get("iss")
+    if claims.kind != REFRESH_TOKEN_TYPE or not isinstance(issuer, str):
         return None
-    return ENVIRONMENTS.get(_host(claims.fields.get("iss")))
+    try:
+        return ENVIRONMENTS.get(urlsplit(issuer).hostname or "")
+    except ValueError:
+        return None
 
 
 def check_audience(claims: Claims, client_id: str) -> None:
@@ -96,23 +123,9 @@ def clients_of(claims: Claims) -> tuple[str, ...]:
 
 
 def _part(segment: str) -> dict[str, object]:
-    """A part of a JWT (RFC 7519), or {} when it is none."""
+    """A part of a JWT (RFC 7519), or {} when it is not one."""
     padded = segment + "=" * (-len(segment) % 4)
     try:
         return read_object(base64.b64decode(padded, altchars=b"-_", validate=True))
     except ValueError:
         return {}
-
-
-def _media_type(name: object) -> str:
-    """`application/` may be left out (RFC 7515, section 4.1.9)."""
-    return name.lower().removeprefix("application/") if isinstance(name, str) else ""
-
-
-def _host(url: object) -> str:
-    if not isinstance(url, str):
-        return ""
-    try:
-        return urlsplit(url).hostname or ""
-    except ValueError:
-        return ""

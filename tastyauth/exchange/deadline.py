@@ -1,30 +1,35 @@
-"""A network call that ends on time, whatever the other side does or does not do."""
+"""Connections made and calls ended in time, whatever the other side does."""
 
 import contextlib
+import errno
+import os
+import selectors
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, wait
-from typing import Protocol, TypeVar, cast
+from itertools import zip_longest
+from typing import Any, TypeVar, cast
+
+import httpcore
+from httpcore._backends.sync import SyncStream  # the only way to a stream of a given socket
 
 from tastyauth.posix.signals import DELAY
 
 T = TypeVar("T")
 
 CONNECTED = "connection.connect_tcp.complete"
-"""The event of httpcore at which there is a connection, and nothing has been written to it."""
+"""The event of httpcore when a connection is made, before anything is written to it."""
 
 _LOOK = 0.2
 """Seconds between two looks at what remains: being asked to stop makes that less."""
 
+_HEAD_START = 0.2
+"""Seconds that an address has before the next one is tried too (RFC 8305, section 5)."""
 
-class Stream(Protocol):
-    """A connection, as httpcore gives it with that event."""
-
-    def get_extra_info(self, info: str) -> object: ...
-
-    def close(self) -> None: ...
+_Address = tuple[Any, ...]
+"""As socket.getaddrinfo gives it."""
 
 
 class Wire:
@@ -36,16 +41,16 @@ class Wire:
         self._is_cut = False
 
     def trace(self, event: str, info: Mapping[str, object]) -> None:
-        """Learns of the connection; to be passed to httpx as the request extension `trace`.
+        """Notes the connection; to be passed to httpx as the request extension `trace`.
 
-        A connection that comes to be after the cut is shut before anything is written to it.
+        A connection that is made after the cut is shut down before anything is written to it.
         """
         if event != CONNECTED:
             return
-        connected = cast(Stream, info["return_value"]).get_extra_info("socket")
+        stream = cast(httpcore.NetworkStream, info["return_value"])
         with self._lock:
             # A duplicate, because TLS takes the descriptor out of the socket that it wraps.
-            self._socket = cast(socket.socket, connected).dup()
+            self._socket = stream.get_extra_info("socket").dup()
             if self._is_cut:
                 self._shut()
 
@@ -56,7 +61,7 @@ class Wire:
             self._shut()
 
     def close(self) -> None:
-        """Lets go of the connection, when its call has ended."""
+        """Closes the duplicate of the connection, when its call has ended."""
         with self._lock:
             if self._socket is not None:
                 self._socket.close()
@@ -71,10 +76,9 @@ class Wire:
 def within(seconds: float, call: Callable[[Wire], T]) -> T:
     """What `call` returns or raises; TimeoutError when it has not after `seconds`.
 
-    Limits per read are not enough: a name server that hangs is not read from, and a server that
-    sends a byte now and then meets every one of them. So the call runs in a thread, and the
-    caller, who stays open to signals, cuts the connection when the time is over. The thread ends
-    by itself soon after.
+    Limits per read are not enough: they do not apply to a name server that hangs, and a server that
+    sends a byte now and then meets them all. So the call runs in a thread, and the caller, who can
+    still receive signals, cuts the connection when the time is up. The thread ends soon after.
     """
     deadline = time.monotonic() + seconds
     wire = Wire()
@@ -98,3 +102,72 @@ def within(seconds: float, call: Callable[[Wire], T]) -> T:
         return outcome.result()
     finally:
         wire.cut()
+
+
+class Backend(httpcore.SyncBackend):
+    """Connects for httpcore, which would give a dead address the whole time limit."""
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        *_: object,
+        **__: object,
+    ) -> httpcore.NetworkStream:
+        """A stream to the first address of `host` that answers."""
+        try:
+            addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            return SyncStream(connect(addresses, time.monotonic() + (timeout or 0.0)))
+        except TimeoutError as error:
+            raise httpcore.ConnectTimeout from error
+        except OSError as error:
+            raise httpcore.ConnectError from error
+
+
+def connect(addresses: Iterable[_Address], deadline: float) -> socket.socket:
+    """A connection to the first of `addresses` that answers, tried one after the other.
+
+    The next one is tried as soon as one fails, or has not answered for a moment (RFC 8305); IPv6
+    and IPv4 take turns. `deadline` is a time of time.monotonic. Raises the first OSError, or
+    TimeoutError.
+    """
+    families: dict[int, list[_Address]] = {}
+    for address in addresses:
+        families.setdefault(address[0], []).append(address)
+    queue = [it for turn in zip_longest(*families.values()) for it in turn if it]
+    failure: OSError | None = None
+    next_at = 0.0
+    with selectors.DefaultSelector() as pending, contextlib.ExitStack() as losers:
+        while queue or pending.get_map():
+            now = time.monotonic()
+            if now >= deadline:
+                raise failure or TimeoutError
+            if queue and (now >= next_at or not pending.get_map()):
+                family, kind, protocol, _, address = queue.pop(0)
+                next_at = now + _HEAD_START
+                try:
+                    begun = losers.enter_context(socket.socket(family, kind, protocol))
+                    begun.settimeout(0)
+                    _check(begun.connect_ex(address))
+                    pending.register(begun, selectors.EVENT_WRITE)
+                except OSError as error:
+                    failure = failure or error
+                continue
+            until = min(deadline, next_at) if queue else deadline
+            for key, _ in pending.select(until - now):
+                ready = cast(socket.socket, key.fileobj)
+                pending.unregister(ready)
+                try:
+                    _check(ready.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR))
+                    ready.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                except OSError as error:
+                    failure, next_at = failure or error, 0.0
+                    continue
+                return ready.dup()  # the stack closes the others, and this one's descriptor
+    raise failure or OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
+
+
+def _check(code: int) -> None:
+    if code not in (0, errno.EINPROGRESS):
+        raise OSError(code, os.strerror(code))

@@ -1,17 +1,28 @@
-"""Reading an answer of the token endpoint: status, headers and body in, a token or an error out."""
+"""Reading an answer of the token endpoint: an answer in, a token or an error out."""
 
 import math
 import re
-from collections.abc import Mapping
+from http import HTTPStatus
+from typing import NamedTuple
+from urllib.parse import urlsplit
 
-from tastyauth.errors import ProtocolError
-from tastyauth.exchange.grant import RefreshGrant, TokenResponse
-from tastyauth.exchange.refusal import endpoint_hint, refusal, server_words
-from tastyauth.exchange.server_text import header, http_date, read_body, shown
+from tastyauth.broker import REFRESH_TOKEN_TYPE
+from tastyauth.errors import (
+    APPLICATIONS_PAGE,
+    ProtocolError,
+    RefusedError,
+    TastyauthError,
+    TemporaryError,
+)
+from tastyauth.exchange.claims import RefreshGrant, read_claims
+from tastyauth.exchange.server_text import DATE, Answer, Fields, http_date, shown
 from tastyauth.secret import Secret
 
+NOT_SOON = "not soon"
+"""The reason of a TemporaryError that lasts for minutes: trying again at once does not help."""
+
 _LONGEST_TOKEN = 16 * 1024
-"""Characters; what is longer could not be read back from a reference, or exported."""
+"""Characters; a longer one could not be read back from a reference, or exported."""
 
 _DEFAULT_LIFETIME = 900
 """Seconds that a token of tastytrade lives (developer.tastytrade.com, OAuth2)."""
@@ -19,8 +30,14 @@ _DEFAULT_LIFETIME = 900
 _LONGEST_LIFETIME = 86400
 """Seconds. A server that promises more is not believed: a dead token would be served for long."""
 
+_LONGEST_WAIT = 86400.0
+"""Seconds of a Retry-After that are believed; the longest block the vendor speaks of is hours."""
+
 _CLOCK_TOLERANCE = 60
-"""Seconds by which the clocks may differ before tokens are judged wrongly fresh."""
+"""Seconds by which the clocks may differ before tokens are wrongly taken for fresh."""
+
+_LONG = 16
+"""Characters. A shorter secret may be part of a token by chance."""
 
 THE_CLOCK = "the clock of this machine"
 SET_IT = "set it, or tokens are renewed too early or too late"
@@ -28,12 +45,66 @@ SET_IT = "set it, or tokens are renewed too early or too late"
 _ACCESS_TOKEN = re.compile(r"[A-Za-z0-9\-._~+/]+=*")  # b64token, RFC 6750, section 2.1
 _REFRESH_TOKEN = re.compile(r"[!-~](?:[ -~]*[!-~])?")  # what a reference can hold
 _NUMBER = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,20})?")
+_WAIT = re.compile(rf"(?:^|,)\s*({DATE}|[0-9]+)\s*(?=,|$)")
+
+_NEW_GRANT = (
+    f"make a new one: Manage → Create Grant on {APPLICATIONS_PAGE};"
+    " tastyauth secret set -p NAME stores it"
+)
+_ONE_APPLICATION = (
+    "take client ID, client secret and refresh token from one application:"
+    f" Manage → Create Grant on {APPLICATIONS_PAGE}"
+)
+
+_REFUSED = {
+    "invalid_grant": "grant",
+    "invalid_client": "client",
+    "unauthorized_client": "client",
+}
+"""The codes of RFC 6749, section 5.2, that no waiting repairs, and what each is about."""
+
+_WHY = {
+    "grant revoked": (
+        "the grant was deleted, the client secret was regenerated, or the refresh token is not one"
+        f" of this environment; {_NEW_GRANT}"
+    ),
+    "client secret mismatch": (
+        "the client secret was mistyped, cut short or regenerated, or is not of the refresh token's"
+        f" application; {_ONE_APPLICATION}"
+    ),
+    "client id mismatch": f"the client ID is not that of this refresh token; {_ONE_APPLICATION}",
+    "invalid jwt": (
+        "the refresh token was cut short, quoted, or is something else, perhaps a password;"
+        f" store it again as it was shown, or {_NEW_GRANT}"
+    ),
+    "invalid_grant": f"the refresh token is not valid any more; {_NEW_GRANT}",
+    "invalid_client": f"client ID and client secret do not belong together; {_ONE_APPLICATION}",
+    "unauthorized_client": (
+        f"this OAuth application may not use refresh tokens; {_ONE_APPLICATION}"
+    ),
+}
+"""Hints by description (lower case; seen live), else by code."""
+
+_NOT_A_CUSTOMER = "user is not a tastytrade customer"
+
+
+class TokenResponse(NamedTuple):
+    """A successful answer (RFC 6749, section 5.1).
+
+    `expires_in` is in seconds. `refresh_token` is set only when it differs from the one that was
+    sent: it was rotated, and the old one may be worthless. `warnings` are sentences for the user.
+    """
+
+    access_token: Secret
+    expires_in: int
+    refresh_token: Secret | None
+    warnings: tuple[str, ...]
 
 
 class RotatedError(ProtocolError):
-    """The answer holds a new refresh token, and no access token that could be used.
+    """The answer holds a new refresh token, but no usable access token.
 
-    The old refresh token may be worthless: `refresh_token` must not be lost with the rest.
+    The old refresh token may be worthless, so `refresh_token` must not be lost.
     """
 
     def __init__(self, message: str, hint: str, refresh_token: Secret) -> None:
@@ -41,96 +112,211 @@ class RotatedError(ProtocolError):
         self.refresh_token = refresh_token
 
 
-def read_response(
-    status: int, headers: Mapping[str, str], body: bytes, grant: RefreshGrant, now: float
-) -> TokenResponse:
+def read_response(answer: Answer, grant: RefreshGrant, now: float) -> TokenResponse:
     """What the server granted (RFC 6749, section 5.1); pure.
 
-    `body` is as it came off the wire, `now` the epoch seconds at which it came. Raises
-    RefusedError, TemporaryError or ProtocolError, which is a RotatedError where that is so.
+    `now` is when the answer came, in epoch seconds. Raises RefusedError, TemporaryError, or
+    ProtocolError, which is a RotatedError when the answer also holds a new refresh token.
     """
-    if status != 200:
-        raise refusal(status, headers, body, grant, now)
+    if answer.status != 200:
+        raise _refusal(answer, grant, now)
     try:
-        fields = read_body(headers, body)
+        fields = answer.fields()
     except ValueError as reason:
         raise _not_a_token(f"the answer is {reason}", grant) from None
-    rotated = _rotated(fields, grant)
+    rotated = _token(fields, "refresh_token", _REFRESH_TOKEN, grant)
+    if rotated is not None and _holds(rotated, (grant.client_secret,)):
+        raise _not_a_token("the refresh_token in the answer is the client secret", grant)
+    if rotated == grant.refresh_token:
+        rotated = None
     try:
-        return TokenResponse(
-            access_token=_access_token(fields, grant, rotated),
-            expires_in=_expires_in(fields, grant),
-            refresh_token=rotated,
-            warnings=_clock_warnings(headers, now),
-        )
+        access_token = _access_token(fields, grant, rotated)
+        expires_in = _expires_in(fields, grant)
     except ProtocolError as error:
         if rotated is None:
             raise
         raise RotatedError(error.message, error.hint, rotated) from None
+    warning = clock_warning(clock_skew(answer, now) or 0.0)
+    warnings = (f"{warning}; {SET_IT}",) if warning else ()
+    return TokenResponse(access_token, expires_in, rotated, warnings)
 
 
-def _access_token(
-    fields: Mapping[str, object], grant: RefreshGrant, rotated: Secret | None
-) -> Secret:
-    kind = fields.get("token_type")
-    if kind is not None and not (isinstance(kind, str) and kind.lower() == "bearer"):
+def _access_token(fields: Fields, grant: RefreshGrant, rotated: Secret | None) -> Secret:
+    kind = fields.secret("token_type")
+    if kind is not None and kind.reveal().lower() != "bearer":
         raise _not_a_token("the answer holds a token that is not a bearer token", grant)
-    token = fields.get("access_token")
+    secrets = grant.secrets if rotated is None else (*grant.secrets, rotated)
+    token = _token(fields, "access_token", _ACCESS_TOKEN, grant)
     if token is None:
-        secrets = grant.secrets if rotated is None else (*grant.secrets, rotated)
         said = shown(server_words(fields), secrets)
         raise _not_a_token("the answer has no access_token" + (said and f": {said}"), grant)
-    if not isinstance(token, str) or not 0 < len(token) <= _LONGEST_TOKEN:
-        raise _not_a_token("the access_token in the answer is empty or not a token", grant)
-    if not _ACCESS_TOKEN.fullmatch(token):
-        raise _not_a_token("the access_token in the answer has characters no token has", grant)
-    return Secret(token)
+    if _holds(token, secrets) or read_claims(token).kind == REFRESH_TOKEN_TYPE:
+        # It would be cached, and exported to programs that must never see it.
+        raise _not_a_token(
+            "the access_token in the answer is a refresh token or the client secret", grant
+        )
+    return token
 
 
-def _expires_in(fields: Mapping[str, object], grant: RefreshGrant) -> int:
-    """Seconds; a missing value means what the vendor documents, a longer life is cut."""
-    value = fields.get("expires_in")
-    if value is None:
-        return _DEFAULT_LIFETIME
-    if isinstance(value, str) and _NUMBER.fullmatch(value):
-        value = float(value)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise _not_a_token("expires_in in the answer is not a number of seconds", grant)
-    if value < 1:
-        raise _not_a_token("expires_in in the answer is not positive: a dead token", grant)
-    return math.floor(min(value, _LONGEST_LIFETIME))
+def _holds(token: Secret, secrets: tuple[Secret, ...]) -> bool:
+    """Whether `token` is one of `secrets`, or holds a long one; case does not matter."""
+    values, whole = [it.reveal().lower() for it in secrets], token.reveal().lower()
+    return any(it == whole or (len(it) >= _LONG and it in whole) for it in values)
 
 
-def _rotated(fields: Mapping[str, object], grant: RefreshGrant) -> Secret | None:
-    token = fields.get("refresh_token")
-    if token is None or token == "":
+def _token(fields: Fields, name: str, shape: re.Pattern[str], grant: RefreshGrant) -> Secret | None:
+    token = fields.secret(name)
+    if token is None or (name == "refresh_token" and fields.get(name) == ""):
         return None
-    if not isinstance(token, str) or len(token) > _LONGEST_TOKEN:
-        raise _not_a_token("the refresh_token in the answer is not a token", grant)
-    if not _REFRESH_TOKEN.fullmatch(token):
-        raise _not_a_token("the refresh_token in the answer has characters no token has", grant)
-    rotated = Secret(token)
-    return None if rotated == grant.refresh_token else rotated
+    if not 0 < len(token.reveal()) <= _LONGEST_TOKEN:
+        raise _not_a_token(f"the {name} in the answer is empty or not a token", grant)
+    if not shape.fullmatch(token.reveal()):
+        raise _not_a_token(f"the {name} in the answer has characters no token has", grant)
+    return token
 
 
-def clock_skew(headers: Mapping[str, str], now: float) -> float | None:
+def _expires_in(fields: Fields, grant: RefreshGrant) -> int:
+    """Seconds; a missing value means what the vendor documents, a longer life is cut."""
+    if fields.get("expires_in") is None:
+        return _DEFAULT_LIFETIME
+    seconds = _seconds(fields.get("expires_in"))
+    if seconds is None:
+        raise _not_a_token("expires_in in the answer is not a number of seconds", grant)
+    if seconds < 1:
+        raise _not_a_token("expires_in in the answer is not positive: a dead token", grant)
+    return math.floor(min(seconds, _LONGEST_LIFETIME))
+
+
+def _seconds(value: object) -> float | None:
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        return float(value)
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _not_a_token(message: str, grant: RefreshGrant) -> ProtocolError:
+    return ProtocolError(message, _endpoint_hint(grant))
+
+
+def clock_skew(answer: Answer, now: float) -> float | None:
     """Seconds by which the clock of this machine is ahead of the server's; None without a Date."""
-    server = http_date(header(headers, "date"))
+    server = http_date(answer.header("date"))
     return None if server is None else now - server
 
 
 def clock_warning(skew: float) -> str | None:
-    """What to say of clocks that differ; None when they agree well enough."""
+    """A warning about clocks that differ; None when they agree well enough."""
     if abs(skew) <= _CLOCK_TOLERANCE:
         return None
     way = "ahead of" if skew > 0 else "behind"
     return f"{THE_CLOCK} is {abs(skew):.0f} s {way} the server's"
 
 
-def _clock_warnings(headers: Mapping[str, str], now: float) -> tuple[str, ...]:
-    warning = clock_warning(clock_skew(headers, now) or 0.0)
-    return (f"{warning}; {SET_IT}",) if warning else ()
+def _refusal(answer: Answer, grant: RefreshGrant, now: float) -> TastyauthError:
+    """The error to raise for an answer other than 200."""
+    status, fields = answer.status, answer.fields_or_none()
+    code, description = _code(fields), _description(fields)
+    said = shown(server_words(fields), grant.secrets)
+    if 400 <= status < 500 and code in _REFUSED:
+        why = _WHY.get(description.strip(" .").lower(), _WHY[code])
+        return RefusedError(f"the server refused the {_REFUSED[code]}: {said}", why)
+    if 400 <= status < 500 and code == "invalid_request" and _NOT_A_CUSTOMER in description.lower():
+        return _not_a_customer(said, grant)
+    try:
+        phrase = f" {HTTPStatus(status).phrase}"
+    except ValueError:
+        phrase = ""
+    message = f"the server answered {status}{phrase}" + (said and f": {said}")
+    if is_temporary(status):
+        wait = retry_after(answer, now)
+        hint = "try again in a few minutes; nothing needs to be changed"
+        if wait is not None:
+            hint = f"try again in {math.ceil(wait)} s; the server asked for it"
+        return TemporaryError(message, hint, wait)
+    if 300 <= status < 400:
+        target = shown(_host(answer.header("location")), grant.secrets)
+        message = f"the server redirects{target and f' to {target}'}; secrets do not follow"
+    elif status == 401 and answer.is_html:
+        return ProtocolError(
+            "the server rejected the User-Agent: 401 with a page instead of an answer",
+            "user_agent must read product/version, like tastyauth/1.0; a proxy that removes the"
+            " header has the same effect",
+        )
+    return ProtocolError(message, _endpoint_hint(grant))
 
 
-def _not_a_token(message: str, grant: RefreshGrant) -> ProtocolError:
-    return ProtocolError(message, endpoint_hint(grant))
+def _not_a_customer(said: str, grant: RefreshGrant) -> TastyauthError:
+    # On the sandbox it comes and goes for minutes at a time with the same grant; on production
+    # it is the truth.
+    if grant.environment != "production":
+        return TemporaryError(
+            f"the server does not know its user at the moment: {said}",
+            "the sandbox says so now and then, for some minutes; if it stays, the sandbox user"
+            " has no account yet",
+            reason=NOT_SOON,
+        )
+    return RefusedError(
+        f"the server refused the user: {said}",
+        f"this login has no account; open one, or as a user who has one {_NEW_GRANT}",
+    )
+
+
+def is_temporary(status: int) -> bool:
+    """Whether asking again within seconds may help."""
+    return status in (408, 425, 429) or 500 <= status < 600
+
+
+def retry_after(answer: Answer, now: float) -> float | None:
+    """The seconds for which the server asked to be left alone (RFC 9110, section 10.2.3), if any.
+
+    A date is read by the server's own clock when the answer has one. Of a header that was sent
+    twice, as by a gateway and the server behind it, the longer wait counts.
+    """
+    server_now = http_date(answer.header("date"))
+    waits = []
+    for value in _WAIT.findall(answer.header("retry-after")):
+        date = http_date(value)
+        if date is not None:
+            waits.append(max(0.0, date - (now if server_now is None else server_now)))
+        elif value.isdigit():
+            waits.append(float(value[:20]))
+    return min(max(waits), _LONGEST_WAIT) if waits else None
+
+
+def server_words(fields: Fields) -> str:
+    """Code and description of an error response, as the server wrote them: mask them to show."""
+    return ", ".join(word for word in (_code(fields), _description(fields)) if word)
+
+
+def _endpoint_hint(grant: RefreshGrant) -> str:
+    """What to check when something other than a token endpoint seems to answer."""
+    if grant.environment == "custom":
+        return "does api_url name the origin of a token endpoint? -v shows what was asked"
+    return (
+        "perhaps a proxy or the sign-in page of this network answered in its place; -v names the"
+        " proxy that is used"
+    )
+
+
+def _host(location: str) -> str:
+    try:
+        return urlsplit(location).netloc.rpartition("@")[2]
+    except ValueError:
+        return ""
+
+
+def _code(fields: Fields) -> str:
+    """tastytrade's own field first, then RFC 6749's, then that of the rest of its API."""
+    error = fields.get("error")
+    nested = error.get("code") if isinstance(error, dict) else None
+    for word in (fields.get("error_code"), error, nested):
+        # The API around the endpoint numbers some of its codes (406).
+        if isinstance(word, str | int) and not isinstance(word, bool) and word != "":
+            return str(word)
+    return ""
+
+
+def _description(fields: Fields) -> str:
+    error = fields.get("error")
+    nested = error.get("message") if isinstance(error, dict) else None
+    candidates = (fields.get("error_description"), nested, fields.get("message"))
+    return next((it for it in candidates if isinstance(it, str) and it), "")

@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Mapping
+from ipaddress import ip_address, ip_network
 from typing import NamedTuple
 from urllib.parse import unquote
 
 from tastyauth.broker import LOOPBACK
 from tastyauth.errors import ConfigError
-from tastyauth.exchange.certificate_authorities import context, roots_for
+from tastyauth.exchange.certificate_authorities import authorities_for, context
 from tastyauth.secret import MASK, Secret
 
 _HOST = r"\[[0-9a-f:.]{2,45}\]|[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63}){0,20}"
@@ -55,14 +56,14 @@ class Route(NamedTuple):
 
 
 def route(token_endpoint: str, environ: Mapping[str, str]) -> Route:
-    """The proxy and the TLS roots that an exchange with `token_endpoint` would use now.
+    """The proxy and the certificate authorities that an exchange with `token_endpoint` would use.
 
     Raises ConfigError when one of them cannot be used.
     """
     endpoint = read_endpoint(token_endpoint)
     if endpoint.scheme == "http":
         return Route(proxy=None, roots="none, as http stays on this machine")
-    proxy, roots = proxy_for(endpoint, environ), roots_for(environ)
+    proxy, roots = proxy_for(endpoint, environ), authorities_for(environ)
     context(roots)
     return Route(proxy=None if proxy is None else str(proxy), roots=roots.name)
 
@@ -89,8 +90,7 @@ def proxy_for(endpoint: Endpoint, environ: Mapping[str, str]) -> Proxy | None:
     """The proxy for `endpoint`, or None; ConfigError when the variable that is set is unusable.
 
     The first that is set decides, even when it is empty: https_proxy, HTTPS_PROXY, all_proxy,
-    ALL_PROXY. What no_proxy (else NO_PROXY) lists is reached directly: `*`, or hosts and domains
-    with or without a port, as urllib and curl read them.
+    ALL_PROXY. What no_proxy (else NO_PROXY) lists is reached directly.
     """
     if endpoint.scheme == "http":
         return None
@@ -103,13 +103,31 @@ def proxy_for(endpoint: Endpoint, environ: Mapping[str, str]) -> Proxy | None:
 
 
 def _is_excepted(endpoint: Endpoint, environ: Mapping[str, str]) -> bool:
-    host, port = endpoint.host, endpoint.port
-    excepted = environ.get("no_proxy", environ.get("NO_PROXY", "")).lower().split(",")
-    suffixes = [entry.strip().lstrip(".") for entry in excepted]
-    if "*" in suffixes or host.strip("[]") in suffixes:
-        return True
-    names = (f".{host}", f".{host}:{port}")
-    return any(suffix and name.endswith(f".{suffix}") for suffix in suffixes for name in names)
+    """Whether no_proxy lists `endpoint`, as curl, httpx and urllib read it.
+
+    Entries are separated by commas or spaces: `*`, a host or domain, with a port or `https://` if
+    need be, an address, or a block of addresses like 10.0.0.0/8.
+    """
+    host = endpoint.host.strip("[]")
+    listed = environ.get("no_proxy", environ.get("NO_PROXY", "")).lower()
+    for entry in re.split(r"[,\s]+", listed):
+        entry = re.sub(r"^(?:https|all)://", "", entry).strip(".")
+        if entry in ("*", f"*:{endpoint.port}", host, endpoint.host):
+            return True
+        if "/" in entry and _is_in(host, entry):
+            return True
+        if entry and f".{endpoint.host}:{endpoint.port}".endswith(
+            (f".{entry}:{endpoint.port}", f".{entry}")
+        ):
+            return True
+    return False
+
+
+def _is_in(host: str, block: str) -> bool:
+    try:
+        return ip_address(host) in ip_network(block.replace("[", "").replace("]", ""), strict=False)
+    except ValueError:
+        return False
 
 
 def _read_proxy(variable: str, value: str) -> Proxy:

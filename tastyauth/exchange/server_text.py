@@ -1,32 +1,99 @@
-"""What others wrote: JSON read strictly, headers and dates read warily, text made safe to show."""
+"""What a server sent: JSON and headers read strictly, and text made safe to show."""
 
 import base64
 import json
 import re
 from collections.abc import Iterable, Mapping
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import NoReturn, cast
 
-from tastyauth.secret import MASK, Secret, mask
+from tastyauth.secret import MASK, Secret, fragments, mask
 
 LONGEST_BODY = 64 * 1024
-"""Bytes. A token response is one or two KiB; whatever is larger is not one."""
+"""Bytes. A token response has one or two KiB; anything larger is not one."""
 
 _LONGEST_SHOWN = 200
-"""Characters of somebody else's text in a message of ours."""
+"""Characters of a server's text in a message."""
 
-_FRAGMENT = 8
-"""Characters of a secret that may not appear together, as in `secret.mask`."""
+# The three forms of RFC 9110, section 5.6.7: IMF-fixdate, RFC 850 and asctime.
+_TIME = "[0-9]{2}:[0-9]{2}:[0-9]{2}"
+DATE = (
+    rf"[A-Z][a-z]{{2}}, [0-9]{{2}} [A-Z][a-z]{{2}} [0-9]{{4}} {_TIME} GMT"
+    rf"|[A-Z][a-z]{{5,8}}, [0-9]{{2}}-[A-Z][a-z]{{2}}-[0-9]{{2}} {_TIME} GMT"
+    rf"|[A-Z][a-z]{{2}} [A-Z][a-z]{{2}} [ 0-9][0-9] {_TIME} [0-9]{{4}}"
+)
 
 _ESCAPED = re.compile(r"\\+u([0-9a-fA-F]{4})|(?:\\+x|%)([0-9a-fA-F]{2})")
 _NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/]")
 
 
+class Fields:
+    """The fields of a JSON object that a server sent.
+
+    Neither this nor Answer is a mapping or a tuple, and their repr shows nothing: error trackers
+    log the local variables of a traceback, and would log a new refresh token with them.
+    """
+
+    __slots__ = ("_content",)
+
+    def __init__(self, content: Mapping[str, object]) -> None:
+        self._content = content
+
+    def get(self, name: str) -> object:
+        """The value of a field; None without one."""
+        return self._content.get(name)
+
+    def secret(self, name: str) -> Secret | None:
+        """The value of a field, masked; empty for anything but a string."""
+        value = self._content.get(name)
+        return None if value is None else Secret(value if isinstance(value, str) else "")
+
+
+class Answer:
+    """An HTTP response, not read yet; of a body that is too long only the beginning."""
+
+    __slots__ = ("_headers", "body", "status")
+
+    def __init__(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
+        self.status = status
+        self.body = body
+        self._headers = {name.lower(): value for name, value in headers.items()}
+
+    def __repr__(self) -> str:
+        return f"<Answer {self.status}>"
+
+    def header(self, name: str) -> str:
+        """The value of the header `name` (lower case), or ''; doubled ones are joined by commas."""
+        return self._headers.get(name, "")
+
+    def fields(self) -> Fields:
+        """The JSON object in the body; ValueError says what it is instead."""
+        if self.header("content-encoding").strip().lower() not in ("", "identity"):
+            raise ValueError("compressed, which was not asked for")
+        if len(self.body) > LONGEST_BODY:
+            raise ValueError(f"larger than {LONGEST_BODY // 1024} KiB")
+        return Fields(read_object(self.body))
+
+    def fields_or_none(self) -> Fields:
+        """The JSON object in the body, or an empty one."""
+        try:
+            return self.fields()
+        except ValueError:
+            return Fields({})
+
+    @property
+    def is_html(self) -> bool:
+        """Whether it is a page for people, as gateways and sign-in pages of networks send."""
+        is_named = "html" in self.header("content-type").lower()
+        return is_named or self.body.lstrip()[:1] == b"<"
+
+
 def read_object(data: bytes) -> dict[str, object]:
     """The one JSON object in `data` (RFC 8259), or ValueError.
 
-    A key given twice is refused (two readers would see two answers), as are NaN, other encodings
-    than UTF-8, and nesting or numbers beyond what the parser bears.
+    Refused are a key that is given twice (two readers would see two answers), NaN, other encodings
+    than UTF-8, and nesting or numbers beyond the parser's limits.
     """
     try:
         value = json.loads(data.decode(), object_pairs_hook=_unique, parse_constant=_not_json)
@@ -48,46 +115,28 @@ def _not_json(constant: str) -> NoReturn:
     raise ValueError(f"{constant} is not JSON")
 
 
-def read_body(headers: Mapping[str, str], body: bytes) -> dict[str, object]:
-    """The JSON object that is the body of an answer, or ValueError saying what it is instead."""
-    if header(headers, "content-encoding").strip().lower() not in ("", "identity"):
-        raise ValueError("compressed, which was not asked for")
-    if len(body) > LONGEST_BODY:
-        raise ValueError(f"larger than {LONGEST_BODY // 1024} KiB")
-    return read_object(body)
-
-
-def is_html(headers: Mapping[str, str], body: bytes) -> bool:
-    """Whether an answer is a page for people, as gateways and captive portals give."""
-    return "html" in header(headers, "content-type").lower() or body.lstrip()[:1] == b"<"
-
-
-def header(headers: Mapping[str, str], name: str) -> str:
-    """The value of the header `name` (lower case), whatever the case of its key; or ''."""
-    return next((value for key, value in headers.items() if key.lower() == name), "")
-
-
 def http_date(text: str) -> float | None:
-    """An HTTP date (RFC 9110, section 5.6.7) in epoch seconds, or None when it is not one."""
-    if len(text) > 64 or not text.endswith("GMT"):
+    """An HTTP date (RFC 9110, section 5.6.7) in epoch seconds; None for anything else."""
+    if not re.fullmatch(DATE, text):
         return None
     try:
-        return parsedate_to_datetime(text).timestamp()
+        return parsedate_to_datetime(text).replace(tzinfo=UTC).timestamp()
     except (ValueError, TypeError, IndexError, OverflowError, OSError):
         return None
 
 
 def shown(text: str, secrets: Iterable[Secret]) -> str:
-    """`text` as it may stand in a message: printable, masked, about 200 characters.
+    """`text` of a server as a message may quote it: printable, masked, about 200 characters.
 
-    A secret is masked where it stands as it is. Where it turns out to be spelled in another way
-    (JSON or percent escapes, base64, broken over lines) nothing of the text is shown at all.
+    A secret in plain is masked. If a secret turns out to be there in another spelling (JSON or
+    percent escapes, base64, broken over lines), nothing of the text is shown.
     """
     secrets = tuple(secrets)
     printable = "".join(c if c.isprintable() else " " * c.isspace() for c in text)
     masked = " ".join(mask(printable, secrets).split())
-    if any(_holds(spelling, secret) for secret in secrets for spelling in _spellings(masked)):
-        return MASK
+    for spelling in _spellings(masked):
+        if any(True for secret in secrets for _ in fragments(spelling, secret)):
+            return MASK
     if len(masked) <= _LONGEST_SHOWN:
         return masked
     return masked[:_LONGEST_SHOWN].rstrip() + "..."
@@ -95,7 +144,7 @@ def shown(text: str, secrets: Iterable[Secret]) -> str:
 
 def _spellings(text: str) -> Iterable[str]:
     yield _compact(text)
-    for _ in range(3):  # an escaped escape of an escape: what a chain of gateways makes of a body
+    for _ in range(3):  # an escaped escape of an escape, after a chain of gateways
         text = _ESCAPED.sub(lambda found: chr(int(found[1] or found[2], 16)), text)
     compact = _compact(text)
     yield compact
@@ -107,10 +156,3 @@ def _spellings(text: str) -> Iterable[str]:
 
 def _compact(text: str) -> str:
     return "".join(text.split()).replace("\\", "")
-
-
-def _holds(text: str, secret: Secret) -> bool:
-    value, text = secret.reveal().lower(), text.lower()
-    width = min(_FRAGMENT, len(value))
-    fragments = {value[i : i + width] for i in range(len(value) - width + 1)}
-    return any(text[i : i + width] in fragments for i in range(len(text) - width + 1))

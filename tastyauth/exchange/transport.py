@@ -1,30 +1,40 @@
-"""The request itself, sent by httpx over a connection of its own."""
+"""The request itself, sent by httpx over a connection of its own, and what can go wrong with it."""
 
 import json
+import socket
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
-from typing import NamedTuple, cast
+from typing import cast
 
-from tastyauth.errors import ConfigError, TemporaryError
-from tastyauth.exchange.certificate_authorities import Roots, context, roots_for
-from tastyauth.exchange.deadline import CONNECTED, Stream, Wire, within
-from tastyauth.exchange.grant import RefreshGrant
-from tastyauth.exchange.http import http
-from tastyauth.exchange.route import Proxy, proxy_for, read_endpoint
-from tastyauth.exchange.server_text import LONGEST_BODY
-from tastyauth.exchange.transport_errors import BrokenOff, distrusts, fault
+import httpcore
+import httpx as http  # to move on to its continuation is to change this line
+
+from tastyauth.errors import ConfigError, ProtocolError, TastyauthError, TemporaryError
+from tastyauth.exchange.certificate_authorities import Authorities, authorities_for, context
+from tastyauth.exchange.claims import RefreshGrant
+from tastyauth.exchange.deadline import CONNECTED, Backend, Wire, within
+from tastyauth.exchange.response import is_temporary
+from tastyauth.exchange.route import Endpoint, Proxy, proxy_for, read_endpoint
+from tastyauth.exchange.server_text import LONGEST_BODY, Answer, shown
 from tastyauth.secret import Secret
 
-_Trace = Callable[[str, Mapping[str, object]], None]
+REFUSED_CONNECTION = "refused connection"
+"""The reason of a TemporaryError when nothing listens at the server or proxy."""
+
+_TRY_LATER = (
+    "is this machine online? try again later; -v names the proxy and the certificate authorities"
+    " that are used"
+)
+
+# The codes of X509_STORE_CTX_get_error(3).
+_UNTIMELY = (9, 10)  # not yet valid, expired
+_OTHER_NAME = (62, 64)  # host name, IP address
+_UNKNOWN_AUTHORITY = (2, 18, 19, 20, 21)  # its issuer is not known, or it signed itself
 
 
-class Answer(NamedTuple):
-    """What came back, unread; of a body that is too long only the beginning."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
+class _BrokenOff(Exception):
+    """An answer that had begun and did not end."""
 
 
 class Channel:
@@ -32,15 +42,18 @@ class Channel:
 
     def __init__(self, token_endpoint: str, environ: Mapping[str, str]) -> None:
         self._endpoint = read_endpoint(token_endpoint)
+        self._is_plain = self._endpoint.scheme == "http"
         self._proxy = proxy_for(self._endpoint, environ)
-        self._trust(roots_for(environ) if self._endpoint.scheme == "https" else Roots("none"))
+        self._trust(Authorities("none") if self._is_plain else authorities_for(environ))
 
     def send(self, grant: RefreshGrant, remaining: Callable[[], float]) -> Answer:
-        """Sends `grant` once and returns whatever is answered in the `remaining` seconds.
+        """Sends `grant` once and returns the answer, if it comes within the `remaining` seconds.
 
         Raises TemporaryError, ProtocolError (TLS, or not HTTP at all) or ConfigError (the proxy).
         """
-        return self._deliver(lambda: _token_request(grant), remaining, grant.timeout)
+        return self._deliver(
+            lambda: _token_request(grant), grant.user_agent, remaining, grant.timeout
+        )
 
     def get(
         self,
@@ -49,74 +62,81 @@ class Channel:
         user_agent: str,
         remaining: Callable[[], float],
     ) -> Answer:
-        """What the API at the same origin answers to the bearer of `access_token`; as `send`.
-
-        None asks as nobody.
-        """
+        """The answer of the API at the same origin, with or without an access token; as `send`."""
         return self._deliver(
-            lambda: _api_request(url, access_token, user_agent), remaining, remaining()
+            lambda: _api_request(url, access_token, user_agent), user_agent, remaining, remaining()
         )
 
     def _deliver(
-        self, request: Callable[[], http.Request], remaining: Callable[[], float], limit: float
+        self,
+        request: Callable[[], http.Request],
+        user_agent: str,
+        remaining: Callable[[], float],
+        limit: float,
     ) -> Answer:
         while True:
+            # Raised below, so that no error of httpx, which may quote the answer, hangs on ours.
+            failure: TastyauthError | None = None
             try:
-                return within(remaining(), lambda wire: self._answer(request(), wire, remaining()))
+                return within(
+                    remaining(), lambda wire: self._answer(request(), user_agent, wire, remaining())
+                )
             except TimeoutError:
-                raise TemporaryError(
+                failure = TemporaryError(
                     f"{self._endpoint.host} did not answer within {limit:g} s",
                     "try again later; `timeout` of the profile allows for more",
-                ) from None
-            except (http.TransportError, BrokenOff) as error:
-                if self._roots.otherwise is None or not distrusts(error):
-                    raise fault(error, self._endpoint, self._proxy, self._roots) from None
-            self._trust(self._roots.otherwise)
+                )
+            except (http.TransportError, _BrokenOff) as error:
+                again = isinstance(_tls_failure(error), ssl.SSLCertVerificationError)
+                if self._authorities.otherwise is None or not again:
+                    failure = _fault(error, self._endpoint, self._proxy, self._authorities)
+            if failure is not None:
+                raise failure
+            assert self._authorities.otherwise is not None
+            self._trust(self._authorities.otherwise)  # nothing has been sent yet
 
-    def _trust(self, roots: Roots) -> None:
-        self._roots = roots
-        # For plain http a context without roots: httpx would make one of its own otherwise.
-        plain = self._endpoint.scheme == "http"
-        self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if plain else context(roots)
+    def _trust(self, authorities: Authorities) -> None:
+        self._authorities = authorities
+        # For plain http an empty context: httpx would make one of its own otherwise.
+        plain = self._is_plain
+        self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if plain else context(authorities)
 
-    def _answer(self, request: http.Request, wire: Wire, seconds: float) -> Answer:
-        trace = wire.trace if self._endpoint.scheme == "https" else _at_home(wire.trace)
-        request.extensions = {"timeout": _limits(seconds), "trace": trace}
-        # The transport without a client: nothing is there that could follow a redirect, read a
-        # netrc, keep a cookie, add a header or unpack a body.
+    def _answer(self, request: http.Request, user_agent: str, wire: Wire, seconds: float) -> Answer:
+        def trace(event: str, info: Mapping[str, object]) -> None:
+            if self._is_plain and event == CONNECTED:
+                _require_loopback(info["return_value"])
+            wire.trace(event, info)
+
+        # Never 0, which would mean "do not wait", nor less: by then the deadline has passed anyway.
+        limits = dict.fromkeys(("connect", "read", "write", "pool"), max(seconds, 0.01))
+        request.extensions = {"timeout": limits, "trace": trace}
+        # The transport without a client: nothing there follows a redirect, reads a netrc, keeps a
+        # cookie, adds a header or unpacks a body.
         with http.HTTPTransport(
-            verify=self._tls, trust_env=False, proxy=_httpx_proxy(self._proxy, self._tls)
+            verify=self._tls, trust_env=False, proxy=self._httpx_proxy(user_agent)
         ) as transport:
+            # httpx has no argument for this, httpcore below it does.
+            transport._pool._network_backend = Backend()
             response = transport.handle_request(request)
             with closing(response):
                 return Answer(response.status_code, response.headers, _beginning(response))
 
+    def _httpx_proxy(self, user_agent: str) -> http.Proxy | None:
+        if self._proxy is None:
+            return None
+        username_password = None
+        if self._proxy.credentials is not None:
+            username, password = self._proxy.credentials
+            username_password = username.reveal(), password.reveal()
+        return http.Proxy(
+            self._proxy.origin,
+            auth=username_password,
+            headers={"User-Agent": user_agent},  # some proxies refuse a CONNECT without one
+            ssl_context=self._tls if self._proxy.origin.startswith("https:") else None,
+        )
+
 
 def _token_request(grant: RefreshGrant) -> http.Request:
-    return http.Request(
-        "POST",
-        grant.token_endpoint,
-        headers=_headers(grant.user_agent, ("Content-Type", "application/json")),
-        content=_body(grant),
-    )
-
-
-def _api_request(url: str, access_token: Secret | None, user_agent: str) -> http.Request:
-    bearer = [("Authorization", f"Bearer {access_token.reveal()}")] if access_token else []
-    return http.Request("GET", url, headers=_headers(user_agent, *bearer))
-
-
-def _headers(user_agent: str, *own: tuple[str, str]) -> dict[str, str]:
-    return {
-        "User-Agent": user_agent,
-        "Accept": "application/json",
-        "Accept-Encoding": "identity",  # nothing to unpack, so no bomb
-        **dict(own),
-        "Connection": "close",
-    }
-
-
-def _body(grant: RefreshGrant) -> bytes:
     """The access token request (RFC 6749, section 6), as JSON, which tastytrade asks for."""
     fields = {
         "grant_type": "refresh_token",
@@ -124,53 +144,27 @@ def _body(grant: RefreshGrant) -> bytes:
         "client_secret": grant.client_secret.reveal(),
         "refresh_token": grant.refresh_token.reveal(),
     }
-    return json.dumps(fields, separators=(",", ":")).encode()
-
-
-def _limits(seconds: float) -> dict[str, float]:
-    # Half for connecting, so that a host with a dead first address is reached at its second.
-    # Never 0, which would mean "do not wait", nor less: by then the deadline has struck anyway.
-    seconds = max(seconds, 0.01)
-    return {"connect": seconds / 2, "read": seconds, "write": seconds, "pool": seconds}
-
-
-def _at_home(trace: _Trace) -> _Trace:
-    """`trace`, and no connection but to this machine; else raises ConfigError.
-
-    What `localhost` means is said by a hosts file or a name server.
-    """
-
-    def judged(event: str, info: Mapping[str, object]) -> None:
-        if event == CONNECTED:
-            _require_loopback(info["return_value"])
-        trace(event, info)
-
-    return judged
-
-
-def _require_loopback(connection: object) -> None:
-    stream = cast(Stream, connection)
-    address, *_ = cast(tuple[str, int], stream.get_extra_info("server_addr"))
-    if address != "::1" and not address.startswith("127."):
-        stream.close()
-        raise ConfigError(
-            f"localhost is {address} here, another machine, and plain http may be read on the way",
-            "write 127.0.0.1 or [::1], or mend what /etc/hosts says of localhost",
-        )
-
-
-def _httpx_proxy(proxy: Proxy | None, tls: ssl.SSLContext) -> http.Proxy | None:
-    if proxy is None:
-        return None
-    username_password = None
-    if proxy.credentials is not None:
-        username, password = proxy.credentials
-        username_password = username.reveal(), password.reveal()
-    return http.Proxy(
-        proxy.origin,
-        auth=username_password,
-        ssl_context=tls if proxy.origin.startswith("https:") else None,
+    return http.Request(
+        "POST",
+        grant.token_endpoint,
+        headers=_headers(grant.user_agent, {"Content-Type": "application/json"}),
+        content=json.dumps(fields, separators=(",", ":")).encode(),
     )
+
+
+def _api_request(url: str, access_token: Secret | None, user_agent: str) -> http.Request:
+    bearer = {"Authorization": f"Bearer {access_token.reveal()}"} if access_token else {}
+    return http.Request("GET", url, headers=_headers(user_agent, bearer))
+
+
+def _headers(user_agent: str, more: Mapping[str, str]) -> dict[str, str]:
+    return {
+        "User-Agent": user_agent,
+        "Accept": "application/json",
+        "Accept-Encoding": "identity",  # nothing to unpack, so no bomb
+        **more,
+        "Connection": "close",
+    }
 
 
 def _beginning(response: http.Response) -> bytes:
@@ -181,5 +175,116 @@ def _beginning(response: http.Response) -> bytes:
             if len(body) > LONGEST_BODY:
                 break
     except http.RemoteProtocolError:
-        raise BrokenOff from None
+        raise _BrokenOff from None
     return body
+
+
+def _require_loopback(connection: object) -> None:
+    """ConfigError for a connection to another machine, as a hosts file may say of localhost."""
+    stream = cast(httpcore.NetworkStream, connection)
+    address = stream.get_extra_info("server_addr")[0]
+    if address != "::1" and not address.startswith("127."):
+        stream.close()
+        raise ConfigError(
+            f"localhost is {address} here, another machine, and plain http may be read on the way",
+            "write 127.0.0.1 or [::1], or correct localhost in /etc/hosts",
+        )
+
+
+def _fault(
+    error: Exception, endpoint: Endpoint, proxy: Proxy | None, authorities: Authorities
+) -> TastyauthError:
+    """The error to raise for `error` of httpx."""
+    where = endpoint.host + (f" (by the proxy of {proxy.variable})" if proxy else "")
+    tls = _tls_failure(error)
+    if isinstance(tls, ssl.SSLCertVerificationError):
+        return _refused_certificate(tls, where, authorities)
+    if tls is not None:
+        return ProtocolError(
+            f"TLS with {where} failed: {(tls.reason or 'no reason given').lower()}",
+            "something other than an https server answers on that port",
+        )
+    if isinstance(error, http.ProxyError) and proxy is not None:
+        return _refused_by_proxy(error, proxy)
+    if isinstance(error, http.LocalProtocolError):
+        return ConfigError(
+            "the request cannot be written as HTTP", "user_agent must read product/version"
+        )
+    if isinstance(error, http.RemoteProtocolError) and _is_of_h11(error):
+        return ProtocolError(f"what answers at {where} does not speak HTTP", "is the port right?")
+    return _broken(error, where, proxy)
+
+
+def _refused_certificate(
+    failure: ssl.SSLCertVerificationError, where: str, authorities: Authorities
+) -> ProtocolError:
+    trusted = f"trusted now: {authorities.name}"
+    if failure.verify_code in _UNTIMELY:
+        what = "has expired, or is not valid yet"
+        hint = "check the clock of this machine; if it is right, the certificate is at fault"
+    elif failure.verify_code in _OTHER_NAME:
+        what = "is for another name"
+        hint = "check the host, and whether a proxy or sign-in page answers in its place"
+    elif failure.verify_code in _UNKNOWN_AUTHORITY:
+        return ProtocolError(
+            f"the certificate of {where} was issued by an unknown authority",
+            "a proxy with an authority of its own? name its certificate in SSL_CERT_FILE"
+            f" ({trusted})",
+        )
+    else:  # a weak key or signature, an issuer that is no authority, a certificate for another use
+        what = f"was refused by OpenSSL: {failure.verify_message}"
+        hint = "the server, or a proxy that answers in its place, needs a better certificate"
+    return ProtocolError(
+        f"the certificate of {where} {what}",
+        f"{hint}; no SSL_CERT_FILE fixes that ({trusted})",
+    )
+
+
+def _refused_by_proxy(error: http.ProxyError, proxy: Proxy) -> TastyauthError:
+    status, _, words = str(error).partition(" ")  # "407 Proxy Authentication Required"
+    said = shown(words, proxy.credentials or ())
+    message = f"the proxy of {proxy.variable} answered {status} {said}"
+    if status.isdigit() and is_temporary(int(status)):
+        return TemporaryError(message, _TRY_LATER)
+    return ConfigError(
+        message,
+        f"does {proxy.variable} ({proxy}) name the right proxy, with credentials if it wants them?"
+        " no_proxy lists hosts to reach without it",
+    )
+
+
+def _broken(error: Exception, where: str, proxy: Proxy | None) -> TemporaryError:
+    what, reason = f"the connection to {where} broke", ""
+    if isinstance(error, http.TimeoutException):
+        what = f"{where} did not answer in time"
+    elif isinstance(error, _BrokenOff):
+        what = f"the answer of {where} broke off"
+    elif isinstance(error, http.ConnectError):
+        target = where if proxy is None else f"the proxy of {proxy.variable}"
+        what = f"{target} cannot be reached"
+        for cause in _causes(error):
+            if isinstance(cause, socket.gaierror):
+                what = f"the name of {target} cannot be resolved"
+            elif isinstance(cause, ConnectionRefusedError):
+                what, reason = f"{target} refuses connections", REFUSED_CONNECTION
+    return TemporaryError(what, _TRY_LATER, reason=reason)
+
+
+def _tls_failure(error: Exception) -> ssl.SSLError | None:
+    """The TLS error behind `error`; None also when the connection just ended during TLS."""
+    found = next((it for it in _causes(error) if isinstance(it, ssl.SSLError)), None)
+    return None if isinstance(found, ssl.SSLEOFError | ssl.SSLZeroReturnError) else found
+
+
+def _is_of_h11(error: http.RemoteProtocolError) -> bool:
+    """Whether something that is not HTTP came; httpcore itself raises one for a connection lost."""
+    return any(type(cause).__module__.startswith("h11") for cause in _causes(error))
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    cause: BaseException | None = error
+    for _ in range(10):  # causes may be circular
+        if cause is None:
+            return
+        yield cause
+        cause = cause.__cause__ or cause.__context__  # httpcore re-raises `from None`

@@ -14,7 +14,7 @@ from typing import Self
 
 import trustme
 
-from tastyauth.exchange.certificate_authorities import roots_for
+from tastyauth.exchange.certificate_authorities import authorities_for
 from tastyauth.simulator.messages import Answer, Request
 from tastyauth.simulator.simulator import Simulator
 
@@ -140,7 +140,7 @@ class World:
     def _certified(self) -> ssl.SSLContext:
         """A server context; `bundle` and `hashed` hold its authority and those of the system."""
         authority = trustme.CA()
-        system = roots_for({})
+        system = authorities_for({})
         with open((system.otherwise or system).file or os.devnull, encoding="utf-8") as file:
             known = _CERTIFICATE.findall(file.read())
         known.append(authority.cert_pem.bytes().decode())

@@ -17,7 +17,7 @@ from tastyauth.errors import (
     TemporaryError,
 )
 from tastyauth.exchange.api import get, read_data
-from tastyauth.exchange.transport import Answer
+from tastyauth.exchange.server_text import Answer
 from tastyauth.secret import Secret
 
 BEARER = Secret("eyJhbGciOiJFZERTQSJ9.eyJpc3MiOiJhcGkifQ.c2ln_bmF0-dXJl")
@@ -35,7 +35,7 @@ def test_the_request_to_the_byte(bearer: Secret | None) -> None:
     """The token in its header (RFC 6750, section 2.1); none when asked as nobody."""
     with serving(says(http("200 OK", b'{"data":{}}', "X-Test: y"))) as server:
         answer = ask(server.url(), bearer)
-    assert (answer.status, answer.headers["x-test"], answer.body) == (200, "y", b'{"data":{}}')
+    assert (answer.status, answer.header("x-test"), answer.body) == (200, "y", b'{"data":{}}')
     head = [
         "GET /oauth/token HTTP/1.1",
         f"Host: 127.0.0.1:{server.port}",

@@ -26,6 +26,7 @@ from tastyauth.errors import (
 )
 from tastyauth.exchange import TokenResponse, read_response
 from tastyauth.exchange.response import RotatedError
+from tastyauth.exchange.server_text import Answer
 from tastyauth.secret import Secret
 
 NOW = 1_800_000_000.0
@@ -38,7 +39,7 @@ def read(
 ) -> TokenResponse:
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return read_response(status, named, data, grant(environment=environment), NOW)
+    return read_response(Answer(status, named, data), grant(environment=environment), NOW)
 
 
 def failure(status: int, body: object, environment: str = "production", **headers: str) -> Any:
@@ -276,6 +277,15 @@ def test_a_redirect_is_named_by_its_host_alone(location: str, named: str) -> Non
         ("9" * 400, 86_400.0),
         ("Fri, 15 Jan 2027 08:00:30 GMT", 30.0),
         ("Fri, 15 Jan 2021 08:00:30 GMT", 0.0),
+        ("Friday, 15-Jan-27 08:00:30 GMT", 30.0),
+        ("Fri Jan 15 08:00:30 2027", 30.0),
+        ("Mon Feb  1 08:00:30 2021", 0.0),
+        ("7, 30", 30.0),
+        ("30,7", 30.0),
+        ("Fri, 15 Jan 2027 08:00:30 GMT, 7", 30.0),
+        ("7, Friday, 15-Jan-27 08:00:30 GMT", 30.0),
+        ("Fri Jan 15 08:00:07 2027, Fri, 15 Jan 2027 08:00:30 GMT", 30.0),
+        ("soon, 7", 7.0),
         ("-3", None),
         ("1.5", None),
         ("soon", None),
@@ -285,7 +295,7 @@ def test_a_redirect_is_named_by_its_host_alone(location: str, named: str) -> Non
     ],
 )
 def test_retry_after_travels_with_the_error(value: str, seconds: float | None) -> None:
-    """Seconds or an HTTP date; nonsense counts as not said."""
+    """Seconds or one of three forms of date, the longer of two; nonsense counts as not said."""
     error = failure(503, b"", Retry_After=value)
     assert error.retry_after == seconds
     assert ("a few minutes" if seconds is None else f" {seconds:.0f} s;") in error.hint
@@ -508,7 +518,7 @@ def test_no_secret_is_shown_in_the_alphabet_of_urls(secret: str, letter: str) ->
     assert letter in spelled
     body = json.dumps(oauth("bad", spelled)).encode()
     with pytest.raises(ProtocolError) as caught:
-        read_response(400, {}, body, grant(client_secret=Secret(secret)), NOW)
+        read_response(Answer(400, {}, body), grant(client_secret=Secret(secret)), NOW)
     assert caught.value.message.endswith("[hidden]")
 
 
@@ -530,3 +540,47 @@ def test_eight_characters_of_a_secret_between_an_escape_and_a_blank_are_hidden()
     """Whether the escape is one, or belongs to them."""
     text = f"\\u016{CLIENT_SECRET[-8:-4]} {CLIENT_SECRET[-4:]}"
     assert CLIENT_SECRET[-4:] not in failure(429, {"message": text}).message
+
+
+SWAPPED = {"token_type": "Bearer", "expires_in": 900}
+
+
+@pytest.mark.parametrize(
+    "token",
+    [
+        REFRESH_TOKEN,
+        CLIENT_SECRET,
+        CLIENT_SECRET.upper(),
+        f"prefix.{REFRESH_TOKEN}",
+        f"{CLIENT_SECRET}00",
+        jwt({"typ": "rt+jwt"}, {"sub": "an older one"}),
+        jwt({"typ": "application/RT+JWT"}, {}),
+    ],
+)
+@pytest.mark.parametrize("environment", ["production", "custom"])
+def test_a_secret_is_never_taken_for_an_access_token(token: str, environment: str) -> None:
+    """It would be cached, and exported to programs."""
+    error = failure(200, {**SWAPPED, "access_token": token}, environment)
+    assert error.exit_code == 76
+    assert "is a refresh token or the client secret" in error.message
+
+
+def test_nor_is_the_new_refresh_token() -> None:
+    """Which is kept all the same."""
+    error = failure(200, {**SWAPPED, "access_token": "r" * 20, "refresh_token": "r" * 20})
+    assert isinstance(error, RotatedError)
+    assert error.refresh_token == Secret("r" * 20)
+
+
+def test_the_client_secret_is_never_taken_for_a_refresh_token() -> None:
+    """It would be stored in its place."""
+    answer = {**SWAPPED, "access_token": "abc", "refresh_token": CLIENT_SECRET}
+    error = failure(200, answer)
+    assert error.exit_code == 76
+    assert not isinstance(error, RotatedError)
+
+
+def test_a_short_secret_may_be_part_of_a_token() -> None:
+    answer = json.dumps({**SWAPPED, "access_token": "abc.hunter2.def"}).encode()
+    granted = read_response(Answer(200, {}, answer), grant(client_secret=Secret("hunter2")), NOW)
+    assert granted.access_token.reveal() == "abc.hunter2.def"

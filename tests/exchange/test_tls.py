@@ -4,11 +4,13 @@ import base64
 import contextlib
 import datetime
 import hashlib
+import ipaddress
 import os
 import select
 import shutil
 import socket
 import ssl
+import tempfile
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -16,6 +18,8 @@ from typing import Any
 import pytest
 import trustme
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from exchange_fakes import CLIENT_SECRET, TOKEN, Script, Server, grant, read_request, says, serving
 
 from tastyauth.errors import TastyauthError, TemporaryError
@@ -126,6 +130,84 @@ def test_a_certificate_that_does_not_hold(
     assert "SSL_CERT_FILE" in error.hint
     assert server.requests == []
     assert server.connections == 1
+
+
+def with_sha1(certificate: x509.Certificate, issuer: rsa.RSAPrivateKey) -> x509.Certificate:
+    """The certificate signed again, in a way that cryptography refuses to make."""
+    rsa_with = bytes.fromhex("2a864886f70d0101")  # 1.2.840.113549.1.1, then 11 or 5
+    old, new = rsa_with + b"\x0b", rsa_with + b"\x05"
+    body = certificate.tbs_certificate_bytes
+    signature = issuer.sign(body.replace(old, new), padding.PKCS1v15(), hashes.SHA1())
+    whole = certificate.public_bytes(serialization.Encoding.DER).replace(old, new)
+    return x509.load_der_x509_certificate(whole[: -len(signature)] + signature)
+
+
+def weak_certificate(fault: str) -> tuple[ssl.SSLContext, str]:
+    """A server's side of TLS whose certificate has this fault, and its authority as PEM."""
+    bits = 1024 if fault == "short key" else 2048
+    keys = {name: rsa.generate_private_key(65537, 2048) for name in ("root", "middle")}
+    keys["leaf"] = rsa.generate_private_key(65537, bits)
+    made: dict[str, x509.Certificate] = {}
+    for name, issuer in (("root", "root"), ("middle", "root"), ("leaf", "middle")):
+        is_authority = name == "root" or (name == "middle" and fault != "CA:FALSE")
+        builder = (
+            x509.CertificateBuilder()
+            .subject_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)]))
+            .issuer_name(x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, issuer)]))
+            .public_key(keys[name].public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(datetime.datetime.now(tz=datetime.UTC) - datetime.timedelta(days=1))
+            .not_valid_after(datetime.datetime.now(tz=datetime.UTC) + datetime.timedelta(days=1))
+            .add_extension(x509.BasicConstraints(is_authority, None), critical=True)
+        )
+        if name == "leaf":
+            address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+            use = x509.oid.ExtendedKeyUsageOID
+            purpose = use.EMAIL_PROTECTION if fault == "wrong use" else use.SERVER_AUTH
+            builder = builder.add_extension(x509.SubjectAlternativeName([address]), critical=False)
+            builder = builder.add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
+        made[name] = builder.sign(keys[issuer], hashes.SHA256())
+    if fault == "SHA-1":
+        made["leaf"] = with_sha1(made["leaf"], keys["middle"])
+    pem = {name: it.public_bytes(serialization.Encoding.PEM).decode() for name, it in made.items()}
+    key = keys["leaf"].private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.TraditionalOpenSSL,
+        serialization.NoEncryption(),
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.set_ciphers("DEFAULT@SECLEVEL=0")  # a server that accepts its own weak certificate
+    with tempfile.NamedTemporaryFile() as file:
+        file.write(key + (pem["leaf"] + pem["middle"]).encode())
+        file.flush()
+        context.load_cert_chain(file.name)
+    return context, pem["root"]
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        ("SHA-1", "digest algorithm too weak"),
+        ("short key", "key too weak"),
+        ("CA:FALSE", "invalid CA certificate"),
+        ("wrong use", "unsuitable certificate purpose"),
+    ],
+)
+def test_a_weak_certificate_is_refused_for_the_reason_that_openssl_gives(
+    fault: str, reason: str, tmp_path: "os.PathLike[str]"
+) -> None:
+    """No authority is unknown, and naming one would not help."""
+    tls, root = weak_certificate(fault)
+    path = os.path.join(tmp_path, "root.pem")
+    with open(path, "w", encoding="ascii") as file:
+        file.write(root)
+    with serving(says(TOKEN), tls=tls) as server:
+        error = failure(server, {"SSL_CERT_FILE": path})
+    assert error.exit_code == 76
+    assert reason in error.message
+    assert "unknown" not in error.message
+    assert "no SSL_CERT_FILE fixes that" in error.hint
+    assert server.requests == []
 
 
 def test_a_server_without_tls_is_not_the_protocol(ca_file: str) -> None:
@@ -243,6 +325,7 @@ def test_a_proxy_is_given_a_name_and_sealed_bytes(ca_file: str) -> None:
     head = tunnel.seen.partition(b"\r\n\r\n")[0].decode()
     assert head.startswith(f"CONNECT 127.0.0.1:{server.port} HTTP/1.1\r\n")
     assert f"Basic {base64.b64encode(b'user:p@ss').decode()}" in head
+    assert head.lower().count("user-agent: tastyauth/1.0") == 1, "some proxies refuse without one"
     assert b"oauth" not in tunnel.seen
     assert CLIENT_SECRET.encode() not in tunnel.seen
     assert b"Proxy-Authorization" not in server.requests[0]

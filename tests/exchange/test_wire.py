@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import httpx
@@ -519,25 +519,66 @@ def test_a_name_server_that_hangs_ends_on_time(monkeypatch: pytest.MonkeyPatch) 
     assert received == []
 
 
-def test_a_host_whose_first_address_is_dead_is_reached_at_its_second(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Half of the time is for connecting."""
+@contextlib.contextmanager
+def dead_address() -> Iterator[tuple[str, int]]:
+    """An address that does not answer: a queue of connections that nobody accepts is full."""
     with contextlib.ExitStack() as stack:
         dead = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
-        for _ in range(2):  # nobody accepts, so a full queue answers no more
+        for _ in range(2):
             queued = stack.enter_context(socket.socket())
             queued.setblocking(False)
             queued.connect_ex(dead.getsockname())
+        yield dead.getsockname()
+
+
+def known_as(addresses: Iterable[tuple[str, int]]) -> Callable[..., list[Any]]:
+    """A name server that knows every name by these addresses."""
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", address) for address in addresses]
+    return lambda *_, **__: found
+
+
+@pytest.mark.parametrize("dead", [1, 2, 3])
+def test_dead_addresses_before_a_live_one_cost_a_moment(
+    dead: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each has a head start, and no more (RFC 8305)."""
+    with contextlib.ExitStack() as stack:
+        addresses = [stack.enter_context(dead_address()) for _ in range(dead)]
         server = stack.enter_context(serving(says(TOKEN)))
-        addresses = [
-            (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))
-            for port in (dead.getsockname()[1], server.port)
-        ]
-        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: addresses)
+        addresses.append(("127.0.0.1", server.port))
+        monkeypatch.setattr(socket, "getaddrinfo", known_as(addresses))
         began = time.monotonic()
-        assert ask(server.url(host="localhost"), timeout=2.0).access_token.reveal() == "abc.def"
-        assert time.monotonic() - began > 0.9, "the first address was dead"
+        assert ask(server.url(host="localhost"), timeout=10.0).access_token.reveal() == "abc.def"
+        assert 0.2 * dead <= time.monotonic() - began < 0.2 * dead + LATE
+        assert server.connections == 1
+
+
+def test_an_address_that_refuses_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    with serving(says(TOKEN)) as server:
+        addresses = [("127.0.0.1", 1), ("127.0.0.1", 2), ("127.0.0.1", server.port)]
+        monkeypatch.setattr(socket, "getaddrinfo", known_as(addresses))
+        assert ask(server.url(host="localhost")).access_token.reveal() == "abc.def"
+
+
+def test_families_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many addresses of IPv6 lead nowhere, IPv4 is the second that is tried."""
+    with dead_address() as (_, port), serving(says(TOKEN)) as server:
+        dead, live = known_as([("127.0.0.1", port)])()[0], known_as([("127.0.0.1", server.port)])()
+        # the family says how they are sorted; the sockets of this test are all of IPv4
+        mapped = [(socket.AF_INET6, *dead[1:4], ("::ffff:127.0.0.1", port, 0, 0))] * 9
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [*mapped, *live])
+        began = time.monotonic()
+        assert ask(server.url(host="localhost")).access_token.reveal() == "abc.def"
+        assert time.monotonic() - began < 1.0
+
+
+def test_addresses_that_are_all_dead_end_on_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    with dead_address() as first, dead_address() as second:
+        monkeypatch.setattr(socket, "getaddrinfo", known_as([first, second]))
+        began = time.monotonic()
+        error = failure("http://localhost:1/oauth/token", timeout=SHORT)
+        assert time.monotonic() - began < LATE
+    assert error.exit_code == 75
 
 
 def test_a_pause_and_a_second_try_are_within_the_limit() -> None:
@@ -615,6 +656,65 @@ def test_no_secret_is_in_the_trace_of_a_failure() -> None:
         with serving(script, script, script) as server, pytest.raises(TastyauthError) as caught:
             ask(server.url())
         assert not reveals("".join(traceback.format_exception(caught.value)))
+
+
+def locals_of(error: BaseException) -> str:
+    """The local variables of every frame, as error trackers (Sentry) log them.
+
+    Of a value they keep the repr, but tuples, lists and mappings are taken apart.
+    """
+
+    def spelled(value: Any) -> str:
+        if isinstance(value, Mapping):
+            return " ".join(f"{name}={spelled(each)}" for name, each in value.items())
+        if isinstance(value, tuple | list | set):
+            return " ".join(map(spelled, value))
+        return repr(value)
+
+    frames = traceback.walk_tb(error.__traceback__)
+    shown = [
+        spelled(value)
+        for frame, _ in frames
+        if "tests" not in frame.f_code.co_filename
+        for value in frame.f_locals.values()
+    ]
+    after = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return " ".join(shown) + (locals_of(after) if after else "")
+
+
+NEWEST = "newest-refresh-token-of-all"
+ROTATED = {"refresh_token": NEWEST, "token_type": "Bearer", "expires_in": 900}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        ROTATED,
+        {**ROTATED, "access_token": f"{NEWEST}\n"},
+        {**ROTATED, "access_token": "abc", "expires_in": NEWEST},
+        {**ROTATED, "access_token": "abc", "token_type": NEWEST},
+        {**ROTATED, "access_token": NEWEST},
+        {**ROTATED, "access_token": "abc", "refresh_token": f"{NEWEST}\n"},
+    ],
+)
+@pytest.mark.parametrize("status", ["200 OK", "400 Bad Request", "503 Busy", "302 Found"])
+def test_no_local_variable_of_a_failure_shows_a_token(status: str, answer: dict[str, Any]) -> None:
+    """Nor the headers, which a gateway may fill with it."""
+    said = says(http(status, json.dumps(answer).encode(), f"X-Echo: {NEWEST}{CLIENT_SECRET}"))
+    with serving(said, said, said) as server, pytest.raises(TastyauthError) as caught:
+        ask(server.url())
+    shown = locals_of(caught.value)
+    assert "RefreshGrant" in shown or "Answer" in shown or "Channel" in shown
+    assert NEWEST not in shown
+    assert not reveals(shown)
+
+
+@pytest.mark.parametrize("data", [f"HTTP/1.1 {NEWEST}\r\n", f"{NEWEST}\r\n\r\n"])
+def test_nor_when_it_is_no_answer(data: str) -> None:
+    with serving(says(data.encode())) as server, pytest.raises(TastyauthError) as caught:
+        ask(server.url())
+    assert caught.value.__context__ is None
+    assert NEWEST not in locals_of(caught.value)
 
 
 def test_an_answer_that_comes_in_pieces_is_read_whole() -> None:

@@ -12,6 +12,7 @@ with atheris.instrument_imports(include=["tastyauth", "json", "email"]):
 
     from tastyauth.errors import ProtocolError, RefusedError, TemporaryError
     from tastyauth.exchange import read_response
+    from tastyauth.exchange.server_text import Answer
 
 ENVIRONMENTS = ("production", "sandbox", "custom")
 NOW = 1_800_000_000.0
@@ -31,7 +32,9 @@ def check(answer: bytes) -> None:
     environment = ENVIRONMENTS[len(number) % 3]
     headers = dict(line.split(": ", 1) for line in lines if ": " in line)
     try:
-        response = read_response(int(status), headers, body, grant(environment=environment), NOW)
+        response = read_response(
+            Answer(int(status), headers, body), grant(environment=environment), NOW
+        )
     except (RefusedError, TemporaryError, ProtocolError) as error:
         message, hint = error.message, error.hint
     else:
