@@ -12,6 +12,8 @@ from .credentials import Credentials
 from .machine import USER, File, boot
 from .recipes import adapted, recipe
 
+pytestmark = pytest.mark.xdist_group("machine")
+
 UNITS = "/etc/systemd/system"
 
 # What the program of the unit does: leave behind its environment.
@@ -30,6 +32,7 @@ rm /etc/credstore.encrypted/tastytrade-refresh-token
 systemctl start --wait bot
 systemctl show -P ExecMainStatus bot >/out/lost.end
 [ ! -e /home/me/ran ] || mv /home/me/ran /out/lost.ran
+journalctl --sync
 journalctl -u bot -o cat --no-pager >/out/journal
 """
 
