@@ -8,6 +8,8 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
+from importlib import import_module
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -32,6 +34,18 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 FIRST = ("e2e/test_programs.py", "e2e/test_distribution.py")
 """Tests that mostly wait, or take minutes: with workers they begin before all others."""
 
+MACHINE = tuple(
+    f"e2e/test_{name}.py"
+    for name in ("container", "cron", "doctor_cron", "systemd", "systemd_creds")
+)
+"""Tests of what a machine has once."""
+
+TOGETHER = ("test_packaging.py",)
+"""Tests, besides the end-to-end ones, that share what takes long to make."""
+
+APART = ("e2e/test_distribution.py", "e2e/test_kills.py", "e2e/test_torture.py")
+"""End-to-end tests that take minutes each."""
+
 SLOW = ("e2e/", "bench/", "fuzz/")
 """What `--quick` leaves out besides every test that starts the real command."""
 
@@ -44,19 +58,31 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Puts end-to-end tests last, and with workers keeps each of their files on one of them."""
-    for item in items:
-        path = _path(item)
-        if path.startswith("e2e/") and not item.get_closest_marker("xdist_group"):
-            item.add_marker(pytest.mark.xdist_group(path))
-        if item.get_closest_marker("alone"):
-            item.add_marker(pytest.mark.xdist_group("alone"))
+    """Puts end-to-end tests last."""
     workers = "PYTEST_XDIST_WORKER" in os.environ
     items.sort(key=lambda item: _turn(_path(item), workers))
     if config.getoption("--quick"):
         left_out = [item for item in items if not _is_quick(item)]
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if _is_quick(item)]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """Keeps on one worker the tests of a file that share what is dear, or what there is once."""
+    made: Any = import_module("xdist.scheduler").LoadScopeScheduling(config, log)
+    made._split_scope = _shared  # `loadgroup` does nothing with pytest 9.2 and xdist 3.8
+    return made
+
+
+def _shared(nodeid: str) -> str:
+    """What the tests have in common that are to run on one worker; a test by itself has itself."""
+    path = nodeid.partition("::")[0].removeprefix("tests/")
+    if path in MACHINE:
+        return "machine"
+    if path in TOGETHER or (path.startswith("e2e/") and path not in APART):
+        return path
+    return nodeid
 
 
 def _path(item: pytest.Item) -> str:

@@ -21,8 +21,6 @@ from .parts import REPOSITORY, missing, program, tastyauth
 from .processes import Finished, Place
 from .recipes import recipe
 
-pytestmark = pytest.mark.xdist_group("machine")
-
 PATH = "/usr/local/bin:/usr/bin:/bin"
 USERS = ("10001", "1000660000")
 """The one of the recipe, and one as clusters invent them."""

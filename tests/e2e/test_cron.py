@@ -20,8 +20,6 @@ from .parts import tastyauth
 from .processes import Place
 from .recipes import adapted, recipe
 
-pytestmark = pytest.mark.xdist_group("machine")
-
 NOON = "2026-11-02 11:59:58"
 """A Monday, two seconds before every recipe is due."""
 

@@ -159,9 +159,7 @@ def test_a_second_build_is_the_same_to_the_byte(
     assert _read(again.sdist) == _read(release.sdist)
 
 
-@pytest.mark.parametrize(
-    "version", [pytest.param(it, marks=pytest.mark.xdist_group(it)) for it in (*NAMED, *newer())]
-)
+@pytest.mark.parametrize("version", [*NAMED, *newer()])
 def test_the_tests_pass_on_the_built_wheel(
     release: Release, unpacked: str, version: str, tmp_path: os.PathLike[str]
 ) -> None:

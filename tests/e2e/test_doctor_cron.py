@@ -23,8 +23,6 @@ from tastyauth.simulator import Simulator
 
 from .parts import missing, program
 
-pytestmark = pytest.mark.xdist_group("machine")
-
 _LONGEST = 60.0
 """Seconds for all jobs of one crontab."""
 

@@ -15,8 +15,6 @@ from .hostile import agreed, emission, variables
 from .machine import USER, File, boot
 from .recipes import adapted, recipe
 
-pytestmark = pytest.mark.xdist_group("machine")
-
 UNITS = "/etc/systemd/system"
 SOON = "[Timer]\nOnActiveSec=100ms\nAccuracySec=1ms\n"
 """A drop-in, since no test waits for Monday morning."""

@@ -12,8 +12,6 @@ from .credentials import Credentials
 from .machine import USER, File, boot
 from .recipes import adapted, recipe
 
-pytestmark = pytest.mark.xdist_group("machine")
-
 UNITS = "/etc/systemd/system"
 
 # What the program of the unit does: leave behind its environment.
