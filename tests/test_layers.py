@@ -11,6 +11,8 @@ from pathlib import Path
 
 from world import REPOSITORY
 
+from tastyauth.sources import KINDS
+
 PACKAGE = Path(REPOSITORY) / "tastyauth"
 
 PAGE = Path(REPOSITORY) / "docs" / "architecture.md"
@@ -293,12 +295,12 @@ def test_only_the_command_line_catches_whatever_comes() -> None:
 
 
 def test_modules_are_not_imported_by_a_made_up_name() -> None:
-    """But the commands, of which one start needs one."""
+    """But the commands and the kinds of sources, of which one start needs one or two."""
     nothing(
         f"{module}, line {each.line}: {each.module}"
         for module in modules()
         for each in imports(module)
-        if each.module in {"importlib", "runpy"} and module != "cli"
+        if each.module in {"importlib", "runpy"} and module not in {"cli", "sources"}
     )
 
 
@@ -313,3 +315,9 @@ def test_every_module_opens_with_a_sentence() -> None:
     for module, tree in modules().items():
         first = (ast.get_docstring(tree) or "").split("\n\n")[0]
         assert first.endswith((".", ":", ";")), f"{module}: {first!r}"
+
+
+def test_a_frozen_program_finds_every_kind_of_source() -> None:
+    """A freezer takes what import statements name, those for the type checker included."""
+    named = {each.module for each in imports("sources") if each.typing}
+    assert {f"tastyauth.sources.{place.partition('.')[0]}" for place in KINDS.values()} == named

@@ -34,22 +34,15 @@ from tastyauth.errors import (
 from tastyauth.exchange import read_response
 from tastyauth.exchange.server_text import Answer
 from tastyauth.shells.formats import RENDER, Emission
-from tastyauth.sources import (
-    Command,
-    Dotenv,
-    Env,
-    File,
-    FirstOf,
-    Keyring,
-    OnePassword,
-    Pass,
-    Reference,
-    Single,
-    Surroundings,
-    SystemdCredential,
-    describe,
-    resolve,
-)
+from tastyauth.sources import Reference, Surroundings
+from tastyauth.sources.command import Command
+from tastyauth.sources.dotenv import Dotenv
+from tastyauth.sources.env import Env
+from tastyauth.sources.file import File, SystemdCredential
+from tastyauth.sources.first_of import FirstOf
+from tastyauth.sources.keyring import Keyring
+from tastyauth.sources.onepassword import OnePassword
+from tastyauth.sources.pass_store import Pass
 
 PRINTABLE = "".join(map(chr, range(0x20, 0x7F)))
 
@@ -155,7 +148,7 @@ LABEL = st.text(
     max_size=20,
 ).filter(lambda text: text[0] != "-" and text not in {".", ".."})
 
-Written = tuple[object, Single]
+Written = tuple[object, Reference]
 """What stands in a config, and what it means."""
 
 
@@ -227,7 +220,7 @@ def test_a_reference_means_what_is_written(
         read = it.profile("live")
         assert (read.client_secret, read.refresh_token) == (secret[1], token[1])
     for reference in (secret[1], token[1]):
-        assert describe(reference, "/home/me").isprintable()
+        assert reference.describe("/home/me").isprintable()
 
 
 MARKS = "0123456789#%&"
@@ -272,7 +265,7 @@ def test_any_content_is_a_secret_or_an_error_that_does_not_tell_it(content: byte
     with leading_to(content) as (surroundings, references):
         for reference in references:
             try:
-                value = resolve(reference, surroundings).reveal()
+                value = reference.resolve(surroundings).reveal()
             except SecretError as error:
                 said = f"{error.message} {error.hint}"
                 assert said.isprintable()

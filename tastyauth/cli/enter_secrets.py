@@ -17,8 +17,7 @@ from tastyauth.posix import files
 from tastyauth.secret import Secret
 from tastyauth.session import refresh
 from tastyauth.session.refresh import Secrets
-from tastyauth.sources import Reference, Single, Surroundings
-from tastyauth.sources.value import accept
+from tastyauth.sources import Reference, Surroundings, accept
 
 SECRETS = ("client_secret", "refresh_token")
 
@@ -113,17 +112,16 @@ def enter_until_accepted(
             return values
 
 
-def writable(field: str, profile: Profile, console: Console) -> Single:
+def writable(field: str, profile: Profile, console: Console) -> Reference:
     """The member of the reference that can be written here; raises SecretError with what to do."""
     reference: Reference = getattr(profile, field)
     surroundings = surroundings_of(console)
-    members = sources.members(reference)
-    stores = [member for member in members if member.kind in sources.STORES]
+    stores = [member for member in reference.members if member.can_store]
     if not stores:
-        label = sources.describe(reference, surroundings.home)
+        label = reference.describe(surroundings.home)
         raise SecretError(
             f"{field} of profile {profile.name}: {label} cannot be written by tastyauth",
-            new_profile.to_write(members[0]),
+            reference.members[0].how_to_store(),
         )
     for member in stores[:-1]:
         if is_available(member.kind, console):
@@ -134,7 +132,7 @@ def writable(field: str, profile: Profile, console: Console) -> Single:
 def is_available(store: str, console: Console) -> bool:
     """Whether secrets can be kept there on this machine; a keyring may want to be unlocked."""
     with console.waiting(f"the {store}"):
-        return sources.is_available(store, surroundings_of(console))
+        return sources.kind_of(store).is_available(surroundings_of(console))
 
 
 @contextmanager
@@ -146,7 +144,7 @@ def undone_on_failure() -> Iterator[ExitStack]:
 
 
 def put_all(
-    targets: Mapping[str, Single],
+    targets: Mapping[str, Reference],
     values: Mapping[str, Secret],
     profile: Profile,
     undo: ExitStack,
@@ -158,20 +156,20 @@ def put_all(
     for field, target in targets.items():
         if len(targets) > 1:  # one alone is stored, or not
             undo.callback(_daring, _way_back(target, unasked))
-        sources.put(target, values[field], surroundings)
+        target.store(values[field], surroundings)
 
 
-def tell(profile: Profile, targets: Mapping[str, Single], console: Console) -> None:
+def tell(profile: Profile, targets: Mapping[str, Reference], console: Console) -> None:
     """Says where the secrets have gone, and what is asked before that."""
     surroundings = surroundings_of(console)
     for field, target in targets.items():
-        where = sources.describe(target, surroundings.home)
+        where = target.describe(surroundings.home)
         console.say(f"stored the {_spoken(field)} in {where}")
         earlier = _earlier(
             getattr(profile, field), target, surroundings.withholding(profile.variables)
         )
         if earlier is not None:
-            first = sources.describe(earlier, surroundings.home)
+            first = earlier.describe(surroundings.home)
             console.warn(f"the {_spoken(field)} in {first} answers first: that one is used")
 
 
@@ -199,30 +197,35 @@ def _daring(step: Callable[[], None]) -> None:
         step()
 
 
-def _way_back(target: Single, surroundings: Surroundings) -> Callable[[], None]:
-    if isinstance(target, sources.File):
-        return way_back(target.path)
+def _way_back(target: Reference, surroundings: Surroundings) -> Callable[[], None]:
+    files_of_it = [name for kind, name in target.inputs() if kind == "file"]
+    if files_of_it:
+        return way_back(files_of_it[0])
     try:
-        return partial(sources.put, target, sources.resolve(target, surroundings), surroundings)
+        return partial(target.store, target.resolve(surroundings), surroundings)
     except SecretAbsent:
-        return partial(sources.remove, target, surroundings)
+        return partial(target.remove, surroundings)
     except SecretError:
         return lambda: None
 
 
-def _earlier(reference: Reference, target: Single, surroundings: Surroundings) -> Single | None:
+def _earlier(
+    reference: Reference, target: Reference, surroundings: Surroundings
+) -> Reference | None:
     """The member of a `first_of` that answers before `target` does, if one does."""
-    for member in sources.members(reference):
-        if member == target:
-            return None
-        try:
-            sources.resolve(member, surroundings)
-        except SecretAbsent:
-            continue
-        except SecretError:
-            return member  # it is there, and its failure is what is told
+
+    def answers(member: Reference) -> Reference:
+        if member != target:
+            try:
+                member.resolve(surroundings)
+            except SecretAbsent:
+                raise
+            except SecretError:
+                pass  # it is there, and its failure is what is reported
         return member
-    return None
+
+    found, _ = reference.first(answers)
+    return None if found == target else found
 
 
 def _spoken(field: str) -> str:

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from tastyauth import config as configs
-from tastyauth import locate, sources, validation
+from tastyauth import locate, validation
 from tastyauth.cli import interview
 from tastyauth.cli.command import Arguments
 from tastyauth.cli.console import Console
@@ -129,7 +129,7 @@ def _complete(config: Config, profile: Profile, arguments: Arguments, console: C
 
 def _asks_for_another(profile: Profile, arguments: Arguments) -> bool:
     """Whether a flag says something else than the profile does."""
-    stores = {sources.members(getattr(profile, field))[0].kind for field in SECRETS}
+    stores = {getattr(profile, field).members[0].kind for field in SECRETS}
     return any(
         given is not None and given not in there
         for given, there in (
@@ -163,7 +163,7 @@ def _write(
 ) -> None:
     """The secrets, the schema for editors, the config: all of it, or nothing."""
     directory = os.path.dirname(config.path)
-    targets = {field: sources.members(getattr(profile, field))[0] for field in SECRETS}
+    targets = {field: getattr(profile, field).members[0] for field in SECRETS}
     try:
         files.make_ancestors(config.path)
         with undone_on_failure() as undo:
@@ -196,11 +196,7 @@ def _approve(config: Config, console: Console) -> None:
 
 def _warn_of_repository(profile: Profile, console: Console) -> None:
     """The config can be committed; the secrets beside it must not be."""
-    paths = [
-        reference.path
-        for reference in (profile.client_secret, profile.refresh_token)
-        if isinstance(reference, sources.File) and locate.repository_of(reference.path)
-    ]
+    paths = [path for path in profile.files if locate.repository_of(path)]
     if paths:
         what_to_type = new_profile.to_ignore(paths)
         console.warn(f"the secrets lie in a repository, keep git from them: {what_to_type}")

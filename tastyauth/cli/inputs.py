@@ -9,8 +9,7 @@ from tastyauth.cache import Asked, Terms
 from tastyauth.cli.command import Arguments
 from tastyauth.cli.console import Console
 from tastyauth.session import Session
-from tastyauth.sources.label import printable
-from tastyauth.sources.surroundings import Surroundings
+from tastyauth.sources import Surroundings, printable
 
 if TYPE_CHECKING:  # what a hit does not need
     from tastyauth.config import Config

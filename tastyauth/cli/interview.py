@@ -9,7 +9,7 @@ from tastyauth.config import new_profile
 from tastyauth.config.new_profile import NewProfile
 from tastyauth.errors import APPLICATIONS_PAGE, RefusedError, SecretAbsent, SecretError, UsageError
 from tastyauth.secret import Secret, with_tilde
-from tastyauth.sources.value import accept
+from tastyauth.sources import accept, kind_of
 
 STORES = {
     "file": "files beside the config, mode 0600; works everywhere, cron included",
@@ -63,8 +63,8 @@ def ask(
         environment,
         arguments.api_url,
         client_id,
-        new_profile.reference(store, profile, "client_secret"),
-        new_profile.reference(store, profile, "refresh_token"),
+        kind_of(store).spell(profile, "client_secret"),
+        kind_of(store).spell(profile, "refresh_token"),
     )
 
 

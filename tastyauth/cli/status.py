@@ -13,7 +13,7 @@ from tastyauth.cli.inputs import find, open_session, read_config, surroundings_o
 from tastyauth.errors import ConfigError, UsageError, reason_of
 from tastyauth.secret import with_tilde
 from tastyauth.session.status import MISSING, UNCHECKED, UNUSABLE, ProfileStatus, status
-from tastyauth.sources.label import printable
+from tastyauth.sources import printable
 
 _SAID = {state: f"{state} (tastyauth doctor)" for state in (UNCHECKED, UNUSABLE)}
 """States that come with what to type."""

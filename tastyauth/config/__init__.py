@@ -10,7 +10,7 @@ from tastyauth.broker import API_HOSTS
 from tastyauth.cache import Outline, ProfileOutline, shell_names
 from tastyauth.errors import ConfigError, UsageError
 from tastyauth.secret import mask
-from tastyauth.sources import Dotenv, Env, File, FirstOf, Reference, SystemdCredential
+from tastyauth.sources import Reference
 
 if TYPE_CHECKING:
     from tastyauth.validation.problem import Document, Problem
@@ -53,10 +53,19 @@ class Profile(NamedTuple):
         return tuple(value for value in values if not isinstance(value, str))
 
     @property
+    def inputs(self) -> tuple[tuple[str, str], ...]:
+        """What its references read that can be compared on every start."""
+        return tuple(pair for reference in self.references for pair in reference.inputs())
+
+    @property
     def variables(self) -> frozenset[str]:
         """The environment variables that its references read."""
-        pairs = [pair for reference in self.references for pair in _cheap_inputs(reference)]
-        return frozenset(name for kind, name in pairs if kind == "env")
+        return frozenset(name for kind, name in self.inputs if kind == "env")
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files that its references read."""
+        return tuple(name for kind, name in self.inputs if kind == "file")
 
     @property
     def exported_environment(self) -> str:
@@ -107,9 +116,7 @@ class Config:
                 profile.name,
                 profile.exports,
                 names,
-                tuple(
-                    pair for reference in profile.references for pair in _cheap_inputs(reference)
-                ),
+                profile.inputs,
             )
             for profile in self.profiles
         }
@@ -166,20 +173,6 @@ def _profile(name: str, data: Mapping[str, object], directory: str, home: str) -
         timeout=float(cast(float, data.get("timeout", DEFAULT_TIMEOUT))),
         user_agent=cast(str, data.get("user_agent", USER_AGENT)),
     )
-
-
-def _cheap_inputs(reference: Reference) -> tuple[tuple[str, str], ...]:
-    """What can be looked at on every start: variables by value, files by their stat."""
-    match reference:
-        case Env(name):
-            return (("env", name),)
-        case File(path) | Dotenv(path):
-            return (("file", path),)
-        case SystemdCredential(name):
-            return (("credential", name),)
-        case FirstOf(references):
-            return tuple(pair for member in references for pair in _cheap_inputs(member))
-    return ()
 
 
 def _check(text: "Document") -> "tuple[Problem, ...]":

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from tastyauth.broker import is_uuid
 from tastyauth.errors import APPLICATIONS_PAGE, ConfigError, RefusedError
 from tastyauth.secret import Secret
-from tastyauth.sources import Command, Dotenv, Env, OnePassword, Single, SystemdCredential
 from tastyauth.validation import document, pasted_secrets
 
 EXPLANATION = f"""\
@@ -81,15 +80,6 @@ class NewProfile:
             f"    refresh_token: {self.refresh_token}",
         ]
         return "".join(f"{line}\n" for line in lines)
-
-
-def reference(store: str, profile: str, field: str) -> str:
-    """The reference that is written for a store: `file`, `keyring` or `pass`."""
-    if store == "file":
-        return f"{{ file: {profile}.{field.replace('_', '-')} }}"
-    if store == "keyring":
-        return f"{{ keyring: {{ service: tastyauth, username: {profile}/{field} }} }}"
-    return f"{{ pass: tastyauth/{profile}/{field} }}"
 
 
 def new_config(profile: NewProfile) -> str:
@@ -207,48 +197,3 @@ def to_ignore(paths: Iterable[str]) -> str:
         f"printf '%s\\n' '' {' '.join(found)} >>{shlex.quote(f'{directory}/.gitignore')}"
         for directory, found in names.items()
     )
-
-
-def to_write(reference: Single) -> str:
-    """What to type where tastyauth cannot write to `reference` itself."""
-    match reference:
-        case Env(name):
-            return (
-                f"read -rs {name} && export {name} - for this shell; set it for good where your"
-                " shell, service or CI keeps its variables"
-            )
-        case Dotenv(path, name):
-            return f"change the line {name}=... by hand: ${{EDITOR:-vi}} {shlex.quote(path)}"
-        case SystemdCredential(name):
-            word = shlex.quote(name)
-            return (
-                f"systemd-ask-password -n | systemd-creds encrypt --name={word} -"
-                f" /etc/credstore.encrypted/{word} - as root, with LoadCredentialEncrypted={word}"
-                " in the unit"
-            )
-        case OnePassword(uri):
-            vault, item, *field = uri.removeprefix("op://").split("/")
-            return (
-                f"change {'/'.join(field)} in 1Password's app, or: op item edit {shlex.quote(item)}"
-                f" --vault {shlex.quote(vault)} --template FILE"
-            )
-        case Command(argv):
-            return _to_write_by(argv)
-    return "store it by hand"
-
-
-_READ_AND_WRITE = (
-    (("pass", "show"), "pass edit"),
-    (("gopass", "show"), "gopass edit"),
-    (("keyring", "get"), "keyring set"),
-    (("secret-tool", "lookup"), "secret-tool store --label=tastyauth"),
-    (("security", "find-generic-password"), "security add-generic-password -U"),
-)
-"""How some programs are called to give a secret, and how to take one from the terminal."""
-
-
-def _to_write_by(argv: tuple[str, ...]) -> str:
-    for reading, writing in _READ_AND_WRITE:
-        if (os.path.basename(argv[0]), *argv[1:2]) == reading:
-            return f"{writing} {shlex.join(argv[2:])}"
-    return f"store it with {os.path.basename(argv[0])}, the program that gives it"

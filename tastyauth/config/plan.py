@@ -1,24 +1,20 @@
 """What a config would do, in full: the thing that is shown, approved and compared."""
 
 import os
-import re
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from hashlib import sha256
-from json import dumps
 
-from tastyauth import export, locate, sources
+from tastyauth import export, locate
 from tastyauth.broker import LOOPBACK
 from tastyauth.config import DEFAULT_TIMEOUT, USER_AGENT, Config, Profile
 from tastyauth.errors import ConfigNotAllowed
 from tastyauth.posix import files
-from tastyauth.sources import FirstOf, Reference, Single, Surroundings
+from tastyauth.sources import Surroundings
 
 Lines = tuple[str, ...]
-
-_SPACES = re.compile("  +")
 
 _VERSION_CONTROL = (
     ".git",
@@ -119,7 +115,7 @@ def _profile_lines(profile: Profile, surroundings: Surroundings) -> Iterator[str
         if isinstance(value, str):
             yield f"  {field}: {value}"
         else:
-            yield from _reference_lines(f"  {field}: ", value, surroundings)
+            yield from value.plan(f"  {field}: ", surroundings)
     for name, field in sorted(profile.exports):
         yield f"  exports {name}: {field}"
     # what nobody has chosen is not for approval; our own name would be another with each release
@@ -129,50 +125,13 @@ def _profile_lines(profile: Profile, surroundings: Surroundings) -> Iterator[str
         yield f"  user agent: {profile.user_agent}"
 
 
-def _reference_lines(
-    prefix: str, reference: Reference, surroundings: Surroundings
-) -> Iterator[str]:
-    if isinstance(reference, FirstOf):
-        for number, member in enumerate(reference.references, 1):
-            yield from _reference_lines(f"{prefix}{number}. ", member, surroundings)
-        return
-    yield f"{prefix}{_facts(reference)}"
-    if sources.command_of(reference):
-        program = _program(reference, surroundings)
-        runs = _spelled(program) if program else "nothing, not found here"
-        yield f"{' ' * len(prefix)}runs: {runs}"
-
-
-def _facts(reference: Single) -> str:
-    """The kind and all that it is given: `command ["pass", "show", "x"], line 1`."""
-    first, *others, kind = reference
-    given = [
-        f"{name} {_spelled(value)}"
-        for name, value in zip(reference._fields[1:-1], others, strict=True)
-        if value is not None and value is not False
-    ]
-    return ", ".join([f"{kind} {_spelled(first)}", *given])
-
-
-def _spelled(value: object) -> str:
-    """JSON in which nothing hides: it is ASCII, and no row of spaces pushes a part out of sight."""
-    return _SPACES.sub(lambda found: r"\u0020" * len(found[0]), dumps(value))
-
-
-def _program(reference: Reference, surroundings: Surroundings) -> str | None:
-    command = sources.command_of(reference)
-    if command is None:
-        return None
-    return sources.resolve_program(command.argv[0], surroundings.environ, surroundings.home)
-
-
 def _programs(config: Config, surroundings: Surroundings) -> dict[str, Profile]:
     """The programs that are run and are installed here, each with the first profile to run it."""
     found: dict[str, Profile] = {}
     for profile in config.profiles:
         for reference in profile.references:
-            for member in sources.members(reference):
-                program = _program(member, surroundings)
+            for member in reference.members:
+                program = member.program(surroundings)
                 if program:
                     found.setdefault(program, profile)
     return found

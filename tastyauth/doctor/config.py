@@ -1,17 +1,15 @@
 """The config: found, valid, trusted, and whether anybody else could change what it stands on."""
 
 import os
-from collections.abc import Iterator
 
 from tastyauth import config as configs
-from tastyauth import locate, sources, validation
+from tastyauth import locate, validation
 from tastyauth.cache import Asked
 from tastyauth.config import new_profile, trust
 from tastyauth.doctor import repository
 from tastyauth.doctor.check import Verdict, passed, warned
 from tastyauth.doctor.findings import Findings
 from tastyauth.posix import files
-from tastyauth.sources import Dotenv, File
 from tastyauth.validation import document
 
 _PLACES = {
@@ -59,7 +57,7 @@ def check_trust(findings: Findings) -> Verdict:
 
 def check_permissions(findings: Findings) -> Verdict:
     """Nobody else could replace the config or a file that it reads, and git commits no secret."""
-    secrets = tuple(_secret_files(findings))
+    secrets = tuple(filter(os.path.exists, findings.profile.files))
     reasons = map(files.writable_by_others, (findings.asked.path, *secrets))
     found = list(dict.fromkeys(reason for reason in reasons if reason))
     hints = [_TAKE_AWAY] if found else []
@@ -98,13 +96,6 @@ def check_state(findings: Findings) -> Verdict:
                 "mend that, or name another place with XDG_STATE_HOME",
             )
     return passed(directory)
-
-
-def _secret_files(findings: Findings) -> Iterator[str]:
-    for reference in findings.profile.references:
-        for member in sources.members(reference):
-            if isinstance(member, File | Dotenv) and os.path.exists(member.path):
-                yield member.path
 
 
 def _unusable(directory: str) -> str | None:

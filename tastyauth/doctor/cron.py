@@ -110,7 +110,7 @@ def _report(argv: list[str], findings: Findings) -> tuple[Check, ...] | str:
     """The checks of the rehearsal, or why there are none."""
     home = findings.home
     alone = sources.Surroundings({}, interactive=False, home=home)
-    limits = (sources.time_limit(it, alone) for it in findings.profile.references)
+    limits = (it.time_limit(alone) for it in findings.profile.references)
     try:
         completed = process.run(
             argv,

@@ -4,14 +4,14 @@ import re
 import time
 from collections.abc import Callable
 
-from tastyauth import sources
 from tastyauth.config import new_profile
 from tastyauth.doctor.check import FAILED, PASSED, WARNED, Verdict
 from tastyauth.doctor.findings import Findings
 from tastyauth.errors import RefusedError, SecretAbsent, SecretError
 from tastyauth.secret import Secret
 from tastyauth.session.refresh import if_lost
-from tastyauth.sources import Reference, Single
+from tastyauth.sources import Reference
+from tastyauth.sources.first_of import none_of
 
 FIELDS = ("client_id", "client_secret", "refresh_token")
 
@@ -45,43 +45,32 @@ def check_of(field: str) -> Callable[[Findings], Verdict]:
 
 
 def _resolved(field: str, reference: Reference, findings: Findings) -> Verdict:
-    """The first member that is here at all, as `sources.resolve` has it, but told one by one."""
-    passed_over: list[SecretAbsent] = []
+    """The first member that is here at all, as `resolve` has it, but reported one by one."""
     around = findings.surroundings.withholding(findings.profile.variables)
-    for member in sources.members(reference):
+
+    def ask(member: Reference) -> Verdict | tuple[str, Secret]:
         began = time.monotonic()
-        label = sources.describe(member, findings.home)
+        label = member.describe(findings.home)
         try:
             with findings.audience.waiting(f"{field} from {label}"):
-                value = sources.resolve(member, around)
-        except SecretAbsent as absent:
-            passed_over.append(absent)
+                return label, member.resolve(around)
+        except SecretAbsent:
+            raise
         except SecretError as error:
             took = time.monotonic() - began
             hint = f"{error.hint}; {if_lost(field)}"
             return Verdict(FAILED, error.message, hint, _outcome(error, member, took, findings))
-        else:
-            findings.secrets[field] = value
-            return _judged(field, value, _answered(label, passed_over), findings)
-    return _absent(field, passed_over)
 
-
-def _answered(label: str, passed_over: list[SecretAbsent]) -> str:
-    if not passed_over:
-        return label
-    return f"{label} (before it: {'; '.join(it.message for it in passed_over)})"
-
-
-def _absent(field: str, reasons: list[SecretAbsent]) -> Verdict:
-    what = "; ".join(it.message for it in reasons)
-    if len(reasons) == 1:
-        return Verdict(FAILED, what, f"{reasons[0].hint}; {if_lost(field)}", ABSENT)
-    return Verdict(
-        FAILED,
-        f"none of {len(reasons)} sources has it: {what}",
-        f"make one of them available; {if_lost(field)}",
-        ABSENT,
-    )
+    found, absences = reference.first(ask)
+    if found is None:
+        absent = absences[0] if len(absences) == 1 else none_of(absences)
+        return Verdict(FAILED, absent.message, f"{absent.hint}; {if_lost(field)}", ABSENT)
+    if isinstance(found, Verdict):
+        return found
+    answered, findings.secrets[field] = found
+    if absences:
+        answered += f" (before it: {'; '.join(it.message for it in absences)})"
+    return _judged(field, findings.secrets[field], answered, findings)
 
 
 def _judged(field: str, value: Secret, answered: str, findings: Findings) -> Verdict:
@@ -98,11 +87,9 @@ def _judged(field: str, value: Secret, answered: str, findings: Findings) -> Ver
     return Verdict(PASSED, answered, outcome=RESOLVED)
 
 
-def _outcome(error: SecretError, member: Single, took: float, findings: Findings) -> str:
-    if 0 < sources.time_limit(member, findings.surroundings) <= took:
+def _outcome(error: SecretError, member: Reference, took: float, findings: Findings) -> str:
+    if 0 < member.time_limit(findings.surroundings) <= took:
         return HANGS
-    said = error.message
-    for reference in (member, sources.command_of(member) or member):
-        # what is run, and where a secret is, may be called anything
-        said = said.replace(sources.describe(reference, findings.home), "")
+    # where a secret is may be called anything
+    said = error.message.replace(member.describe(findings.home), "")
     return ASKS if _ASKING.search(said) else FAILS

@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import NamedTuple, Protocol
 
-from tastyauth import cache, locate, sources
+from tastyauth import cache, locate
 from tastyauth.broker import is_uuid
 from tastyauth.config import Profile
 from tastyauth.errors import APPLICATIONS_PAGE, ProtocolError, RefusedError, SecretError
@@ -146,7 +146,7 @@ def resolve_secrets(profile: Profile, surroundings: Surroundings, audience: Audi
     surroundings = surroundings.withholding(profile.variables)
     with (
         _named("client_secret", profile),
-        sources.begin(profile.client_secret, surroundings) as collect,
+        profile.client_secret.begin(surroundings) as collect,
     ):
         from tastyauth import exchange  # noqa: F401  # httpx loads while the command runs
 
@@ -165,13 +165,13 @@ def resolve(
 ) -> Secret:
     """What `reference` yields now; errors name the field and the profile."""
     with _named(field, profile), audience.waiting(_source(field, reference)):
-        return sources.resolve(reference, surroundings.withholding(profile.variables))
+        return reference.resolve(surroundings.withholding(profile.variables))
 
 
 def time_limit(profile: Profile, surroundings: Surroundings) -> float:
     """Seconds within which a refresh has ended, well or badly."""
     return profile.timeout + sum(
-        sources.time_limit(reference, surroundings) for reference in profile.references
+        reference.time_limit(surroundings) for reference in profile.references
     )
 
 
@@ -193,7 +193,7 @@ def _keep(
 
     Says whether it is now in the declared source.
     """
-    where = sources.describe(profile.refresh_token)
+    where = profile.refresh_token.describe()
     try:
         journal.record(declared, latest, rotated)
         kept = True
@@ -202,7 +202,7 @@ def _keep(
     if kept:
         signals.DELAY.end()  # nobody who stops this has to wait for a password manager
     surroundings = surroundings.withholding(profile.variables)
-    moved = sources.replace(profile.refresh_token, declared, rotated, surroundings)
+    moved = profile.refresh_token.replace(declared, rotated, surroundings)
     if moved:
         audience.detail(f"the server rotated the refresh token; the new one is in {where}")
     elif kept:
@@ -234,7 +234,7 @@ def _named(field: str, profile: Profile) -> Iterator[None]:
 
 
 def _source(field: str, reference: Reference) -> str:
-    return f"{field} from {sources.describe(reference)}"
+    return f"{field} from {reference.describe()}"
 
 
 def _client_id(profile: Profile, surroundings: Surroundings, audience: Audience) -> str:
@@ -243,7 +243,7 @@ def _client_id(profile: Profile, surroundings: Surroundings, audience: Audience)
     value = resolve("client_id", profile.client_id, profile, surroundings, audience).reveal()
     if is_uuid(value):
         return value
-    where = sources.describe(profile.client_id)
+    where = profile.client_id.describe()
     hint = f"a client ID is a UUID; {_WHERE_FROM['client_id']}"
     if value.startswith("eyJ"):
         raise RefusedError(

@@ -3,17 +3,14 @@
 import re
 from dataclasses import dataclass
 
-from tastyauth import cache, sources
+from tastyauth import cache
 from tastyauth.cache import Asked
 from tastyauth.cache import last_attempt as attempts
 from tastyauth.cache.last_attempt import Attempt
 from tastyauth.config import Config, Profile
 from tastyauth.errors import SecretAbsent, SecretError
 from tastyauth.secret import with_tilde
-from tastyauth.sources import Dotenv, Env, File, Reference, Single, Surroundings, SystemdCredential
-from tastyauth.sources.dotenv import look_at_dotenv
-from tastyauth.sources.file import look_at_credential, look_at_file
-from tastyauth.sources.label import printable
+from tastyauth.sources import Reference, Surroundings, printable
 
 PRESENT, MISSING, UNUSABLE, UNCHECKED = "present", "missing", "unusable", "not checked"
 
@@ -114,37 +111,20 @@ def _field_status(field: str, value: str | Reference, surroundings: Surroundings
     if isinstance(value, str):
         return FieldStatus(field, value, PRESENT)
     home = surroundings.home
-    reasons: list[str] = []
-    for member in sources.members(value):
-        state, reason = _look(member, surroundings)
-        reason = fit_to_paste(reason, home)
-        if state != MISSING:
-            return FieldStatus(field, _label(member, home), state, reason)
-        reasons.append(reason)
-    return FieldStatus(field, _label(value, home), MISSING, "; ".join(reasons))
 
+    def look(member: Reference) -> FieldStatus:
+        state, reason = UNCHECKED, ""
+        try:
+            if member.look(surroundings):
+                state = PRESENT
+        except SecretAbsent:
+            raise
+        except SecretError as error:
+            state, reason = UNUSABLE, fit_to_paste(error.message, home)
+        return FieldStatus(field, fit_to_paste(member.describe(home), home), state, reason)
 
-def _label(reference: Reference, home: str) -> str:
-    return fit_to_paste(sources.describe(reference, home), home)
-
-
-def _look(reference: Single, surroundings: Surroundings) -> tuple[str, str]:
-    """A state, and what is to be said about it; no file is opened, and nothing is run."""
-    try:
-        match reference:
-            case Env():
-                sources.resolve(reference, surroundings)
-            case File():
-                label = sources.describe(reference, surroundings.home)
-                look_at_file(reference, surroundings, label)
-            case Dotenv():
-                look_at_dotenv(reference, surroundings)
-            case SystemdCredential():
-                look_at_credential(reference, surroundings)
-            case _:
-                return UNCHECKED, ""
-    except SecretAbsent as absent:
-        return MISSING, absent.message
-    except SecretError as error:
-        return UNUSABLE, error.message
-    return PRESENT, ""
+    found, absences = value.first(look)
+    if found is not None:
+        return found
+    reason = "; ".join(fit_to_paste(it.message, home) for it in absences)
+    return FieldStatus(field, fit_to_paste(value.describe(home), home), MISSING, reason)

@@ -4,26 +4,11 @@ The script holds no secret: it says where they are. Nor does any program that it
 an argument, which every user of the machine can read: they go through stdin.
 """
 
-import os
 import shlex
-import sys
 
 from tastyauth.config import Profile
 from tastyauth.shells.template import filled
-from tastyauth.sources import (
-    Command,
-    Dotenv,
-    Env,
-    File,
-    FirstOf,
-    Keyring,
-    Reference,
-    Single,
-    Surroundings,
-    SystemdCredential,
-    command_of,
-    resolve_program,
-)
+from tastyauth.sources import Reference, Surroundings
 
 _SCRIPT = r"""#!/bin/sh
 # What tastyauth does for profile @PROFILE@ (@ENVIRONMENT@), by hand. Needs curl.
@@ -69,7 +54,7 @@ def script(profile: Profile, surroundings: Surroundings) -> str:
     """A script for sh that gets a token of `profile` and asks for its accounts."""
 
     def word(value: str | Reference) -> str:
-        return shlex.quote(value) if isinstance(value, str) else _word(value, surroundings)
+        return shlex.quote(value) if isinstance(value, str) else value.shell_word(surroundings)
 
     return filled(
         _SCRIPT,
@@ -83,75 +68,3 @@ def script(profile: Profile, surroundings: Surroundings) -> str:
         AGENT=shlex.quote(f"User-Agent: {profile.user_agent}"),
         TIMEOUT=f"{profile.timeout:g}",
     )
-
-
-def _word(reference: Reference, surroundings: Surroundings) -> str:
-    if isinstance(reference, FirstOf):
-        return _word(_likely(reference, surroundings), surroundings)
-    match reference:
-        case Env(name):
-            return f'"${name}"'
-        case File(path):
-            return _output(shlex.join(["cat", path]))
-        case SystemdCredential(name):
-            return _output(f'cat "$CREDENTIALS_DIRECTORY"/{shlex.quote(name)}')
-        case Dotenv(path, name):
-            return _output(shlex.join([sys.executable, "-P", "-c", _DOTENV, path, name]))
-        case Keyring(service, username):
-            return _output(shlex.join([*_keyring(surroundings), "get", service, username]))
-    command = command_of(reference)
-    assert command is not None
-    return _output(_pipeline(command))
-
-
-_DOTENV = (
-    "import sys, dotenv; print(dotenv.dotenv_values(sys.argv[1], interpolate=False)[sys.argv[2]])"
-)
-"""What quotes and comments mean in a .env is known to its reader, not to sed."""
-
-_JSON = (
-    "import functools, json, sys; step = lambda v, k: v[int(k)] if isinstance(v, list)"
-    " else v[k]; print(functools.reduce(step, sys.argv[1:], json.load(sys.stdin)))"
-)
-
-
-def _keyring(surroundings: Surroundings) -> list[str]:
-    """The program, or the module beside this one: pipx does not link an injected program."""
-    found = resolve_program("keyring", surroundings.environ, surroundings.home)
-    return ["keyring"] if found else [sys.executable, "-P", "-m", "keyring"]
-
-
-def _pipeline(command: Command) -> str:
-    stages = [shlex.join(command.argv)]
-    if command.line is not None:
-        stages.append(f"sed -n {command.line}p")
-    if command.json is not None:
-        keys = [part.replace("~1", "/").replace("~0", "~") for part in command.json.split("/")[1:]]
-        stages.append(shlex.join(["python3", "-I", "-c", _JSON, *keys]))
-    return f"cd && {' | '.join(stages)}"
-
-
-def _output(command: str) -> str:
-    return f'"$({command})"'
-
-
-def _likely(reference: FirstOf, surroundings: Surroundings) -> Single:
-    """The first member that is not plainly absent: a script has no `first_of`."""
-    members = reference.references
-    return next((it for it in members if not _is_absent(it, surroundings)), members[0])
-
-
-def _is_absent(reference: Single, surroundings: Surroundings) -> bool:
-    match reference:
-        case Env(name):
-            return not surroundings.environ.get(name)
-        case File(path) | Dotenv(path):
-            return not os.path.exists(path)
-        case SystemdCredential(name):
-            directory = surroundings.environ.get("CREDENTIALS_DIRECTORY", "")
-            return not directory or not os.path.exists(f"{directory}/{name}")
-        case Keyring():
-            return False  # nobody is asked here
-    command = command_of(reference)
-    assert command is not None
-    return resolve_program(command.argv[0], surroundings.environ, surroundings.home) is None

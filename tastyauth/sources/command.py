@@ -1,22 +1,34 @@
-"""Secrets that a program knows: its stdout, and a plain word about it when it fails."""
+"""Secrets that a program writes to its stdout, and what to say when it fails."""
 
+import json
 import os
 import re
+import shlex
 import signal
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar
 
 from tastyauth.errors import SecretAbsent, SecretError
-from tastyauth.posix import process
 from tastyauth.secret import Secret, mask
-from tastyauth.sources.label import describe, printable
-from tastyauth.sources.limits import time_limit
-from tastyauth.sources.program import resolve_program
-from tastyauth.sources.reference import Command
-from tastyauth.sources.selection import pick_json, pick_line
-from tastyauth.sources.surroundings import Surroundings
-from tastyauth.sources.value import accept
+from tastyauth.sources.reference import (
+    GUARD,
+    Reference,
+    Surroundings,
+    absolute,
+    accept,
+    expand,
+    output_of,
+    printable,
+    shown,
+    spelled,
+    without_line_ending,
+)
 
-INSIDE = "TASTYAUTH_SOURCE"
-"""Set for every secret command: a config whose command runs tastyauth would never end."""
+if TYPE_CHECKING:
+    from tastyauth.posix.process import Running
 
 _BY_HAND = "run it by hand, as the same user, until it gives the secret"
 
@@ -30,97 +42,227 @@ _TERMINAL_SEQUENCE = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~])"  # ECMA-48, 5.3-5.6
 )
 
+_INDEX = re.compile(r"0|[1-9][0-9]*", re.ASCII)
 
-def resolve(reference: Command, surroundings: Surroundings, label: str = "") -> Secret:
-    """The secret that the program gives; raises SecretAbsent when the program is not here.
+_STEP = (
+    "import functools, json, sys; step = lambda v, k: v[int(k)] if isinstance(v, list)"
+    " else v[k]; print(functools.reduce(step, sys.argv[1:], json.load(sys.stdin)))"
+)
+"""For scripts: prints the string at the keys that are its arguments."""
 
-    `label` is what errors call it, when it is not a command that the user wrote.
+_TO_STORE = (
+    (("pass", "show"), "pass edit"),
+    (("gopass", "show"), "gopass edit"),
+    (("keyring", "get"), "keyring set"),
+    (("secret-tool", "lookup"), "secret-tool store --label=tastyauth"),
+    (("security", "find-generic-password"), "security add-generic-password -U"),
+)
+"""How some programs are called to give a secret, and how to take one from the terminal."""
+
+
+class Program(Reference):
+    """A reference of which a program writes the secret to its stdout; `command` says how."""
+
+    __slots__ = ()
+
+    variables: ClassVar[Mapping[str, str]] = {}
+    """What is set for the program where nobody can be asked."""
+
+    absent: ClassVar[tuple[str, ...]] = ()
+    """What the program says, in lower case, when the entry does not exist."""
+
+    if_absent: ClassVar[str] = ""
+    """What helps then."""
+
+    advice: ClassVar[tuple[tuple[str, str], ...]] = ()
+    """What its complaints contain, in lower case, and what helps."""
+
+    @property
+    def command(self) -> "Command":
+        """What is run."""
+        raise NotImplementedError(self.kind)
+
+    def runs(self) -> tuple[str, ...]:
+        return self.command.argv
+
+    def resolve(self, around: Surroundings) -> Secret:
+        with self._start(around) as running:
+            return self._collect(running, around)
+
+    @contextmanager
+    def begin(self, around: Surroundings) -> Iterator[Callable[[], Secret]]:
+        """A program that may ask is not started early: two would ask at once on one terminal."""
+        if around.interactive:
+            yield partial(self.resolve, around)
+            return
+        with self._start(around) as running:
+            yield partial(self._collect, running, around)
+
+    def is_absent(self, around: Surroundings) -> bool:
+        return self.program(around) is None
+
+    def time_limit(self, around: Surroundings) -> float:
+        if self.command.timeout is None:
+            return around.limit
+        own = self.command.timeout
+        return own if around.patience is None else min(own, around.patience)
+
+    def plan(self, prefix: str, around: Surroundings) -> Iterator[str]:
+        yield from Reference.plan(self, prefix, around)
+        program = self.program(around)
+        runs = spelled(program) if program else "nothing, not found here"
+        yield f"{' ' * len(prefix)}runs: {runs}"
+
+    def shell_word(self, around: Surroundings) -> str:
+        stages = [shlex.join(self.command.argv)]
+        if self.command.line is not None:
+            stages.append(f"sed -n {self.command.line}p")
+        if self.command.json is not None:
+            stages.append(shlex.join(["python3", "-I", "-c", _STEP, *_keys(self.command.json)]))
+        return output_of(f"cd && {' | '.join(stages)}")
+
+    def _start(self, around: Surroundings) -> "Running":
+        """Starts the program; raises SecretAbsent when it is missing, SecretError when it fails."""
+        from tastyauth.posix import process  # subprocess is dearer than all the rest
+
+        label = self.describe(around.home)
+        if around.environ.get(GUARD):
+            raise SecretError(
+                f"{label} would run inside another command that tastyauth runs for a secret",
+                "let that command use a config of its own, without commands",
+            )
+        program = self.program(around)
+        if program is None:
+            name, hint = self.runs()[0], "install it, or correct its path in the config"
+            if "/" not in name:
+                hint = "install it, or name it by its absolute path (cron's PATH is short)"
+            raise SecretAbsent(
+                f"{label} is not available here: there is no program {printable(mask(name))}", hint
+            )
+        more = {} if around.interactive else self.variables
+        home = around.home
+        try:
+            return process.start(
+                [program, *self.runs()[1:]],
+                environ={**around.passed_on, **more, GUARD: "1"},
+                interactive=around.interactive,
+                directory=home if os.path.isdir(home) and os.access(home, os.X_OK) else "/",
+            )
+        except process.CannotStart as error:
+            raise SecretError(
+                f"{label} cannot be started: {error}", f"look at {printable(program)}"
+            ) from None
+
+    def _collect(self, running: "Running", around: Surroundings) -> Secret:
+        """The secret that the started program gives, within its time limit from its start."""
+        from tastyauth.posix import process
+
+        label = self.describe(around.home)
+        limit = self.time_limit(around)
+        try:
+            completed = running.wait(limit)
+        except process.TimedOut as late:
+            raise self._explained(
+                f"{label} did not end within {limit:g} s{complaint(late.stderr)}",
+                "it may be waiting for an answer; run it by hand, or raise its `timeout`",
+            ) from None
+        except process.TooMuchOutput:
+            raise SecretError(
+                f"{label} wrote more than {process.STDOUT_LIMIT // 1024} KiB",
+                "have it write the secret alone",
+            ) from None
+        if completed.returncode:
+            said = complaint(completed.stderr, completed.stdout)
+            raise self._explained(f"{label} {_ending(completed.returncode)}{said}")
+        if not completed.stdout.strip(b"\r\n"):
+            # as bw ends when its vault is locked and nobody can type the password: with code 0
+            raise self._explained(f"the value of {label} is empty{complaint(completed.stderr)}")
+        return _pick(completed.stdout, self.command, label)
+
+    def _explained(self, message: str, hint: str = _BY_HAND) -> SecretError:
+        """The error for a `message` that quotes the program; `hint` where no advice fits."""
+        said = message.lower()
+        if any(words in said for words in self.absent):
+            return SecretAbsent(message, self.if_absent)
+        return SecretError(message, next((it for w, it in self.advice if w in said), hint))
+
+
+@dataclass(frozen=True, slots=True)
+class Command(Program):
+    """What a program writes to its stdout.
+
+    `line` picks one line, from 1; `json` is a JSON Pointer (RFC 6901) to a string; `timeout` is in
+    seconds, None for the default.
     """
-    with start(reference, surroundings, label) as running:
-        return collect(reference, running, surroundings, label)
+
+    argv: tuple[str, ...]
+    line: int | None = None
+    json: str | None = None
+    timeout: float | None = None
+    kind = "command"
+
+    @classmethod
+    def parse(cls, value: object, directory: str, home: str) -> Reference | None:
+        match value:
+            case [str(), *_] as argv:
+                return cls(_argv(argv, directory, home))
+            case {"argv": [str(), *_] as argv, **options}:
+                line, pointer, timeout = map(options.get, ("line", "json", "timeout"))
+                return cls(
+                    _argv(argv, directory, home),
+                    line=int(line) if isinstance(line, int | float) else None,  # 2.0 is one, too
+                    json=pointer if isinstance(pointer, str) else None,
+                    timeout=float(timeout) if isinstance(timeout, int | float) else None,
+                )
+        return None
+
+    @property
+    def command(self) -> "Command":
+        return self
+
+    def detail(self, home: str) -> str:
+        return shown(shlex.join(self.argv), home)
+
+    def how_to_store(self) -> str:
+        program = os.path.basename(self.argv[0])
+        for reading, writing in _TO_STORE:
+            if (program, *self.argv[1:2]) == reading:
+                return f"{writing} {shlex.join(self.argv[2:])}"
+        return f"store it with {program}, the program that gives it"
 
 
-def start(reference: Command, surroundings: Surroundings, label: str = "") -> process.Running:
-    """Starts the program; raises SecretAbsent when it is not here, SecretError when it cannot."""
-    label = label or describe(reference, surroundings.home)
-    if surroundings.environ.get(INSIDE):
-        raise SecretError(
-            f"{label} would run inside another command that tastyauth runs for a secret",
-            "let that command use a config of its own, without commands",
-        )
-    program = resolve_program(reference.argv[0], surroundings.environ, surroundings.home)
-    if program is None:
-        by_path = "/" in reference.argv[0]
-        wanted = printable(mask(reference.argv[0])) if by_path else _name(reference)
-        raise SecretAbsent(
-            f"{label} is not available here: there is no program {wanted}",
-            "install it, or correct its path in the config"
-            if by_path
-            else "install it, or name it by its absolute path (cron's PATH is short)",
-        )
-    try:
-        return process.start(
-            [program, *reference.argv[1:]],
-            environ={**surroundings.passed_on, INSIDE: "1"},
-            interactive=surroundings.interactive,
-            directory=_directory(surroundings.home),
-        )
-    except process.CannotStart as error:
-        raise SecretError(
-            f"{label} cannot be started: {error}", f"look at {printable(program)}"
-        ) from None
+def _argv(argv: Sequence[object], directory: str, home: str) -> tuple[str, ...]:
+    """Arguments that begin with a dot and a slash start from the config, as paths do."""
+    program, *arguments = map(str, argv)
+    return (
+        expand(program, home),
+        *(
+            absolute(it, directory, home) if it.startswith(("./", "../")) else it
+            for it in arguments
+        ),
+    )
 
 
-def collect(
-    reference: Command, running: process.Running, surroundings: Surroundings, label: str = ""
-) -> Secret:
-    """The secret that the started program gives, within its time limit from its start."""
-    label = label or describe(reference, surroundings.home)
-    limit = time_limit(reference, surroundings)
-    try:
-        completed = running.wait(limit)
-    except process.TimedOut as late:
-        raise SecretError(
-            f"{label} did not end within {limit:g} s{complaint(late.stderr)}",
-            "it may be waiting for an answer; run it by hand, or raise its `timeout`",
-        ) from None
-    except process.TooMuchOutput:
-        raise SecretError(
-            f"{label} wrote more than {process.STDOUT_LIMIT // 1024} KiB",
-            "have it write the secret alone",
-        ) from None
-    if completed.returncode:
-        raise SecretError(
-            f"{label} {_ending(completed.returncode)}"
-            f"{complaint(completed.stderr, completed.stdout)}",
-            _BY_HAND,
-        )
-    if not completed.stdout.strip(b"\r\n"):
-        # as bw ends when its vault is locked and nobody can type the password: with exit code 0
-        raise SecretError(f"the value of {label} is empty{complaint(completed.stderr)}", _BY_HAND)
-    return _pick(completed.stdout, reference, label)
+def complaint(stderr: bytes, private: bytes = b"") -> str:
+    """`: ` and the end of what a program said, fit to be shown; empty when it said nothing.
 
+    `private` is what it was given or gave, of which nothing is shown.
 
-def _pick(stdout: bytes, reference: Command, label: str) -> Secret:
-    if reference.line is None and reference.json is None:
-        return accept(stdout, label, "pick one of them: `line: 1` beside `argv` in the config")
-    try:
-        text = stdout.decode("utf-8")
-    except UnicodeDecodeError:
-        return accept(stdout, label)
-    if reference.line is not None:
-        text = pick_line(text, reference.line, label)
-    if reference.json is not None:
-        text = pick_json(text, reference.json, label)
-    return accept(text.encode("utf-8", "surrogatepass"), label)
+    The order matters: a colour code inside a secret would hide it from the mask, and a cut before
+    the mask could leave the rest of a secret unrecognised.
+    """
+    from tastyauth.posix.process import STDERR_TAIL
 
-
-def _directory(home: str) -> str:
-    return home if os.path.isdir(home) and os.access(home, os.X_OK) else "/"
-
-
-def _name(reference: Command) -> str:
-    return printable(mask(os.path.basename(reference.argv[0])))
+    text = _TERMINAL_SEQUENCE.sub("", stderr.decode("utf-8", "replace"))
+    text = "".join(c if c.isprintable() else " " for c in text if c.isprintable() or c.isspace())
+    if len(stderr) >= STDERR_TAIL:
+        text = text.partition(" ")[2]  # the first word has lost its beginning
+    answer = private.decode("utf-8", "replace").strip()
+    text = mask(text, [Secret(answer)] if len(answer) >= _SHORTEST_ANSWER else [])
+    text = " ".join(text.split())
+    if not text:
+        return ""
+    return f": …{text[-_COMPLAINT:]}" if len(text) > _COMPLAINT else f": {text}"
 
 
 def _ending(returncode: int) -> str:
@@ -132,21 +274,54 @@ def _ending(returncode: int) -> str:
         return f"was ended by signal {-returncode}"
 
 
-def complaint(stderr: bytes, private: bytes = b"") -> str:
-    """`: ` and the end of what a program said, fit to be shown; nothing when it said nothing.
+def _pick(stdout: bytes, command: Command, label: str) -> Secret:
+    """The line, or the string of the JSON, that `command` asks for; else all of it."""
+    if command.line is None and command.json is None:
+        return accept(stdout, label, "pick one of them: `line: 1` beside `argv` in the config")
+    try:
+        text = stdout.decode("utf-8")
+    except UnicodeDecodeError:
+        return accept(stdout, label)
+    if command.line is not None:
+        text = _pick_line(text, command.line, label)
+    if command.json is not None:
+        text = _pick_json(text, command.json, label)
+    return accept(text.encode("utf-8", "surrogatepass"), label)
 
-    `private` is what it was given or gave, of which nothing is shown.
 
-    The order matters: a colour code inside a secret would hide it from the mask, and a cut before
-    the mask could leave the rest of a secret unrecognised.
-    """
-    text = _TERMINAL_SEQUENCE.sub("", stderr.decode("utf-8", "replace"))
-    text = "".join(c if c.isprintable() else " " for c in text if c.isprintable() or c.isspace())
-    if len(stderr) >= process.STDERR_TAIL:
-        text = text.partition(" ")[2]  # the first word has lost its beginning
-    answer = private.decode("utf-8", "replace").strip()
-    text = mask(text, [Secret(answer)] if len(answer) >= _SHORTEST_ANSWER else [])
-    text = " ".join(text.split())
-    if not text:
-        return ""
-    return f": …{text[-_COMPLAINT:]}" if len(text) > _COMPLAINT else f": {text}"
+def _pick_line(text: str, number: int, label: str) -> str:
+    lines = without_line_ending(text).split("\n")
+    if number > len(lines):
+        count = "1 line" if len(lines) == 1 else f"{len(lines)} lines"
+        raise SecretError(
+            f"{label} gave {count}, and `line: {number}` asks for more",
+            "correct `line` in the config",
+        )
+    return lines[number - 1].removesuffix("\r")
+
+
+def _keys(pointer: str) -> list[str]:
+    """The keys of a JSON Pointer (RFC 6901)."""
+    return [part.replace("~1", "/").replace("~0", "~") for part in pointer.split("/")[1:]]
+
+
+def _pick_json(text: str, pointer: str, label: str) -> str:
+    where = f"`json: {printable(pointer)}`"
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        what, hint = "did not give JSON", "leave `json` out, or have the program write JSON"
+        raise SecretError(f"{label} {what}", hint) from None
+    for key in _keys(pointer):
+        if isinstance(value, dict) and key in value:
+            value = value[key]
+        elif isinstance(value, list) and _INDEX.fullmatch(key) and int(key) < len(value):
+            value = value[int(key)]
+        else:
+            what, hint = "has nothing at", "correct the JSON Pointer in the config (RFC 6901)"
+            raise SecretError(f"{label} {what} {where}", hint)
+    if not isinstance(value, str):
+        names = {dict: "an object", list: "an array", bool: "a boolean", type(None): "null"}
+        what = names.get(type(value), "a number")
+        raise SecretError(f"{label} has {what} at {where}, not a string", "point at a string")
+    return value

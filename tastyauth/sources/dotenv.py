@@ -1,57 +1,95 @@
 """One variable of a .env file, read by python-dotenv (extra `dotenv`)."""
 
 import io
+import shlex
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
 from tastyauth.errors import SecretAbsent, SecretError
 from tastyauth.secret import Secret
-from tastyauth.sources.file import look_at_file, read_file
-from tastyauth.sources.label import describe
-from tastyauth.sources.reference import Dotenv, File
-from tastyauth.sources.surroundings import Surroundings
-from tastyauth.sources.value import accept
+from tastyauth.sources.file import File
+from tastyauth.sources.reference import (
+    Reference,
+    Surroundings,
+    absolute,
+    accept,
+    interpreter,
+    output_of,
+    printable,
+    shown,
+)
 
 if TYPE_CHECKING:
     from dotenv.parser import Binding
 
+_PRINT = (
+    "import sys, dotenv; print(dotenv.dotenv_values(sys.argv[1], interpolate=False)[sys.argv[2]])"
+)
+"""For scripts: what quotes and comments mean in a .env is known to its reader, not to sed."""
 
-def variables(path: str, surroundings: Surroundings) -> dict[str, str]:
+
+@dataclass(frozen=True, slots=True)
+class Dotenv(Reference):
+    """One variable of a .env file; `path` is absolute."""
+
+    path: str
+    name: str
+    kind = "dotenv"
+
+    @classmethod
+    def parse(cls, value: object, directory: str, home: str) -> Reference | None:
+        match value:
+            case {"path": str(path), "name": str(name)}:
+                return cls(absolute(path, directory, home), name)
+        return None
+
+    def detail(self, home: str) -> str:
+        return f"{shown(self.path, home)} {printable(self.name)}"
+
+    def resolve(self, around: Surroundings) -> Secret:
+        """The value as it is written, with nothing expanded.
+
+        A name that is given twice is an error: readers disagree about which one counts.
+        """
+        label = self.describe(around.home)
+        found = [value for name, value in self._bindings(around) if name == self.name]
+        if not found or not found[0]:
+            raise SecretAbsent(f"{label} has no such name, or nothing for it", "add it to the file")
+        if len(found) > 1:
+            raise SecretError(f"{label} is given {len(found)} times", "keep one of the lines")
+        return accept(found[0].encode("utf-8"), label)
+
+    def look(self, around: Surroundings) -> bool:
+        label = self.describe(around.home)
+        _parser(label)
+        return File(self.path).look(around, label)
+
+    def how_to_store(self) -> str:
+        return f"change the line {self.name}=... by hand: ${{EDITOR:-vi}} {shlex.quote(self.path)}"
+
+    def inputs(self) -> tuple[tuple[str, str], ...]:
+        return (("file", self.path),)
+
+    def shell_word(self, around: Surroundings) -> str:
+        words = [interpreter() or "python3", "-P", "-c", _PRINT, self.path, self.name]
+        return output_of(shlex.join(words))
+
+    def _bindings(self, around: Surroundings) -> list[tuple[str | None, str | None]]:
+        label = self.describe(around.home)
+        parse_stream = _parser(label)
+        try:
+            text = File(self.path).read(around, label).decode("utf-8")
+        except UnicodeDecodeError:
+            what, hint = f"{label} is not UTF-8 text", "store it again as plain text"
+            raise SecretError(what, hint) from None
+        return [(it.key, it.value) for it in parse_stream(io.StringIO(text))]
+
+
+def variables(path: str, around: Surroundings) -> dict[str, str]:
     """Everything a .env file sets, as it is written; raises SecretAbsent and SecretError."""
-    bindings = _bindings(Dotenv(path, "(any)"), surroundings)
+    bindings = Dotenv(path, "(any)")._bindings(around)
     return {name: value for name, value in bindings if name and value}
-
-
-def resolve_dotenv(reference: Dotenv, surroundings: Surroundings) -> Secret:
-    """The value as it is written: nothing in it is expanded.
-
-    Raises SecretAbsent without the extra, the file or the name, SecretError for a name that is
-    given twice, since readers disagree about which one counts.
-    """
-    label = describe(reference, surroundings.home)
-    found = [value for name, value in _bindings(reference, surroundings) if name == reference.name]
-    if not found or not found[0]:
-        raise SecretAbsent(f"{label} has no such name, or nothing for it", "add it to the file")
-    if len(found) > 1:
-        raise SecretError(f"{label} is given {len(found)} times", "keep one of the lines")
-    return accept(found[0].encode("utf-8"), label)
-
-
-def look_at_dotenv(reference: Dotenv, surroundings: Surroundings) -> None:
-    """Raises what `resolve_dotenv` raises, as far as it shows without opening the file."""
-    label = describe(reference, surroundings.home)
-    _parser(label)
-    look_at_file(File(reference.path), surroundings, label)
-
-
-def _bindings(reference: Dotenv, surroundings: Surroundings) -> list[tuple[str | None, str | None]]:
-    label = describe(reference, surroundings.home)
-    parse_stream = _parser(label)
-    try:
-        text = read_file(File(reference.path), surroundings, label).decode("utf-8")
-    except UnicodeDecodeError:
-        raise SecretError(f"{label} is not UTF-8 text", "store it again as plain text") from None
-    return [(it.key, it.value) for it in parse_stream(io.StringIO(text))]
 
 
 def _parser(label: str) -> "Callable[[IO[str]], Iterator[Binding]]":

@@ -1,4 +1,4 @@
-"""Secrets in files and named pipes: opened once, judged by what was opened."""
+"""Secrets in files and named pipes: opened once, and judged by what was opened."""
 
 import errno
 import os
@@ -7,14 +7,20 @@ import shlex
 import stat
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 
 from tastyauth.errors import SecretAbsent, SecretError, reason_of
+from tastyauth.posix import files
 from tastyauth.secret import Secret
-from tastyauth.sources.label import describe, printable
-from tastyauth.sources.reference import File, SystemdCredential
-from tastyauth.sources.surroundings import Surroundings
-from tastyauth.sources.value import accept
+from tastyauth.sources.reference import (
+    Reference,
+    Surroundings,
+    absolute,
+    accept,
+    output_of,
+    printable,
+)
 
 LIMIT = 64 * 1024
 """Bytes. A larger file is not a secret, and need not be read to say so."""
@@ -22,73 +28,143 @@ LIMIT = 64 * 1024
 CREDENTIALS_DIRECTORY = "CREDENTIALS_DIRECTORY"
 
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
-"""O_NONBLOCK: a named pipe without a writer would hold the open itself for ever."""
+"""O_NONBLOCK: opening a named pipe without a writer would never return."""
 
-_LOOK = 0.02
-"""Seconds between two looks at a pipe to which nobody has written yet."""
+_PAUSE = 0.02
+"""Seconds between two reads of a pipe to which nobody has written yet."""
 
-
-def resolve_file(reference: File, surroundings: Surroundings) -> Secret:
-    """The secret in a file; raises SecretAbsent without a file, SecretError for an unfit one."""
-    label = describe(reference, surroundings.home)
-    return accept(read_file(reference, surroundings, label), label)
+_UNFINISHED = 3600.0
+"""Seconds after which a temporary file is nobody's; it holds a secret."""
 
 
-def read_file(reference: File, surroundings: Surroundings, label: str) -> bytes:
-    """The bytes in a file that is fit to hold secrets; raises as `resolve_file` does."""
-    with _opened(reference.path, label) as descriptor:
-        if not reference.any_permissions:
-            _require_private(descriptor, reference.path, label, surroundings)
-        return _read(descriptor, label, surroundings.limit)
+@dataclass(frozen=True, slots=True)
+class File(Reference):
+    """A regular file or a named pipe; `path` is absolute."""
+
+    path: str
+    any_permissions: bool = False
+    kind = "file"
+    can_store = True
+
+    @classmethod
+    def parse(cls, value: object, directory: str, home: str) -> Reference | None:
+        match value:
+            case str(path):
+                return cls(absolute(path, directory, home))
+            case {"path": str(path), **options}:
+                return cls(absolute(path, directory, home), options.get("permissions") == "any")
+        return None
+
+    @classmethod
+    def spell(cls, profile: str, name: str) -> str:
+        return f"{{ file: {profile}.{name.replace('_', '-')} }}"
+
+    def resolve(self, around: Surroundings) -> Secret:
+        label = self.describe(around.home)
+        return accept(self.read(around, label), label)
+
+    def read(self, around: Surroundings, label: str) -> bytes:
+        """The bytes of the file; raises as `resolve` does, calling it `label`."""
+        with _opened(self.path, label) as descriptor:
+            if not self.any_permissions:
+                _require_private(descriptor, self.path, label, around)
+            return _read(descriptor, label, around.limit)
+
+    def look(self, around: Surroundings, label: str = "") -> bool:
+        """Opens nothing: a reader would empty a named pipe, and a device may act."""
+        label = label or self.describe(around.home)
+        with _explained(label):
+            _look(self.path, label)
+            if not self.any_permissions:
+                _require_private(self.path, self.path, label, around)
+        return True
+
+    def store(self, value: Secret, around: Surroundings) -> None:
+        """Makes the file, or replaces it by one of mode 0600, if it is a plain file of this user.
+
+        A mounted secret is a link, or belongs to somebody else.
+        """
+        label = self.describe(around.home)
+        try:
+            files.make_ancestors(self.path)
+            if os.path.lexists(self.path):
+                found = os.lstat(self.path)
+                if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
+                    raise SecretError(f"{label} is not a plain file of yours", "write it by hand")
+            files.write(self.path, value.reveal().encode() + b"\n", durable=True)
+            with suppress(OSError):
+                files.remove_unfinished(self.path, time.time() - _UNFINISHED)
+        except OSError as error:
+            raise SecretError(
+                f"{label} cannot be written: {reason_of(error)}", "look at its directory"
+            ) from None
+
+    def remove(self, around: Surroundings) -> None:
+        files.remove(self.path)
+
+    def inputs(self) -> tuple[tuple[str, str], ...]:
+        return (("file", self.path),)
+
+    def shell_word(self, around: Surroundings) -> str:
+        return output_of(shlex.join(["cat", self.path]))
 
 
-def look_at_file(reference: File, surroundings: Surroundings, label: str) -> None:
-    """Raises what `read_file` raises, as far as it shows from outside.
+@dataclass(frozen=True, slots=True)
+class SystemdCredential(Reference):
+    """A file of `$CREDENTIALS_DIRECTORY` (systemd.exec, section Credentials)."""
 
-    Nothing is opened: what is written to a named pipe would be lost, and a device may act.
-    """
-    with _explained(label):
-        _look(reference.path, label)
-        if not reference.any_permissions:
-            _require_private(reference.path, reference.path, label, surroundings)
+    name: str
+    kind = "systemd_credential"
 
+    def resolve(self, around: Surroundings) -> Secret:
+        """systemd sets the mode of the file, so none is judged."""
+        label = self.describe()
+        path = self._path(around)
+        try:
+            with _opened(path, label, os.O_NOFOLLOW) as descriptor:  # a link could lead outside
+                return accept(_read(descriptor, label, around.limit), label)
+        except SecretAbsent as absent:
+            name = printable(self.name)
+            hint = f"load it in the unit: LoadCredential={name}:PATH or LoadCredentialEncrypted="
+            raise SecretAbsent(absent.message, hint + name) from None
 
-def look_at_credential(reference: SystemdCredential, surroundings: Surroundings) -> None:
-    """Raises what `resolve_credential` raises, as far as it shows from outside."""
-    label = describe(reference)
-    path = _path_of_credential(reference, label, surroundings)
-    with _explained(label):
-        _look(path, label, follow_links=False)
+    def look(self, around: Surroundings) -> bool:
+        label = self.describe()
+        path = self._path(around)
+        with _explained(label):
+            _look(path, label, follow_links=False)
+        return True
 
-
-def resolve_credential(reference: SystemdCredential, surroundings: Surroundings) -> Secret:
-    """The secret that systemd put into `$CREDENTIALS_DIRECTORY`; no mode is judged there.
-
-    Raises SecretAbsent outside such a service and for a credential that it was not given.
-    """
-    label = describe(reference)
-    path = _path_of_credential(reference, label, surroundings)
-    try:
-        with _opened(path, label, os.O_NOFOLLOW) as descriptor:  # a link could lead outside
-            return accept(_read(descriptor, label, surroundings.limit), label)
-    except SecretAbsent as absent:
-        name = printable(reference.name)
-        cure = f"load it in the unit: LoadCredential={name}:PATH or LoadCredentialEncrypted={name}"
-        raise SecretAbsent(absent.message, cure) from None
-
-
-def _path_of_credential(
-    reference: SystemdCredential, label: str, surroundings: Surroundings
-) -> str:
-    if "/" in reference.name or reference.name in {"", ".", ".."}:
-        raise SecretError(f"{label} is not a single file name", "use the ID that the unit loads")
-    directory = surroundings.environ.get(CREDENTIALS_DIRECTORY, "")
-    if not directory.startswith("/"):
-        raise SecretAbsent(
-            f"{label} is not here: ${CREDENTIALS_DIRECTORY} is not set",
-            f"run it as a systemd service with LoadCredential={printable(reference.name)}:PATH",
+    def how_to_store(self) -> str:
+        word = shlex.quote(self.name)
+        return (
+            f"systemd-ask-password -n | systemd-creds encrypt --name={word} -"
+            f" /etc/credstore.encrypted/{word} - as root, with LoadCredentialEncrypted={word}"
+            " in the unit"
         )
-    return os.path.join(directory, reference.name)
+
+    def inputs(self) -> tuple[tuple[str, str], ...]:
+        return (("credential", self.name),)
+
+    def time_limit(self, around: Surroundings) -> float:
+        return 0.0
+
+    def shell_word(self, around: Surroundings) -> str:
+        return output_of(f'cat "${CREDENTIALS_DIRECTORY}"/{shlex.quote(self.name)}')
+
+    def _path(self, around: Surroundings) -> str:
+        label = self.describe()
+        if "/" in self.name or self.name in {"", ".", ".."}:
+            raise SecretError(
+                f"{label} is not a single file name", "use the ID that the unit loads"
+            )
+        directory = around.environ.get(CREDENTIALS_DIRECTORY, "")
+        if not directory.startswith("/"):
+            raise SecretAbsent(
+                f"{label} is not here: ${CREDENTIALS_DIRECTORY} is not set",
+                f"run it as a systemd service with LoadCredential={printable(self.name)}:PATH",
+            )
+        return os.path.join(directory, self.name)
 
 
 @contextmanager
@@ -105,7 +181,7 @@ def _opened(path: str, label: str, more_flags: int = 0) -> Iterator[int]:
 def _look(path: str, label: str, *, follow_links: bool = True) -> None:
     """Raises what `_opened` does, or the OSError of the system; opens nothing."""
     mode = os.stat(path, follow_symlinks=follow_links).st_mode
-    if stat.S_ISLNK(mode):  # what is said to O_NOFOLLOW
+    if stat.S_ISLNK(mode):  # as with O_NOFOLLOW
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
     if not os.access(path, os.R_OK, effective_ids=os.access in os.supports_effective_ids):
         raise PermissionError
@@ -119,84 +195,66 @@ def _require_file(mode: int, label: str) -> None:
 
 @contextmanager
 def _explained(label: str) -> Iterator[None]:
-    """Makes a SecretError of what the system says to a path."""
+    """Turns what the system says about a path into a SecretError."""
     try:
         yield
     except (FileNotFoundError, NotADirectoryError):
-        raise SecretAbsent(
-            f"{label} does not exist", "make it, or correct the reference in the config"
-        ) from None
+        what, hint = "does not exist", "make it, or correct the reference in the config"
+        raise SecretAbsent(f"{label} {what}", hint) from None
     except PermissionError:
-        raise SecretError(
-            f"{label} may not be read by this user", "look at its owner and mode: ls -l"
-        ) from None
+        what, hint = "may not be read by this user", "look at its owner and mode: ls -l"
     except OSError as error:
-        raise SecretError(f"{label} cannot be opened: {reason_of(error)}", "name a file") from None
+        what, hint = f"cannot be opened: {reason_of(error)}", "name a file"
     except ValueError:
-        raise SecretError(f"{label} is no path", "correct the reference in the config") from None
+        what, hint = "is not a path", "correct the reference in the config"
+    else:
+        return
+    raise SecretError(f"{label} {what}", hint) from None
 
 
-def _require_private(
-    found_at: int | str, path: str, label: str, surroundings: Surroundings
-) -> None:
+def _require_private(found_at: int | str, path: str, label: str, around: Surroundings) -> None:
     """`found_at` is where to look: the descriptor of what was opened, or `path` itself."""
     found = os.stat(found_at)
-    # Only what its owner can mend with chmod: mounted secrets (containers, services) belong to
+    # Only what its owner can fix with chmod: mounted secrets (containers, services) belong to
     # another user or come from a file system on which modes say nothing.
     if found.st_uid != os.geteuid() or not found.st_mode & (stat.S_IRGRP | stat.S_IROTH):
         return
-    if _is_read_only(found_at) or _is_in_memory(found.st_dev):
+    if os.statvfs(found_at).f_flag & os.ST_RDONLY or _is_in_memory(found.st_dev):
         return
-    if _is_below(path, surroundings.environ.get(CREDENTIALS_DIRECTORY, "")):
+    directory = around.environ.get(CREDENTIALS_DIRECTORY, "")
+    above = os.path.realpath(directory).rstrip("/") + "/"
+    if directory.startswith("/") and os.path.realpath(path).startswith(above):
         return
     raise SecretError(
         f"{label} can be read by other users", f"run: chmod 600 {printable(shlex.quote(path))}"
     )
 
 
-def _is_read_only(found_at: int | str) -> bool:
-    return bool(os.statvfs(found_at).f_flag & os.ST_RDONLY)
-
-
 def _is_in_memory(device: int) -> bool:
-    """Whether the file lies on tmpfs or on ramfs, its unswappable kin (proc(5), mountinfo)."""
+    """Whether the file lies on tmpfs, or on ramfs, which is never swapped (proc(5), mountinfo)."""
     number = b"%d:%d" % (os.major(device), os.minor(device))
-    try:
-        with open("/proc/self/mountinfo", "rb") as mounts:
-            for line in mounts:
-                mount, _, file_system = line.partition(b" - ")
-                if mount.split()[2] == number:
-                    return file_system.split()[0] in {b"tmpfs", b"ramfs"}
-    except OSError:  # macOS has neither /proc nor tmpfs
-        return False
+    with suppress(OSError), open("/proc/self/mountinfo", "rb") as mounts:  # macOS has neither
+        for line in mounts:
+            mount, _, file_system = line.partition(b" - ")
+            if mount.split()[2] == number:
+                return file_system.split()[0] in {b"tmpfs", b"ramfs"}
     return False
 
 
-def _is_below(path: str, directory: str) -> bool:
-    return directory.startswith("/") and os.path.realpath(path).startswith(
-        os.path.realpath(directory).rstrip("/") + "/"
-    )
-
-
 def _read(descriptor: int, label: str, limit: float) -> bytes:
+    """The whole content; raises SecretError when it is too large, or late on a named pipe."""
+    content = b""
     if stat.S_ISFIFO(os.fstat(descriptor).st_mode):
         content = _read_pipe(descriptor, label, limit)
     else:
-        content = _read_regular(descriptor, label)
+        try:
+            while len(content) <= LIMIT and (chunk := os.read(descriptor, LIMIT + 1)):
+                content += chunk
+        except OSError as error:
+            what = f"{label} cannot be read: {reason_of(error)}"
+            raise SecretError(what, "look at its file system") from None
     if len(content) > LIMIT:
         raise SecretError(f"{label} is larger than {LIMIT // 1024} KiB", "name the right file")
-    return content
-
-
-def _read_regular(descriptor: int, label: str) -> bytes:
-    content = b""
-    try:
-        while len(content) <= LIMIT and (chunk := os.read(descriptor, LIMIT + 1)):
-            content += chunk
-    except OSError as error:
-        raise SecretError(
-            f"{label} cannot be read: {reason_of(error)}", "look at its file system"
-        ) from None
     return content
 
 
@@ -218,7 +276,7 @@ def _read_pipe(descriptor: int, label: str, limit: float) -> bytes:
         if len(content) > LIMIT or (content and not chunk):
             return content
         if not content:
-            time.sleep(_LOOK)
+            time.sleep(_PAUSE)
     raise SecretError(
         f"{label} is a named pipe that gave no whole value within {limit:g} s",
         "start the program that writes to it",

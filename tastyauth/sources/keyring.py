@@ -1,19 +1,29 @@
-"""The desktop's keyring, asked in a child process with a time limit (extra `keyring`).
+"""Secrets in the desktop's keyring, asked in a child process (extra `keyring`).
 
-A keyring that waits for somebody to unlock it waits for ever, and takes no limit; so it is asked
-where it can be ended. Back ends that keep nothing, or keep it in plain text, are refused by name.
+A keyring that waits to be unlocked waits for ever; a child can be ended at its time limit. Back
+ends that keep nothing, or keep it in plain text, are refused by name.
 """
 
 import json
-import sys
+import shlex
+from dataclasses import dataclass
 
 from tastyauth.errors import SecretAbsent, SecretError
-from tastyauth.posix import process
-from tastyauth.secret import Secret
-from tastyauth.sources.label import describe, printable
-from tastyauth.sources.reference import Keyring
-from tastyauth.sources.surroundings import Surroundings
-from tastyauth.sources.value import accept
+from tastyauth.secret import Secret, mask
+from tastyauth.sources.reference import (
+    GUARD,
+    Reference,
+    Surroundings,
+    accept,
+    interpreter,
+    output_of,
+    printable,
+    resolve_program,
+    shown,
+)
+
+_IN_CHILD = "keyring"
+"""What the guard variable says in the child."""
 
 _INSTALL = "install the extra: pipx inject tastyauth keyring"
 
@@ -35,76 +45,97 @@ _BROKEN = {
 }
 
 
-def resolve_keyring(reference: Keyring, surroundings: Surroundings) -> Secret:
-    """The password of that service and user name.
+@dataclass(frozen=True, slots=True)
+class Keyring(Reference):
+    """An entry of the desktop's keyring."""
 
-    Raises SecretAbsent without the extra, a keyring or the entry, SecretError when it is locked,
-    denied or late.
-    """
-    label = describe(reference, surroundings.home)
-    answer = _ask(["get", reference.service, reference.username], "", label, surroundings)
-    if answer.get("state") == "found":
-        return accept(answer.get("secret", "").encode("utf-8", "surrogatepass"), label)
-    raise _failure(answer, label)
+    service: str
+    username: str
+    kind = "keyring"
+    can_store = True
 
+    @classmethod
+    def parse(cls, value: object, directory: str, home: str) -> Reference | None:
+        match value:
+            case {"service": str(service), "username": str(username)}:
+                return cls(service, username)
+        return None
 
-def is_available(surroundings: Surroundings) -> bool:
-    """Whether there is a keyring that could be written."""
-    label = "keyring"
-    try:
-        answer = _ask(["get", "tastyauth", "is there a keyring"], "", label, surroundings)
-    except SecretError:
-        return False
-    return answer.get("state") in ("found", "no entry")
+    @classmethod
+    def spell(cls, profile: str, name: str) -> str:
+        return f"{{ keyring: {{ service: tastyauth, username: {profile}/{name} }} }}"
 
+    @classmethod
+    def is_available(cls, around: Surroundings) -> bool:
+        """Whether there is a keyring that answers."""
+        try:
+            answer = cls("tastyauth", "is there a keyring")._ask("get", "", around)
+        except SecretError:
+            return False
+        return answer.get("state") in ("found", "no entry")
 
-def put_keyring(reference: Keyring, value: Secret, surroundings: Surroundings) -> None:
-    """Replaces the password; raises SecretError."""
-    label = describe(reference, surroundings.home)
-    words = ["set", reference.service, reference.username]
-    answer = _ask(words, value.reveal(), label, surroundings)
-    if answer.get("state") != "stored":
-        raise _failure(answer, label)
+    def detail(self, home: str) -> str:
+        return shown(f"{self.service} {self.username}")
 
+    def resolve(self, around: Surroundings) -> Secret:
+        answer = self._ask("get", "", around)
+        if answer.get("state") != "found":
+            raise self._failure(answer)
+        return accept(answer.get("secret", "").encode("utf-8", "surrogatepass"), self.describe())
 
-def remove_keyring(reference: Keyring, surroundings: Surroundings) -> None:
-    """Removes the password; raises SecretError."""
-    label = describe(reference, surroundings.home)
-    _ask(["delete", reference.service, reference.username], "", label, surroundings)
+    def store(self, value: Secret, around: Surroundings) -> None:
+        answer = self._ask("set", value.reveal(), around)
+        if answer.get("state") != "stored":
+            raise self._failure(answer)
 
+    def remove(self, around: Surroundings) -> None:
+        self._ask("delete", "", around)
 
-def _ask(words: list[str], secret: str, label: str, surroundings: Surroundings) -> dict[str, str]:
-    argv = [sys.executable, "-P", "-m", "tastyauth.sources.keyring_child", *words]
-    try:
-        completed = process.run(
-            argv,
-            environ=surroundings.passed_on,
-            interactive=surroundings.interactive,
-            directory="/",
-            timeout=surroundings.limit,
-            stdin=secret.encode(),
-        )
-    except process.TimedOut:
-        raise SecretError(
-            f"{label} did not answer within {surroundings.limit:g} s",
-            "the keyring may be waiting to be unlocked; unlock it first",
-        ) from None
-    except process.ProcessError as error:
-        raise SecretError(f"{label} cannot be asked: {error}", _INSTALL) from None
-    try:
-        answer = json.loads(completed.stdout)
-    except ValueError:
-        return {}
-    if not isinstance(answer, dict):  # a back end has written to stdout, and ended
-        return {}
-    return {str(key): str(value) for key, value in answer.items()}
+    def shell_word(self, around: Surroundings) -> str:
+        """By the program, or by the module beside this one: pipx does not link injected ones."""
+        program = ["keyring"]
+        if not resolve_program("keyring", around.environ, around.home):
+            program = [interpreter() or "python3", "-P", "-m", "keyring"]
+        return output_of(shlex.join([*program, "get", self.service, self.username]))
 
+    def _ask(self, action: str, secret: str, around: Surroundings) -> dict[str, str]:
+        from tastyauth.posix import process  # subprocess is dearer than all the rest
 
-def _failure(answer: dict[str, str], label: str) -> SecretError:
-    state, backend = answer.get("state", ""), printable(answer.get("backend", ""))
-    by = f" ({backend})" if backend else ""
-    if state in _ABSENT:
-        what, cure = _ABSENT[state]
-        return SecretAbsent(f"{label} {what}{by}", cure)
-    what, cure = _BROKEN.get(state, ("cannot be used", "try it by hand: keyring get …"))
-    return SecretError(f"{label} {what}{by}", cure)
+        python = interpreter()
+        if python is None or around.environ.get(GUARD) == _IN_CHILD:
+            raise SecretAbsent(
+                f"{self.describe()} is not available here: this program is not run by a Python"
+                " that could be asked to open the keyring",
+                "use a command instead: [keyring, get, SERVICE, USERNAME]",
+            )
+        words = [action, self.service, self.username]
+        try:
+            completed = process.run(
+                [python, "-P", "-m", "tastyauth.sources.keyring_child", *words],
+                environ={**around.passed_on, GUARD: _IN_CHILD},
+                interactive=around.interactive,
+                directory="/",
+                timeout=around.limit,
+                stdin=secret.encode(),
+            )
+            answer = json.loads(completed.stdout)
+        except process.TimedOut:
+            raise SecretError(
+                f"{self.describe()} did not answer within {around.limit:g} s",
+                "the keyring may be waiting to be unlocked; unlock it first",
+            ) from None
+        except process.ProcessError as error:
+            raise SecretError(f"{self.describe()} cannot be asked: {error}", _INSTALL) from None
+        except ValueError:  # a back end has written to stdout
+            return {}
+        return {k: str(v) for k, v in answer.items()} if isinstance(answer, dict) else {}
+
+    def _failure(self, answer: dict[str, str]) -> SecretError:
+        state = answer.get("state", "")
+        more = ": ".join(filter(None, (answer.get("backend"), mask(answer.get("reason", "")))))
+        why = f" ({printable(more)})" if more else ""
+        if state in _ABSENT:
+            what, hint = _ABSENT[state]
+            return SecretAbsent(f"{self.describe()} {what}{why}", hint)
+        what, hint = _BROKEN.get(state, ("cannot be used", "try it by hand: keyring get …"))
+        return SecretError(f"{self.describe()} {what}{why}", hint)

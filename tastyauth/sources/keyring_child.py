@@ -10,22 +10,27 @@ is there."""
 _MACOS_LOCKED, _MACOS_DENIED = "-25308", "-128"
 """errSecInteractionNotAllowed, userCanceledErr (Security framework, SecBase.h)."""
 
+_REASON = 200
+"""Characters of an error that are passed on."""
+
 
 def main() -> None:
     """Prints the state, and the secret when it was found."""
     action, service, username = sys.argv[1:]
-    answer = _answer(action, service, username)
-    sys.stdout.write(json.dumps(answer))
+    sys.stdout.write(json.dumps(_answer(action, service, username)))
 
 
 def _answer(action: str, service: str, username: str) -> dict[str, str]:
     try:
         import keyring
         import keyring.errors
-    except ImportError:
-        return {"state": "no extra"}
-    backend = keyring.get_keyring()
-    names = [_name(each) for each in getattr(backend, "backends", [backend])]
+
+        backend = keyring.get_keyring()
+    except Exception as error:  # noqa: BLE001  # a back end that was chosen, and cannot be loaded
+        if isinstance(error, ImportError) and error.name in (None, "keyring"):
+            return {"state": "no extra"}
+        return {"state": "no keyring", "reason": _reason(error)}
+    names = [f"{type(it).__module__}.{type(it).__name__}" for it in _each(backend)]
     state = {"backend": ", ".join(names)}
     if any(name.startswith("keyring.backends.fail") for name in names):
         return state | {"state": "no keyring"}
@@ -39,30 +44,37 @@ def _answer(action: str, service: str, username: str) -> dict[str, str]:
             backend.delete_password(service, username)
             return state | {"state": "no entry"}
         secret = backend.get_password(service, username)
-    except (keyring.errors.NoKeyringError, keyring.errors.InitError):
-        return state | {"state": "no keyring"}
     except keyring.errors.KeyringLocked:
         return state | {"state": "locked"}
     except Exception as error:  # noqa: BLE001  # each back end has errors of its own
-        return state | {"state": _state_of(error)}
+        return state | _state_of(error, (keyring.errors.NoKeyringError, keyring.errors.InitError))
     return state | (
         {"state": "no entry"} if secret is None else {"state": "found", "secret": secret}
     )
 
 
-def _state_of(error: Exception) -> str:
+def _each(backend: object) -> list[object]:
+    """The back ends of a chain, or the one alone."""
+    return list(getattr(backend, "backends", [backend]))
+
+
+def _state_of(error: Exception, no_keyring: tuple[type[Exception], ...]) -> dict[str, str]:
     text = f"{type(error).__name__} {error}"
-    if _MACOS_LOCKED in text or "locked" in text.lower():
-        return "locked"
-    if _MACOS_DENIED in text or "denied" in text.lower() or "cancel" in text.lower():
-        return "denied"
-    if isinstance(error, RuntimeError | FileNotFoundError | ConnectionError):
-        return "no keyring"  # a back end that was chosen by name, and a bus that is not there
-    return "broken"
+    if not isinstance(error, no_keyring):
+        if _MACOS_LOCKED in text or "locked" in text.lower():
+            return {"state": "locked"}
+        if _MACOS_DENIED in text or "denied" in text.lower() or "cancel" in text.lower():
+            return {"state": "denied"}
+        # a back end that was chosen by name, and a bus that is not there
+        missing = isinstance(error, RuntimeError | FileNotFoundError | ConnectionError)
+        if not missing and "NotAvailable" not in text:
+            return {"state": "broken"}
+    return {"state": "no keyring", "reason": _reason(error)}
 
 
-def _name(backend: object) -> str:
-    return f"{type(backend).__module__}.{type(backend).__name__}"
+def _reason(error: Exception) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= _REASON else f"{text[:_REASON]}…"
 
 
 main()

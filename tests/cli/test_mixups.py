@@ -65,7 +65,7 @@ def test_what_is_no_secret_is_asked_for_again_and_never_shown(
         (token, "this is not a client secret, it looks like a tastytrade refresh token"),
         (client_id, "this is a client ID, not a client secret"),
         (f"'{secret}'", "the client secret has quotes around it"),
-        (f" {secret}", "the client secret begins with a blank"),
+        (f" {secret}", "the client secret begins with a space"),
         (f"TT_SECRET={secret}", "this is more than the client secret"),
         ("s\u00e4cret", "the client secret has a non-ASCII character at position 2"),
     )

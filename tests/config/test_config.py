@@ -8,17 +8,13 @@ from tastyauth import export
 from tastyauth.config import ENVIRONMENTS, Config, Profile, parse
 from tastyauth.errors import ConfigError, UsageError
 from tastyauth.secret import mask
-from tastyauth.sources import (
-    Command,
-    Dotenv,
-    Env,
-    File,
-    FirstOf,
-    Keyring,
-    OnePassword,
-    Pass,
-    SystemdCredential,
-)
+from tastyauth.sources import KINDS
+from tastyauth.sources.command import Command
+from tastyauth.sources.dotenv import Dotenv
+from tastyauth.sources.env import Env
+from tastyauth.sources.file import File, SystemdCredential
+from tastyauth.sources.first_of import FirstOf
+from tastyauth.sources.onepassword import OnePassword
 
 CLIENT_ID = "0c7b8898-a2f1-49bb-a23d-843e47b68631"
 SECRET = "5f1c9a7e3b8d2046c7a1e95b0d4f8326a1b2c3d4"
@@ -339,8 +335,7 @@ def test_every_kind_of_reference_is_in_that_table() -> None:
         read(config_text(profile_text(client_secret=text))).profiles[0].client_secret.kind
         for text, _ in INPUTS
     }
-    every = (Env, File, SystemdCredential, Dotenv, Keyring, Command, OnePassword, Pass, FirstOf)
-    assert kinds == {each._field_defaults["kind"] for each in every}
+    assert kinds == set(KINDS)
 
 
 def test_the_outline_says_for_each_profile_what_the_config_says() -> None:

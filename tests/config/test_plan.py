@@ -14,19 +14,15 @@ from hypothesis import strategies as st
 from tastyauth import export
 from tastyauth.config import ENVIRONMENTS, Config, Profile, parse, plan
 from tastyauth.errors import ConfigNotAllowed
-from tastyauth.sources import (
-    Command,
-    Dotenv,
-    Env,
-    File,
-    FirstOf,
-    Keyring,
-    OnePassword,
-    Pass,
-    Reference,
-    Surroundings,
-    SystemdCredential,
-)
+from tastyauth.sources import Reference, Surroundings
+from tastyauth.sources.command import Command
+from tastyauth.sources.dotenv import Dotenv
+from tastyauth.sources.env import Env
+from tastyauth.sources.file import File, SystemdCredential
+from tastyauth.sources.first_of import FirstOf
+from tastyauth.sources.keyring import Keyring
+from tastyauth.sources.onepassword import OnePassword
+from tastyauth.sources.pass_store import Pass
 
 CLIENT_ID = "0c7b8898-a2f1-49bb-a23d-843e47b68631"
 

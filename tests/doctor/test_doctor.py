@@ -417,7 +417,7 @@ BROKEN = (
     Case("no file", "client_secret", "does not exist", "shown once", gone("live.client-secret")),
     Case("an empty file", "client_secret", "is empty", "store", wrote("client-secret", "")),
     Case("two lines", "refresh_token", "2 lines", "one line", wrote("refresh-token", "a\nb\n")),
-    Case("a blank", "refresh_token", "begins with a blank", "blanks", wrote("refresh-token", " a")),
+    Case("a blank", "refresh_token", "begins with a space", "spaces", wrote("refresh-token", " a")),
     Case("a CR", "client_secret", "carriage return", "Windows", wrote("client-secret", "a\rb")),
     Case("no variable", "client_secret", "env TT is not set", "cron", reference("{{ env: TT }}")),
     Case(
@@ -474,7 +474,7 @@ BROKEN = (
     Case(
         "none of several",
         "client_secret",
-        "none of 2 sources has it: env A is not set; env B is empty",
+        "none of 2 sources has the secret: env A is not set; env B is empty",
         "one of them",
         reference("{{ first_of: [{{ env: A }}, {{ env: B }}] }}", B=""),
     ),

@@ -1,5 +1,6 @@
 """Secret sources: real files, pipes, mounts, programs and terminals."""
 
+import json
 import os
 import signal
 import socket
@@ -17,30 +18,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tastyauth import validation
 from tastyauth.errors import ConfigError, SecretAbsent, SecretError
-from tastyauth.sources import (
-    SOURCES,
-    Command,
-    Dotenv,
-    Env,
-    File,
-    FirstOf,
-    Keyring,
-    OnePassword,
-    Pass,
-    Reference,
-    Single,
-    Surroundings,
-    SystemdCredential,
-    begin,
-    command_of,
-    describe,
-    members,
-    parse,
-    resolve,
-    resolve_program,
-    time_limit,
-)
+from tastyauth.sources import KINDS, Reference, Surroundings, kind_of, parse, resolve_program
+from tastyauth.sources.command import Command, Program
+from tastyauth.sources.dotenv import Dotenv
+from tastyauth.sources.env import Env
+from tastyauth.sources.file import File, SystemdCredential
+from tastyauth.sources.first_of import FirstOf
+from tastyauth.sources.keyring import Keyring
+from tastyauth.sources.onepassword import OnePassword
+from tastyauth.sources.pass_store import Pass
 
 VALUE = "s3cret value/with=all+sorts"
 PATH = "/usr/local/bin:/usr/bin:/bin"
@@ -58,13 +46,13 @@ def around(
 
 
 def value_of(reference: Reference, surroundings: Surroundings | None = None) -> str:
-    return resolve(reference, surroundings or around()).reveal()
+    return reference.resolve(surroundings or around()).reveal()
 
 
 def refusal(reference: Reference, surroundings: Surroundings | None = None) -> SecretError:
     """The error of a source that is here and broken."""
     with pytest.raises(SecretError) as caught:
-        resolve(reference, surroundings or around())
+        reference.resolve(surroundings or around())
     assert not isinstance(caught.value, SecretAbsent)
     assert caught.value.exit_code == 69
     assert caught.value.hint
@@ -77,7 +65,7 @@ def refusal(reference: Reference, surroundings: Surroundings | None = None) -> S
 def absence(reference: Reference, surroundings: Surroundings | None = None) -> SecretAbsent:
     """The error of a source that is not here."""
     with pytest.raises(SecretAbsent) as caught:
-        resolve(reference, surroundings or around())
+        reference.resolve(surroundings or around())
     assert caught.value.hint
     assert names_its_source(caught.value, reference, surroundings)
     return caught.value
@@ -87,7 +75,7 @@ def names_its_source(
     error: SecretError, reference: Reference, surroundings: Surroundings | None
 ) -> bool:
     home = (surroundings or around()).home
-    return any(describe(each, home) in error.message for each in members(reference))
+    return any(each.describe(home) in error.message for each in reference.members)
 
 
 def shell(script: str, timeout: float | None = None) -> Command:
@@ -209,12 +197,17 @@ def test_what_is_no_reference_is_refused_without_its_contents(value: object) -> 
     ],
 )
 def test_what_a_reference_runs(reference: Reference, command: Command | None) -> None:
-    assert command_of(reference) == command
+    assert reference.runs() == (command.argv if command else ())
+    if command:
+        assert isinstance(reference, Program)
+        assert reference.command == command
 
 
-def test_every_kind_that_can_be_written_can_be_resolved() -> None:
-    kinds = {each._field_defaults["kind"] for each in (*Single.__args__, FirstOf)}
-    assert set(SOURCES) == kinds
+def test_every_kind_of_the_schema_has_its_class() -> None:
+    schema = json.loads(validation.text())
+    assert set(KINDS) == set(schema["$defs"]["reference"]["properties"])
+    for kind in KINDS:
+        assert kind_of(kind).kind == kind
 
 
 @pytest.mark.parametrize(
@@ -244,18 +237,18 @@ def test_every_kind_that_can_be_written_can_be_resolved() -> None:
 def test_a_label_is_short_and_shows_neither_secrets_nor_control_characters(
     reference: Reference, label: str
 ) -> None:
-    assert describe(reference, "/home/me") == label
+    assert reference.describe("/home/me") == label
 
 
 @pytest.mark.parametrize("home", ["", "/", "/home/m", "/home/mex"])
 def test_outside_of_home_a_label_has_the_whole_path(home: str) -> None:
-    assert describe(File("/home/me/x"), home) == "file /home/me/x"
-    assert describe(File("/home/me/x")) == "file /home/me/x"
+    assert File("/home/me/x").describe(home) == "file /home/me/x"
+    assert File("/home/me/x").describe() == "file /home/me/x"
 
 
 @pytest.mark.parametrize("home", ["/home/me", "/home/me/", "/home/X", "/home/a "])
 def test_below_home_a_label_is_short(home: str) -> None:
-    assert describe(File(f"{home}/x".replace("//", "/")), home) == "file ~/x"
+    assert File(f"{home}/x".replace("//", "/")).describe(home) == "file ~/x"
 
 
 def test_surroundings_show_no_variable_in_a_repr() -> None:
@@ -285,7 +278,7 @@ def test_patience_is_longer_with_a_terminal(interactive: bool, seconds: float) -
 def test_how_long_a_source_may_take(
     reference: Reference, patience: float | None, seconds: float
 ) -> None:
-    assert time_limit(reference, around(patience=patience)) == seconds
+    assert reference.time_limit(around(patience=patience)) == seconds
 
 
 def test_importing_sources_does_not_import_subprocess() -> None:
@@ -323,11 +316,11 @@ def test_a_value_loses_exactly_one_line_ending(scratch: File, value: str, ending
         (b"hunter2\r\r\n", "a carriage return at position 8"),
         (b"hun\rter2", "a carriage return at position 4"),
         (b"hun\rter\r2", "a carriage return at position 4"),
-        (b" hunter2", "begins with a blank"),
-        (b"\thunter2", "begins with a blank"),
-        (b"hunter2 \n", "ends with a blank"),
-        (b"hunter2\t", "ends with a blank"),
-        ("\u00a0hunter2".encode(), "begins with a blank"),
+        (b" hunter2", "begins with a space"),
+        (b"\thunter2", "begins with a space"),
+        (b"hunter2 \n", "ends with a space"),
+        (b"hunter2\t", "ends with a space"),
+        ("\u00a0hunter2".encode(), "begins with a space"),
         (b"hun\tter2", "a control character at position 4"),
         (b"hunter2\0", "a control character at position 8"),
         (b"\x7fhunter2", "a control character at position 1"),
@@ -415,8 +408,8 @@ def test_a_file_that_may_not_be_read_is_an_error_and_not_absent(
 @pytest.mark.parametrize(
     ("path", "what"),
     [
-        ("a\0b", "is no path"),
-        ("a\ud800", "is no path"),
+        ("a\0b", "is not a path"),
+        ("a\ud800", "is not a path"),
         ("x" * 300, "cannot be opened: file name too long"),
     ],
 )
@@ -550,8 +543,8 @@ def test_an_open_file_on_a_read_only_mount_or_in_memory_is_taken(
         pytest.skip("only root can mount, and only Linux for one program alone")
     secret_file.chmod(0o644)
     read = (
-        "import sys; from tastyauth.sources import *;"
-        "print(resolve(File(sys.argv[1]), Surroundings({}, False, '/')).reveal())"
+        "import sys; from tastyauth.sources.file import *;"
+        "print(File(sys.argv[1]).resolve(Surroundings({}, False, '/')).reveal())"
     )
     done = subprocess.run(
         [
@@ -792,7 +785,7 @@ def test_a_line_or_a_json_string_is_picked(output: str, reference: Command, valu
         ("hunter2", out(line=2), "gave 1 line,"),
         ("\nhunter2\n", out(line=1), "is empty"),
         ("\r\n", out(), "is empty"),
-        (" \n", out(), "begins with a blank"),
+        (" \n", out(), "begins with a space"),
         ("hunter2", out(json="/a"), "did not give JSON"),
         ('{"a": "hunter2"', out(json="/a"), "did not give JSON"),
         ("[" * 60000, out(json="/a"), "did not give JSON"),
@@ -944,9 +937,10 @@ def test_a_command_that_may_not_ask_has_no_input(tmp_path: Path) -> None:
 
 DRIVER = """
 import os, sys
-from tastyauth.sources import Command, Surroundings, resolve
+from tastyauth.sources.command import Command
+from tastyauth.sources import Surroundings
 surroundings = Surroundings(os.environ, True, os.environ["HOME"])
-print("got", resolve(Command(("pass", "show", "tt"), line=1), surroundings).reveal()[::-1])
+print("got", Command(("pass", "show", "tt"), line=1).resolve(surroundings).reveal()[::-1])
 """
 
 
@@ -991,7 +985,7 @@ def test_commands_that_may_not_ask_start_at_once_and_side_by_side(tmp_path: Path
         wait = f"until test -e {other}; do sleep 0.01; done"
         return shell(f"cd '{tmp_path}'; touch {mine}; {wait}; echo {mine}", timeout=20)
 
-    with begin(meets("a", "b"), around()) as first, begin(meets("b", "a"), around()) as second:
+    with meets("a", "b").begin(around()) as first, meets("b", "a").begin(around()) as second:
         assert appears(tmp_path / "a", within=20)
         assert first().reveal() == "a"
         assert second().reveal() == "b"
@@ -999,7 +993,7 @@ def test_commands_that_may_not_ask_start_at_once_and_side_by_side(tmp_path: Path
 
 def test_commands_that_may_ask_start_only_when_their_turn_comes(tmp_path: Path) -> None:
     reference = shell(f"touch '{tmp_path}/started'; echo value")
-    with begin(reference, around(interactive=True)) as collect:
+    with reference.begin(around(interactive=True)) as collect:
         assert not appears(tmp_path / "started", within=0.3)
         assert collect().reveal() == "value"
 
@@ -1008,7 +1002,7 @@ def test_a_command_that_was_started_early_fails_as_any_other(tmp_path: Path) -> 
     install(tmp_path, "fails", "exit 3")
     surroundings = around(home=str(tmp_path))
     with (
-        begin(Command((f"{tmp_path}/fails", "x")), surroundings) as collect,
+        Command((f"{tmp_path}/fails", "x")).begin(surroundings) as collect,
         pytest.raises(SecretError) as caught,
     ):
         collect()
@@ -1019,7 +1013,7 @@ def test_a_command_that_was_started_early_fails_as_any_other(tmp_path: Path) -> 
 
 def test_a_command_that_nobody_collects_is_ended(tmp_path: Path) -> None:
     reference = shell(f"touch '{tmp_path}/started'; sleep 1; touch '{tmp_path}/survived'")
-    with begin(reference, around()):
+    with reference.begin(around()):
         assert appears(tmp_path / "started", within=20)
     assert not appears(tmp_path / "survived", within=1.5)
 
@@ -1028,7 +1022,7 @@ def test_a_command_that_nobody_collects_is_ended(tmp_path: Path) -> None:
     "reference", [Env("TT"), FirstOf((Env("NO"), Env("TT"))), shell('echo "$TT"')]
 )
 def test_every_source_can_be_begun(reference: Reference) -> None:
-    with begin(reference, around({"TT": VALUE})) as collect:
+    with reference.begin(around({"TT": VALUE})) as collect:
         assert collect().reveal() == VALUE
 
 
@@ -1036,14 +1030,14 @@ def test_every_source_can_be_begun(reference: Reference) -> None:
 def test_a_source_that_is_absent_says_so_when_it_is_begun_or_collected(
     reference: Reference,
 ) -> None:
-    with pytest.raises(SecretAbsent) as caught, begin(reference, around()) as collect:
+    with pytest.raises(SecretAbsent) as caught, reference.begin(around()) as collect:
         collect()
     assert names_its_source(caught.value, reference, None)
 
 
 # --- first_of -----------------------------------------------------------------------------------
 
-ABSENT: list[Single] = [
+ABSENT: list[Reference] = [
     Env("UNSET"),
     Env("EMPTY"),
     File("/no/such/file"),
@@ -1058,8 +1052,8 @@ ABSENT: list[Single] = [
 ]
 
 
-@pytest.mark.parametrize("member", ABSENT, ids=describe)
-def test_first_of_moves_on_from_what_is_not_here(member: Single) -> None:
+@pytest.mark.parametrize("member", ABSENT, ids=lambda it: it.describe())
+def test_first_of_moves_on_from_what_is_not_here(member: Reference) -> None:
     assert value_of(FirstOf((member, Env("TT"))), around({"TT": VALUE, "EMPTY": ""})) == VALUE
 
 
@@ -1077,9 +1071,9 @@ def test_first_of_moves_on_from_what_is_not_here(member: Single) -> None:
         shell("yes"),
         Command(("/",)),
     ],
-    ids=describe,
+    ids=lambda it: it.describe(),
 )
-def test_first_of_stops_at_what_is_here_and_broken(member: Single) -> None:
+def test_first_of_stops_at_what_is_here_and_broken(member: Reference) -> None:
     refusal(FirstOf((member, Env("TT"))), around({"TT": VALUE, "MALFORMED": " x"}))
 
 
@@ -1106,4 +1100,4 @@ def test_first_of_asks_nobody_after_the_first_that_is_here(tmp_path: Path) -> No
 def test_when_nothing_is_here_first_of_is_absent_and_says_why_for_each() -> None:
     message = absence(FirstOf(tuple(ABSENT)), around({"EMPTY": ""})).message
     for member in ABSENT:
-        assert describe(member) in message
+        assert member.describe() in message

@@ -15,26 +15,15 @@ import pytest
 
 from tastyauth.errors import SecretAbsent, SecretError
 from tastyauth.secret import Secret
-from tastyauth.sources import (
-    Command,
-    Dotenv,
-    Env,
-    File,
-    FirstOf,
-    Keyring,
-    OnePassword,
-    Pass,
-    Reference,
-    Single,
-    Surroundings,
-    SystemdCredential,
-    describe,
-    is_available,
-    put,
-    replace,
-    resolve,
-)
-from tastyauth.sources.dotenv import variables
+from tastyauth.sources import Reference, Surroundings, kind_of
+from tastyauth.sources.command import Command
+from tastyauth.sources.dotenv import Dotenv, variables
+from tastyauth.sources.env import Env
+from tastyauth.sources.file import File, SystemdCredential
+from tastyauth.sources.first_of import FirstOf
+from tastyauth.sources.keyring import Keyring
+from tastyauth.sources.onepassword import OnePassword
+from tastyauth.sources.pass_store import Pass
 
 VALUE = "s3cret/value+with=all-sorts"
 
@@ -165,21 +154,21 @@ def env_file(tmp_path: Path, text: str, mode: int = 0o600) -> str:
 
 def refusal(reference: Reference, surroundings: Surroundings) -> SecretError:
     with pytest.raises(SecretError) as caught:
-        resolve(reference, surroundings)
+        reference.resolve(surroundings)
     return told(caught.value, reference, surroundings)
 
 
 def told(error: SecretError, reference: Reference, surroundings: Surroundings) -> SecretError:
     """The error, which says which source it is about and what to do, and shows no secret."""
     assert error.hint
-    assert describe(reference, surroundings.home) in error.message
+    assert reference.describe(surroundings.home) in error.message
     assert VALUE not in error.message + error.hint
     return error
 
 
-def unwritten(reference: Single, surroundings: Surroundings) -> SecretError:
+def unwritten(reference: Reference, surroundings: Surroundings) -> SecretError:
     with pytest.raises(SecretError) as caught:
-        put(reference, Secret(VALUE), surroundings)
+        reference.store(Secret(VALUE), surroundings)
     return told(caught.value, reference, surroundings)
 
 
@@ -198,7 +187,7 @@ def test_a_name_of_an_env_file_is_read_as_it_is_written(
     tmp_path: Path, line: str, value: str
 ) -> None:
     path = env_file(tmp_path, f"A=1\n{line}\nZ=2\n")
-    assert resolve(Dotenv(path, "TT"), around(tmp_path)).reveal() == value
+    assert Dotenv(path, "TT").resolve(around(tmp_path)).reveal() == value
 
 
 @pytest.mark.parametrize("text", ["", "A=1\n", "TT=\n", "TT\n", "#TT=x\n"])
@@ -256,7 +245,7 @@ KEYRING = Keyring("tastyauth", "live/refresh_token")
 
 
 def test_the_keyring_gives_what_is_in_it(tmp_path: Path) -> None:
-    assert resolve(KEYRING, keyring(tmp_path, "Full")).reveal() == VALUE
+    assert KEYRING.resolve(keyring(tmp_path, "Full")).reveal() == VALUE
 
 
 @pytest.mark.parametrize(
@@ -300,11 +289,11 @@ def test_a_keyring_whose_answer_cannot_be_told_from_its_chatter_is_an_error(
 ) -> None:
     error = refusal(KEYRING, keyring(tmp_path, backend))
     assert not isinstance(error, SecretAbsent)
-    assert error.message.partition(":")[0] == f"{describe(KEYRING)} {what}"
+    assert error.message.partition(":")[0] == f"{KEYRING.describe()} {what}"
 
 
 def test_a_keyring_is_asked_from_the_root_where_nobody_else_keeps_files(tmp_path: Path) -> None:
-    assert resolve(KEYRING, keyring(tmp_path, "Where")).reveal() == "/"
+    assert KEYRING.resolve(keyring(tmp_path, "Where")).reveal() == "/"
 
 
 def test_a_credential_that_the_service_was_not_given_is_loaded_by_its_unit(tmp_path: Path) -> None:
@@ -337,8 +326,8 @@ def test_without_the_extra_a_keyring_is_absent(tmp_path: Path) -> None:
 
 def test_a_keyring_is_written_through_the_child(tmp_path: Path) -> None:
     surroundings = keyring(tmp_path, "Full", "")
-    put(KEYRING, Secret(VALUE), surroundings)
-    assert resolve(KEYRING, surroundings).reveal() == VALUE
+    KEYRING.store(Secret(VALUE), surroundings)
+    assert KEYRING.resolve(surroundings).reveal() == VALUE
 
 
 @pytest.mark.parametrize(
@@ -368,17 +357,17 @@ def test_a_keyring_that_waits_to_be_written_ends_at_its_limit(tmp_path: Path) ->
 def test_a_keyring_is_available_when_it_answers(
     tmp_path: Path, backend: str, content: str, available: bool
 ) -> None:
-    assert is_available("keyring", keyring(tmp_path, backend, content)) is available
+    assert kind_of("keyring").is_available(keyring(tmp_path, backend, content)) is available
 
 
 def test_a_keyring_that_waits_is_not_available(tmp_path: Path) -> None:
-    assert not is_available("keyring", keyring(tmp_path, "Waiting", patience=0.5))
+    assert not kind_of("keyring").is_available(keyring(tmp_path, "Waiting", patience=0.5))
 
 
 def test_pass_is_available_with_its_program_and_a_store(tmp_path: Path) -> None:
     def available(**environ: str) -> bool:
         variables = {"PATH": f"{tmp_path}/bin", **environ}
-        return is_available("pass", Surroundings(variables, False, f"{tmp_path}"))
+        return kind_of("pass").is_available(Surroundings(variables, False, f"{tmp_path}"))
 
     for store in (tmp_path / ".password-store", tmp_path / "elsewhere"):
         store.mkdir()
@@ -398,7 +387,7 @@ def test_pass_is_available_with_its_program_and_a_store(tmp_path: Path) -> None:
 def test_a_file_can_always_be_written_and_what_is_only_read_never(
     tmp_path: Path, kind: str, available: bool
 ) -> None:
-    assert is_available(kind, around(tmp_path)) is available
+    assert kind_of(kind).is_available(around(tmp_path)) is available
 
 
 PROGRAMS: list[tuple[Reference, str, str]] = [
@@ -412,12 +401,12 @@ def test_a_password_manager_is_asked_for_its_entry(
     tmp_path: Path, reference: Reference, name: str, called_right: str
 ) -> None:
     program(tmp_path, name, f"{called_right} && printf '%s' '{VALUE}'")
-    assert resolve(reference, around(tmp_path)).reveal() == VALUE
+    assert reference.resolve(around(tmp_path)).reveal() == VALUE
 
 
 def test_of_an_entry_of_pass_the_first_line_counts(tmp_path: Path) -> None:
     program(tmp_path, "pass", f"printf '%s\\nuser: me\\n' '{VALUE}'")
-    assert resolve(Pass("a"), around(tmp_path)).reveal() == VALUE
+    assert Pass("a").resolve(around(tmp_path)).reveal() == VALUE
 
 
 @pytest.mark.parametrize(
@@ -461,16 +450,16 @@ def test_a_password_manager_that_hangs_ends_at_the_limit(
 def test_without_a_terminal_1password_is_told_not_to_ask_its_app(tmp_path: Path) -> None:
     program(tmp_path, "op", 'printf "%s" "$OP_LOAD_DESKTOP_APP_SETTINGS-xxxxx"')
     surroundings = around(tmp_path)
-    assert resolve(OnePassword("op://v/i/f"), surroundings).reveal() == "false-xxxxx"
+    assert OnePassword("op://v/i/f").resolve(surroundings).reveal() == "false-xxxxx"
     at_a_terminal = Surroundings(surroundings.environ, True, f"{tmp_path}", 30)
-    assert resolve(OnePassword("op://v/i/f"), at_a_terminal).reveal() == "-xxxxx"
+    assert OnePassword("op://v/i/f").resolve(at_a_terminal).reveal() == "-xxxxx"
 
 
 def test_a_program_does_not_get_the_variables_that_hold_other_secrets(tmp_path: Path) -> None:
     program(tmp_path, "pass", 'printf "%s" "${TT_SECRET-none}"')
     surroundings = around(tmp_path, TT_SECRET=VALUE).withholding(["TT_SECRET"])
-    assert resolve(Pass("a"), surroundings).reveal() == "none"
-    assert resolve(Env("TT_SECRET"), surroundings).reveal() == VALUE
+    assert Pass("a").resolve(surroundings).reveal() == "none"
+    assert Env("TT_SECRET").resolve(surroundings).reveal() == VALUE
 
 
 MALFORMED = ["two\nlines", " blank", "b\u00e4d", "x" * 20_000]
@@ -487,15 +476,15 @@ def test_what_is_no_text_in_a_keyring_is_an_error(tmp_path: Path) -> None:
 
 
 def test_one_line_ending_of_a_keyring_is_no_part_of_the_secret(tmp_path: Path) -> None:
-    assert resolve(KEYRING, keyring(tmp_path, "Full", f"{VALUE}\n")).reveal() == VALUE
+    assert KEYRING.resolve(keyring(tmp_path, "Full", f"{VALUE}\n")).reveal() == VALUE
 
 
 def test_a_file_is_made_private_and_whole(tmp_path: Path) -> None:
     reference = File(f"{tmp_path}/new/secret")
-    put(reference, Secret(VALUE), around(tmp_path))
+    reference.store(Secret(VALUE), around(tmp_path))
     assert stat.S_IMODE(os.stat(reference.path).st_mode) == 0o600
     assert stat.S_IMODE(os.stat(f"{tmp_path}/new").st_mode) == 0o700
-    assert resolve(reference, around(tmp_path)).reveal() == VALUE
+    assert reference.resolve(around(tmp_path)).reveal() == VALUE
 
 
 def linked(path: Path) -> None:
@@ -510,7 +499,7 @@ def test_what_is_no_plain_file_is_not_replaced(
     make(path)
     before = os.lstat(path)
     with pytest.raises(SecretError):
-        put(File(str(path)), Secret(VALUE), around(tmp_path))
+        File(str(path)).store(Secret(VALUE), around(tmp_path))
     assert os.path.samestat(before, os.lstat(path))
     assert "not a plain file" in unwritten(File(str(path)), around(tmp_path)).message
 
@@ -535,13 +524,13 @@ def test_a_secret_that_was_stored_outlasts_a_power_cut(
     """The file and its directory are on the disk when `put` returns."""
     synced = []
     monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(os.fstat(descriptor).st_mode))
-    put(File(f"{tmp_path}/secret"), Secret(VALUE), around(tmp_path))
+    File(f"{tmp_path}/secret").store(Secret(VALUE), around(tmp_path))
     assert [stat.S_IFMT(mode) for mode in synced] == [stat.S_IFREG, stat.S_IFDIR]
 
 
 def test_pass_is_written_through_stdin(tmp_path: Path) -> None:
     program(tmp_path, "pass", f'echo "$*" >{tmp_path}/argv; cat >{tmp_path}/given')
-    put(Pass("a/b"), Secret(VALUE), around(tmp_path))
+    Pass("a/b").store(Secret(VALUE), around(tmp_path))
     assert (tmp_path / "given").read_text() == f"{VALUE}\n"
     assert (tmp_path / "argv").read_text() == "insert --multiline --force a/b\n"
 
@@ -551,7 +540,7 @@ def test_pass_is_written_at_home_with_our_variables_and_none_that_holds_a_secret
 ) -> None:
     program(tmp_path, "pass", f'cd -P . && echo "$PWD $A ${{B-none}}" >{tmp_path}/seen')
     surroundings = around(tmp_path, A="a", B="b").withholding(["B"])
-    put(Pass("a"), Secret(VALUE), surroundings)
+    Pass("a").store(Secret(VALUE), surroundings)
     assert (tmp_path / "seen").read_text() == f"{tmp_path.resolve()} a none\n"
 
 
@@ -561,7 +550,7 @@ def test_pass_may_ask_for_a_passphrase_where_we_may(tmp_path: Path, interactive:
     script = f"import os; print(os.getsid(0), file=open('{tmp_path}/session', 'w'))"
     program(tmp_path, "pass", f'exec {sys.executable} -c "{script}"')
     variables = around(tmp_path).environ
-    put(Pass("a"), Secret(VALUE), Surroundings(variables, interactive, f"{tmp_path}", 30))
+    Pass("a").store(Secret(VALUE), Surroundings(variables, interactive, f"{tmp_path}", 30))
     session = int((tmp_path / "session").read_text())
     assert (session == os.getsid(0)) is interactive
 
@@ -593,31 +582,31 @@ def test_what_cannot_be_written_says_so(
 def test_of_several_sources_the_one_that_holds_the_old_secret_is_replaced(tmp_path: Path) -> None:
     first, second = File(f"{tmp_path}/1"), File(f"{tmp_path}/2")
     for file, value in ((first, "another-one"), (second, "the-old-one")):
-        put(file, Secret(value), around(tmp_path))
+        file.store(Secret(value), around(tmp_path))
     both = FirstOf((Env("A"), first, second))
-    assert replace(both, Secret("the-old-one"), Secret(VALUE), around(tmp_path))
-    assert resolve(second, around(tmp_path)).reveal() == VALUE
-    assert resolve(first, around(tmp_path)).reveal() == "another-one"
-    assert not replace(both, Secret("nobodys"), Secret("x"), around(tmp_path))
-    assert replace(first, Secret("another-one"), Secret("new"), around(tmp_path))
-    assert resolve(first, around(tmp_path)).reveal() == "new"
+    assert both.replace(Secret("the-old-one"), Secret(VALUE), around(tmp_path))
+    assert second.resolve(around(tmp_path)).reveal() == VALUE
+    assert first.resolve(around(tmp_path)).reveal() == "another-one"
+    assert not both.replace(Secret("nobodys"), Secret("x"), around(tmp_path))
+    assert first.replace(Secret("another-one"), Secret("new"), around(tmp_path))
+    assert first.resolve(around(tmp_path)).reveal() == "new"
 
 
 def test_a_source_that_holds_nothing_is_not_made_to_hold_the_new_secret(tmp_path: Path) -> None:
     missing, present = File(f"{tmp_path}/missing"), File(f"{tmp_path}/present")
-    put(present, Secret("the-old-one"), around(tmp_path))
+    present.store(Secret("the-old-one"), around(tmp_path))
     both = FirstOf((missing, present))
-    assert replace(both, Secret("the-old-one"), Secret(VALUE), around(tmp_path))
-    assert resolve(present, around(tmp_path)).reveal() == VALUE
+    assert both.replace(Secret("the-old-one"), Secret(VALUE), around(tmp_path))
+    assert present.resolve(around(tmp_path)).reveal() == VALUE
     assert not os.path.exists(missing.path)
 
 
 def test_what_holds_the_old_secret_and_cannot_be_written_is_said(tmp_path: Path) -> None:
     """As a mounted secret is: a link, or a command."""
-    put(File(f"{tmp_path}/target"), Secret("the-old-one"), around(tmp_path))
+    File(f"{tmp_path}/target").store(Secret("the-old-one"), around(tmp_path))
     linked(tmp_path / "secret")
     link = File(f"{tmp_path}/secret")
     command = Command(("echo", "the-old-one"))
     for reference in (link, FirstOf((link, command)), command):
-        assert not replace(reference, Secret("the-old-one"), Secret(VALUE), around(tmp_path))
-    assert resolve(link, around(tmp_path)).reveal() == "the-old-one"
+        assert not reference.replace(Secret("the-old-one"), Secret(VALUE), around(tmp_path))
+    assert link.resolve(around(tmp_path)).reveal() == "the-old-one"

@@ -1,0 +1,46 @@
+"""Secrets in environment variables."""
+
+from dataclasses import dataclass
+
+from tastyauth.errors import SecretAbsent
+from tastyauth.secret import Secret
+from tastyauth.sources.reference import Reference, Surroundings, accept, printable
+
+
+@dataclass(frozen=True, slots=True)
+class Env(Reference):
+    """An environment variable."""
+
+    name: str
+    kind = "env"
+
+    def detail(self, home: str) -> str:
+        return printable(self.name)  # its pattern leaves no room for a secret
+
+    def resolve(self, around: Surroundings) -> Secret:
+        value = around.environ.get(self.name)
+        if not value:
+            state = "is not set" if value is None else "is empty"
+            hint = "export it; cron passes on no variable of a shell"
+            raise SecretAbsent(f"{self.describe()} {state}", hint)
+        # Bytes that are not UTF-8 arrive as lone surrogates (PEP 383); `accept` refuses them.
+        return accept(value.encode("utf-8", "surrogatepass"), self.describe())
+
+    def look(self, around: Surroundings) -> bool:
+        self.resolve(around)
+        return True
+
+    def how_to_store(self) -> str:
+        return (
+            f"read -rs {self.name} && export {self.name} - for this shell; set it for good where"
+            " your shell, service or CI keeps its variables"
+        )
+
+    def inputs(self) -> tuple[tuple[str, str], ...]:
+        return (("env", self.name),)
+
+    def time_limit(self, around: Surroundings) -> float:
+        return 0.0
+
+    def shell_word(self, around: Surroundings) -> str:
+        return f'"${self.name}"'

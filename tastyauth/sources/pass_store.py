@@ -1,0 +1,101 @@
+"""Secrets in the password store of `pass`."""
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tastyauth.errors import SecretError
+from tastyauth.secret import Secret
+from tastyauth.sources.command import Command, Program, complaint
+from tastyauth.sources.reference import GUARD, Surroundings, resolve_program
+
+if TYPE_CHECKING:
+    from tastyauth.posix.process import Completed
+
+
+@dataclass(frozen=True, slots=True)
+class Pass(Program):
+    """An entry of the password store, of which the first line counts (pass(1))."""
+
+    entry: str
+    kind = "pass"
+    can_store = True
+    absent = ("is not in the password store",)  # pass 1.7
+    if_absent = "store it: tastyauth secret set; or correct the entry in the config"
+    advice = (
+        (
+            "no secret key",  # which gpg --quiet, as pass calls it, also says when it cannot ask
+            "gpg has no key for the store (see: gpg -K), or cannot ask for its passphrase here:"
+            " unlock it first; cron needs a key without one",
+        ),
+        (
+            "ioctl",
+            "gpg cannot ask for the passphrase here; unlock it first, or without one in cron",
+        ),
+        ("no pinentry", "gpg cannot ask for the passphrase here; unlock it first: pass show …"),
+        ("cancelled", "the passphrase was not given"),
+    )
+
+    @classmethod
+    def spell(cls, profile: str, name: str) -> str:
+        return f"{{ pass: tastyauth/{profile}/{name} }}"
+
+    @classmethod
+    def is_available(cls, around: Surroundings) -> bool:
+        program = resolve_program("pass", around.environ, around.home)
+        return program is not None and os.path.exists(f"{_store(around)}/.gpg-id")
+
+    @property
+    def command(self) -> Command:
+        return Command(("pass", "show", self.entry), line=1)
+
+    def store(self, value: Secret, around: Surroundings) -> None:
+        """The lines below the first are other fields, and stay as they are."""
+        label = self.describe()
+        rest = b""
+        if os.path.exists(f"{_store(around)}/{self.entry}.gpg"):
+            there = self._pass(("show", self.entry), around)
+            if there.returncode:
+                raise SecretError(
+                    f"{label} cannot be read, and so not be written: its other lines would be lost",
+                    "unlock it first: pass show ...; or change it there: pass edit ...",
+                )
+            rest = there.stdout.partition(b"\n")[2]
+        content = value.reveal().encode() + b"\n" + rest
+        done = self._pass(("insert", "--multiline", "--force", self.entry), around, content)
+        if done.returncode:
+            raise SecretError(
+                f"{label} cannot be written: pass ended with {done.returncode}"
+                f"{complaint(done.stderr, content)}",
+                "try it by hand: pass insert …; a new password store: pass init GPG-ID",
+            )
+
+    def remove(self, around: Surroundings) -> None:
+        self._pass(("rm", "--force", self.entry), around)
+
+    def _pass(
+        self, words: tuple[str, ...], around: Surroundings, stdin: bytes = b""
+    ) -> "Completed":
+        from tastyauth.posix import process  # subprocess is dearer than all the rest
+
+        label = self.describe()
+        program = self.program(around)
+        if program is None:
+            what = f"{label} cannot be written: there is no program pass"
+            raise SecretError(what, "install pass")
+        try:
+            return process.run(
+                [program, *words],
+                environ={**around.passed_on, GUARD: "1"},
+                interactive=around.interactive,
+                directory=around.home,
+                timeout=around.limit,
+                stdin=stdin,
+            )
+        except process.ProcessError as error:
+            raise SecretError(f"{label} cannot be written: {error}", "try: pass insert …") from None
+
+
+def _store(around: Surroundings) -> str:
+    """The directory of the password store (pass(1), PASSWORD_STORE_DIR)."""
+    return around.environ.get("PASSWORD_STORE_DIR") or f"{around.home}/.password-store"
