@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
-from world import World
+from warm import Warm, warmed_up
+from world import LIMIT, World
 
 from tastyauth.simulator import Simulator
 
@@ -160,9 +161,20 @@ def simulator() -> Iterator[Simulator]:
         yield simulator
 
 
+@pytest.fixture(scope="session")
+def warm() -> Iterator[Warm]:
+    """A process from which runs of the command are forked."""
+    with warmed_up(LIMIT) as warm:
+        yield warm
+
+
 @pytest.fixture
-def world(simulator: Simulator, tmp_path: os.PathLike[str]) -> World:
+def world(
+    simulator: Simulator, tmp_path: os.PathLike[str], request: pytest.FixtureRequest
+) -> World:
     """A scratch home with a valid config of the simulator, and its secrets in files."""
     world = World(os.fspath(tmp_path), simulator)
+    if request.node.get_closest_marker("warm"):
+        world.warm = request.getfixturevalue("warm")
     world.configure()
     return world

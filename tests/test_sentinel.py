@@ -33,6 +33,8 @@ from tastyauth.simulator.messages import Answer, Request
 from tastyauth.simulator.tokens import Jwt
 from tastyauth.sources import Surroundings
 
+pytestmark = pytest.mark.warm
+
 JWT = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+")
 
 SHORT = "hunter2-hunter2"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 import pytest
+from warm import Warm
 
 from tastyauth.simulator import Simulator
 
@@ -65,6 +66,7 @@ class World:
         self.home = f"{root}/home"
         self.project = f"{root}/project"
         self.simulator = simulator
+        self.warm: Warm | None = None
         self.environ = {
             "HOME": self.home,
             "PATH": f"{self.home}/bin:{PATH}",
@@ -128,6 +130,10 @@ class World:
 
     def run(self, *words: str, given: str = "", **variables: str) -> Completed:
         """Runs `tastyauth words…` to its end; `given` is its standard input."""
+        if self.warm and self.warm.can_run(words, variables):
+            environ = {**self.environ, **variables}
+            code, out, err = self.warm.run(words, given.encode(), self.project, environ)
+            return Completed(code, out.decode(), err.decode())
         return self.run_program(COMMAND, *words, given=given, **variables)
 
     def shell(self, script: str, shell: str = "/bin/sh", **variables: str) -> Completed:
