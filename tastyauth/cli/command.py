@@ -1,15 +1,14 @@
 """What a command, a flag and an argument are, and how the text of a value is read."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from types import SimpleNamespace
+from typing import NamedTuple
 
 Arguments = SimpleNamespace
 """What was asked: a value for every argument of the command, by its destination."""
 
 
-@dataclass(frozen=True, slots=True)
-class Argument:
+class Argument(NamedTuple):
     """A flag or, when its name has no dashes, an argument recognized by its place.
 
     `names` and `choices` are words separated by spaces. A flag with neither `value` (what its value
@@ -56,8 +55,7 @@ class Argument:
         return False if self.is_switch else [] if self.nargs in ("*", "+") else self.default
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(NamedTuple):
     """A command and its own arguments; the common flags come on top.
 
     `function` names what runs it: the module in this package, a colon, the function.

@@ -5,7 +5,6 @@ whose import and parsers would cost a twentieth of an exchange.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 
 from tastyauth.cli.command import Argument, Arguments
 from tastyauth.cli.commands import COMMANDS, COMMON, HELP, VERSION
@@ -27,7 +26,6 @@ class Shown(Exception):
         self.text = text
 
 
-@dataclass(slots=True)
 class Words:
     """The words of a command line, told apart.
 
@@ -36,14 +34,15 @@ class Words:
     that comes before it. `is_plain` is False when only argparse can say what is meant.
     """
 
-    every: tuple[str, ...]
-    command: str | None = None
-    given: dict[str, str | bool] = field(default_factory=dict)
-    places: list[str] = field(default_factory=list)
-    rest: list[str] = field(default_factory=list)
-    argv: list[str] = field(default_factory=list)
-    misplaced: str = ""
-    is_plain: bool = True
+    def __init__(self, words: Sequence[str]) -> None:
+        self.every = tuple(words)
+        self.command: str | None = None
+        self.given: dict[str, str | bool] = {}
+        self.places: list[str] = []
+        self.rest: list[str] = []
+        self.argv: list[str] = []
+        self.misplaced = ""
+        self.is_plain = True
 
     def text(self, name: str) -> str | None:
         """What a flag that takes a value was given, if it was."""
@@ -53,7 +52,7 @@ class Words:
 
 def read(words: Sequence[str]) -> Words:
     """Tells the words apart, whatever is wrong; the first one that is no flag is the command."""
-    found = Words(tuple(words))
+    found = Words(words)
     places_ended = False
     remaining = iter(words)
     for word in remaining:
