@@ -5,38 +5,64 @@
 * Nothing is asked when stdin or stderr is not a terminal, or in CI.
 """
 
+import errno
 import os
 import sys
+import termios
+from _signal import (  # type: ignore[import-not-found]  # the public module imports enum
+    SIG_DFL,
+    SIG_IGN,
+    SIGCONT,
+    SIGTSTP,
+    getsignal,
+    signal,
+)
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from threading import Timer
+from typing import TYPE_CHECKING
 
 from tastyauth.errors import OutputError, Stopped, TastyauthError, UsageError, cannot_write
+from tastyauth.locate import home_directory
 from tastyauth.secret import shown
 
+if TYPE_CHECKING:
+    from tastyauth.sources import Surroundings
+
 _PATIENCE = 0.5
-"""Seconds of waiting in silence on a terminal."""
+"""Seconds before a terminal says what is being waited for."""
 
 _LONGEST_LINE = 64 * 1024
-"""Characters of stdin that are looked at; no secret is that long."""
+"""Characters of stdin that are read for a secret; none is that long."""
+
+_TYPED_LINE = 4096
+"""Bytes that a terminal hands over at once (termios(3), canonical mode)."""
 
 _RED, _YELLOW, _BOLD, _PLAIN = "\x1b[31m", "\x1b[33m", "\x1b[1m", "\x1b[0m"
 
 
 class Console:
-    """Where this run reads and prints, and how much it says."""
+    """Where this run reads and prints, how much it says, and whether it has warned."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.environ = environ
         self.quiet = False
-        self.verbose = False  # the name and type that refresh.Audience asks for
+        self.verbose = False
         self.color = "auto"
+        self.warned = False
 
     @property
     def interactive(self) -> bool:
-        """Whether somebody is there to be asked."""
+        """Whether there is somebody to ask."""
         silenced = self.environ.get("CI") or self.environ.get("TASTYAUTH_NON_INTERACTIVE")
         return not silenced and _is_terminal(0) and _is_terminal(2)
+
+    @property
+    def surroundings(self) -> "Surroundings":
+        """What sources may look at in this run."""
+        from tastyauth.sources import Surroundings  # late: it brings all sources
+
+        return Surroundings(self.environ, self.interactive, home_directory(self.environ))
 
     @property
     def stdout_is_terminal(self) -> bool:
@@ -53,16 +79,16 @@ class Console:
         return _is_terminal(descriptor) and self.environ.get("TERM") != "dumb"
 
     def out(self, text: str) -> None:
-        """Writes the product; raises OutputError when it does not arrive whole."""
+        """Writes the product; raises OutputError unless all of it is written."""
         if sys.stdout is None:
             raise OutputError("stdout is closed", "give tastyauth a stdout to write to")
         try:
-            _write(1, text, "surrogateescape")  # the bytes of an odd path are what a shell needs
+            _write(1, text, "surrogateescape")  # a shell needs the very bytes of a path
         except OSError as error:
             raise cannot_write(error) from None
 
     def say(self, text: str) -> None:
-        """A remark for the person at the terminal, left out by --quiet."""
+        """A remark for the user, unless --quiet."""
         if not self.quiet:
             self._stderr(_lines_shown(text))
 
@@ -72,17 +98,19 @@ class Console:
             self._stderr(_lines_shown(text))
 
     def warn(self, text: str) -> None:
+        """A warning, unless --quiet."""
+        self.warned = True
         if not self.quiet:
             self._stderr(self._paint(_YELLOW, "warning") + f": {_lines_shown(text)}")
 
     def error(self, error: TastyauthError) -> None:
-        """The message and the hint, whatever --quiet says."""
+        """The message and the hint, even with --quiet."""
         self._stderr(self._paint(_RED, "error") + f": {shown(error.message)}")
         if error.hint:
             self._stderr(self._paint(_BOLD, "hint") + f": {shown(error.hint)}")
 
     def ask(self, facts: str, question: str) -> bool:
-        """A yes-or-no question on the terminal, below the facts; anything but y or yes is no."""
+        """Asks a yes-or-no question below the facts; anything but y or yes is no."""
         self._stderr(facts)
         _write(2, f"tastyauth: {question} [y/N] ")
         try:
@@ -91,7 +119,7 @@ class Console:
             return False
 
     def ask_text(self, question: str, flag: str, default: str = "") -> str:
-        """A line of text; raises UsageError, naming the flag, where nobody can be asked."""
+        """Asks for a line of text; raises UsageError, naming the flag, if nobody can be asked."""
         if not self.interactive:
             raise UsageError(f"no {question} was given", f"give it with {flag}")
         prompt = f"tastyauth: {question}{f' [{default}]' if default else ''}: "
@@ -103,15 +131,13 @@ class Console:
                 return line.strip() or default
 
     def ask_hidden(self, question: str) -> str:
-        """A line that is not shown while it is typed; from stdin where nobody can be asked.
+        """Asks for a line that is not shown while it is typed, or reads it from stdin.
 
-        Bytes that are no UTF-8 arrive as lone surrogates (PEP 383). Raises UsageError when there
-        is no line, and on a terminal on which it would be seen.
+        Bytes that are not UTF-8 become lone surrogates (PEP 383). Raises UsageError when there is
+        no line, and on a terminal that would show it.
         """
         if self.interactive:
-            from tastyauth.cli import hidden
-
-            line = hidden.read_line(f"tastyauth: {question} (not shown): ")
+            line = _typed_unseen(f"tastyauth: {question} (not shown): ")
             if line is None:
                 raise UsageError(f"no {question} was given", "enter it, and press Enter")
             return line.decode("utf-8", "surrogateescape")
@@ -131,7 +157,7 @@ class Console:
     def choose(
         self, question: str, options: Mapping[str, str], flag: str, default: str = ""
     ) -> str:
-        """One of `options`, each of which comes with an explanation."""
+        """Asks for one of `options`, which are explained."""
         if self.interactive:
             width = max(map(len, options))
             self._stderr("\n".join(f"  {name:<{width}}  {why}" for name, why in options.items()))
@@ -144,7 +170,7 @@ class Console:
 
     @contextmanager
     def waiting(self, what: str) -> Iterator[None]:
-        """Says what is being waited for when it takes long, and wipes it out again."""
+        """Says what is being waited for when it takes long, and wipes that out afterwards."""
         if self.quiet or not _is_terminal(2):
             yield
             return
@@ -164,7 +190,7 @@ class Console:
             timer.cancel()
             timer.join()
             if shown:
-                with suppress(OSError):  # a terminal that hung up is not what went wrong
+                with suppress(OSError):  # a terminal that hung up is not the error to report
                     _write(2, "\r\x1b[K")
 
     def _paint(self, color: str, text: str) -> str:
@@ -177,11 +203,11 @@ class Console:
         try:
             _write(2, lines)
         except OSError:
-            return  # nobody listens, and the exit code still tells
+            return  # nobody reads it, and the exit code is still right
 
 
 def reserve_standard_descriptors() -> None:
-    """Keeps 0, 1 and 2 from being given to a file or socket when the caller closed them."""
+    """Opens 0, 1 and 2 if the caller closed them, so that no file or socket gets their numbers."""
     for descriptor in (0, 1, 2):
         try:
             os.fstat(descriptor)
@@ -195,7 +221,7 @@ def _is_terminal(descriptor: int) -> bool:
 
 
 def _typed(prompt: str) -> str | None:
-    """A line of the terminal; None when its input has ended (Ctrl-D)."""
+    """A line typed at the terminal; None at the end of its input (Ctrl-D)."""
     _write(2, prompt)
     try:
         line = sys.stdin.buffer.readline()
@@ -213,7 +239,7 @@ def _typed(prompt: str) -> str | None:
 def _encoded(text: str, errors: str) -> bytes:
     try:
         return text.encode("utf-8", errors)
-    except UnicodeEncodeError:  # half a character of UTF-16, which no bytes stand for
+    except UnicodeEncodeError:  # half of a UTF-16 pair has no bytes
         return text.encode("utf-8", "backslashreplace")
 
 
@@ -222,7 +248,7 @@ def _lines_shown(text: str) -> str:
 
 
 def _fitting(text: str) -> str:
-    """`text` on one line of the terminal: of more, only the last would be wiped out again."""
+    """`text` cut to one line of the terminal, since only one line can be wiped out."""
     try:
         width = os.get_terminal_size(2).columns
     except OSError:
@@ -234,3 +260,67 @@ def _write(descriptor: int, text: str, errors: str = "backslashreplace") -> None
     data = _encoded(text, errors)
     while data:
         data = data[os.write(descriptor, data) :]
+
+
+def _typed_unseen(prompt: str) -> bytes | None:
+    """A line typed at the terminal without echo; None at the end of its input (Ctrl-D).
+
+    stdin and stderr are that terminal. However this ends, it echoes again. A line without its
+    Enter does not count.
+    """
+    with _echo_off(prompt):
+        line = b""
+        while not line.endswith(b"\n"):
+            try:
+                typed = os.read(0, _TYPED_LINE)
+            except OSError:
+                return None  # the terminal hung up
+            if not typed:
+                return None
+            line += typed
+        return line
+
+
+@contextmanager
+def _echo_off(prompt: str) -> Iterator[None]:
+    """Hides what is typed, and shows the prompt, also after Ctrl-Z, with `fg` or without."""
+    echoing = termios.tcgetattr(0)
+    hidden = [*echoing[:3], echoing[3] & ~termios.ECHO, *echoing[4:]]
+
+    def hide(*_: object) -> None:
+        _set_terminal(hidden)
+        os.write(2, prompt.encode())
+
+    def stop(*_: object) -> None:
+        # Not every shell restores the terminal itself, and many hand it back with the echo on:
+        # SIGCONT hides again.
+        _set_terminal(echoing)
+        signal(SIGTSTP, SIG_DFL)
+        os.kill(os.getpid(), SIGTSTP)
+        signal(SIGTSTP, stop)
+        if termios.tcgetattr(0)[3] & termios.ECHO:
+            hide()  # nothing was stopped: the system spares a group that no shell looks after
+
+    before = [(SIGCONT, signal(SIGCONT, hide))]
+    if getsignal(SIGTSTP) is not SIG_IGN:  # no job control: it stays ignored
+        before.append((SIGTSTP, signal(SIGTSTP, stop)))
+    try:
+        hide()
+        yield
+    finally:
+        for number, handler in before:  # first, or they might hide it again
+            signal(number, handler)
+        with suppress(OSError, termios.error):  # a terminal that hung up is not the error to report
+            _set_terminal(echoing)
+            os.write(2, b"\n")
+
+
+def _set_terminal(mode: list[int | list[bytes | int]]) -> None:
+    """Sets the terminal, and drops what was typed before the question was shown."""
+    while True:
+        try:
+            termios.tcsetattr(0, termios.TCSAFLUSH, mode)
+            return
+        except termios.error as error:
+            if error.args[0] != errno.EINTR:  # stopped in the background; a `fg` will come
+                raise

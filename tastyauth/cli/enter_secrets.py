@@ -10,7 +10,6 @@ from functools import partial
 from tastyauth import locate, sources
 from tastyauth.cache import config_of, store
 from tastyauth.cli.console import Console
-from tastyauth.cli.inputs import surroundings_of
 from tastyauth.config import Profile, new_profile
 from tastyauth.errors import RefusedError, SecretAbsent, SecretError, TastyauthError, TemporaryError
 from tastyauth.posix import files
@@ -54,7 +53,7 @@ def client_id_of(profile: Profile, console: Console) -> str:
     """The client ID, which is known before a secret is asked for; raises SecretError."""
     if isinstance(profile.client_id, str):
         return profile.client_id
-    surroundings = surroundings_of(console)
+    surroundings = console.surroundings
     return refresh.resolve("client_id", profile.client_id, profile, surroundings, console).reveal()
 
 
@@ -66,7 +65,7 @@ def try_out(
     A refusal ends it before anything is stored.
     """
     values = dict(entered)
-    surroundings = surroundings_of(console)
+    surroundings = console.surroundings
     for field in SECRETS:
         if field not in values:
             try:
@@ -115,7 +114,7 @@ def enter_until_accepted(
 def writable(field: str, profile: Profile, console: Console) -> Reference:
     """The member of the reference that can be written here; raises SecretError with what to do."""
     reference: Reference = getattr(profile, field)
-    surroundings = surroundings_of(console)
+    surroundings = console.surroundings
     stores = [member for member in reference.members if member.can_store]
     if not stores:
         label = reference.describe(surroundings.home)
@@ -132,7 +131,7 @@ def writable(field: str, profile: Profile, console: Console) -> Reference:
 def is_available(store: str, console: Console) -> bool:
     """Whether secrets can be kept there on this machine; a keyring may want to be unlocked."""
     with console.waiting(f"the {store}"):
-        return sources.kind_of(store).is_available(surroundings_of(console))
+        return sources.kind_of(store).is_available(console.surroundings)
 
 
 @contextmanager
@@ -151,7 +150,7 @@ def put_all(
     console: Console,
 ) -> None:
     """Stores the values; `undo` gets the way back to what was there before."""
-    surroundings = surroundings_of(console).withholding(profile.variables)
+    surroundings = console.surroundings.withholding(profile.variables)
     unasked = replace(surroundings, interactive=False)  # nobody unlocks a store for an "if"
     for field, target in targets.items():
         if len(targets) > 1:  # one alone is stored, or not
@@ -161,7 +160,7 @@ def put_all(
 
 def tell(profile: Profile, targets: Mapping[str, Reference], console: Console) -> None:
     """Says where the secrets have gone, and what is asked before that."""
-    surroundings = surroundings_of(console)
+    surroundings = console.surroundings
     for field, target in targets.items():
         where = target.describe(surroundings.home)
         console.say(f"stored the {_spoken(field)} in {where}")

@@ -13,24 +13,11 @@ from tastyauth.shells import formats, hook
 from tastyauth.shells.hook import Binding
 
 
-class _Listening(Console):
-    """A console that knows whether anybody was warned."""
-
-    def __init__(self, console: Console) -> None:
-        super().__init__(console.environ)
-        self.quiet, self.verbose, self.color = console.quiet, console.verbose, console.color
-        self.warned = False
-
-    def warn(self, text: str) -> None:
-        self.warned = True
-        super().warn(text)
-
-
 def run_hook(arguments: Arguments, console: Console) -> int:
     """Prints the code to source; or, when that code asks, what it is to do now."""
     shell: str = arguments.shell
     if arguments.answer is not None:
-        console.out(_answer(shell, arguments, _Listening(console)))
+        console.out(_answer(shell, arguments, console))
         return 0
     session = open_session(arguments, console)
     profile = _cached(session.asked)[0] or session.config().profile(session.asked.profile)
@@ -61,7 +48,7 @@ def _binding(asked: Asked, profile: str, names: tuple[str, ...]) -> Binding:
     return Binding((*command, "-p", profile), tuple(settings), names)
 
 
-def _answer(shell: str, arguments: Arguments, console: _Listening) -> str:
+def _answer(shell: str, arguments: Arguments, console: Console) -> str:
     case: str = arguments.answer
     session = open_session(arguments, console)
     if case == hook.CHANGED:

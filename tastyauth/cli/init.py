@@ -23,7 +23,7 @@ from tastyauth.cli.enter_secrets import (
     way_back,
     writable,
 )
-from tastyauth.cli.inputs import shipped, surroundings_of
+from tastyauth.cli.inputs import shipped
 from tastyauth.config import Config, Profile, new_profile, trust
 from tastyauth.errors import ConfigError, ConfigNotFound, SecretAbsent, UsageError, reason_of
 from tastyauth.posix import files
@@ -57,7 +57,7 @@ def run_init(arguments: Arguments, console: Console) -> int:
         _make(_Place(path, origin, None, approved=True), name, arguments, console)
         return 0
     content = locate.read_config(path)
-    surroundings = surroundings_of(console)
+    surroundings = console.surroundings
     config = configs.parse(content, path, home=surroundings.home)
     trust.require(config, origin, surroundings)  # its commands run, and its hosts are sent to
     if name is None or name in {profile.name for profile in config.profiles}:
@@ -77,7 +77,7 @@ def _path(flag: str | None, console: Console) -> tuple[str, str]:
 
 def _may_act(config: Config, origin: str, console: Console) -> bool:
     try:
-        trust.require(config, origin, surroundings_of(console))
+        trust.require(config, origin, console.surroundings)
     except ConfigError:
         return False
     return True
@@ -143,7 +143,7 @@ def _asks_for_another(profile: Profile, arguments: Arguments) -> bool:
 
 def _is_absent(field: str, profile: Profile, console: Console) -> bool:
     try:
-        refresh.resolve(field, getattr(profile, field), profile, surroundings_of(console), console)
+        refresh.resolve(field, getattr(profile, field), profile, console.surroundings, console)
     except SecretAbsent:
         return True
     return False
@@ -189,7 +189,7 @@ def _replace(path: str, text: str, undo: ExitStack) -> None:
 def _approve(config: Config, console: Console) -> None:
     """Whoever has just made all of it need not be shown it."""
     try:
-        trust.allow(config, surroundings_of(console))
+        trust.allow(config, console.surroundings)
     except OSError as error:
         console.warn(f"it is not approved yet: {reason_of(error)}; run: tastyauth allow")
 

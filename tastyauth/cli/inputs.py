@@ -9,7 +9,7 @@ from tastyauth.cache import Asked, Terms
 from tastyauth.cli.command import Arguments
 from tastyauth.cli.console import Console
 from tastyauth.session import Session
-from tastyauth.sources import Surroundings, printable
+from tastyauth.sources import printable
 
 if TYPE_CHECKING:  # what a hit does not need
     from tastyauth.config import Config
@@ -26,7 +26,7 @@ def open_session(arguments: Arguments, console: Console) -> Session:
         started_at=arguments.started_at,
     )
     console.detail(f"config {printable(asked.path)} ({asked.origin})")
-    return Session(asked, terms, surroundings_of(console), console)
+    return Session(asked, terms, console.surroundings, console)
 
 
 def find(flag: str | None, console: Console) -> tuple[str, str]:
@@ -46,7 +46,7 @@ def trusted_config(flag: str | None, console: Console) -> "Config":
     from tastyauth.config import trust
 
     config, origin = read_config(flag, console)
-    trust.require(config, origin, surroundings_of(console))
+    trust.require(config, origin, console.surroundings)
     return config
 
 
@@ -57,15 +57,6 @@ def read_config(flag: str | None, console: Console) -> "tuple[Config, str]":
     path, origin = find(flag, console)
     content = locate.read_config(path)
     return configs.parse(content, path, home=locate.home_directory(console.environ)), origin
-
-
-def surroundings_of(console: Console) -> Surroundings:
-    """What sources may look at in this run."""
-    return Surroundings(
-        environ=console.environ,
-        interactive=console.interactive,
-        home=locate.home_directory(console.environ),
-    )
 
 
 def shipped(name: str, folder: str = "") -> str:

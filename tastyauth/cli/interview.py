@@ -4,7 +4,6 @@ from tastyauth import locate
 from tastyauth.cli.command import Arguments
 from tastyauth.cli.console import Console
 from tastyauth.cli.enter_secrets import SECRETS, is_available
-from tastyauth.cli.inputs import surroundings_of
 from tastyauth.config import new_profile
 from tastyauth.config.new_profile import NewProfile
 from tastyauth.errors import APPLICATIONS_PAGE, RefusedError, SecretAbsent, SecretError, UsageError
@@ -77,7 +76,7 @@ def old_bot(path: str, console: Console) -> dict[str, Secret]:
 
     path = locate.absolute(path, console.environ)
     shown = with_tilde(path, locate.home_directory(console.environ))
-    found = new_profile.taken_over(dotenv.variables(path, surroundings_of(console)))
+    found = new_profile.taken_over(dotenv.variables(path, console.surroundings))
     if not found:
         raise SecretAbsent(
             f"{shown} has none of the names that bots use",

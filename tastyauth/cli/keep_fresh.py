@@ -9,7 +9,6 @@ from tastyauth import locate
 from tastyauth.cache import Asked, Entry, Terms
 from tastyauth.cli.command import Arguments
 from tastyauth.cli.console import Console
-from tastyauth.cli.inputs import surroundings_of
 from tastyauth.errors import TastyauthError, TemporaryError
 from tastyauth.posix.signals import raise_when_stopped
 from tastyauth.secret import Secret
@@ -46,7 +45,7 @@ def run(
     """Runs the command with `environment` and the path of the file; returns its exit code."""
     gc.enable()  # this one may stay for days
     min_valid: float | None = arguments.min_valid
-    surroundings = replace(surroundings_of(console), interactive=False)
+    surroundings = replace(console.surroundings, interactive=False)
 
     def renew() -> Renewal:
         raise_when_stopped()  # whoever stops a service stops all of its processes

@@ -9,7 +9,7 @@ from tastyauth import cache, locate
 from tastyauth.cache import Asked, config_of, store
 from tastyauth.cli.command import Arguments
 from tastyauth.cli.console import Console
-from tastyauth.cli.inputs import find, open_session, read_config, surroundings_of
+from tastyauth.cli.inputs import find, open_session, read_config
 from tastyauth.errors import ConfigError, UsageError, reason_of
 from tastyauth.secret import with_tilde
 from tastyauth.session.status import MISSING, UNCHECKED, UNUSABLE, ProfileStatus, status
@@ -25,7 +25,7 @@ def run_as_curl(arguments: Arguments, console: Console) -> int:
 
     session = open_session(arguments, console)
     profile = session.config().profile(session.asked.profile)
-    console.out(curl_script.script(profile, surroundings_of(console)))
+    console.out(curl_script.script(profile, console.surroundings))
     if console.stdout_is_terminal:
         console.say("to run it, pipe it into sh")
     return 0
@@ -36,7 +36,7 @@ def run_status(arguments: Arguments, console: Console) -> int:
     session = open_session(arguments, console)
     now = time.time()
     config = session.config()
-    profiles = status(config, session.asked, surroundings_of(console), now)
+    profiles = status(config, session.asked, console.surroundings, now)
     if arguments.profile:  # the flag alone: a variable is no question about one profile
         wanted = config.profile(arguments.profile).name
         profiles = tuple(profile for profile in profiles if profile.name == wanted)

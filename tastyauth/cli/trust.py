@@ -7,7 +7,7 @@ from tastyauth import locate
 from tastyauth.cache import config_of, store
 from tastyauth.cli.command import Arguments
 from tastyauth.cli.console import Console
-from tastyauth.cli.inputs import read_config, surroundings_of
+from tastyauth.cli.inputs import read_config
 from tastyauth.config import plan, trust
 from tastyauth.errors import ConfigNotAllowed, reason_of
 from tastyauth.sources import printable
@@ -18,7 +18,7 @@ _MOST_COMPARED = 400
 
 def run_allow(arguments: Arguments, console: Console) -> int:
     """Shows the plan, asks, and records the answer."""
-    surroundings = surroundings_of(console)
+    surroundings = console.surroundings
     config, origin = read_config(arguments.file or arguments.config, console)
     if arguments.file:
         origin = locate.PROJECT  # naming it here is not yet using it: judged as if it were found
