@@ -30,6 +30,18 @@ _NAMES = ("NO_COLOR", "FORCE_COLOR", "CREDENTIALS_DIRECTORY", "SSLKEYLOGFILE")
 the tests whether a missing part is a failure, and no process of `world` sees it."""
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Ends with what was skipped for want of a program, and how to have it."""
+    skipped = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", ())]
+    count = sum("missing" in reason for reason in skipped)
+    if count:
+        terminalreporter.write_line(
+            f"{count} tests were skipped, since a program or a package is missing:"
+            " tests/e2e/install has them all, and needs root and Debian or Ubuntu"
+        )
+
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 FIRST = ("e2e/test_programs.py", "e2e/test_distribution.py")

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import trustme
 from exchange_fakes import TOKEN, grant, http, says, serving
-from world import CONFIG, World, missing
+from needs import missing
+from world import CONFIG, World
 
 from tastyauth.errors import ConfigError, ProtocolError, TastyauthError
 from tastyauth.exchange import api, exchange

@@ -5,7 +5,8 @@ import resource
 import sys
 
 import pytest
-from world import CONFIG, World, missing
+from needs import missing
+from world import CONFIG, World
 
 from tastyauth.simulator import Simulator
 

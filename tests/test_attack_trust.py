@@ -5,6 +5,7 @@ import re
 import time
 from collections.abc import Callable
 
+import needs
 import pytest
 from measured import MIB, measured
 from test_allow import allow, ended, records, terminal
@@ -139,7 +140,7 @@ def test_the_largest_config_is_refused_in_time(name: str, words: str, world: Wor
     assert run.memory < MOST
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+@needs.needs_root
 def test_a_strangers_config_in_a_shared_directory_shadows_nobodys(world: World) -> None:
     os.chmod(world.project, 0o1777)
     path = world.write(f"{world.project}/tastyauth.yaml", "version: 1\n")

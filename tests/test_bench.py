@@ -7,7 +7,8 @@ import sys
 import pytest
 from bench.measure import Broken, Command, measure
 from bench.table import Row, table
-from world import LIMIT, REPOSITORY, missing
+from needs import missing
+from world import LIMIT, REPOSITORY
 
 pytestmark = pytest.mark.alone
 

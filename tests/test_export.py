@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from needs import missing
 
 from tastyauth import export
 from tastyauth.cache import ProfileOutline
@@ -212,9 +213,10 @@ def test_the_quoted_eval_does_not_depend_on_the_separators(separators: str, deco
     read_back(BASH, f"{separators}; {_POSIX[0]}", NASTY, decoys)
 
 
-@pytest.mark.skipif(not shutil.which("fish"), reason="not installed")
 def test_a_word_that_fish_expands_stays_a_word(decoys: str) -> None:
     """To fish, it is the number of the process."""
+    if not shutil.which("fish"):
+        missing("fish is missing; run tests/e2e/install")
     read_back(Shell("fish", ("fish", "--no-config", "-c"), _FISH), _FISH[0], ["%self"], decoys)
 
 

@@ -6,17 +6,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from needs import needs_root, needs_user
 from world import World
 
 from tastyauth import locate
 from tastyauth.errors import ConfigNotFound
 from tastyauth.secret import with_tilde
 
-IS_ROOT = os.geteuid() == 0
 NOBODY = 65534
-
-needs_root = pytest.mark.skipif(not IS_ROOT, reason="only root can give files away")
-needs_user = pytest.mark.skipif(IS_ROOT, reason="root may read everything")
 
 
 @pytest.fixture(autouse=True)

@@ -13,9 +13,10 @@ from importlib.metadata import Distribution, distribution, distributions
 from typing import Any
 
 import pytest
+from needs import missing
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from world import DEFAULT_NAMES, REPOSITORY, World, missing
+from world import DEFAULT_NAMES, REPOSITORY, World
 
 LIMIT = 300.0
 """Seconds: packages may have to be fetched."""

@@ -12,7 +12,8 @@ from collections.abc import Iterator, Sequence
 from glob import glob
 
 import pytest
-from world import REPOSITORY, World, missing
+from needs import missing
+from world import REPOSITORY, World
 
 from tastyauth.validation import explain
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from hashlib import blake2b
 
+import needs
 import pytest
 from aging import entries, grow_older, only_entry
 from hypothesis import example, given
@@ -393,7 +394,7 @@ def test_a_file_open_to_others_is_a_miss(directory: str, kind: Kind, mode: int) 
     assert kind.read(directory) is not None
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+@needs.needs_root
 def test_a_file_of_another_user_is_a_miss(directory: str, kind: Kind) -> None:
     kind.write(directory)
     os.chown(f"{directory}/{kind.path}", FOREIGN_USER, -1)

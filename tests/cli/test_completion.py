@@ -9,7 +9,8 @@ from collections.abc import Callable
 import generate
 import pexpect
 import pytest
-from world import COMMAND, CONFIG, PATH, REPOSITORY, Completed, World, missing
+from needs import missing
+from world import COMMAND, CONFIG, PATH, REPOSITORY, Completed, World
 
 from tastyauth.cli.commands import COMMANDS, COMMON
 

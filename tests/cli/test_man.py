@@ -7,7 +7,8 @@ import tomllib
 
 import page as manual
 import pytest
-from world import PATH, REPOSITORY, missing
+from needs import missing
+from world import PATH, REPOSITORY
 
 from tastyauth.cli.commands import COMMANDS, COMMON
 from tastyauth.validation.explain import pages

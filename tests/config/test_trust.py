@@ -9,13 +9,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import needs
 import pytest
 
 from tastyauth.config import Config, parse, plan, trust
 from tastyauth.errors import ConfigNotAllowed
 from tastyauth.sources import Surroundings
 
-IS_ROOT = os.geteuid() == 0
 NOBODY = 65534
 TRUSTED = ("flag", "user", "system")
 FOUND = ("project", "environment")
@@ -110,9 +110,7 @@ def of_another_user(home: Path) -> None:
     [
         writable,
         in_a_writable_directory,
-        pytest.param(
-            of_another_user, marks=pytest.mark.skipif(not IS_ROOT, reason="only root gives away")
-        ),
+        pytest.param(of_another_user, marks=needs.needs_root),
     ],
 )
 def test_what_somebody_else_could_have_written_waits_for_approval(
@@ -303,9 +301,7 @@ def given_away(record: str) -> None:
         open_to_others,
         linked,
         made_a_directory,
-        pytest.param(
-            given_away, marks=pytest.mark.skipif(not IS_ROOT, reason="only root gives away")
-        ),
+        pytest.param(given_away, marks=needs.needs_root),
     ],
 )
 def test_a_record_that_others_could_have_made_approves_nothing(

@@ -13,11 +13,13 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
+import needs
 import pytest
 import trustme
 from desk import DESK, config_with, furnish
 from exchange_fakes import OTHER_ID, jwt
-from world import CONFIG, PATH, World, closed_port, missing
+from needs import missing
+from world import CONFIG, PATH, World, closed_port
 
 from tastyauth import config
 from tastyauth.cli import doctor as command
@@ -694,11 +696,7 @@ def test_secret_files_that_others_can_read_come_with_the_chmod(
 ) -> None:
     path = f"{world.config_directory}/live.client-secret"
     os.chmod(path, 0o644)
-    with open("/proc/self/mountinfo", encoding="utf-8") as mounts:
-        device = os.stat(path).st_dev
-        number = f" {os.major(device)}:{os.minor(device)} "
-        if any(number in line and " - tmpfs " in line for line in mounts):
-            pytest.skip("on tmpfs modes do not count")
+    needs.is_on_disk(path)
     check = examine().checks["client_secret"]
     assert (check["state"], check["outcome"]) == ("failed", "fails")
     assert "run: chmod 600 ~/.config/tastyauth/live.client-secret" in check["hint"]

@@ -5,7 +5,9 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from .parts import missing, program
+from needs import missing
+
+from .parts import program
 from .processes import Place
 
 _LONGEST = 60.0

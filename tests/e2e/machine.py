@@ -5,7 +5,9 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from .parts import REPOSITORY, missing, program, tastyauth
+from needs import missing
+
+from .parts import REPOSITORY, program, tastyauth
 from .processes import Place
 
 USER = 1234

@@ -7,7 +7,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from .parts import missing, program
+from needs import missing
+
+from .parts import program
 from .processes import Place
 
 # Whoever sends anything to the outside sends it through `out`, where it is counted and lost. IPv6

@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 import yaml
+from needs import missing
 
 from tastyauth import export
 from tastyauth.simulator import Simulator
 
 from .credentials import Credentials
 from .machine import ancestors
-from .parts import REPOSITORY, missing, program, tastyauth
+from .parts import REPOSITORY, program, tastyauth
 from .processes import Finished, Place
 from .recipes import recipe
 

@@ -11,12 +11,13 @@ from glob import glob
 from typing import Any
 
 import pytest
+from needs import missing
 from packaging.requirements import Requirement
 from world import World
 
 from tastyauth.simulator.simulator import Simulator
 
-from .parts import PATH, REPOSITORY, installed, missing
+from .parts import PATH, REPOSITORY, installed
 
 LIMIT = 300.0
 """Seconds for a step that may fetch packages."""

@@ -17,11 +17,12 @@ from typing import Any
 
 import pytest
 from desk import DESK, config_with, furnish
+from needs import missing
 from world import World
 
 from tastyauth.simulator import Simulator
 
-from .parts import missing, program
+from .parts import program
 
 _LONGEST = 60.0
 """Seconds for all jobs of one crontab."""

@@ -8,11 +8,13 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
+import needs
 import pytest
 import yaml
+from needs import missing
 from world import World
 
-from .parts import missing, program
+from .parts import program
 from .recipes import recipe
 from .stores import FILES, assert_refused, assert_served, newcomer, point_at, restore_files
 
@@ -71,8 +73,7 @@ def test_a_secret_volume_is_read(world: World, medium: str) -> None:
 
 
 def test_the_same_files_on_a_disk_are_not(world: World) -> None:
-    if os.stat(world.root).st_dev == os.stat("/dev/shm").st_dev:
-        pytest.skip("the temporary directory is in memory, where modes are not judged")
+    needs.is_on_disk(world.root)
     assert_refused(world, "chmod 600", before=pod("disk"))
 
 

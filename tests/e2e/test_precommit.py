@@ -6,9 +6,10 @@ import subprocess
 from dataclasses import dataclass
 
 import pytest
+from needs import missing
 from told import EXAMPLES, beside
 
-from .parts import REPOSITORY, installed, missing, program
+from .parts import REPOSITORY, installed, program
 from .recipes import adapted, recipe
 
 LIMIT = 300.0

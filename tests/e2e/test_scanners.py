@@ -10,8 +10,9 @@ import tomllib
 
 import pytest
 from exchange_fakes import jwt
+from needs import missing
 
-from .parts import REPOSITORY, installed, missing
+from .parts import REPOSITORY, installed
 
 VALID = (
     *sorted(glob.glob(f"{REPOSITORY}/tests/examples/valid/*.yaml")),

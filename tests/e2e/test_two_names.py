@@ -3,8 +3,9 @@
 import os
 
 import pytest
+from needs import missing
 
-from .parts import missing, program, tastyauth
+from .parts import program, tastyauth
 from .processes import Place
 
 CONFIG = """\

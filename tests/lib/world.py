@@ -8,9 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import NoReturn
 
-import pytest
 from warm import Warm
 
 from tastyauth.simulator import Simulator
@@ -199,10 +197,3 @@ def closed_port() -> int:
 def variables_in(text: str) -> dict[str, str]:
     """What `env` and `printenv` wrote: the variables of a process."""
     return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
-
-
-def missing(reason: str) -> NoReturn:
-    """Skips a test on a developer's machine; in CI, where every part belongs, fails it."""
-    if os.environ.get("CI"):
-        pytest.fail(reason, pytrace=False)
-    pytest.skip(reason)

@@ -15,7 +15,8 @@ from typing import Any, TypeVar
 
 import pytest
 from gated import Gated
-from world import CONFIG, World, missing
+from needs import missing
+from world import CONFIG, World
 
 import tastyauth
 from tastyauth import errors

@@ -10,15 +10,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from needs import needs_root, needs_user
 
 from tastyauth import locate
 from tastyauth.posix import files
 
-IS_ROOT = os.geteuid() == 0
 NOBODY = 65534
-
-needs_root = pytest.mark.skipif(not IS_ROOT, reason="only root can give files away")
-needs_user = pytest.mark.skipif(IS_ROOT, reason="root may write everywhere")
 
 
 @pytest.fixture(params=[0o000, 0o022, 0o077, 0o777])

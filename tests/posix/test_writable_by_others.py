@@ -11,14 +11,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from needs import needs_linux, needs_root, needs_user
 
 from tastyauth.posix import files
 
-IS_ROOT = os.geteuid() == 0
 NOBODY = 65534
-
-needs_root = pytest.mark.skipif(not IS_ROOT, reason="only root can give files away")
-needs_user = pytest.mark.skipif(IS_ROOT, reason="root may read everything")
 
 
 def unknown(*_: object) -> object:
@@ -164,7 +161,7 @@ def acl(*entries: tuple[int, int, int]) -> bytes:
 OWNER, USER, GROUP, MASK, OTHERS, NOBODYS_ID = 1, 2, 4, 16, 32, 0xFFFFFFFF
 
 
-@pytest.mark.skipif(not hasattr(os, "setxattr"), reason="ACLs of POSIX are Linux's")
+@needs_linux
 @pytest.mark.parametrize("place", ["", "..", "../.."])
 @pytest.mark.parametrize(("rights", "safe"), [(4, True), (6, False)])
 def test_an_acl_for_somebody_else_is_exposed(

@@ -10,7 +10,8 @@ from collections.abc import Iterator
 
 import pexpect
 import pytest
-from world import CONFIG, PATH, Completed, World, finish, missing, until, variables_in
+from needs import missing
+from world import CONFIG, PATH, Completed, World, finish, until, variables_in
 
 from tastyauth.session.background import Background
 from tastyauth.simulator import Simulator

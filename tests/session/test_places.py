@@ -7,27 +7,23 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 
+import needs
 import pytest
 from aging import set_left
-from world import COMMAND, CONFIG, Completed, World, missing
+from needs import missing
+from world import COMMAND, CONFIG, Completed, World
 
 from tastyauth.simulator import Simulator
 
-IS_ROOT = os.geteuid() == 0
 SOMEBODY = 54321
 """A user ID that no password database knows."""
 
 
-def needs(*programs: str) -> None:
+def installed(*programs: str) -> None:
     """Skips a test where a program of Linux is missing."""
     for program in programs:
         if shutil.which(program) is None:
             missing(f"{program} is missing")
-
-
-def needs_root() -> None:
-    if not IS_ROOT:
-        pytest.skip("only root can make such a place")
 
 
 def assert_served(done: Completed, *, warned: bool | None) -> None:
@@ -77,7 +73,7 @@ def make_dangling_link(path: str) -> None:
 
 
 def make_foreign(path: str) -> None:
-    needs_root()
+    needs.is_root()
     os.mkdir(path, 0o700)
     os.chown(path, SOMEBODY, SOMEBODY)
 
@@ -143,8 +139,8 @@ def test_each_directory_can_be_named(world: World) -> None:
 @pytest.fixture
 def somebodys() -> Iterator[World]:
     """A world of a user whom the password database does not know, and who therefore has no home."""
-    needs_root()
-    needs("setpriv")
+    needs.is_root()
+    installed("setpriv")
     root = tempfile.mkdtemp(prefix="tastyauth-test-")
     try:
         os.chmod(root, 0o755)
@@ -185,7 +181,7 @@ def test_a_cache_that_is_named_is_used_without_a_home(somebodys: World) -> None:
 @pytest.mark.parametrize("existing", [False, True], ids=["no cache yet", "a cache of theirs"])
 def test_root_creates_nothing_in_the_home_of_another_user(world: World, existing: bool) -> None:
     """`sudo` keeps $HOME, and files of root's there would lock their owner out."""
-    needs_root()
+    needs.is_root()
     own = world.configure(directory=f"{world.root}/own")
     shutil.rmtree(world.config_directory)
     if existing:
@@ -204,8 +200,8 @@ def test_root_creates_nothing_in_the_home_of_another_user(world: World, existing
 
 def in_mounts(world: World, mounts: str, *words: str) -> Completed:
     """Runs tastyauth where a script has mounted something that nobody else sees."""
-    needs_root()
-    needs("unshare", "mount")
+    needs.is_root()
+    installed("unshare", "mount")
     script = f'{mounts}\nexec "$@"'
     isolated = ("unshare", "--mount", "--propagation", "private", "sh", "-euc", script, "sh")
     return world.run_program(*isolated, COMMAND, *words)
@@ -213,8 +209,7 @@ def in_mounts(world: World, mounts: str, *words: str) -> Completed:
 
 def test_a_cache_that_cannot_be_written_is_done_without(world: World) -> None:
     """By whoever runs these tests: as another user than root."""
-    if IS_ROOT:
-        pytest.skip("root may write everywhere; the next test is for root")
+    needs.is_user()
     os.makedirs(world.cache, 0o700)
     os.chmod(world.cache, 0o500)
     for exchanges in (1, 2):
@@ -299,7 +294,7 @@ def test_a_system_call_that_fails_does_not_keep_the_token(
 
 
 def with_failing(world: World, call: str, error: str, *words: str) -> Completed:
-    needs("strace")
+    installed("strace")
     inject = ("-e", f"trace={call}", "-e", f"inject={call}:error={error}")
     return world.run_program("strace", "-f", "-o", os.devnull, *inject, COMMAND, *words)
 

@@ -14,7 +14,8 @@ from dataclasses import replace
 
 import pytest
 from aging import entries
-from world import COMMAND, CONFIG, Completed, World, finish, missing, until
+from needs import missing
+from world import COMMAND, CONFIG, Completed, World, finish, until
 
 from tastyauth.simulator import Simulator
 from tastyauth.simulator.messages import Answer, Request

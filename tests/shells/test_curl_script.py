@@ -6,9 +6,10 @@ import shutil
 from dataclasses import replace
 
 import pytest
+from needs import missing
 from sitting import sitting
 from stand_ins import keyring_in
-from world import CONFIG, PATH, Completed, World, missing
+from world import CONFIG, PATH, Completed, World
 
 from tastyauth.simulator import Simulator
 from tastyauth.simulator.messages import Answer, Request

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import aging
 import pexpect
 import pytest
-from world import COMMAND, CONFIG, DEFAULT_NAMES, PATH, Completed, World, missing
+from needs import missing
+from world import COMMAND, CONFIG, DEFAULT_NAMES, PATH, Completed, World
 
 from tastyauth import cache
 from tastyauth.cache import Entry

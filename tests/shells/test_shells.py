@@ -5,7 +5,8 @@ import shutil
 import signal
 
 import pytest
-from world import CONFIG, DEFAULT_NAMES, PATH, Completed, World, finish, missing, until
+from needs import missing
+from world import CONFIG, DEFAULT_NAMES, PATH, Completed, World, finish, until
 
 SHELLS = ("bash", "dash", "zsh")
 

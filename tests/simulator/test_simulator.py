@@ -22,6 +22,7 @@ import pytest
 import trustme
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from needs import missing
 
 from tastyauth.errors import UsageError
 from tastyauth.secret import Secret
@@ -660,7 +661,7 @@ def test_an_ipv6_loopback_address_is_bracketed() -> None:
             assert post_token(simulator, connection)[0] == 200
             connection.close()
     except UsageError as error:  # this machine has no IPv6
-        pytest.skip(error.message)
+        missing(error.message)
 
 
 def test_a_port_in_use_is_named_with_what_to_do(simulator: Simulator) -> None:

@@ -13,10 +13,12 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+import needs
 import pexpect
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from needs import missing
 
 from tastyauth import validation
 from tastyauth.errors import ConfigError, SecretAbsent, SecretError
@@ -111,10 +113,7 @@ def secret_file(tmp_path: Path) -> Path:
 @pytest.fixture
 def on_disk(tmp_path: Path) -> Path:
     """A directory that is not on tmpfs, where modes count."""
-    if sys.platform == "linux":
-        found = subprocess.run(["stat", "-f", "-c", "%T", tmp_path], capture_output=True, text=True)
-        if found.stdout.strip() == "tmpfs":
-            pytest.skip("the temporary directory is on tmpfs; TMPDIR=/var/tmp has a disk below it")
+    needs.is_on_disk(tmp_path)
     return tmp_path
 
 
@@ -463,15 +462,13 @@ def test_an_open_pipe_that_lies_in_no_directory_is_judged_by_its_mode() -> None:
 
 
 def test_a_file_that_comes_in_pieces_is_read_to_its_end() -> None:
-    if not os.path.exists("/proc/kallsyms"):
-        pytest.skip("no file here is read a page at a time")
+    needs.exists("/proc/kallsyms")
     error = refusal(File("/proc/kallsyms", any_permissions=True))
     assert "larger than 64 KiB" in error.message
 
 
 def test_a_file_that_cannot_be_read_though_it_can_be_opened_is_an_error() -> None:
-    if not os.path.exists("/proc/self/mem"):
-        pytest.skip("no file here opens and fails")
+    needs.exists("/proc/self/mem")
     error = refusal(File("/proc/self/mem"))
     assert error.message.endswith("cannot be read: input/output error")
 
@@ -487,16 +484,15 @@ def test_permissions_any_takes_an_open_file(on_disk: Path, secret_file: Path) ->
 
 
 def test_an_open_file_of_another_user_is_a_mounted_secret(on_disk: Path, secret_file: Path) -> None:
-    if os.geteuid() != 0:
-        pytest.skip("only root can give a file away")
+    needs.is_root()
     secret_file.chmod(0o644)
     os.chown(secret_file, NOBODY, NOBODY)
     assert value_of(File(str(secret_file))) == VALUE
 
 
 def test_an_open_file_on_tmpfs_is_taken() -> None:
-    if not os.path.isdir("/dev/shm"):
-        pytest.skip("no /dev/shm here")
+    if not os.access("/dev/shm", os.W_OK):
+        missing("no /dev/shm that can be written")
     path = Path(f"/dev/shm/tastyauth-test-{os.getpid()}")
     path.write_text(VALUE)
     try:
@@ -539,8 +535,7 @@ MOUNTS = {
 def test_an_open_file_on_a_read_only_mount_or_in_memory_is_taken(
     on_disk: Path, secret_file: Path, mount: str
 ) -> None:
-    if os.geteuid() != 0 or sys.platform != "linux":
-        pytest.skip("only root can mount, and only Linux for one program alone")
+    needs.is_root()
     secret_file.chmod(0o644)
     read = (
         "import sys; from tastyauth.sources.file import *;"
@@ -564,7 +559,7 @@ def test_an_open_file_on_a_read_only_mount_or_in_memory_is_taken(
         text=True,
     )
     if done.returncode == 9 or "unshare" in done.stderr:
-        pytest.skip("this system does not let root mount")
+        missing("this system does not let root mount")
     assert (done.stdout, done.stderr) == (VALUE + "\n", "")
 
 
@@ -839,7 +834,7 @@ def test_a_command_ended_by_a_signal_is_an_error_that_names_it() -> None:
     assert refusal(shell("kill -KILL $$")).message.endswith("was ended by SIGKILL")
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has signals without a name here")
+@needs.needs_linux
 def test_a_command_ended_by_a_signal_without_a_name_is_an_error_with_its_number() -> None:
     number = signal.SIGRTMIN + 1
     assert refusal(shell(f"kill -{number} $$")).message.endswith(f"was ended by signal {number}")

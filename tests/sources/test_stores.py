@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import needs
 import pytest
 
 from tastyauth.errors import SecretAbsent, SecretError
@@ -226,8 +227,7 @@ def test_a_name_that_is_given_twice_is_an_error(tmp_path: Path) -> None:
 
 
 def test_an_env_file_of_ones_own_must_be_private(tmp_path: Path) -> None:
-    if os.stat(tmp_path).st_dev == os.stat("/dev/shm").st_dev:
-        pytest.skip("the temporary directory is in memory, where modes are not judged")
+    needs.is_on_disk(tmp_path)
     error = refusal(Dotenv(env_file(tmp_path, f"TT={VALUE}\n", 0o644), "TT"), around(tmp_path))
     assert "chmod 600" in error.hint
 
@@ -504,7 +504,7 @@ def test_what_is_no_plain_file_is_not_replaced(
     assert "not a plain file" in unwritten(File(str(path)), around(tmp_path)).message
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+@needs.needs_root
 def test_a_file_of_another_user_is_not_replaced(tmp_path: Path) -> None:
     path = tmp_path / "secret"
     path.touch()
