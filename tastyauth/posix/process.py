@@ -8,9 +8,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Self, cast
 
-from tastyauth.errors import Stopped, reason_of
+from tastyauth.errors import reason_of
 from tastyauth.posix.signals import DELAY
 
 STDOUT_LIMIT = 64 * 1024
@@ -67,9 +67,18 @@ class Completed:
 class Running:
     """A program on its way; as a context manager it leaves nothing running behind."""
 
-    def __init__(self, program: subprocess.Popen[bytes], *, owns_group: bool) -> None:
+    def __init__(
+        self,
+        program: subprocess.Popen[bytes],
+        stdin: bytes,
+        *,
+        owns_group: bool,
+        holds_exit_codes: bool,
+    ) -> None:
         self._program = program
+        self._stdin = stdin
         self._owns_group = owns_group
+        self._holds_exit_codes = holds_exit_codes
         self._started = time.monotonic()
         self._stdout = bytearray()
         self._stderr = bytearray()
@@ -99,9 +108,12 @@ class Running:
             if self._program.poll() is None:
                 self._kill()
         finally:
-            for pipe in (self._program.stdout, self._program.stderr):
+            for pipe in (self._program.stdin, self._program.stdout, self._program.stderr):
                 if pipe is not None:
                     pipe.close()
+            if self._holds_exit_codes:
+                self._holds_exit_codes = False
+                _let_exit_codes_go()
 
     def _collect(self, deadline: float) -> int:
         with selectors.DefaultSelector() as pipes:
@@ -118,13 +130,14 @@ class Running:
         return returncode
 
     def _watch(self, pipes: selectors.BaseSelector) -> None:
-        for pipe, keep in (
-            (self._program.stdout, self._keep_stdout),
-            (self._program.stderr, self._keep_stderr),
+        for pipe, event, act in (
+            (self._program.stdin, selectors.EVENT_WRITE, self._feed),
+            (self._program.stdout, selectors.EVENT_READ, self._keep_stdout),
+            (self._program.stderr, selectors.EVENT_READ, self._keep_stderr),
         ):
             if pipe is not None:
                 os.set_blocking(pipe.fileno(), False)
-                pipes.register(pipe, selectors.EVENT_READ, keep)
+                pipes.register(pipe, event, (act, pipe.close))
 
     def _read(self, pipes: selectors.BaseSelector, seconds: float) -> None:
         if not pipes.get_map():
@@ -132,20 +145,31 @@ class Running:
                 self._program.wait(seconds)
             return
         for key, _ in pipes.select(seconds):
-            keep: Callable[[bytes], None] = key.data
-            chunk = os.read(key.fd, STDOUT_LIMIT)
-            keep(chunk)
-            if not chunk:
+            act, close = cast(tuple[Callable[[int], bool], Callable[[], None]], key.data)
+            if not act(key.fd):
                 pipes.unregister(key.fileobj)
+                close()
 
-    def _keep_stdout(self, chunk: bytes) -> None:
+    def _feed(self, descriptor: int) -> bool:
+        """Writes what the pipe takes; False when there is no more to do."""
+        try:
+            self._stdin = self._stdin[os.write(descriptor, self._stdin) :]
+        except BrokenPipeError:  # it does not want to know
+            self._stdin = b""
+        return bool(self._stdin)
+
+    def _keep_stdout(self, descriptor: int) -> bool:
+        chunk = os.read(descriptor, STDOUT_LIMIT)
         self._stdout += chunk
         if len(self._stdout) > STDOUT_LIMIT:
             raise TooMuchOutput(f"wrote more than {STDOUT_LIMIT} bytes")
+        return bool(chunk)
 
-    def _keep_stderr(self, chunk: bytes) -> None:
+    def _keep_stderr(self, descriptor: int) -> bool:
+        chunk = os.read(descriptor, STDOUT_LIMIT)
         self._stderr += chunk
         del self._stderr[:-STDERR_TAIL]
+        return bool(chunk)
 
     def _kill(self) -> None:
         # A plain sleep: to see the leader end is to reap it, and that would set its number free
@@ -180,11 +204,12 @@ def start(
     Not interactive: stdin is the null device and the session is its own, so that nothing can ask
     and all of it can be killed. Interactive: session, process group and terminal are ours (in a
     group of its own a program is stopped by its first read of the terminal), stdin and stderr
-    pass through; at the limit only the program itself is ended. `stdin`, at most what a pipe
-    holds (4 KiB everywhere, 64 KiB on Linux), is given to it instead. Raises CannotStart.
+    pass through; at the limit only the program itself is ended. `stdin` is given to it instead,
+    while it is waited for. Raises CannotStart.
     """
     given = subprocess.PIPE if stdin else None if interactive else subprocess.DEVNULL
     running: Running | None = None
+    holds_exit_codes = _hold_exit_codes()
     try:
         with DELAY:  # a stop that comes while it starts would leave it running
             program = subprocess.Popen(
@@ -197,23 +222,53 @@ def start(
                 stderr=None if interactive else subprocess.PIPE,
                 start_new_session=not interactive,
             )
-            running = Running(program, owns_group=not interactive)
-    except OSError as error:
-        raise CannotStart(reason_of(error)) from None
-    except ValueError:
-        raise CannotStart("an argument or variable that no program can be given") from None
-    except Stopped:
+            running = Running(
+                program, stdin, owns_group=not interactive, holds_exit_codes=holds_exit_codes
+            )
+        return running  # noqa: RET504  # a stop is raised where DELAY ends, and `running` is stopped
+    except BaseException as error:
         if running is not None:
             running.stop()
+        elif holds_exit_codes:
+            _let_exit_codes_go()
+        if isinstance(error, OSError):
+            raise CannotStart(reason_of(error)) from None
+        if isinstance(error, ValueError):
+            raise CannotStart("an argument or variable that no program can be given") from None
         raise
-    try:
-        if program.stdin is not None:
-            with suppress(BrokenPipeError), program.stdin as pipe:
-                pipe.write(stdin)
-    except BaseException:
-        running.stop()
-        raise
-    return running
+
+
+_holders = 0
+"""How many programs run for which SIGCHLD is no longer ignored."""
+
+
+def _hold_exit_codes() -> bool:
+    """Stops ignoring SIGCHLD, as a program that uses the library may; whether it was ignored.
+
+    While it is, the system forgets how children end, and each would seem to have succeeded. Raises
+    CannotStart outside the main thread, where that cannot be changed.
+    """
+    global _holders
+    if not _holders:
+        if signal.getsignal(signal.SIGCHLD) is not signal.SIG_IGN:
+            return False
+        try:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        except ValueError:
+            raise CannotStart(
+                "this process ignores SIGCHLD, so that outside its main thread nobody can learn"
+                " how a program ends"
+            ) from None
+    _holders += 1
+    return True
+
+
+def _let_exit_codes_go() -> None:
+    global _holders
+    _holders -= 1
+    if not _holders:
+        with suppress(ValueError):  # in another thread than the one that began it
+            signal.signal(signal.SIGCHLD, signal.SIG_IGN)
 
 
 def run(

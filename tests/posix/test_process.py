@@ -1,5 +1,6 @@
 """Programs: real ones, with real time limits, signals, pipes and a real terminal."""
 
+import hashlib
 import json
 import os
 import select
@@ -419,8 +420,83 @@ from tastyauth.errors import Stopped
 signals.raise_when_stopped()
 threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGTERM)).start()
 try:
-    process.start(
-        ["/bin/sleep", "60"], environ={{}}, interactive=False, directory="/", stdin=b"x" * 200_000
+    process.run(
+        ["/bin/sleep", "60"],
+        environ={{}}, interactive=False, directory="/", timeout=60, stdin=b"x" * 200_000,
     )
 {STOPPED_AND_ALONE}"""
     assert _said_by(script) == ["143", "no child"]
+
+
+# -- input, and how a program ended ---------------------------------------------------------------
+
+
+def test_more_input_than_a_pipe_holds_arrives_whole() -> None:
+    text = b"".join(b"%d\n" % number for number in range(40_000))
+    script = "import hashlib, sys; print(hashlib.sha256(sys.stdin.buffer.read()).hexdigest())"
+    done = process.run(
+        [sys.executable, "-c", script],
+        environ={},
+        interactive=False,
+        directory="/",
+        timeout=LONG,
+        stdin=text,
+    )
+    assert done.stdout.decode().strip() == hashlib.sha256(text).hexdigest()
+
+
+@pytest.mark.parametrize("script", ["exec sleep 60", "exec sleep 60 <&-", "exec sleep 60 >&- 2>&-"])
+def test_a_program_that_does_not_read_its_input_is_ended_at_the_limit(script: str) -> None:
+    began = time.monotonic()
+    with pytest.raises(process.TimedOut):
+        process.run(
+            ["/bin/sh", "-c", script],
+            environ={},
+            interactive=False,
+            directory="/",
+            timeout=0.5,
+            stdin=b"x" * 200_000,
+        )
+    assert time.monotonic() - began < LONG
+
+
+SIGCHLD_IGNORED = """
+import signal, sys, threading, time
+from tastyauth.posix import process
+
+def start(script):
+    return process.start(
+        ["/bin/sh", "-c", script], environ={}, interactive=False, directory="/"
+    )
+
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+"""
+
+
+def test_a_program_that_fails_has_failed_though_its_parent_ignores_sigchld() -> None:
+    """Two at once, of which the first ends first; and afterwards the parent ignores it again."""
+    script = f"""{SIGCHLD_IGNORED}
+with start("exit 3") as first, start("sleep 0.3; kill -9 $$") as second:
+    print(first.wait(10).returncode)
+    print(second.wait(10).returncode)
+try:
+    start("\\0")
+except process.CannotStart:
+    print(signal.getsignal(signal.SIGCHLD).name)
+"""
+    assert _said_by(script) == ["3", "-9", "SIG_IGN"]
+
+
+def test_a_thread_that_could_not_learn_how_a_program_ends_starts_none() -> None:
+    script = f"""{SIGCHLD_IGNORED}
+def work():
+    try:
+        start("exit 3")
+    except process.CannotStart as error:
+        print("ignores SIGCHLD" in str(error))
+
+thread = threading.Thread(target=work)
+thread.start()
+thread.join()
+"""
+    assert _said_by(script) == ["True"]
