@@ -26,6 +26,8 @@ _CREDENTIAL_SHAPE = (
     r"[A-Za-z0-9+/_=-]{32,}"  # hex, base64 or a token; a UUID is public and stays
 )
 
+_ACCOUNT_NUMBER = r"(?<![A-Za-z0-9])[0-9][A-Z]{2}[0-9](?=[0-9]{4}(?![A-Za-z0-9]))"
+
 
 class Secret:
     """A value that only `reveal` shows: repr, str and format are masked, and pickle is refused."""
@@ -105,7 +107,11 @@ def shown(text: str) -> str:
     For messages of tastyauth, which may quote a mistyped word or an odd path: control characters
     are escaped, and long names of directories stay.
     """
-    text = re.sub(_OWN_SHAPE, MASK, text)
+    return printable(re.sub(_OWN_SHAPE, MASK, text))
+
+
+def printable(text: str) -> str:
+    """`text` with every control character escaped that could steer a terminal."""
     return "".join(
         character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
         for character in text
@@ -116,3 +122,8 @@ def with_tilde(text: str, home: str) -> str:
     """`text` with `~` for the home directory wherever a path in it begins with that."""
     home = home.rstrip("/")
     return re.sub(rf"(?<![\w./~-]){re.escape(home)}(?![\w.-])", "~", text) if home else text
+
+
+def fit_to_paste(text: str, home: str) -> str:
+    """`text` on one line, with `~` for the home directory and four digits of account numbers."""
+    return with_tilde(re.sub(_ACCOUNT_NUMBER, "****", printable(text)), home)

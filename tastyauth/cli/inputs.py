@@ -8,8 +8,8 @@ from tastyauth import locate
 from tastyauth.cache import Asked, Terms
 from tastyauth.cli.command import Arguments
 from tastyauth.cli.console import Console
+from tastyauth.secret import printable
 from tastyauth.session import Session
-from tastyauth.sources import printable
 
 if TYPE_CHECKING:  # what a hit does not need
     from tastyauth.config import Config

@@ -10,7 +10,7 @@ from tastyauth.cli.console import Console
 from tastyauth.cli.inputs import read_config
 from tastyauth.config import plan, trust
 from tastyauth.errors import ConfigNotAllowed, reason_of
-from tastyauth.sources import printable
+from tastyauth.secret import printable
 
 _MOST_COMPARED = 400
 """Lines. To compare longer plans would take minutes, if somebody has meant them to."""

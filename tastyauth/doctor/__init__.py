@@ -12,7 +12,7 @@ from tastyauth.doctor import account, config, grant, network, references
 from tastyauth.doctor.check import FAILED, PASSED, SKIPPED, WARNED, Check, Verdict, failed, skipped
 from tastyauth.doctor.findings import Findings
 from tastyauth.errors import TastyauthError, UsageError
-from tastyauth.session.status import fit_to_paste
+from tastyauth.secret import fit_to_paste
 
 __all__ = [
     "FAILED",

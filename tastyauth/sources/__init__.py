@@ -8,7 +8,6 @@ from tastyauth.sources.reference import (
     Reference,
     Surroundings,
     accept,
-    printable,
     resolve_program,
 )
 
@@ -31,7 +30,6 @@ __all__ = [
     "accept",
     "kind_of",
     "parse",
-    "printable",
     "resolve_program",
 ]
 

@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, ClassVar
 
 from tastyauth.errors import SecretAbsent, SecretError
-from tastyauth.secret import Secret, mask
+from tastyauth.secret import Secret, mask, printable
 from tastyauth.sources.reference import (
     GUARD,
     Reference,
@@ -21,7 +21,6 @@ from tastyauth.sources.reference import (
     accept,
     expand,
     output_of,
-    printable,
     shown,
     spelled,
     without_line_ending,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
 from tastyauth.errors import SecretAbsent, SecretError
-from tastyauth.secret import Secret
+from tastyauth.secret import Secret, printable
 from tastyauth.sources.file import File
 from tastyauth.sources.reference import (
     Reference,
@@ -16,7 +16,6 @@ from tastyauth.sources.reference import (
     accept,
     interpreter,
     output_of,
-    printable,
     shown,
 )
 

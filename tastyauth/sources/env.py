@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from tastyauth.errors import SecretAbsent
-from tastyauth.secret import Secret
-from tastyauth.sources.reference import Reference, Surroundings, accept, printable
+from tastyauth.secret import Secret, printable
+from tastyauth.sources.reference import Reference, Surroundings, accept
 
 
 @dataclass(frozen=True, slots=True)

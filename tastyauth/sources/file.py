@@ -12,14 +12,13 @@ from dataclasses import dataclass
 
 from tastyauth.errors import SecretAbsent, SecretError, reason_of
 from tastyauth.posix import files
-from tastyauth.secret import Secret
+from tastyauth.secret import Secret, printable
 from tastyauth.sources.reference import (
     Reference,
     Surroundings,
     absolute,
     accept,
     output_of,
-    printable,
 )
 
 LIMIT = 64 * 1024

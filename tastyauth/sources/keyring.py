@@ -9,7 +9,7 @@ import shlex
 from dataclasses import dataclass
 
 from tastyauth.errors import SecretAbsent, SecretError
-from tastyauth.secret import Secret, mask
+from tastyauth.secret import Secret, mask, printable
 from tastyauth.sources.reference import (
     GUARD,
     Reference,
@@ -17,7 +17,6 @@ from tastyauth.sources.reference import (
     accept,
     interpreter,
     output_of,
-    printable,
     resolve_program,
     shown,
 )

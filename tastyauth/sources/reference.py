@@ -12,7 +12,7 @@ from json import dumps
 from typing import ClassVar, TypeVar
 
 from tastyauth.errors import SecretAbsent, SecretError
-from tastyauth.secret import Secret, mask, with_tilde
+from tastyauth.secret import Secret, mask, printable, with_tilde
 
 T = TypeVar("T")
 
@@ -292,14 +292,6 @@ def shown(text: str, home: str = "") -> str:
     """`text`, which may hold paths, for a label: `home` as `~`, secrets masked, all printable."""
     # Between slashes: a whole path is as long, and made of the same characters, as a secret.
     return printable("/".join(map(mask, with_tilde(text, home).split("/"))))
-
-
-def printable(text: str) -> str:
-    """`text` with everything escaped that would steer a terminal."""
-    return "".join(
-        character if character.isprintable() else character.encode("unicode_escape").decode("ascii")
-        for character in text
-    )
 
 
 def spelled(value: object) -> str:

@@ -13,8 +13,8 @@ import pytest
 from world import CONFIG, World
 
 from tastyauth.cache import Asked
+from tastyauth.cli.status import FieldStatus, ProfileStatus, status
 from tastyauth.config import Config, parse
-from tastyauth.session.status import FieldStatus, ProfileStatus, status
 from tastyauth.sources import Surroundings
 
 CLIENT_ID = "0c7b8898-a2f1-49bb-a23d-843e47b68631"
