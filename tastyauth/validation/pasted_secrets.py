@@ -2,8 +2,7 @@
 
 The shapes are those of tastytrade: a refresh token is a JWT whose header says `rt+jwt`, a client
 secret 40 hexadecimal digits, a client ID a UUID (and public). A config should hold no secret and is
-searched for anything of the kind, everywhere. Any other file is searched only for what cannot well
-be something else, so that lock files and pinned commits raise no alarm.
+searched for anything of the kind, everywhere; `other_files` is about all others.
 """
 
 import re
@@ -15,9 +14,6 @@ from typing import Literal, NamedTuple, TypeAlias
 from tastyauth.errors import APPLICATIONS_PAGE
 from tastyauth.validation.masking import quoted
 from tastyauth.validation.problem import Document, Path, Problem, Scalar, Span
-
-ALLOWANCE = "tastyauth: allow"
-"""A line of another file that says this (in a comment) is not searched."""
 
 Shape: TypeAlias = Literal["refresh token", "access token", "JWT", "client secret"]
 
@@ -48,17 +44,13 @@ _MOST_BEGINNINGS = 8
 
 _JWT_HEADER = r'"(?:alg|typ|kid|jku)"'
 _SHORTEST_JWT = 30
+_LONGEST_HEADER = 1024
 _LONG_HEXADECIMAL = re.compile(r"[0-9A-Fa-f]{32,}")
 
-_FORTY_DIGITS = r"(?<![0-9A-Za-z+/_-])[0-9a-f]{40}(?![0-9A-Za-z+/_-])"
-_SPEAKS_OF_SECRETS = r"(?i:secret|tasty|(?<![a-z0-9])tt_)"
-_PINNED = (  # what stands before a commit or a checksum
-    r"(?i:[@#/]|(?:sha-?1|commit|revision|rev|reference|ref|hash|digest|checksum|integrity)\W{0,4})$"
-)
-_SUMS_LINE = r"[0-9a-f]{40}\s+\*?\S+\s*"  # sha1sum, git ls-remote
 
+class Find(NamedTuple):
+    """Where in a text something is that looks like a secret."""
 
-class _Find(NamedTuple):
     start: int
     end: int
     shape: Shape
@@ -93,64 +85,35 @@ def in_document(document: Document) -> list[Problem]:
             told.setdefault(line, []).append(scalar.span)
     for span, found, in_comment in _in_each(document.lines):
         if not any(_within(span, other) for other in told.get(span.line, ())):
-            problems.append(_about_line(span, found, "a comment" if in_comment else "this line"))
+            problems.append(in_line(span, found, "a comment" if in_comment else "this line"))
     return problems
 
 
-def in_lines(lines: Iterable[str], name: str = "") -> list[Problem]:
-    """Refresh tokens and client secrets in the lines of the file `name`, which is not a config.
-
-    40 hexadecimal digits count only on a line that also speaks of a secret, of TT_ or of tasty, and
-    not where a commit or a checksum stands; or on a line of their own, in a file whose name speaks
-    of it. A line that says `tastyauth: allow` is left out.
-    """
-    of_secrets = re.search(_SPEAKS_OF_SECRETS, name) is not None
-    return [
-        _about_line(Span(number, find.start + 1, number, find.end + 1), find.shape, "this line")
-        for number, line in enumerate(lines, 1)
-        if ALLOWANCE not in line
-        for find in _finds_elsewhere(line, alone=of_secrets)
-    ]
-
-
-def _finds(text: str) -> Iterator[_Find]:
+def tokens(text: str) -> Iterator[Find]:
+    """Every JWT in `text`."""
     for run in _TOKEN_RUN.finditer(text):
-        for begin in islice(_JWT_BEGIN.finditer(run.group()), _MOST_BEGINNINGS):
-            if _is_jwt(run.group(), begin.start()):
-                kind = _kind_of_jwt(run.group()[begin.start() :])
-                yield _Find(run.start() + begin.start(), run.end(), kind)
+        for begin in islice(_JWT_BEGIN.finditer(text, *run.span()), _MOST_BEGINNINGS):
+            start, end = begin.start(), run.end()
+            header, *rest = text[start:end].split(".", 3)
+            claimed = _decoded(header[:_LONGEST_HEADER])
+            begins_word = start == run.start() or not text[start - 1].isalpha()
+            in_parts = len(rest) >= 2 and all(rest[:2]) and end - start >= _SHORTEST_JWT
+            if re.search(_JWT_HEADER, claimed) or (begins_word and in_parts):
+                yield Find(start, end, _kind_of_jwt(claimed))
                 break
+
+
+def _finds(text: str) -> Iterator[Find]:
+    yield from tokens(text)
     for found in _LONG_HEXADECIMAL.finditer(text):
-        yield _Find(found.start(), found.end(), "client secret")
+        yield Find(found.start(), found.end(), "client secret")
 
 
-def _finds_elsewhere(line: str, *, alone: bool) -> Iterator[_Find]:
-    for find in _finds(line):
-        if find.shape == "refresh token":
-            yield find
-    whole = alone and re.fullmatch(rf"\s*{_FORTY_DIGITS}\s*", line)
-    if not whole and (not re.search(_SPEAKS_OF_SECRETS, line) or re.fullmatch(_SUMS_LINE, line)):
-        return
-    for found in re.finditer(_FORTY_DIGITS, line):
-        if not re.search(_PINNED, line[max(0, found.start() - 24) : found.start()]):
-            yield _Find(found.start(), found.end(), "client secret")
-
-
-def _is_jwt(run: str, begin: int) -> bool:
-    """Whether a JWT begins there: one with a header that says so, or any word in three parts."""
-    token = run[begin:]
-    header, *rest = token.split(".", 3)
-    if re.search(_JWT_HEADER, _decoded(header)):
-        return True
-    begins_word = not run[:begin][-1:].isalpha()
-    return begins_word and len(token) >= _SHORTEST_JWT and len(rest) >= 2 and all(rest[:2])
-
-
-def _kind_of_jwt(token: str) -> Shape:
-    header = _decoded(token.partition(".")[0]).lower()
-    if re.search(r'"typ"\s*:\s*"rt\+', header):
-        return "refresh token"
-    return "access token" if re.search(r'"typ"\s*:\s*"at\+', header) else "JWT"
+def _kind_of_jwt(header: str) -> Shape:
+    found = re.search(r'"typ"\s*:\s*"(?:application\\?/)?(rt|at)\+', header.lower())
+    if not found:
+        return "JWT"
+    return "refresh token" if found[1] == "rt" else "access token"
 
 
 def _decoded(segment: str) -> str:
@@ -230,7 +193,8 @@ def _remedy(path: Path) -> str:
     return "remove it: a config holds references to secrets, never the secrets"
 
 
-def _about_line(span: Span, found: Shape, where: str) -> Problem:
+def in_line(span: Span, found: Shape, where: str) -> Problem:
+    """The problem that a line, or a comment, holds a secret of this shape at `span`."""
     return Problem(
         _CODES[found],
         "error",

@@ -1,0 +1,162 @@
+"""Secrets in files that are not configs: only what can hardly be something else is reported.
+
+A refresh token is recognised anywhere. A client secret is 40 hexadecimal digits, like a commit, so
+its line (or the key on the line before) must speak of it. Base64 is decoded.
+"""
+
+import re
+from base64 import b64decode
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from tastyauth.validation import pasted_secrets
+from tastyauth.validation.pasted_secrets import Find, Shape
+from tastyauth.validation.problem import Problem, Span
+
+ALLOWANCE = "tastyauth: allow"
+"""A line that says this (in a comment) is not searched."""
+
+_ALLOW = f"if it is a harmless example, say so in a comment on this line: {ALLOWANCE}"
+
+_AROUND = 400
+"""Characters before and after a find, on its line, that are looked at."""
+
+_FORTY_DIGITS = re.compile(r"(?<![0-9A-Za-z+/_-])[0-9A-Fa-f]{40}(?![0-9A-Za-z+/_-])")
+_BASE64 = re.compile(r"[A-Za-z0-9+/]{54,}")  # 54 characters are 40 bytes
+_SECRET = re.compile(r"secret|(?<![a-z0-9])tt_", re.IGNORECASE)
+_TASTY = re.compile(r"tasty", re.IGNORECASE)
+_KUBERNETES = re.compile(r"""^ *["']?kind["']?: *["']?Secret\b""", re.MULTILINE)
+
+_ASSIGNED = re.compile(r"""(?:=>?\s*|:\s+|["'])["']?$""")
+_PINNED = re.compile(  # what precedes a commit, a checksum or the tag of an image
+    r"(?:[@#/]|\.\.|\bfrom |/[a-z0-9._-]+:"
+    r"|(?:sha-?[0-9]*|commit(?:_?(?:id|sha|hash))?|revision|rev|reference|ref|hash|hashed_secret"
+    r"|digest|checksum|fingerprint|integrity|image|tag|version|build|branch|head|tree|blob|oid)"
+    r"[^\w\n]{0,4})$",
+    re.IGNORECASE,
+)
+_LISTED = re.compile(r"\s+\*?(?!#|//|;|--)\S|:[\w./-]|\.\.")
+"""What follows a hash at the beginning of a line: in sha1sum, git log, .gitleaksignore."""
+
+_ALONE_BEFORE = re.compile(r"""[\s"'`\[({,>+-]*""")
+_ALONE_AFTER = re.compile(r"""["'`\])},;\s\\]*(?:(?:#|//).*)?""")
+_OPENS = re.compile(r"(?:[:=,(\[{\\]|[|>][0-9+-]{0,2})\s*(?:#.*)?$")
+"""The end of a line whose value is on the next one."""
+
+
+class _Context(NamedTuple):
+    """What is around a find: on its line, and the line above when that is where its key is."""
+
+    before: str
+    after: str
+    above: str
+
+
+def decoded(content: bytes) -> str:
+    """Any file as text in which ASCII is found, also UTF-16 without a byte order mark."""
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return content.decode("utf-16", "replace")
+    sample = content[:4096]
+    for encoding, zeros in (("utf-16-le", sample[1::2]), ("utf-16-be", sample[::2])):
+        if zeros.count(0) * 2 > len(zeros):
+            return content.decode(encoding, "replace")
+    return content.decode("utf-8", "replace")
+
+
+def problems(text: str, name: str = "") -> list[Problem]:
+    """Refresh tokens and client secrets in `text`, the content of the file `name`.
+
+    40 hexadecimal digits on a line of their own count where the file's name speaks of secrets.
+    """
+    speaks = bool(_SECRET.search(name) or _TASTY.search(name))
+    found: list[Problem] = []
+    line, line_start, counted = 1, 0, 0
+    for find in sorted(set(_finds(text, name_speaks=speaks))):
+        line += text.count("\n", counted, find.start)
+        line_start = text.rfind("\n", counted, find.start) + 1 or line_start
+        counted = find.start
+        column = find.start - line_start + 1
+        span = Span(line, column, line, column + find.end - find.start)
+        problem = pasted_secrets.in_line(span, find.shape, "this line")
+        found.append(problem._replace(help=(*problem.help, _ALLOW)))
+    return found
+
+
+def _finds(text: str, *, name_speaks: bool) -> Iterator[Find]:
+    for start, end, shape in pasted_secrets.tokens(text):
+        if shape == "refresh token" and not _is_allowed(_around(text, start, end)):
+            yield Find(start, end, shape)
+    for digits in _FORTY_DIGITS.finditer(text):
+        if _is_made_up(digits.group()):
+            continue
+        around = _around(text, *digits.span())
+        if _is_client_secret(around, name_speaks=name_speaks) and not _is_allowed(around):
+            yield Find(*digits.span(), "client secret")
+    kubernetes = _KUBERNETES.search(text) is not None
+    for run in _BASE64.finditer(text):
+        inner = _from_base64(run.group())
+        found = inner and _in_base64(inner)
+        if not found:
+            continue
+        around = _around(text, *run.span())
+        speaks = kubernetes or _SECRET.search(inner) or _speaks_of_secrets(around)
+        if (speaks or found == "refresh token") and not _is_allowed(around):
+            yield Find(*run.span(), found)
+
+
+def _is_allowed(around: _Context) -> bool:
+    return any(ALLOWANCE in part for part in around)
+
+
+def _is_made_up(digits: str) -> bool:
+    """Whether 40 digits are filler: forty zeros, deadbeef again and again, counting up."""
+    digits = digits.lower()
+    if digits.isalpha() or digits.isdecimal() or len(set(digits)) < 8:
+        return True
+    return any(digits[period:] == digits[:-period] for period in range(1, 21))
+
+
+def _around(text: str, start: int, end: int) -> _Context:
+    newline = text.rfind("\n", max(0, start - _AROUND), start)
+    before = text[newline + 1 if newline >= 0 else max(0, start - _AROUND) : start]
+    after = text[end : end + _AROUND].partition("\n")[0]
+    above = ""
+    if newline >= 0 and _ALONE_BEFORE.fullmatch(before) and _ALONE_AFTER.fullmatch(after):
+        above = text[max(0, newline - _AROUND) : newline].rstrip().rpartition("\n")[2]
+        above = above if _OPENS.search(above) else ""
+    return _Context(before, after, above)
+
+
+def _speaks_of_secrets(around: _Context) -> bool:
+    return any(_SECRET.search(part) or _TASTY.search(part) for part in around)
+
+
+def _is_client_secret(around: _Context, *, name_speaks: bool) -> bool:
+    before, after, above = around
+    if above:
+        before = re.sub(r"\W+$", "", above) + ": "
+    elif not before.strip() and not after.strip():
+        return name_speaks
+    elif not before.strip(" \t+*|") and _LISTED.match(after):
+        return False
+    if _PINNED.search(before) or after.startswith(".."):
+        return False
+    if _SECRET.search(before) or _SECRET.search(after):
+        return True
+    tasty = _TASTY.search(before) or _TASTY.search(after)
+    return bool(tasty and _ASSIGNED.search(before))
+
+
+def _from_base64(run: str) -> str:
+    """The ASCII text that `run` encodes; nothing when it does not."""
+    try:
+        return b64decode(run + "=" * (-len(run) % 4)).decode("ascii")
+    except ValueError:
+        return ""
+
+
+def _in_base64(inner: str) -> Shape | None:
+    if any(shape == "refresh token" for *_, shape in pasted_secrets.tokens(inner)):
+        return "refresh token"
+    digits = _FORTY_DIGITS.search(inner)
+    return "client secret" if digits and not _is_made_up(digits.group()) else None
