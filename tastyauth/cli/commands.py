@@ -207,7 +207,10 @@ in GitHub Actions:
         """\
 A line that says `tastyauth: allow` (in a comment) is not searched.
 """,
-        (Argument("files", "- is stdin", value="FILE", nargs="+"),),
+        (
+            Argument("files", "- is stdin", value="FILE", nargs="+"),
+            Argument("--format", "(default: human)", choices="human json github", default="human"),
+        ),
     ),
     Command("schema", "look closer", "print the JSON Schema of the config", "validate:run_schema"),
     Command(

@@ -5,12 +5,13 @@
 
 import gc
 import os
+import stat
 from collections.abc import Callable, Iterable, Sequence
 
 from tastyauth import locate
 from tastyauth.cli.command import Arguments
 from tastyauth.cli.console import Console
-from tastyauth.errors import ConfigNotFound, UsageError
+from tastyauth.errors import ConfigNotFound, UsageError, reason_of
 from tastyauth.secret import mask, with_tilde
 from tastyauth.validation.masking import HIDDEN
 from tastyauth.validation.problem import Checked, Document
@@ -19,6 +20,10 @@ _STDIN = "-"
 
 _MOST_SEARCHED = 64 << 20
 """Bytes. Each takes four of memory."""
+
+_KINDS = {stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket"} | dict.fromkeys(
+    (stat.S_IFCHR, stat.S_IFBLK), "a device"
+)
 
 
 def run_validate(arguments: Arguments, console: Console) -> int:
@@ -40,7 +45,7 @@ def run_validate(arguments: Arguments, console: Console) -> int:
 def run_no_secrets(arguments: Arguments, console: Console) -> int:
     """Looks for secrets in each file; 1 when one holds some, 66 when one cannot be read."""
     checked, unread = _check_each(arguments.files, _MOST_SEARCHED, _search, console)
-    _print(checked, "human", console)
+    _print(checked, arguments.format, console)
     return _code(checked, unread=unread)
 
 
@@ -93,13 +98,19 @@ def _check_each(
 
 
 def _read(file: str, most: int) -> bytes:
-    """The first bytes of a file, one more than `most` at the most."""
-    most += 1
+    """The first bytes of a file, one more than `most` at the most.
+
+    Raises OSError for what is not a file: a FIFO or a device may have no end, or never begin. A
+    pipe that the shell has opened (`<(command)`) has a name that leads nowhere, and is read.
+    """
     if file == _STDIN:
         with open(0, "rb", closefd=False) as stdin:
-            return stdin.read(most)
+            return stdin.read(most + 1)
+    kind = stat.S_IFMT(os.stat(file).st_mode)
+    if kind not in (stat.S_IFREG, stat.S_IFDIR) and os.path.exists(os.path.realpath(file)):
+        raise OSError(0, f"it is {_KINDS.get(kind, 'not a file')}")
     with open(file, "rb") as opened:
-        return opened.read(most)
+        return opened.read(most + 1)
 
 
 def _too_large(name: str) -> ConfigNotFound:
@@ -110,8 +121,8 @@ def _too_large(name: str) -> ConfigNotFound:
 
 
 def _unreadable(name: str, error: OSError) -> ConfigNotFound:
-    reason = os.strerror(error.errno).lower() if error.errno else "unreadable"
-    return ConfigNotFound(f"cannot read {name}: {reason}", "check the name and its permissions")
+    advice = "check the name and its permissions" if error.errno else "name a file, or - for stdin"
+    return ConfigNotFound(f"cannot read {name}: {reason_of(error)}", advice)
 
 
 def _name(file: str, console: Console) -> str:
@@ -136,24 +147,17 @@ def _from_here(file: str) -> str:
 
 def _search(content: bytes, name: str) -> Checked:
     """What looks like a secret; a file that is called like a config is searched like one."""
-    from tastyauth.validation import pasted_secrets
-
     if os.path.basename(name).lstrip(".") in {"tastyauth.yaml", "tastyauth.yml"}:
-        from tastyauth.validation import document
+        from tastyauth.validation import document, pasted_secrets
 
         config = document.read(content, name)
         return Checked(config, tuple(pasted_secrets.in_document(config)))
-    text = _decoded(content)
-    lines = tuple(text.split("\n"))
-    found = pasted_secrets.in_lines(lines, os.path.basename(name))
+    from tastyauth.validation import other_files
+
+    text = other_files.decoded(content)
+    found = other_files.problems(text, os.path.basename(name))
+    lines = tuple(text.split("\n")) if found else ()  # of many lines, a list takes a second
     return Checked(Document(name, text, lines, None), tuple(found))
-
-
-def _decoded(content: bytes) -> str:
-    """Any file as text in which ASCII is found; the rest does not matter here."""
-    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return content.decode("utf-16", "replace")
-    return content.decode("utf-8", "replace")
 
 
 def _print(checked: Sequence[Checked], output: str, console: Console) -> None:

@@ -7,6 +7,7 @@ its line (or the key on the line before) must speak of it. Base64 is decoded.
 import re
 from base64 import b64decode
 from collections.abc import Iterator
+from functools import cache
 from typing import NamedTuple
 
 from tastyauth.validation import pasted_secrets
@@ -83,6 +84,7 @@ def problems(text: str, name: str = "") -> list[Problem]:
 
 
 def _finds(text: str, *, name_speaks: bool) -> Iterator[Find]:
+    is_kubernetes = cache(lambda: _KUBERNETES.search(text) is not None)
     for start, end, shape in pasted_secrets.tokens(text):
         if shape == "refresh token" and not _is_allowed(_around(text, start, end)):
             yield Find(start, end, shape)
@@ -92,15 +94,17 @@ def _finds(text: str, *, name_speaks: bool) -> Iterator[Find]:
         around = _around(text, *digits.span())
         if _is_client_secret(around, name_speaks=name_speaks) and not _is_allowed(around):
             yield Find(*digits.span(), "client secret")
-    kubernetes = _KUBERNETES.search(text) is not None
     for run in _BASE64.finditer(text):
         inner = _from_base64(run.group())
         found = inner and _in_base64(inner)
         if not found:
             continue
         around = _around(text, *run.span())
-        speaks = kubernetes or _SECRET.search(inner) or _speaks_of_secrets(around)
-        if (speaks or found == "refresh token") and not _is_allowed(around):
+        if found == "client secret" and not (
+            _SECRET.search(inner) or _speaks_of_secrets(around) or is_kubernetes()
+        ):
+            continue
+        if not _is_allowed(around):
             yield Find(*run.span(), found)
 
 
@@ -139,12 +143,12 @@ def _is_client_secret(around: _Context, *, name_speaks: bool) -> bool:
         return name_speaks
     elif not before.strip(" \t+*|") and _LISTED.match(after):
         return False
-    if _PINNED.search(before) or after.startswith(".."):
+    if _PINNED.search(before[-40:]) or after.startswith(".."):
         return False
     if _SECRET.search(before) or _SECRET.search(after):
         return True
     tasty = _TASTY.search(before) or _TASTY.search(after)
-    return bool(tasty and _ASSIGNED.search(before))
+    return bool(tasty and _ASSIGNED.search(before[-9:]))
 
 
 def _from_base64(run: str) -> str:

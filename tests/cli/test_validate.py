@@ -215,10 +215,48 @@ def test_a_file_called_after_a_secret_may_hold_nothing_else(here: World) -> None
         assert here.run("no-secrets", name).code == code
 
 
-def test_what_has_no_end_is_not_searched_to_the_end(here: World) -> None:
-    done = here.run("no-secrets", "/dev/zero", "good.yaml")
+@pytest.mark.parametrize("command", ["validate", "no-secrets"])
+def test_a_fifo_or_a_device_is_66_at_once(here: World, command: str) -> None:
+    os.mkfifo(f"{here.project}/fifo")
+    done = here.run(command, "fifo", "/dev/zero", "good.yaml")
     assert (done.code, done.out) == (66, "")
-    assert "error: /dev/zero is larger than 64 MiB, and was not searched" in done.err
+    assert "error: cannot read fifo: it is a FIFO" in done.err
+    assert "error: cannot read /dev/zero: it is a device" in done.err
+
+
+def test_a_pipe_of_the_shell_is_a_file_as_well(here: World) -> None:
+    """As `<(command)` of bash names one."""
+    done = here.shell(f"echo TT_SECRET={SECRET} | tastyauth no-secrets /dev/fd/0")
+    assert done.code == 1
+    assert " --> /dev/fd/0:1:11\n" in done.out
+
+
+def test_what_is_too_large_is_not_searched(here: World) -> None:
+    with open(f"{here.project}/large", "wb") as file:
+        file.truncate(65 << 20)
+    done = here.run("no-secrets", "large", "good.yaml")
+    assert (done.code, done.out) == (66, "")
+    assert "error: large is larger than 64 MiB, and was not searched" in done.err
+
+
+def test_what_was_found_is_there_for_programs_as_well(here: World) -> None:
+    here.write(f"{here.project}/.env", f"TT_SECRET={SECRET}\n")
+    done = here.run("no-secrets", "--format", "json", ".env", "good.yaml")
+    content = json.loads(done.out)
+    assert done.code == 1
+    assert [problem["code"] for problem in content["problems"]] == ["TA204"]
+    assert [file["valid"] for file in content["files"]] == [False, True]
+    done = here.run("no-secrets", "--format", "github", ".env")
+    assert done.out.startswith("::error file=.env,line=1,col=11,")
+    assert SECRET[:6] not in done.out
+
+
+def test_an_alarm_says_how_to_allow_the_line(here: World) -> None:
+    path = here.write(f"{here.project}/.env", f"TT_SECRET={SECRET}\n")
+    done = here.run("no-secrets", ".env")
+    assert "comment on this line: tastyauth: allow\n" in done.out
+    here.write(path, f"TT_SECRET={SECRET}  # tastyauth: allow\n")
+    assert here.run("no-secrets", ".env").code == 0
 
 
 # schema, explain

@@ -7,7 +7,7 @@ import time
 import pytest
 from told import of
 
-from tastyauth.validation import pasted_secrets
+from tastyauth.validation import other_files, pasted_secrets
 
 
 def _segment(value: object) -> str:
@@ -33,6 +33,7 @@ UUID = "0c7b8898-a2f1-49bb-a23d-843e47b68631"
         (f"token{REFRESH_TOKEN}", "refresh token"),
         (REFRESH_TOKEN[:60], "refresh token"),
         (jwt("RT+JWT"), "refresh token"),
+        (jwt("application/rt+jwt"), "refresh token"),
         (ACCESS_TOKEN, "access token"),
         (OTHER, "JWT"),
         ("eyJ0000000000.eyJ1111111111.2222222222", "JWT"),
@@ -66,14 +67,34 @@ def test_a_secret_is_known_by_its_shape(text: str, shape: str | None) -> None:
         f"tastytrade = Session('{CLIENT_SECRET}')",
         f"Tasty: {CLIENT_SECRET}",
         f"my_secret {CLIENT_SECRET}",
+        f"TT_SECRET={CLIENT_SECRET.upper()}",
+        f"client_secret: |\n  {CLIENT_SECRET}",
+        f"client_secret: >-  # folded\n\n    {CLIENT_SECRET}",
+        f'"client_secret": [\n  "{CLIENT_SECRET}"\n]',
+        f"client_secret:\n  - {CLIENT_SECRET}",
+        f"session = tastytrade.Session(\n    '{CLIENT_SECRET}',  # mine\n)",
+        f"TT_SECRET=\\\n{CLIENT_SECRET}",
+        f'provider_secret = (\n    "{CLIENT_SECRET}"\n)',
+        f"kind: Secret\ndata:\n  a: {base64.b64encode(CLIENT_SECRET.encode()).decode()}",
+        f"  client_secret: {base64.b64encode(f'{CLIENT_SECRET} '.encode()).decode()}",
+        f"data: {base64.b64encode(REFRESH_TOKEN.encode()).decode()}",
+        f"env: {base64.b64encode(f'A=b TT_SECRET={CLIENT_SECRET} C=d'.encode()).decode()}",
     ],
 )
 def test_a_secret_is_found_in_any_file(line: str) -> None:
-    (problem,) = pasted_secrets.in_lines(["first", line])
+    (problem,) = other_files.problems(f"first\n{line}")
     assert problem.code in {"TA202", "TA204"}
-    assert problem.span.line == 2
-    found = line[problem.span.column - 1 : problem.span.end_column - 1]
-    assert found.startswith((REFRESH_TOKEN, CLIENT_SECRET))
+    row, start, end = problem.span.line - 2, problem.span.column - 1, problem.span.end_column - 1
+    found = line.split("\n")[row][start:end]
+    decoded = {found, found.lower(), *_decoded(found)}
+    assert any(each.startswith((REFRESH_TOKEN, CLIENT_SECRET, "A=b")) for each in decoded)
+
+
+def _decoded(text: str) -> list[str]:
+    try:
+        return [base64.b64decode(text + "=" * (-len(text) % 4)).decode()]
+    except ValueError:
+        return []
 
 
 PINS = f"""\
@@ -100,6 +121,27 @@ index {CLIENT_SECRET}..{CLIENT_SECRET} 100644
 key = "{CLIENT_SECRET}"
 client_id: {UUID} # tastytrade
 tasty {CLIENT_SECRET.upper()}
+"hashed_secret": "{CLIENT_SECRET}",
+{CLIENT_SECRET}:config/secrets.py:generic-api-key:12
+"Fingerprint": "{CLIENT_SECRET}:tests/secret.py:tastytrade:3",
+"Commit": "{CLIENT_SECRET}", "File": "tasty_secret.py"
+"commitSha": "{CLIENT_SECRET}", "secret": "REDACTED"
+{CLIENT_SECRET} tasty: no secrets in the log any more
+* {CLIENT_SECRET} (HEAD -> tasty) remove a secret
+Subproject commit {CLIENT_SECRET} (tasty)
+image: ghcr.io/me/tasty-bot:{CLIENT_SECRET}
+TASTY_IMAGE_TAG={CLIENT_SECRET}
+TASTYTRADE_GIT_SHA: "{CLIENT_SECRET}"
+Bump tastytrade from {CLIENT_SECRET} to {CLIENT_SECRET}
+tasty-bot {CLIENT_SECRET} is deployed
+see `{CLIENT_SECRET}` of tastytrade
+diff tasty {CLIENT_SECRET}..{CLIENT_SECRET}
+TT_SECRET={"0" * 40}
+TT_SECRET={"deadbeef" * 5}
+TT_SECRET={"0123456789abcdef" * 2}01234567
+TT_SECRET={"1234567890" * 4}
+client_secret: "{"deadbeefcafebabe" * 2}deadbeef"
+secret = "3141592653589793238462643383279502884197"
 secret{CLIENT_SECRET}
 Authorization: Bearer {ACCESS_TOKEN}
 jwt secret of somebody else: {OTHER}
@@ -108,12 +150,12 @@ jwt secret of somebody else: {OTHER}
 
 @pytest.mark.parametrize("line", PINS.splitlines())
 def test_pins_checksums_and_foreign_tokens_raise_no_alarm(line: str) -> None:
-    assert pasted_secrets.in_lines([line]) == []
+    assert other_files.problems(line) == []
 
 
 def test_a_line_may_be_allowed() -> None:
     line = f"TT_SECRET={CLIENT_SECRET}"
-    assert pasted_secrets.in_lines([f"{line}  # tastyauth: allow", line])[0].span.line == 2
+    assert other_files.problems(f"{line}  # tastyauth: allow\n{line}")[0].span.line == 2
 
 
 def test_in_a_config_nothing_is_allowed() -> None:
@@ -153,5 +195,5 @@ def test_a_secret_is_found_when_its_line_was_wrapped(style: str) -> None:
 def test_a_megabyte_in_one_line_is_searched_at_once(text: str) -> None:
     line = text * (1024 * 1024 // len(text))
     started_at = time.process_time()
-    pasted_secrets.in_lines([line])
+    other_files.problems(line)
     assert time.process_time() - started_at < 4  # half a second on an idle machine

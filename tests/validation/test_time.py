@@ -1,0 +1,74 @@
+"""Whatever a file holds, its check and its report take time in proportion to its length."""
+
+import time
+from collections.abc import Callable
+
+import pytest
+from told import of
+
+from tastyauth.validation import other_files, report
+from tastyauth.validation.problem import Checked, Document
+
+SECRET = "4d1e0c9b7a52f83e6d0b9c1a7e5f3d2b8a6c4e0f"
+
+CLASSES = {
+    "letters": "abcdefghij",
+    "digits": "1234567890",
+    "hexadecimal digits": "a1b2c3d4e5",
+    "base64": "aB3+/xYz9Q",
+    "spaces": " ",
+    "tabs": "\t",
+    "punctuation": ".,;-_#'\"[]{}",
+    "newlines": "\n",
+    "CR": "\r",
+    "wide characters": "\u6f22\u5b57\U0001f600",
+    "beginnings of tokens": "eyJ",
+    "secrets": f"{SECRET} ",
+}
+
+
+def searched(text: str) -> None:
+    found = other_files.problems(text, "x.env")
+    lines = tuple(text.split("\n"))
+    printed(Checked(Document("x.env", text, lines, None), tuple(found)))
+
+
+def validated(text: str) -> None:
+    printed(of(text))
+
+
+def printed(checked: Checked) -> None:
+    for output in report.FORMATS.values():
+        output([checked], False)
+
+
+def seconds(task: Callable[[str], None], text: str) -> float:
+    started_at = time.process_time()
+    task(text)
+    return time.process_time() - started_at
+
+
+def assert_linear(task: Callable[[str], None], beginning: str, repeated: str, size: int) -> None:
+    """Twice the length takes twice the time, and not four times; a pause is allowed for."""
+    half, whole = (
+        seconds(task, beginning + repeated * (length // len(repeated.encode())))
+        for length in (size, 2 * size)
+    )
+    assert whole < 3 * half + 0.3
+
+
+@pytest.mark.parametrize("repeated", CLASSES.values(), ids=CLASSES)
+def test_a_long_line_is_searched_and_reported_in_linear_time(repeated: str) -> None:
+    assert_linear(searched, f"TT_SECRET={SECRET} ", repeated, 100_000)
+
+
+@pytest.mark.parametrize("beginning", ["version: 1\n@ ", "version: 1\na: ", "a: [1, ", "# "])
+@pytest.mark.parametrize("repeated", CLASSES.values(), ids=CLASSES)
+def test_a_long_line_is_validated_and_reported_in_linear_time(
+    beginning: str, repeated: str
+) -> None:
+    assert_linear(validated, beginning, repeated, 30_000)
+
+
+def test_20_megabytes_of_newlines_are_searched_at_once() -> None:
+    assert seconds(searched, "\n" * 20_000_000) < 6  # one on an idle machine
