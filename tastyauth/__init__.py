@@ -25,15 +25,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tastyauth import errors
     from tastyauth.errors import TastyauthError
-    from tastyauth.library import aget_credential, get_credential, sdk
+    from tastyauth.library import Credential, aget_credential, get_credential, sdk
     from tastyauth.library.auth import TastytradeAuth
-    from tastyauth.session.credential import Credential
 else:  # to a type checker, every misspelt name would be one of these
 
     def __getattr__(name: str) -> object:
         match name:
             case "Credential":
-                from tastyauth.session.credential import Credential
+                from tastyauth.library import Credential
 
                 return Credential
             case "TastyauthError":

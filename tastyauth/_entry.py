@@ -15,10 +15,6 @@ import time  # noqa: E402
 
 from tastyauth import cache, export, locate  # noqa: E402
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from tastyauth.cache.lock import Lock
-
 Wish = tuple[str, dict[str, str], list[str]]
 """What the lane is asked for: the command, its options, and the command line of `exec`."""
 
@@ -39,11 +35,11 @@ def main() -> None:
 
 def _run(words: list[str], started_at: float) -> int:
     wish = _wish(words)
-    code, held = (None, None) if wish is None else _lane(wish, words, started_at)
+    code = None if wish is None else _lane(wish, words, started_at)
     if code is None:
         from tastyauth import cli
 
-        code = cli.main(words, started_at, held)
+        code = cli.main(words, started_at)
     return code
 
 
@@ -61,41 +57,39 @@ def _broken(words: list[str], error: BaseException) -> int:
         return 70
 
 
-def _lane(wish: Wish, words: list[str], started_at: float) -> "tuple[int | None, Lock | None]":
-    """The exit code; or None, with the lock when this is the process to get the token."""
+def _lane(wish: Wish, words: list[str], started_at: float) -> int | None:
+    """The exit code; None when this is for the full program, for example to get the token."""
     if sys.stdin is None or sys.stdout is None or sys.stderr is None:
-        return None, None
+        return None
     try:
         asked = _asked(wish[1])
     except Exception:  # noqa: BLE001  # whatever it is, it is said in full there
-        return None, None
+        return None
     try:
         view = cache.look(asked)
         if cache.decide(view.entry, None, cache.Terms(), time.time()) == cache.SERVE:
-            return _answer(wish, view, words), None
+            return _answer(wish, view, words)
     except OSError:
         pass  # no cache yet, or one that may not be used
     return _queue(wish, asked, words, started_at)
 
 
-def _queue(
-    wish: Wish, asked: cache.Asked, words: list[str], started_at: float
-) -> "tuple[int | None, Lock | None]":
+def _queue(wish: Wish, asked: cache.Asked, words: list[str], started_at: float) -> int | None:
     """Waits for the one who gets the token, before anything heavy is imported."""
-    from tastyauth.cache import turn
+    from tastyauth.cache import lock
     from tastyauth.errors import Stopped, TastyauthError
     from tastyauth.posix import signals
 
     try:
         signals.raise_when_stopped()
-        view, held = turn.line_up(asked, started_at)
-        return (_answer(wish, view, words) if held is None else None), held
+        view = lock.line_up(asked, started_at)
+        return None if view is None else _answer(wish, view, words)
     except OSError:
-        return None, None  # there can be no cache, and why is said there
+        return None  # there can be no cache, and why is said there
     except (TastyauthError, Stopped) as error:
         from tastyauth import cli
 
-        return cli.ended(words, error), None
+        return cli.ended(words, error)
 
 
 def _asked(options: dict[str, str]) -> cache.Asked:

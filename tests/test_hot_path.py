@@ -8,9 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import pytest
+from locks import acquired
 from world import CONFIG, LIMIT, Completed, World, until
-
-from tastyauth.cache import lock
 
 HOT = {
     "tastyauth",
@@ -27,7 +26,6 @@ WAITING = {
     "tastyauth.posix",
     "tastyauth.posix.files",
     "tastyauth.posix.signals",
-    "tastyauth.cache.turn",
 }
 BUILT_IN = {"fcntl", "gc"}
 HEAVY = {"yaml", "jsonschema", "httpx", "ssl"}
@@ -180,12 +178,11 @@ def test_a_hit_in_any_other_words_needs_nothing_heavy(cached: World, words: list
 
 def waiting(world: World, hold: str, end: Callable[[], None]) -> Run:
     """A start that has to wait for the lock at `hold`, until `end` has been done."""
-    held = lock.try_acquire(hold)
-    assert held is not None
+    held = acquired(hold)
     with world.started(*argv("token")) as process:
         until(lambda: is_blocked(process, hold))
         end()
-        held.release()
+        held.close()
         out, err = process.communicate(timeout=LIMIT)
     return read(Completed(process.returncode, out.decode(), err.decode()))
 

@@ -19,13 +19,12 @@ import pytest
 from world import CONFIG, Completed, World, closed_port
 
 import tastyauth
-from tastyauth.cache import Asked, Entry, ProfileOutline
+from tastyauth.cache import Asked, Entry
 from tastyauth.doctor.findings import Findings
 from tastyauth.exchange import RefreshGrant, TokenResponse
+from tastyauth.library import Credential
 from tastyauth.posix.process import Completed as Ended
 from tastyauth.secret import Secret
-from tastyauth.session import Handout
-from tastyauth.session.credential import Credential
 from tastyauth.session.refresh import Secrets
 from tastyauth.simulator import FAILURES, Simulator
 from tastyauth.simulator.broker import Application, open_broker
@@ -525,7 +524,7 @@ def values_with_secrets() -> list[object]:
     broker = open_broker("sandbox", lifetime=900, rotate=False, now=0)
     application = Application("client", secret, secret)
     credential = Credential(secret, 0, 900, "live", "sandbox", "https://api", "client")
-    entry = Entry(credential.fields(), 0, 0.0)
+    entry = Entry({"access_token": SECRET, "expires_at": "900"}, 0, 0.0)
     surroundings = Surroundings({"TT_SECRET": SECRET}, interactive=False, home="/", patience=None)
     asked = Asked(("/tastyauth.yaml", "user"), b"", None, {"TT_SECRET": SECRET})
     nothing = cast(Any, None)
@@ -538,7 +537,6 @@ def values_with_secrets() -> list[object]:
         Secrets("client", secret, secret),
         credential,
         entry,
-        Handout(ProfileOutline("live", (), (), ()), entry),
         RefreshGrant("https://api/oauth/token", "sandbox", "client", secret, secret, "a/1", 15.0),
         TokenResponse(secret, 900, secret, ()),
         application,

@@ -1,4 +1,4 @@
-"""Single flight: one process at a time does what all the others are waiting for.
+"""Single flight: one process gets a token, while the others wait for what comes of it.
 
 A kernel lock on a file of its own, so that a killed holder frees it at once. The file holds the
 holder's pid and the moment, on the machine's monotonic clock, by which it will be done; nobody
@@ -9,10 +9,17 @@ import _thread  # built in, where `threading` is a module to load
 import fcntl
 import os
 import time
+from _weakref import ref
+from io import FileIO
 
-from tastyauth import locate
+from tastyauth import cache, locate
+from tastyauth.cache import Asked, Terms, View, last_attempt
 from tastyauth.errors import TemporaryError
 from tastyauth.posix import files
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 LONGEST_WAIT = 180.0
 """Seconds, whatever the holder promises."""
@@ -26,82 +33,167 @@ _PATIENCE = 1.0
 _BREATH = 0.005
 """Seconds before a look: those who wake up together must not keep the lock from each other."""
 
+_POLL = 0.02
+"""Seconds between two looks where the holder is another thread of this process."""
+
 _WIDTH = 48
 """Bytes of a promise; all have the same, so that a new one replaces an old one in one write."""
 
 _FIRST_PROMISE = 30.0
 """Seconds a holder gets before it has said how long it will take."""
 
+_ANSWERS = (cache.SERVE, cache.AHEAD)
 
-class Lock:
-    """A lock that is held; `release` it, or end."""
 
-    __slots__ = ("_descriptor", "path")
+class Lock(FileIO):
+    """A context in which locks can be taken, one at a time; leaving it frees the lock.
 
-    def __init__(self, path: str, descriptor: int) -> None:
-        self.path = path
-        self._descriptor = descriptor
-        self._promise(_FIRST_PROMISE)
+    It is a file because files are left and closed in C, where no signal can come in between. What
+    ends the block or drops the lock therefore frees it. `path` is what is locked now, empty for
+    nothing.
+    """
+
+    path = ""
+
+    def __init__(self) -> None:
+        super().__init__(os.devnull, "r+")
+        _locks[:] = [*filter(_is_open, _locks), ref(self)]
+
+    def try_take(self, path: str) -> bool:
+        """Whether the lock at `path` could be had at once; gives up the one before.
+
+        Raises OSError where there can be no lock.
+        """
+        self.path = ""
+        while True:
+            flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+            descriptor = os.open(path, flags, 0o600)
+            try:
+                if os.fstat(descriptor).st_mode & 0o777 == 0:
+                    os.fchmod(descriptor, 0o600)  # made under a umask that denies the owner, too
+                os.dup2(descriptor, self.fileno(), inheritable=False)
+            finally:
+                os.close(descriptor)
+            try:
+                fcntl.flock(self.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+            if _is_still(path, self.fileno()):  # else somebody has just removed it
+                self.path = path
+                self._promise(_FIRST_PROMISE)
+                return True
+
+    def take(self, path: str, longest: float = LONGEST_WAIT) -> None:
+        """Takes the lock at `path`; raises OSError, and TemporaryError when its holder is late."""
+        waiter = Waiter(path, longest)
+        while not self.try_take(path):
+            waiter.wait()
+
+    def turn(
+        self, look: "Callable[[], View]", answers: "Callable[[View], bool]"
+    ) -> tuple[View, bool]:
+        """A view and whether it answers; where it does not, the lock of what is to be got is held.
+
+        Looks again after each wait, and once more under the lock. Where the lock of an outline was
+        waited for and the outline has come, it moves on to the lock of the entry. Raises
+        TemporaryError when a holder is late, OSError where there can be no lock.
+        """
+        waiter: Waiter | None = None
+        view = look()
+        while not (answered := answers(view)) and self.path != view.lock_path:
+            if waiter is None or waiter.path != view.lock_path:
+                waiter = Waiter(view.lock_path)
+            if not self.try_take(view.lock_path):
+                waiter.wait()
+            view = look()
+        if answered and waiter is not None:
+            self.let_go()  # the next one is waiting for no more than this
+        return view, answered
 
     def promise(self, seconds: float) -> None:
         """Tells those who wait when this holder will be done at the latest."""
         try:
             self._promise(seconds)
-        except OSError:
-            return  # a disk that is full by now; the promise before this one stands
+        except (OSError, ValueError):
+            return  # a full disk or a forked child; the promise before this one stands
+
+    def let_go(self) -> None:
+        """Frees what is locked; again is harmless."""
+        if not self.closed:
+            fcntl.flock(self.fileno(), fcntl.LOCK_UN)
+        self.path = ""
 
     def _promise(self, seconds: float) -> None:
         promised = f"{os.getpid()} {time.monotonic() + seconds:.3f}"
-        os.pwrite(self._descriptor, promised.ljust(_WIDTH).encode(), 0)
-
-    def release(self) -> None:
-        """Gives the lock up; again is harmless."""
-        if self._descriptor >= 0:
-            fcntl.flock(self._descriptor, fcntl.LOCK_UN)  # a forked child may have it open, too
-            os.close(self._descriptor)
-            self._descriptor = -1
-
-    def __enter__(self) -> "Lock":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.release()
+        os.pwrite(self.fileno(), promised.ljust(_WIDTH).encode(), 0)
 
 
-def try_acquire(path: str) -> Lock | None:
-    """The lock, or None while another process has it; raises OSError where there can be none."""
-    while True:
-        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        descriptor = os.open(path, flags, 0o600)
-        try:
-            if os.fstat(descriptor).st_mode & 0o777 == 0:
-                os.fchmod(descriptor, 0o600)  # made under a umask that denies the owner, too
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if _is_still(path, descriptor):
-                return Lock(path, descriptor)
-        except BlockingIOError:
-            os.close(descriptor)
-            return None
-        except BaseException:
-            os.close(descriptor)
-            raise
-        os.close(descriptor)  # it was swept away in between; what is there now is the lock
+_locks: "list[ref[Lock]]" = []
+
+
+def _is_open(reference: "ref[Lock]") -> bool:
+    lock = reference()
+    return lock is not None and not lock.closed
+
+
+def _close_in_child() -> None:
+    """A lock is its process's own: a forked child would keep it from everybody."""
+    for each in _locks:
+        lock = each()
+        if lock is not None:
+            lock.close()
+
+
+os.register_at_fork(after_in_child=_close_in_child)
+
+_handed_on: list[Lock] = []
+
+
+def handed_on() -> Lock:
+    """The lock that the fast lane of this process has waited for, else a new one."""
+    return _handed_on.pop() if _handed_on else Lock()
+
+
+def line_up(asked: Asked, started_at: float) -> View | None:
+    """A view to be served to a caller on default terms, after a wait for another process if any.
+
+    None when this is the process to get or renew the token; the lock is then handed on. Raises
+    TemporaryError, what the last attempt has failed with, and OSError where there can be no cache.
+    """
+    files.make_directory(locate.cache_directory(asked.environ))
+    terms = Terms(started_at=started_at)
+
+    def decide(view: View, attempt: "last_attempt.Attempt | None" = None) -> str:
+        return cache.decide(view.entry, attempt, terms, time.time())
+
+    lock = Lock()
+    try:
+        view, answered = lock.turn(lambda: cache.look(asked), lambda view: decide(view) in _ANSWERS)
+        attempt = last_attempt.read(view.attempt_path)
+        decision = decide(view, attempt)
+        if answered and not (decision == cache.AHEAD and lock.try_take(view.lock_path)):
+            return view
+        if not answered and view.name and decision == cache.HOLD:
+            raise attempt.failure(started_at, time.time())  # before anything heavy is imported
+        _handed_on.append(lock)
+        return None
+    finally:
+        if lock not in _handed_on:
+            lock.close()
 
 
 def remove_unless_held(path: str) -> None:
     """Removes `path`, but not a lock that somebody holds; raises OSError."""
-    if path.endswith(".lock"):
-        held = try_acquire(path)
-        if held is None:
-            return
-        with held:
-            files.remove(path)
-    else:
+    if not path.endswith(".lock"):
         files.remove(path)
+        return
+    with Lock() as lock:
+        if lock.try_take(path):
+            files.remove(path)
 
 
 class Waiter:
-    """Waits for a lock until it is free, or its holder's time is over."""
+    """Waits for a lock until it may be free, or its holder is late."""
 
     def __init__(self, path: str, longest: float = LONGEST_WAIT) -> None:
         self.path = path
@@ -109,17 +201,18 @@ class Waiter:
         self._overdue = ("", 0.0)  # a broken promise, and since when it was seen
         self._released: _thread.LockType | None = None
 
-    def poll(self) -> Lock | None:
-        """The lock, or None after a short sleep; raises TemporaryError when the wait is over."""
-        lock = try_acquire(self.path)
-        if lock is not None:
-            return lock
+    def wait(self) -> None:
+        """Sleeps a little, less when the lock becomes free; raises TemporaryError."""
         holder = _read(self.path)
         pid, _, promised = holder.partition(" ")
         now = time.monotonic()
+        try:
+            left = float(promised) - now
+        except ValueError:
+            left = _LONGEST_SLEEP  # being written at this moment
         # the promise of a killed holder stands until the next one has written its own, so a
         # promise counts as broken only when it has stood there for a while
-        if not _is_past(promised, now):
+        if left >= 0:
             self._overdue = ("", now)
         elif holder != self._overdue[0]:
             self._overdue = (holder, now)
@@ -128,8 +221,10 @@ class Waiter:
                 f"another tastyauth (pid {pid or 'unknown'}) is getting this token and is late",
                 "try again; if it stays, look at what that process is waiting for",
             )
-        self._sleep(_seconds_to(promised, now))
-        return None
+        if pid == str(os.getpid()) or _threads_are_replaced():
+            time.sleep(_POLL)
+        else:
+            self._sleep(min(max(left, 0.05), _LONGEST_SLEEP))
 
     def _sleep(self, seconds: float) -> None:
         """Until the holder lets go, or for so many seconds.
@@ -147,6 +242,11 @@ class Waiter:
         time.sleep(_BREATH)
 
 
+def _threads_are_replaced() -> bool:
+    """Whether gevent or the like runs threads one after the other: one that waits stops all."""
+    return not isinstance(_thread.start_new_thread, type(len))
+
+
 def _tell_when_free(path: str, released: _thread.LockType) -> None:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
@@ -159,22 +259,6 @@ def _tell_when_free(path: str, released: _thread.LockType) -> None:
         return  # swept away, or no locks here: the next look finds that out
     finally:
         released.release()
-
-
-def _seconds_to(promised: str, now: float) -> float:
-    """How long to sleep so as not to miss the moment that the holder has promised."""
-    try:
-        left = float(promised) - now
-    except ValueError:
-        left = _LONGEST_SLEEP
-    return min(max(left, 0.05), _LONGEST_SLEEP)
-
-
-def _is_past(promised: str, now: float) -> bool:
-    try:
-        return now > float(promised)
-    except ValueError:
-        return False  # being written at this moment
 
 
 def _is_still(path: str, descriptor: int) -> bool:

@@ -18,7 +18,6 @@ from _signal import (  # type: ignore[import-not-found]  # the public module imp
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib import import_module
-from typing import TYPE_CHECKING
 
 from tastyauth import export, launch
 from tastyauth.cli import grammar
@@ -29,9 +28,6 @@ from tastyauth.errors import OutputError, Stopped, TastyauthError
 from tastyauth.posix.signals import raise_when_stopped
 from tastyauth.shells import formats
 
-if TYPE_CHECKING:
-    from tastyauth.cache.lock import Lock
-
 Run = Callable[[Arguments, Console], int]
 """Runs a command: takes what was asked and where to speak; returns the exit code."""
 
@@ -39,15 +35,10 @@ _SHORT = ("env", "token", "exec", "validate")
 """Commands that are over before there is anything worth collecting (`tastyauth._entry`)."""
 
 
-def main(
-    argv: Sequence[str] | None = None,
-    started_at: float | None = None,
-    held: "Lock | None" = None,
-) -> int:
+def main(argv: Sequence[str] | None = None, started_at: float | None = None) -> int:
     """Runs one command; returns the exit code (the table is in `tastyauth.errors`).
 
-    `started_at`, in epoch seconds, is when this process began to wait for its answer, and `held`
-    the lock that it has waited for.
+    `started_at`, in epoch seconds, is when this process began to wait for its answer.
     """
     reserve_standard_descriptors()
     words = grammar.read(sys.argv[1:] if argv is None else argv)
@@ -63,7 +54,6 @@ def main(
         console.verbose = arguments.verbose
         console.color = arguments.color
         arguments.started_at = time.time() if started_at is None else started_at
-        arguments.held = held
         return runner(arguments.command)(arguments, console)
     except BaseException as error:  # noqa: BLE001  # the one boundary
         return ended(words.every, error, console)

@@ -27,7 +27,7 @@ def run_doctor(arguments: Arguments, console: Console) -> int:
 
     def obtain(asked: Asked, secrets: Secrets, audience: Audience) -> Entry:
         terms = Terms(min_valid=None, refresh=True, started_at=time.time(), heedful=True)
-        return Session(asked, terms, surroundings, audience, secrets).obtain().entry
+        return Session(asked, terms, surroundings, audience, secrets).obtain()
 
     profile = arguments.profile or console.environ.get("TASTYAUTH_PROFILE") or None
     findings = Findings(arguments.config, profile, surroundings, console, obtain)

@@ -55,8 +55,8 @@ def _answer(shell: str, arguments: Arguments, console: Console) -> str:
         if not _is_ours(*_cached(session.asked), case, console):
             return _stepping_aside(shell, arguments, console)
         case = hook.AGAIN
-    handout = session.obtain()
-    profile, entry = handout.profile, handout.entry
+    entry = session.obtain()
+    profile = session.profile
     if not _is_ours(profile, entry, case, console):
         return _stepping_aside(shell, arguments, console)
     emission = formats.emission(profile, entry.fields)

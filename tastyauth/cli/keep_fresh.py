@@ -52,7 +52,7 @@ def run(
         notes = _Notes()
         terms = Terms(min_valid, refresh=False, started_at=time.time())
         try:
-            renewed = Session(asked, terms, surroundings, notes).obtain().entry
+            renewed = Session(asked, terms, surroundings, notes).obtain()
         except TastyauthError as error:
             hint = _hint(error, asked, arguments.argv[0])
             return Renewal(None, (*notes.warnings, _told(error.message, hint)))

@@ -13,16 +13,17 @@ def run_env(arguments: Arguments, console: Console) -> int:
     output: str = arguments.format
     if arguments.unset:
         return _run_unset(output, arguments, console)
-    handout = open_session(arguments, console).obtain(arguments.held)
-    profile = handout.profile
-    emission = formats.emission(profile, handout.entry.fields)
+    session = open_session(arguments, console)
+    entry = session.obtain()
+    profile = session.profile
+    emission = formats.emission(profile, entry.fields)
     if not emission.pairs:
         raise UsageError(
             f"profile {profile.name} exports nothing that env may hand out",
             f"use: tastyauth exec -p {profile.name} -- CMD; or export its access_token",
         )
     if output == formats.GITHUB:
-        return _run_github(emission, handout.entry.fields, console)
+        return _run_github(emission, entry.fields, console)
     console.out(formats.RENDER[output](emission))
     if console.stdout_is_terminal:
         _say_usage(output, arguments, console)
@@ -44,8 +45,8 @@ def _say_usage(output: str, arguments: Arguments, console: Console) -> None:
 
 def run_token(arguments: Arguments, console: Console) -> int:
     """Prints the access token and a newline, or the header that carries it."""
-    handout = open_session(arguments, console).obtain(arguments.held)
-    console.out(export.token(handout.entry.fields, header=arguments.header))
+    entry = open_session(arguments, console).obtain()
+    console.out(export.token(entry.fields, header=arguments.header))
     return 0
 
 
@@ -57,9 +58,9 @@ def run_exec(arguments: Arguments, console: Console) -> int:
             "exec runs a command, and there is none", "write: tastyauth exec -- CMD ..."
         )
     session = open_session(arguments, console)
-    handout = session.obtain(arguments.held)
-    profile = handout.profile
-    fields = handout.entry.fields
+    entry = session.obtain()
+    profile = session.profile
+    fields = entry.fields
     if export.for_shell(profile.exports) != profile.exports:
         fields = fields | session.secret_fields()
     removed = profile.variables() + profile.foreign
@@ -68,7 +69,7 @@ def run_exec(arguments: Arguments, console: Console) -> int:
         from tastyauth.cli import keep_fresh
 
         variables = launch.environment(console.environ, removed, exports)
-        return keep_fresh.run(arguments, console, session.asked, handout.entry, variables)
+        return keep_fresh.run(arguments, console, session.asked, entry, variables)
     launch.become(argv, console.environ, removed, exports)
     return 0
 

@@ -24,7 +24,6 @@ from tastyauth.config import Profile
 from tastyauth.errors import UsageError
 from tastyauth.secret import Secret, shown
 from tastyauth.session import LONGEST_MIN_VALID, Session
-from tastyauth.session.credential import Credential
 from tastyauth.sources import Surroundings
 
 if TYPE_CHECKING:
@@ -36,6 +35,23 @@ LOGGER = logging.getLogger("tastyauth")
 
 _THREADS = 4
 """One gets the token; the others answer those who wait for it, one after the other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """An access token of one profile (RFC 6749, section 1.4).
+
+    Times are in epoch seconds, UTC. `issued_at` is before the token was asked for, and
+    `expires_at` counts from there.
+    """
+
+    access_token: Secret
+    issued_at: int
+    expires_at: int
+    profile: str
+    environment: str
+    api_url: str
+    client_id: str
 
 
 def get_credential(
@@ -93,7 +109,7 @@ class Wanted:
         Raises TastyauthError.
         """
         terms = Terms(self.min_valid, refresh, started_at, heedful=True)
-        return self._session(terms).obtain().entry
+        return self._session(terms).obtain()
 
     def cached(self) -> Entry | None:
         """The token in the cache, whatever its age."""

@@ -1,28 +1,22 @@
-"""The main path: the cached token while it is fresh, else one exchange for everybody who waits.
-
-look ── fresh ───────────────────────────────────────────────► hand out
-  ├──── nearly over ── lock free? ── renew ahead, or serve ──► hand out
-  └──── nothing ────── lock ── look again ── exchange, store ► hand out
-"""
+"""The main path: the cached token while it is fresh, else one exchange for everybody who waits."""
 
 import os
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from tastyauth import cache, locate
-from tastyauth.cache import Asked, Entry, ProfileOutline, Terms, View, lock, store, turn
+from tastyauth.cache import Asked, Entry, ProfileOutline, Terms, View, lock, store
 from tastyauth.cache import last_attempt as attempts
 from tastyauth.cache.last_attempt import Attempt
 from tastyauth.cache.lock import Lock
-from tastyauth.errors import TastyauthError
+from tastyauth.errors import TastyauthError, reason_of
 from tastyauth.posix import files
 
 if TYPE_CHECKING:  # a hit needs none of these: no YAML, no source, no HTTP
     from tastyauth.config import Config, Profile
-    from tastyauth.session.credential import Credential
     from tastyauth.session.refresh import Audience, Secrets
     from tastyauth.sources import Surroundings
 
@@ -33,15 +27,13 @@ _GRACE = 5.0
 """Seconds a holder promises on top of its time limits: imports, files, a slow machine."""
 
 
-class Handout(NamedTuple):
-    """The answer: a token with its fields, and what its profile makes of them."""
+class Session:
+    """One caller's way to its token.
+
+    `profile` is what the cache keeps of the profile whose token was obtained.
+    """
 
     profile: ProfileOutline
-    entry: Entry
-
-
-class Session:
-    """One caller's way to its token."""
 
     def __init__(
         self,
@@ -60,22 +52,24 @@ class Session:
         self._config: Config | None = None
         self._approval = ""
 
-    def obtain(self, held: Lock | None = None) -> Handout:
-        """A token that lives long enough; `held` is a lock that was waited for already.
+    def obtain(self) -> Entry:
+        """A token that lives long enough.
 
         Raises UsageError for an unknown profile, and whatever keeps the token from coming.
         """
-        try:
-            files.make_directory(locate.cache_directory(self.asked.environ))
-            view, held = self._turn(held)
-        except OSError as error:
-            self._audience.warn(f"the token cache is not used: {self._obstacle(error)}")
-            return self._uncached()
-        with held or nullcontext():
-            # without the lock it has been accepted, and to ask the clock again may say otherwise
-            if held is None or self._answers(view):
-                return self._from_cache(view, held)
-            return self._exchanged(view, held)
+        with lock.handed_on() as held:
+            found = self._turn(held)
+            if found is None:
+                entry = self._uncached()
+            else:
+                view, answered = found
+                assert view.profile is not None
+                self.profile = view.profile
+                entry = self._from_cache(view, held) if answered else self._asked_for(view, held)
+            held.let_go()  # at once, also where a child of another thread has it open for a moment
+        if entry.expires_at - time.time() < (self._terms.min_valid or 0):
+            self._audience.warn("the new token lives shorter than was asked for")
+        return entry
 
     def config(self, known: str = "") -> "Config":
         """The config, parsed or recalled from what an outline keeps of it, and trusted.
@@ -111,9 +105,6 @@ class Session:
     def _look(self) -> View:
         return cache.look(self.asked)
 
-    def _answers(self, view: View) -> bool:
-        return self._decide(view.entry, None) in (cache.SERVE, cache.AHEAD)
-
     def _decide(
         self, entry: Entry | None, record: Attempt | None, secrets: str | None = None
     ) -> str:
@@ -124,52 +115,63 @@ class Session:
         if self._decide(None, record, secrets) == cache.HOLD:
             raise record.failure(self._terms.started_at, time.time())
 
-    def _turn(self, held: Lock | None) -> tuple[View, Lock | None]:
-        while True:
-            with self._audience.waiting("another tastyauth that is getting this token"):
-                view, held = turn.take(self._look, self._answers, held)
-            if view.profile is not None:
-                return view, held
-            try:
-                self._write_outline(view)
-            except BaseException:
-                if held is not None:
-                    held.release()
-                raise
+    def _turn(self, held: Lock) -> tuple[View, bool] | None:
+        """What `Lock.turn` says of this profile; None where there can be no cache."""
 
-    def _write_outline(self, view: View) -> None:
-        """Writes down what the hot path needs of this config; raises OSError."""
+        def answers(view: View) -> bool:
+            return self._decide(view.entry, None) in (cache.SERVE, cache.AHEAD)
+
+        try:
+            files.make_directory(locate.cache_directory(self.asked.environ))
+            while True:
+                with self._audience.waiting("another tastyauth that is getting this token"):
+                    view, answered = held.turn(self._look, answers)
+                if view.profile is not None:
+                    return view, answered
+                if not self._write_outline(view):
+                    break  # the config has changed, and somebody has read it since
+        except OSError as error:
+            self._audience.warn(f"the token cache is not used: {self._obstacle(error)}")
+        held.let_go()
+        return None
+
+    def _write_outline(self, view: View) -> bool:
+        """Writes down what the hot path needs of this config; raises OSError.
+
+        False when another process has written down another config in the meantime.
+        """
         found = self.config()
         found.profile(self.asked.profile)
         content, config = self.asked.content, self.asked.config
         known = cache.read_outline(view.directory, config)
         # another approval or origin alone makes no token of this config useless
         salt = known.salt if known and known.config == content else os.urandom(16).hex()
+        outline = found.outline(content, self._approval, salt)
         try:
-            store.write_outline(
-                view.directory, config, found.outline(content, self._approval, salt)
-            )
+            store.write_outline(view.directory, config, outline)
         except ValueError as error:
             raise OSError(str(error)) from None
-        if self._look().profile is None:
+        if self._look().profile is not None:
+            return True
+        if cache.read_outline(view.directory, config) is None:
             raise OSError("what was written there cannot be read")
+        return False
 
-    def _from_cache(self, view: View, held: Lock | None) -> Handout:
-        assert view.profile is not None
+    def _from_cache(self, view: View, held: Lock) -> Entry:
+        """The entry, or a new one before it expires when this is the caller to renew it."""
         assert view.entry is not None
         entry = view.entry
-        if self._decide(entry, attempts.read(view.attempt_path)) == cache.AHEAD:
-            with held or _lock_if_free(view) or nullcontext() as held:
-                entry = (held and self._renewed_ahead(view, held)) or entry
-        return self._handout(view.profile, entry)
-
-    def _renewed_ahead(self, view: View, held: Lock) -> Entry | None:
-        """A new token before the old one is over; None, with a warning, when there is none."""
-        with suppress(OSError):
+        if self._decide(entry, attempts.read(view.attempt_path)) != cache.AHEAD:
+            return entry
+        try:
+            if held.path != view.lock_path and not held.try_take(view.lock_path):
+                return entry
             view = self._look()
+        except OSError:
+            return entry
         record = attempts.read(view.attempt_path)
-        if self._decide(view.entry, record) != cache.AHEAD:
-            return view.entry
+        if view.entry is None or self._decide(view.entry, record) != cache.AHEAD:
+            return view.entry or entry
         record = record.renewing_ahead(time.time())
         with self._storing():
             attempts.write(view.attempt_path, record)  # it may end before anybody is asked
@@ -177,14 +179,12 @@ class Session:
             return self._attempt(view, held, record, in_a_hurry=True)
         except TastyauthError as error:
             self._audience.warn(f"the token could not be renewed ahead: {error.message}")
-            return None
+            return view.entry
 
-    def _exchanged(self, view: View, held: Lock) -> Handout:
-        assert view.profile is not None
+    def _asked_for(self, view: View, held: Lock) -> Entry:
         record = attempts.read(view.attempt_path)
         self._hold_back(record)
-        entry = self._attempt(view, held, record)
-        return self._handout(view.profile, entry)
+        return self._attempt(view, held, record)
 
     def _attempt(
         self, view: View, held: Lock, record: Attempt, *, in_a_hurry: bool = False
@@ -207,7 +207,7 @@ class Session:
             refreshed = refresh.refresh(
                 profile, secrets, surroundings, self._audience, in_a_hurry=in_a_hurry
             )
-        entry = _entry_of(refreshed.credential)
+        entry = refreshed.entry
         with self._storing():
             if refreshed.moved:  # a rotated refresh token has changed the file it is declared in
                 view = self._look()
@@ -233,26 +233,30 @@ class Session:
 
     @contextmanager
     def _storing(self) -> Iterator[None]:
-        """What cannot be stored is a pity, and no reason to withhold a token."""
+        """Warns of what cannot be stored, which is no reason to withhold a token."""
         try:
             yield
         except OSError as error:
             self._audience.warn(f"the token cache cannot be written: {self._obstacle(error)}")
 
     def _obstacle(self, error: OSError) -> str:
-        directory = locate.cache_directory(self.asked.environ)
         reason = str(error.strerror or error)
         if not reason.startswith("/"):  # ours name the path already
-            reason = f"{directory}: {reason.lower()}"
+            reason = f"{locate.cache_directory(self.asked.environ)}: {reason_of(error)}"
         return f"{reason}; $TASTYAUTH_CACHE_DIR can name another directory"
 
-    def _uncached(self) -> Handout:
+    def _uncached(self) -> Entry:
+        """A token straight from the server; only this process can know how the last attempt ended.
+
+        Raises whatever keeps it from coming.
+        """
         from tastyauth.session import refresh
 
         found = self.config()
         profile = found.profile(self.asked.profile)
+        self.profile = found.outline(b"", "", "").profiles[profile.name]
         secrets = self._secrets or self._resolved(profile, self._surroundings)
-        place = "\0".join((self.asked.config, profile.name))  # no file: for this process alone
+        place = "\0".join((self.asked.config, profile.name))
         used = secrets.digest(b"")
         record = attempts.read(place)
         self._hold_back(record, used)
@@ -262,27 +266,9 @@ class Session:
             attempts.remember(place, record.failed(error, used, time.time()))
             raise
         attempts.remember(place, Attempt())
-        return self._handout(
-            found.outline(b"", "", "").profiles[profile.name], _entry_of(refreshed.credential)
-        )
+        return refreshed.entry
 
     def _resolved(self, profile: "Profile", surroundings: "Surroundings") -> "Secrets":
         from tastyauth.session import refresh
 
         return refresh.resolve_secrets(profile, surroundings, self._audience)
-
-    def _handout(self, profile: ProfileOutline, entry: Entry) -> Handout:
-        if entry.expires_at - time.time() < (self._terms.min_valid or 0):
-            self._audience.warn("the new token lives shorter than was asked for")
-        return Handout(profile, entry)
-
-
-def _lock_if_free(view: View) -> Lock | None:
-    try:
-        return lock.try_acquire(view.lock_path)
-    except OSError:
-        return None
-
-
-def _entry_of(credential: "Credential") -> Entry:
-    return Entry(credential.fields(), credential.issued_at, time.time())

@@ -8,11 +8,11 @@ from typing import NamedTuple, Protocol
 
 from tastyauth import cache, locate
 from tastyauth.broker import is_uuid
+from tastyauth.cache import Entry
 from tastyauth.config import Profile
 from tastyauth.errors import APPLICATIONS_PAGE, ProtocolError, RefusedError, SecretError
 from tastyauth.posix import signals
 from tastyauth.secret import Secret
-from tastyauth.session.credential import Credential
 from tastyauth.session.rotation import Journal
 from tastyauth.sources import Reference, Surroundings
 
@@ -65,7 +65,7 @@ class Secrets(NamedTuple):
 class Refreshed(NamedTuple):
     """What came of an exchange; `moved` says that the declared source now holds a newer token."""
 
-    credential: Credential
+    entry: Entry
     moved: bool
 
 
@@ -119,16 +119,17 @@ def refresh(
             moved = rotated is not None and keep(rotated)
     for warning in response.warnings:
         audience.warn(warning)
-    credential = Credential(
-        access_token=response.access_token,
-        issued_at=int(asked_at),
-        expires_at=int(asked_at) + response.expires_in,
-        profile=profile.name,
-        environment=profile.exported_environment,
-        api_url=profile.api_url,
-        client_id=secrets.client_id,
-    )
-    return Refreshed(credential, moved)
+    token = response.access_token.reveal()
+    fields = {
+        "access_token": token,
+        "authorization": f"Bearer {token}",
+        "expires_at": str(int(asked_at) + response.expires_in),
+        "environment": profile.exported_environment,
+        "profile": profile.name,
+        "api_url": profile.api_url,
+        "client_id": secrets.client_id,
+    }
+    return Refreshed(Entry(fields, int(asked_at), time.time()), moved)
 
 
 def latest(

@@ -19,7 +19,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from hashlib import sha256
 
 from tastyauth import locate
-from tastyauth.cache.lock import Lock, Waiter, remove_unless_held
+from tastyauth.cache.lock import Lock, remove_unless_held
 from tastyauth.errors import APPLICATIONS_PAGE, SecretError, reason_of
 from tastyauth.posix import files
 from tastyauth.secret import Secret
@@ -90,7 +90,8 @@ class Journal:
         files.make_directory(self.directory)
         while True:
             latest = self.latest(declared)
-            with _wait_for(f"{self._link(latest)}.lock", seconds) as lock:
+            with Lock() as lock:
+                lock.take(f"{self._link(latest)}.lock", seconds)
                 is_newest = self.latest(latest) == latest
                 if is_newest:
                     lock.promise(seconds)
@@ -148,11 +149,3 @@ def _read(link: str) -> Secret | None:
     except UnicodeDecodeError:
         raise locate.not_private(f"{link} is damaged") from None
     return Secret(token) if end else None
-
-
-def _wait_for(path: str, longest: float) -> Lock:
-    waiter = Waiter(path, longest)
-    while True:
-        lock = waiter.poll()
-        if lock is not None:
-            return lock

@@ -11,12 +11,18 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import FrameType
+from typing import TYPE_CHECKING
 
 import pytest
+from locks import acquired, poll, try_acquire, waited_for
 
 from tastyauth.cache import lock
 from tastyauth.cache.lock import Lock, Waiter
 from tastyauth.errors import TemporaryError
+
+if TYPE_CHECKING:
+    from _typeshed import TraceFunction
 
 AT_ONCE = 3.0
 """Seconds: far less than any promise, and much for a busy machine."""
@@ -27,24 +33,11 @@ def path(tmp_path: os.PathLike[str]) -> str:
     return f"{os.fspath(tmp_path)}/name.lock"
 
 
-def acquired(path: str) -> Lock:
-    held = lock.try_acquire(path)
-    assert held is not None
-    return held
-
-
-def waited_for(path: str) -> Lock:
-    waiter = Waiter(path)
-    while True:
-        held = waiter.poll()
-        if held is not None:
-            return held
-
-
 _HOLDER = """
 import sys, time
-from tastyauth.cache import lock
-held = lock.try_acquire(sys.argv[1])
+from tastyauth.cache.lock import Lock
+held = Lock()
+assert held.try_take(sys.argv[1])
 held.promise(float(sys.argv[2]))
 print("held", flush=True)
 sys.stdin.read()
@@ -71,20 +64,20 @@ def holder(path: str, promise: float) -> "Iterator[subprocess.Popen[str]]":
 def test_a_lock_has_one_holder_until_it_is_released(path: str) -> None:
     first = acquired(path)
     assert (first.path, Waiter(path).path) == (path, path)
-    assert lock.try_acquire(path) is None
-    first.release()
+    assert try_acquire(path) is None
+    first.close()
     with acquired(path):
-        assert lock.try_acquire(path) is None
-    first.release()  # again is harmless
-    acquired(path).release()
+        assert try_acquire(path) is None
+    first.close()  # again is harmless
+    acquired(path).close()
 
 
 def test_a_second_release_does_not_free_the_lock_of_the_next_holder(path: str) -> None:
     first = acquired(path)
-    first.release()
+    first.close()
     with acquired(path):
-        first.release()
-        assert lock.try_acquire(path) is None
+        first.close()
+        assert try_acquire(path) is None
     assert [os.path.exists(f"/dev/fd/{descriptor}") for descriptor in range(3)] == [True] * 3
 
 
@@ -122,8 +115,8 @@ def test_a_lock_is_released_without_a_standard_input_too(path: str) -> None:
     saved = os.dup(0)
     os.close(0)
     try:
-        acquired(path).release()
-        acquired(path).release()
+        acquired(path).close()
+        acquired(path).close()
     finally:
         os.dup2(saved, 0)
         os.close(saved)
@@ -131,24 +124,24 @@ def test_a_lock_is_released_without_a_standard_input_too(path: str) -> None:
 
 def test_another_process_holds_it_until_it_ends(path: str) -> None:
     with holder(path, 30) as process:
-        assert lock.try_acquire(path) is None
-        assert Waiter(path).poll() is None
+        assert try_acquire(path) is None
+        assert poll(Waiter(path)) is None
         process.communicate("")
-        waited_for(path).release()  # the waiter above has it for a moment, to be told
+        waited_for(path).close()  # the waiter above has it for a moment, to be told
 
 
 def test_the_lock_of_a_killed_holder_is_free_at_once(path: str) -> None:
     with holder(path, 30) as process:
         threading.Timer(0.2, process.kill).start()
         started = time.monotonic()
-        waited_for(path).release()
+        waited_for(path).close()
         assert time.monotonic() - started < 0.2 + AT_ONCE
 
 
 def test_a_child_of_a_killed_holder_does_not_keep_the_lock(path: str) -> None:
     script = (
-        "import sys, subprocess\nfrom tastyauth.cache import lock\n"
-        "held = lock.try_acquire(sys.argv[1])\n"
+        "import sys, subprocess\nfrom tastyauth.cache.lock import Lock\n"
+        "held = Lock()\nassert held.try_take(sys.argv[1])\n"
         "child = subprocess.Popen(['sleep', '30'], close_fds=False)\n"
         "print(child.pid, flush=True)\nsys.stdin.read()\n"
     )
@@ -161,11 +154,11 @@ def test_a_child_of_a_killed_holder_does_not_keep_the_lock(path: str) -> None:
         assert process.stdout is not None
         child = int(process.stdout.readline())
         try:
-            assert lock.try_acquire(path) is None
+            assert try_acquire(path) is None
             process.kill()
             process.wait()
             os.kill(child, 0)
-            acquired(path).release()
+            acquired(path).close()
         finally:
             os.kill(child, signal.SIGKILL)
 
@@ -190,14 +183,14 @@ def test_a_holder_that_promises_more_while_it_works_is_not_late(path: str) -> No
         until_monotonic = time.monotonic() + 0.8
         while time.monotonic() < until_monotonic:
             held.promise(0.2)
-            assert waiter.poll() is None
+            assert poll(waiter) is None
 
 
 def test_the_promise_of_a_dead_holder_is_nobodys(path: str) -> None:
     with holder(path, -100) as process:
         process.kill()
         process.wait()
-    waited_for(path).release()
+    waited_for(path).close()
 
 
 def test_a_new_holder_has_time_to_make_its_own_promise(path: str) -> None:
@@ -211,10 +204,10 @@ def test_a_new_holder_has_time_to_make_its_own_promise(path: str) -> None:
         waiter = Waiter(path)
         set_aside_until = time.monotonic() + 0.4
         while time.monotonic() < set_aside_until:
-            assert waiter.poll() is None
+            assert poll(waiter) is None
     finally:
         os.close(descriptor)
-    waited_for(path).release()
+    waited_for(path).close()
 
 
 def test_nobody_waits_longer_than_three_minutes_whatever_is_promised(
@@ -225,10 +218,10 @@ def test_nobody_waits_longer_than_three_minutes_whatever_is_promised(
         waiter = Waiter(path)
         started = time.monotonic()
         monkeypatch.setattr(time, "monotonic", lambda: started + 179)
-        assert waiter.poll() is None
+        assert poll(waiter) is None
         monkeypatch.setattr(time, "monotonic", lambda: started + 181)
         with pytest.raises(TemporaryError):
-            waiter.poll()
+            poll(waiter)
 
 
 def test_a_promise_is_bound_to_the_clock_that_cannot_be_set(
@@ -240,31 +233,29 @@ def test_a_promise_is_bound_to_the_clock_that_cannot_be_set(
             monkeypatch.setattr(time, "time", lambda: 1.0)
             held.promise(0.3)
             monkeypatch.setattr(time, "time", lambda now=now: now)
-            assert waiter.poll() is None
+            assert poll(waiter) is None
 
 
 def test_a_lock_file_that_was_swept_away_is_made_anew(path: str) -> None:
     first = acquired(path)
     os.unlink(path)
-    first.release()
+    first.close()
     with acquired(path):
         assert os.path.exists(path)
-        assert lock.try_acquire(path) is None
+        assert try_acquire(path) is None
 
 
 _SWEEPER = """
 import os, sys
-from tastyauth.cache.lock import Waiter
+from tastyauth.cache.lock import Lock
 path, counter = sys.argv[1:]
 for _ in range(150):
-    waiter, held = Waiter(path), None
-    while held is None:
-        held = waiter.poll()
-    with held, open(counter, "r+") as file:
-        count = int(file.read() or 0)
-        file.seek(0)
-        file.write(str(count + 1))
-        file.flush()
+    with Lock() as held:
+        held.take(path)
+        with open(counter, "r+") as file:
+            count = int(file.read() or 0)
+            file.seek(0)
+            file.write(str(count + 1))
         os.unlink(path)
 """
 
@@ -302,7 +293,7 @@ class Sleeper:
 
 @pytest.mark.parametrize(
     ("promise", "seconds"),
-    [("{pid} 110.000", 2.0), ("{pid} 100.500", 0.5), ("{pid} 99.000", 0.05), ("", 2.0)],
+    [("1 110.000", 2.0), ("1 100.500", 0.5), ("1 99.000", 0.05), ("", 2.0)],
 )
 def test_a_waiter_sleeps_until_the_promise_but_never_for_long(
     path: str, promise: str, seconds: float, monkeypatch: pytest.MonkeyPatch
@@ -310,12 +301,12 @@ def test_a_waiter_sleeps_until_the_promise_but_never_for_long(
     """And while one is being written, until the next look."""
     sleeper = Sleeper()
     monkeypatch.setattr(_thread, "allocate_lock", lambda: sleeper)
-    monkeypatch.setattr(_thread, "start_new_thread", lambda *_: 0)
+    monkeypatch.setattr(lock, "_tell_when_free", lambda *_: None)
     monkeypatch.setattr(time, "monotonic", lambda: 100.0)
     with acquired(path):
         with open(path, "w", encoding="ascii") as file:
-            file.write(promise.format(pid=os.getpid()))
-        assert Waiter(path).poll() is None
+            file.write(promise)
+        assert poll(Waiter(path)) is None
     assert sleeper.slept == [pytest.approx(seconds)]
 
 
@@ -332,10 +323,10 @@ def test_what_is_no_promise_is_not_a_broken_one(
         for later in (0, 2, 4):
             monkeypatch.setattr(time, "monotonic", lambda later=later: started + later)
             monkeypatch.setattr(lock, "_LONGEST_SLEEP", 0.01)
-            assert waiter.poll() is None
+            assert poll(waiter) is None
         monkeypatch.setattr(time, "monotonic", lambda: started + 181)
         with pytest.raises(TemporaryError, match="unknown" if content == b"" else "pid"):
-            waiter.poll()
+            poll(waiter)
 
 
 def lowest_free() -> int:
@@ -371,7 +362,7 @@ def test_a_file_that_was_swept_away_while_it_was_opened_is_no_lock(
     before = lowest_free()
     once(swept, path, monkeypatch)
     with acquired(path):
-        assert lock.try_acquire(path) is None
+        assert try_acquire(path) is None
     assert lowest_free() == before
 
 
@@ -381,7 +372,7 @@ def test_a_file_that_became_a_link_while_it_was_opened_is_no_lock(
     before = lowest_free()
     once(turned_into_a_link, path, monkeypatch)
     with pytest.raises(OSError, match="link"):
-        lock.try_acquire(path)
+        try_acquire(path)
     assert lowest_free() == before
 
 
@@ -396,14 +387,14 @@ def test_where_there_are_no_locks_is_an_error_and_nothing_stays_open(
     before = lowest_free()
     monkeypatch.setattr(fcntl, "flock", none)
     with pytest.raises(OSError, match="No locks available"):
-        lock.try_acquire(path)
+        try_acquire(path)
     assert lowest_free() == before
 
 
 def test_threads_of_one_process_exclude_each_other_too(path: str) -> None:
     taken: list[Lock | None] = []
     with acquired(path):
-        thread = threading.Thread(target=lambda: taken.append(lock.try_acquire(path)))
+        thread = threading.Thread(target=lambda: taken.append(try_acquire(path)))
         thread.start()
         thread.join()
     assert taken == [None]
@@ -413,7 +404,7 @@ def test_threads_of_one_process_exclude_each_other_too(path: str) -> None:
 def test_the_file_is_private(path: str, mask: int) -> None:
     before = os.umask(mask)
     try:
-        acquired(path).release()
+        acquired(path).close()
     finally:
         os.umask(before)
     assert os.stat(path).st_mode & 0o777 == 0o600
@@ -421,7 +412,7 @@ def test_the_file_is_private(path: str, mask: int) -> None:
 
 def test_there_is_no_lock_in_a_directory_that_is_not_there(path: str) -> None:
     with pytest.raises(FileNotFoundError):
-        lock.try_acquire(f"{path}/name.lock")
+        try_acquire(f"{path}/name.lock")
 
 
 def test_there_is_no_lock_behind_a_symbolic_link(path: str) -> None:
@@ -430,7 +421,7 @@ def test_there_is_no_lock_behind_a_symbolic_link(path: str) -> None:
         file.write("precious")
     os.symlink(precious, path)
     with pytest.raises(OSError, match="link"):
-        lock.try_acquire(path)
+        try_acquire(path)
     with open(precious, encoding="ascii") as file:
         assert file.read() == "precious"
 
@@ -442,7 +433,7 @@ def test_there_is_no_lock_behind_a_hard_link(path: str) -> None:
         file.write("precious")
     os.link(precious, path)
     with pytest.raises(OSError, match="not a file of its own"):
-        lock.try_acquire(path)
+        try_acquire(path)
     with open(precious, encoding="ascii") as file:
         assert file.read() == "precious"
 
@@ -451,9 +442,9 @@ def test_a_lock_that_cannot_be_had_leaves_no_descriptor_open(path: str) -> None:
     with acquired(path):
         before = lowest_free()
         for _ in range(5):
-            assert lock.try_acquire(path) is None
+            assert try_acquire(path) is None
         with pytest.raises(OSError):
-            lock.try_acquire(f"{path}/name.lock")
+            try_acquire(f"{path}/name.lock")
         assert lowest_free() == before
 
 
@@ -464,7 +455,7 @@ def test_waiting_does_not_keep_the_processor_busy(path: str) -> None:
         began = time.monotonic()
         looks = 0
         while time.monotonic() - began < 0.5:
-            assert waiter.poll() is None
+            assert poll(waiter) is None
             looks += 1
         assert looks <= 20
         assert time.process_time() - before < 0.25
@@ -473,8 +464,104 @@ def test_waiting_does_not_keep_the_processor_busy(path: str) -> None:
 def test_a_waiter_has_the_lock_soon_after_it_is_free(path: str) -> None:
     with holder(path, 30) as process:
         waiter = Waiter(path)
-        assert waiter.poll() is None
+        assert poll(waiter) is None
         process.communicate("")
         started = time.monotonic()
-        waited_for(path).release()
+        waited_for(path).close()
         assert time.monotonic() - started < AT_ONCE
+
+
+# Whatever ends its block.
+
+
+class Ended(BaseException):
+    """What ends a block in these tests; no `except Exception` stops it."""
+
+
+def raise_at(number: int, file: str) -> None:
+    """Raises at the so manieth line from now that is run in this file."""
+    left = [number]
+
+    def trace(frame: FrameType, event: str, _: object) -> "TraceFunction | None":
+        if not frame.f_code.co_filename.endswith(file):
+            return None
+        if event == "line":
+            left[0] -= 1
+            if left[0] == 0:
+                sys.settrace(None)
+                raise Ended
+        return trace
+
+    sys.settrace(trace)
+
+
+def test_a_lock_is_free_whatever_line_an_interruption_comes_at(path: str) -> None:
+    """Also while the exception is kept, as a debugger or a test does."""
+    kept: list[BaseException] = []
+    number = 0
+    while len(kept) == number:
+        number += 1
+        held = Lock()
+        raise_at(number, "cache/lock.py")
+        try:
+            with held:
+                held.take(path)
+                held.promise(5)
+        except Ended as error:
+            kept.append(error)
+        finally:
+            sys.settrace(None)
+        acquired(path).close()
+    assert len(kept) > 15
+
+
+def test_a_forked_child_does_not_keep_the_lock(path: str) -> None:
+    with acquired(path) as held:
+        reader, writer = os.pipe()
+        alive, begun = os.pipe()
+        child = os.fork()
+        if child == 0:
+            os.close(writer)
+            held.promise(30)  # which is not its own to give
+            os.write(begun, b"!")
+            os.read(reader, 1)
+            os._exit(0)
+        os.read(alive, 1)
+    try:
+        acquired(path).close()
+    finally:
+        os.close(writer)
+        assert os.waitpid(child, 0)[1] == 0
+        for descriptor in (reader, alive, begun):
+            os.close(descriptor)
+
+
+@pytest.mark.parametrize("is_holder_known", [True, False])
+def test_where_threads_take_turns_nobody_waits_in_the_kernel(
+    path: str, is_holder_known: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after gevent's `monkey.patch_all`: one thread that waits there stops all the others."""
+
+    def never(*_: object) -> int:
+        raise AssertionError("a thread was started")
+
+    monkeypatch.setattr(_thread, "start_new_thread", never)
+    with acquired(path):
+        if not is_holder_known:
+            os.truncate(path, 0)
+        waiter = Waiter(path)
+        started = time.monotonic()
+        for _ in range(3):
+            assert poll(waiter) is None
+        assert time.monotonic() - started < AT_ONCE
+
+
+def test_the_lock_of_another_thread_is_polled(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be a greenlet, that this wait keeps from going on."""
+    monkeypatch.setattr(lock, "_tell_when_free", never_called)
+    with acquired(path):
+        assert poll(Waiter(path)) is None
+
+
+def never_called(*_: object) -> None:
+    raise AssertionError("a thread waits in the kernel")

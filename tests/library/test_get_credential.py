@@ -25,7 +25,7 @@ import tastyauth
 from tastyauth import errors
 
 PUBLIC = {
-    "Credential": "tastyauth.session.credential",
+    "Credential": "tastyauth.library",
     "TastyauthError": "tastyauth.errors",
     "TastytradeAuth": "tastyauth.library.auth",
     "aget_credential": "tastyauth.library",

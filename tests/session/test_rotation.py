@@ -13,9 +13,9 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from locks import try_acquire
 
 from tastyauth import locate
-from tastyauth.cache.lock import try_acquire
 from tastyauth.errors import SecretError
 from tastyauth.posix import files
 from tastyauth.secret import Secret

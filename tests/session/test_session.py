@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 from aging import only_entry, only_record
+from locks import acquired
 from world import CONFIG, World
 
 from tastyauth import cache
-from tastyauth.cache import Asked, Entry, Terms, lock, store
+from tastyauth.cache import Asked, Entry, Terms, store
 from tastyauth.errors import ProtocolError, RefusedError, SecretError, TemporaryError, UsageError
 from tastyauth.session import Session
 from tastyauth.simulator import Simulator
@@ -104,7 +105,7 @@ class Caller:
         listener = Listener()
         terms = Terms(min_valid, refresh, self.clock.now, heedful)
         try:
-            return Session(asked, terms, surroundings, listener).obtain().entry
+            return Session(asked, terms, surroundings, listener).obtain()
         finally:
             self.warnings = listener.warnings
 
@@ -131,6 +132,23 @@ def token_of(entry: Entry) -> str:
 
 
 # One token, for as long as it is fresh.
+
+
+def test_an_entry_has_what_a_config_may_export(caller: Caller, broker: Broker) -> None:
+    entry = caller.ask()
+    token = token_of(entry)
+    assert entry.fields == {
+        "access_token": token,
+        "authorization": f"Bearer {token}",
+        "expires_at": str(int(START) + 900),
+        "environment": "sandbox",
+        "profile": "live",
+        "api_url": broker.origin,
+        "client_id": broker.application.client_id,
+    }
+    exports = "".join(f"      {field.upper()}: {field}\n" for field in entry.fields)
+    caller.world.configure(f"{CONFIG}    exports:\n{exports}")
+    assert caller.ask().fields.keys() == entry.fields.keys()
 
 
 def test_a_token_is_fetched_once_and_served_while_it_is_fresh(
@@ -183,9 +201,7 @@ def test_a_caller_that_finds_the_lock_taken_is_served_the_living_token_at_once(
     first = caller.ask()
     clock.now = START + 650
     view = cache.look(asked_by(caller))
-    held = lock.try_acquire(view.lock_path)
-    assert held is not None
-    with held:
+    with acquired(view.lock_path):
         assert token_of(caller.ask()) == token_of(first)
     assert broker.token_requests == 1
     assert token_of(caller.ask()) != token_of(first)
