@@ -27,9 +27,8 @@ from tastyauth.posix.process import Completed as Ended
 from tastyauth.secret import Secret
 from tastyauth.session.refresh import Secrets
 from tastyauth.simulator import FAILURES, Simulator
-from tastyauth.simulator.broker import Application, open_broker
+from tastyauth.simulator.broker import Application, Jwt, open_broker
 from tastyauth.simulator.messages import Answer, Request
-from tastyauth.simulator.tokens import Jwt
 from tastyauth.sources import Surroundings
 
 pytestmark = pytest.mark.warm

@@ -92,7 +92,9 @@ class Attempt:
         ago, left = now - self.ended_at, self.not_before - now
         return type(error)(
             f"{self.message} (tried {ago:.0f} s ago; not asked again for {left:.0f} s)",
-            f"{self.hint}; a changed secret or --refresh asks at once" if self.hint else "",
+            f"{self.hint}; a changed secret or tastyauth token --refresh asks at once"
+            if self.hint
+            else "",
         )
 
     def renewing_ahead(self, now: float) -> "Attempt":

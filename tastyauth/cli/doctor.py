@@ -3,7 +3,6 @@
 import json
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, replace
 from itertools import groupby
 
 from tastyauth import doctor
@@ -51,8 +50,7 @@ def run_doctor(arguments: Arguments, console: Console) -> int:
 def _fit(checks: Sequence[Check], home: str) -> tuple[Check, ...]:
     """The checks in words that can be pasted into a report."""
     return tuple(
-        replace(
-            check,
+        check._replace(
             message=fit_to_paste(check.message, home),
             hint=fit_to_paste(check.hint, home),
             seconds=None if check.seconds is None else round(check.seconds, 3),
@@ -62,9 +60,9 @@ def _fit(checks: Sequence[Check], home: str) -> tuple[Check, ...]:
 
 
 def _as_json(checks: Sequence[Check], at_cron: Sequence[Check], line: str) -> str:
-    document: dict[str, object] = {"format_version": 1, "checks": list(map(asdict, checks))}
+    document: dict[str, object] = {"format_version": 1, "checks": [it._asdict() for it in checks]}
     if line:
-        document["cron"] = {"checks": list(map(asdict, at_cron)), "line": line}
+        document["cron"] = {"checks": [it._asdict() for it in at_cron], "line": line}
     return json.dumps(document, indent=2) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""The command that stands in for tastytrade: `simulator`."""
+"""The command `simulator`."""
 
 import json
 import threading

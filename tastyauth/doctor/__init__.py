@@ -1,16 +1,15 @@
-"""Every link of the chain, from the config to market data, with what to do about a broken one.
+"""Checks every link of the chain, from the config to market data, and says what to do.
 
-A check whose ground has failed is skipped, so that the culprit stands first; what it needs is in
-the table below. All of it does what other commands do: the same references, route and exchange.
+A check is skipped when one that it needs has failed, so that the report begins with the cause.
+All of them use the same references, route and exchange as the other commands.
 """
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
-from tastyauth.doctor import account, config, grant, network, references
-from tastyauth.doctor.check import FAILED, PASSED, SKIPPED, WARNED, Check, Verdict, failed, skipped
-from tastyauth.doctor.findings import Findings
+from tastyauth.doctor import config, grant, online, references
+from tastyauth.doctor.findings import FAILED, PASSED, SKIPPED, WARNED, Check, Findings, Verdict
 from tastyauth.errors import TastyauthError, UsageError
 from tastyauth.secret import fit_to_paste
 
@@ -26,8 +25,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One check, and the names of those that must not have failed before it."""
 
     name: str
@@ -48,46 +46,43 @@ STEPS = (
     Step("issuer", grant.check_issuer, ("type",)),
     Step("age", grant.check_age, ("type",)),
     Step("scope", grant.check_scope, ("type",)),
-    Step("route", network.check_route, ("config", "trust")),
-    Step("dns", network.check_dns, ("route",), online=True),
-    Step("tls", network.check_tls, ("dns",), online=True),
-    Step("clock", network.check_clock, ("tls",), online=True),
+    Step("route", online.check_route, ("config", "trust")),
+    Step("dns", online.check_dns, ("route",), online=True),
+    Step("tls", online.check_tls, ("dns",), online=True),
+    Step("clock", online.check_clock, ("tls",), online=True),
     Step(
         "exchange",
-        account.check_exchange,
+        online.check_exchange,
         (*references.FIELDS, "type", "audience", "issuer", "tls"),
         online=True,
     ),
-    Step("accounts", account.check_accounts, ("exchange",), online=True),
-    Step("market_data", account.check_market_data, ("exchange",), online=True),
+    Step("accounts", online.check_accounts, ("exchange",), online=True),
+    Step("market_data", online.check_market_data, ("exchange",), online=True),
 )
-"""In the order of the report. The clock comes behind what carries the server's time."""
+"""In the order of the report. The clock comes after the check that learns the server's time."""
 
 
 def examine(findings: Findings, *, offline: bool) -> Iterator[Check]:
-    """Carries out the checks one by one; `offline` ends before anything leaves the machine.
+    """Runs the checks one by one; `offline` ends before anything leaves the machine.
 
-    Raises UsageError for a profile that does not exist, and nothing else that can be told.
+    Raises UsageError for a profile that does not exist; other errors are in the report.
     """
     culprits: dict[str, str] = {}
     for step in STEPS:
         if step.online and offline:
             return
         culprit = next((culprits[need] for need in step.needs if need in culprits), None)
-        began = time.monotonic()
-        verdict = _verdict(step, findings) if culprit is None else skipped(f"{culprit} failed")
-        took = time.monotonic() - began if culprit is None else None
-        if verdict.state == FAILED:
-            culprit = step.name
         if culprit is not None:
             culprits[step.name] = culprit
-        yield Check(step.name, verdict.state, verdict.message, verdict.hint, verdict.outcome, took)
-
-
-def _verdict(step: Step, findings: Findings) -> Verdict:
-    try:
-        return step.check(findings)
-    except UsageError:
-        raise
-    except TastyauthError as error:
-        return failed(error)
+            yield Check(step.name, SKIPPED, f"{culprit} failed")
+            continue
+        began = time.monotonic()
+        try:
+            verdict = step.check(findings)
+        except UsageError:
+            raise
+        except TastyauthError as error:
+            verdict = Verdict(FAILED, error.message, error.hint)
+        if verdict.state == FAILED:
+            culprits[step.name] = step.name
+        yield Check(step.name, *verdict, seconds=time.monotonic() - began)

@@ -1,15 +1,16 @@
-"""The config: found, valid, trusted, and whether anybody else could change what it stands on."""
+"""Checks of the config and of what is kept on this machine; nobody else may change either."""
 
 import os
+from collections.abc import Iterable, Iterator
 
 from tastyauth import config as configs
-from tastyauth import locate, validation
+from tastyauth import locate, sources, validation
 from tastyauth.cache import Asked
 from tastyauth.config import new_profile, trust
-from tastyauth.doctor import repository
-from tastyauth.doctor.check import Verdict, passed, warned
-from tastyauth.doctor.findings import Findings
-from tastyauth.posix import files
+from tastyauth.doctor.findings import Findings, Verdict, passed, warned
+from tastyauth.errors import reason_of
+from tastyauth.posix import files, process
+from tastyauth.sources import Surroundings
 from tastyauth.validation import document
 
 _PLACES = {
@@ -23,9 +24,12 @@ _TAKE_AWAY = (
 )
 _ALREADY = "what is committed already: git rm --cached it, and make a new secret"
 
+_PATIENCE = 2.0
+"""Seconds for git's answer, which takes a few milliseconds."""
+
 
 def check_config(findings: Findings) -> Verdict:
-    """It is found and valid, and has the profile; raises UsageError when it has not."""
+    """It is found and valid, and has the profile; raises UsageError for a profile it has not."""
     environ = findings.surroundings.environ
     path, origin = locate.find_config(findings.flag, environ)
     content = locate.read_config(path)
@@ -46,7 +50,7 @@ def check_config(findings: Findings) -> Verdict:
 
 
 def check_trust(findings: Findings) -> Verdict:
-    """It may act: for its place, or because somebody approved it."""
+    """It may be used: for its place, or because somebody approved it."""
     approval = trust.require(findings.config, findings.asked.origin, findings.surroundings)
     findings.is_trusted = True
     if not approval:
@@ -62,8 +66,8 @@ def check_permissions(findings: Findings) -> Verdict:
     found = list(dict.fromkeys(reason for reason in reasons if reason))
     hints = [_TAKE_AWAY] if found else []
     around = findings.surroundings.withholding(findings.profile.variables)
-    # before the config is trusted, what it names makes nothing start
-    committed = repository.not_ignored(secrets, around) if findings.is_trusted else ()
+    # before the config is trusted, nothing that it names may start a program
+    committed = not_ignored(secrets, around) if findings.is_trusted else ()
     if committed:
         found.append(f"git does not ignore {', '.join(committed)}")
         hints.append(f"keep git from them: {new_profile.to_ignore(committed)}; {_ALREADY}")
@@ -80,8 +84,8 @@ def check_cache(findings: Findings) -> Verdict:
         return passed(directory)
     return warned(
         f"access tokens cannot be cached: {reason}",
-        "until that is mended, every call asks the broker for a token of its own; another place"
-        " can be named with TASTYAUTH_CACHE_DIR",
+        "until that is fixed, every call asks the broker for a token of its own;"
+        " TASTYAUTH_CACHE_DIR can name another directory",
     )
 
 
@@ -93,27 +97,65 @@ def check_state(findings: Findings) -> Verdict:
         if reason is not None:
             return warned(
                 f"approvals and rotated refresh tokens cannot be kept: {reason}",
-                "mend that, or name another place with XDG_STATE_HOME",
+                "fix that, or name another directory with XDG_STATE_HOME",
             )
     return passed(directory)
 
 
 def _unusable(directory: str) -> str | None:
-    """Why nothing can be kept in `directory`, which is not made for that; None when it can."""
+    """Why nothing can be kept in `directory`, None when it can; it need not exist yet."""
     try:
+        place = directory
         if os.path.lexists(directory):
             locate.check_private(directory)
-            return _unwritable(directory)
-        above = os.path.dirname(directory)
-        while not os.path.lexists(above):
-            above = os.path.dirname(above)
-        if os.geteuid() == 0 and os.stat(above).st_uid != 0:
-            return f"{above} belongs to another user, and this is root"
-        return _unwritable(above)
+        else:
+            while not os.path.lexists(place):
+                place = os.path.dirname(place)
+            if os.geteuid() == 0 and os.stat(place).st_uid != 0:
+                return f"{place} belongs to another user, and this is root"
     except OSError as error:
-        return error.strerror or "no reason given"
+        return reason_of(error)
+    fits = os.path.isdir(place) and os.access(place, os.W_OK | os.X_OK)
+    return None if fits else f"{place} cannot be written"
 
 
-def _unwritable(directory: str) -> str | None:
-    fits = os.path.isdir(directory) and os.access(directory, os.W_OK | os.X_OK)
-    return None if fits else f"{directory} cannot be written"
+def not_ignored(paths: Iterable[str], surroundings: Surroundings) -> tuple[str, ...]:
+    """Those of the files at `paths`, links followed, that the next commit would include.
+
+    None of them where git cannot tell: it is not installed, takes too long, or refuses to look into
+    the repository of another user.
+    """
+    repositories: dict[str, list[str]] = {}
+    for path in dict.fromkeys(map(os.path.realpath, paths)):
+        repository = locate.repository_of(path)
+        if repository is not None and os.path.isfile(path):
+            repositories.setdefault(repository, []).append(path)
+    found: list[str] = []
+    for repository, within in repositories.items():
+        found += _not_ignored_in(repository, within, surroundings)
+    return tuple(found)
+
+
+def _not_ignored_in(repository: str, paths: list[str], surroundings: Surroundings) -> Iterator[str]:
+    git = sources.resolve_program("git", surroundings.environ, surroundings.home)
+    places = (git, os.path.dirname(git)) if git else ()
+    # a program, or a link to it, that the next pull could change, is not run
+    if not git or any(f"{os.path.realpath(it)}/".startswith(f"{repository}/") for it in places):
+        return
+    # Git runs no program that the repository names: neither core.fsmonitor, nor what would fetch
+    # the .gitignore that a partial clone has left out.
+    environ = {k: v for k, v in surroundings.passed_on.items() if not k.startswith("GIT_")}
+    try:
+        completed = process.run(
+            [git, "-c", "core.fsmonitor=false", "check-ignore", "--stdin", "-z"],
+            environ=environ | {"GIT_ALLOW_PROTOCOL": "none"},
+            interactive=False,
+            directory=repository,
+            timeout=_PATIENCE,
+            stdin=b"\0".join(map(os.fsencode, paths)),
+        )
+    except process.ProcessError:
+        return
+    if completed.returncode in (0, 1):  # it ignores some of them, or none: git-check-ignore(1)
+        ignored = completed.stdout.split(b"\0")
+        yield from (path for path in paths if os.fsencode(path) not in ignored)

@@ -1,20 +1,17 @@
-"""A rehearsal of cron: the references are resolved again where cron would resolve them.
+"""A rehearsal of cron: the report again, made in the environment that cron would give.
 
-cron gives a job HOME, LOGNAME, SHELL and a PATH of two directories, and no terminal, bus or
-variable besides (crontab(5)). So this program is started anew with just that, in a session of its
-own, and asked for its report; what it says of each reference is what cron will meet.
+cron gives a job HOME, LOGNAME, SHELL and a PATH of two directories, and no terminal, bus or other
+variable (crontab(5)). So this program is started with just that, in a session of its own.
 """
 
 import json
 import os
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import cast
+from typing import NamedTuple, cast
 
 from tastyauth import locate, sources
-from tastyauth.doctor.check import FAILED, PASSED, WARNED, Check
-from tastyauth.doctor.findings import Findings
+from tastyauth.doctor.findings import FAILED, PASSED, WARNED, Check, Findings
 from tastyauth.doctor.references import ABSENT, ASKS, FAILS, FIELDS, HANGS, RESOLVED
 from tastyauth.posix import process
 
@@ -37,25 +34,16 @@ _WAY_OUT = (
     " LoadCredentialEncrypted="
 )
 
-_MISSED = (
-    "https_proxy",
-    "HTTPS_PROXY",
-    "all_proxy",
-    "ALL_PROXY",
-    "no_proxy",
-    "NO_PROXY",
-    "SSL_CERT_FILE",
-    "SSL_CERT_DIR",
-    "TASTYAUTH_CACHE_DIR",
-    "XDG_CACHE_HOME",
-    "XDG_STATE_HOME",
+_FOLLOWED = (
+    *("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY"),
+    *("SSL_CERT_FILE", "SSL_CERT_DIR"),
+    *("TASTYAUTH_CACHE_DIR", "XDG_CACHE_HOME", "XDG_STATE_HOME"),
 )
 """Variables that tastyauth itself follows, and that a crontab would have to set."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rehearsal:
-    """What cron would meet, and the line for its table."""
+class Rehearsal(NamedTuple):
+    """The checks as cron would see them, and the line for the crontab."""
 
     checks: tuple[Check, ...]
     line: str
@@ -67,31 +55,41 @@ def rehearse(program: Sequence[str], findings: Findings) -> Rehearsal:
     Config and profile must have been found.
     """
     chosen = [*_config_flag(findings), "-p", findings.profile.name]
-    environ = environment(findings.surroundings.environ)
     with findings.audience.waiting("a rehearsal in the environment of cron"):
         report = _report([*program, "doctor", "--offline", "--format", "json", *chosen], findings)
-    checks = (*_predicted(report, findings), _variables(findings.surroundings.environ, environ))
-    return Rehearsal(checks, line([*program, "exec", *chosen]))
+    if isinstance(report, str):
+        hint = "run by hand what a crontab would, with env -i"
+        checks = [Check("rehearsal", FAILED, report, hint)]
+    else:
+        checks = [*_predicted(report, findings)]
+    checks.append(_variables(findings.surroundings.environ))
+    return Rehearsal(tuple(checks), line([*program, "exec", *chosen]))
 
 
 def environment(environ: Mapping[str, str]) -> dict[str, str]:
-    """All that a job of cron is given."""
+    """All the variables that cron gives a job."""
+    import pwd
+
+    try:
+        login_name = pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        login_name = str(os.geteuid())
     return {
         "HOME": locate.home_directory(environ),
-        "LOGNAME": _login_name(),
+        "LOGNAME": login_name,
         "SHELL": "/bin/sh",
         "PATH": "/usr/bin:/bin",
     }
 
 
 def line(words: Sequence[str]) -> str:
-    """The line for a crontab that runs `words -- CMD`; a bare % would end the command there.
+    """The line for a crontab that runs `words -- CMD`, with every % escaped.
 
-    A line break would begin a job of its own, whatever quotes are around it.
+    There is none for words with a line break, after which a job of its own would begin.
     """
     command = shlex.join(words)
     if not command.isprintable():
-        return "# no line: the path of the config cannot stand in a crontab; move the config"
+        return "# no line: the path of the config cannot be written in a crontab; move the config"
     return f"{_SCHEDULE}  {command} -- CMD".replace("%", r"\%")
 
 
@@ -106,7 +104,7 @@ def predict(check: Check) -> Check:
     return Check(check.name, FAILED, message, hint, check.outcome, check.seconds)
 
 
-def _report(argv: list[str], findings: Findings) -> tuple[Check, ...] | str:
+def _report(argv: list[str], findings: Findings) -> list[Check] | str:
     """The checks of the rehearsal, or why there are none."""
     home = findings.home
     alone = sources.Surroundings({}, interactive=False, home=home)
@@ -122,22 +120,16 @@ def _report(argv: list[str], findings: Findings) -> tuple[Check, ...] | str:
     except process.ProcessError as error:
         return f"the rehearsal cannot be made: {error}"
     try:
-        return tuple(_read(completed.stdout))
+        document = cast(dict[str, list[dict[str, str]]], json.loads(completed.stdout))
+        return [
+            Check(it["name"], it["state"], it["message"], it["hint"], it["outcome"])
+            for it in document["checks"]
+        ]
     except (ValueError, KeyError, TypeError):
         return f"the rehearsal ended with exit code {completed.returncode} and no report"
 
 
-def _read(content: bytes) -> Iterator[Check]:
-    """The checks in a report of ours."""
-    document = cast(dict[str, list[dict[str, str]]], json.loads(content))
-    for it in document["checks"]:
-        yield Check(it["name"], it["state"], it["message"], it["hint"], it["outcome"])
-
-
-def _predicted(report: tuple[Check, ...] | str, findings: Findings) -> Iterator[Check]:
-    if isinstance(report, str):
-        yield Check("rehearsal", FAILED, report, "run by hand what a crontab would, with env -i")
-        return
+def _predicted(report: list[Check], findings: Findings) -> Iterator[Check]:
     for check in report:
         if check.name in ("config", "trust") and check.state == FAILED:
             yield check
@@ -145,8 +137,8 @@ def _predicted(report: tuple[Check, ...] | str, findings: Findings) -> Iterator[
             yield predict(check)
 
 
-def _variables(here: Mapping[str, str], there: Mapping[str, str]) -> Check:
-    missed = [name for name in _MISSED if here.get(name) and name not in there]
+def _variables(environ: Mapping[str, str]) -> Check:
+    missed = [name for name in _FOLLOWED if environ.get(name)]
     if not missed:
         return Check("variables", PASSED, "none that tastyauth follows is set here and not there")
     return Check(
@@ -160,17 +152,6 @@ def _variables(here: Mapping[str, str], there: Mapping[str, str]) -> Check:
 def _config_flag(findings: Findings) -> list[str]:
     """`--config` with the path, unless a job that starts in the home directory finds it anyway."""
     found, home = findings.asked.path, findings.home
-    in_the_way = f"{home}/{locate.CONFIG_NAME}"
     usual = f"{home}/.config/tastyauth/{locate.CONFIG_NAME}"
-    if found == usual and not os.path.lexists(in_the_way):
-        return []
-    return ["--config", found]
-
-
-def _login_name() -> str:
-    import pwd
-
-    try:
-        return pwd.getpwuid(os.geteuid()).pw_name
-    except KeyError:
-        return str(os.geteuid())
+    is_found = found == usual and not os.path.lexists(f"{home}/{locate.CONFIG_NAME}")
+    return [] if is_found else ["--config", found]

@@ -1,7 +1,8 @@
-"""What the checks have found out so far: each builds on what those before it have left here."""
+"""What the checks report, and what each leaves for the checks after it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from tastyauth.cache import Asked, Entry
 from tastyauth.config import Config, Profile
@@ -11,15 +12,58 @@ from tastyauth.secret import Secret
 from tastyauth.session.refresh import Audience, Secrets
 from tastyauth.sources import Surroundings
 
+PASSED, WARNED, FAILED, SKIPPED = "passed", "warned", "failed", "skipped"
+
 Obtain = Callable[[Asked, Secrets, Audience], Entry]
-"""One new token, by the way of every command; what was refused a moment ago stays refused."""
+"""Gets one new token as every command does; what was refused a moment ago stays refused."""
+
+
+class Verdict(NamedTuple):
+    """The result of one check; `hint` says what to do next, if anything.
+
+    `outcome` says what became of a reference (`references.OUTCOMES`).
+    """
+
+    state: str
+    message: str
+    hint: str = ""
+    outcome: str = ""
+
+
+class Check(NamedTuple):
+    """A line of the report: a verdict with its name, which is the same in every version.
+
+    `seconds` is how long the check took, None when it did not run.
+    """
+
+    name: str
+    state: str
+    message: str
+    hint: str = ""
+    outcome: str = ""
+    seconds: float | None = None
+
+
+def passed(message: str) -> Verdict:
+    """All is well."""
+    return Verdict(PASSED, message)
+
+
+def warned(message: str, hint: str) -> Verdict:
+    """It works, but somebody should know this."""
+    return Verdict(WARNED, message, hint)
+
+
+def skipped(reason: str) -> Verdict:
+    """It was not checked."""
+    return Verdict(SKIPPED, reason)
 
 
 @dataclass(slots=True)
 class Findings:
-    """What was asked for, and below it what is known: set by the check whose name stands there.
+    """What was asked for, and below it what the check in the comment has found.
 
-    A check runs only when those that it needs have not failed, so it finds there what they set.
+    A check runs only when those that it needs have not failed, so it can rely on what they set.
     """
 
     flag: str | None
@@ -43,5 +87,5 @@ class Findings:
 
     @property
     def is_custom(self) -> bool:
-        """Whether a server answers of which nothing is known."""
+        """Whether a server of unknown kind answers."""
         return self.profile.environment == "custom"

@@ -1,11 +1,10 @@
-"""The refresh token, as far as it speaks for itself: it is decoded, never sent, never verified."""
+"""Checks of the refresh token by its own claims; it is neither sent nor verified."""
 
 import time
 from datetime import UTC, datetime
 
 from tastyauth.broker import REFRESH_TOKEN_TYPE
-from tastyauth.doctor.check import Verdict, passed, skipped, warned
-from tastyauth.doctor.findings import Findings
+from tastyauth.doctor.findings import Findings, Verdict, passed, skipped, warned
 from tastyauth.errors import APPLICATIONS_PAGE
 from tastyauth.exchange import claims
 from tastyauth.exchange.server_text import shown
@@ -63,23 +62,25 @@ def check_issuer(findings: Findings) -> Verdict:
 
 
 def check_age(findings: Findings) -> Verdict:
-    """It was issued in the past, and has not ended."""
+    """It was issued in the past, and has not expired."""
     now = time.time()
     issued, ends = (_seconds(findings.claims.fields.get(name)) for name in ("iat", "exp"))
     if ends is not None and ends <= now:
-        return warned(f"it ended on {_date(ends)}", f"make a new one: {_NEW_GRANT}")
+        return warned(f"it expired on {_date(ends)}", f"make a new one: {_NEW_GRANT}")
     if issued is None:
         return skipped(_SAYS_NOTHING)
     if issued > now + _CLOCK_TOLERANCE:
         return warned(
             f"issued on {_date(issued)}, which is still to come", "set the clock of this machine"
         )
-    end = "it never ends" if ends is None else f"it ends on {_date(ends)}"
-    return passed(f"issued on {_date(issued)}, {_ago(now - issued)}; {end}")
+    days = int(max(now - issued, 0) // _DAY)
+    ago = f"{days} day{'s' if days > 1 else ''} ago" if days else "today"
+    end = "it never expires" if ends is None else f"it expires on {_date(ends)}"
+    return passed(f"issued on {_date(issued)}, {ago}; {end}")
 
 
 def check_scope(findings: Findings) -> Verdict:
-    """It may read, and nothing that is not wanted."""
+    """It may read, and not trade."""
     scope = findings.claims.fields.get("scope")
     words = scope.split() if isinstance(scope, str) else []
     if not words:
@@ -98,7 +99,7 @@ def check_scope(findings: Findings) -> Verdict:
 
 
 def _seconds(value: object) -> float | None:
-    """A NumericDate (RFC 7519, section 2) that a calendar can hold."""
+    """A NumericDate (RFC 7519, section 2) that a calendar can show; None for anything else."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return float(value) if 0 <= value < 1e11 else None
@@ -106,8 +107,3 @@ def _seconds(value: object) -> float | None:
 
 def _date(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")
-
-
-def _ago(seconds: float) -> str:
-    days = int(seconds // _DAY)
-    return "today" if days <= 0 else f"{days} day{'s' if days > 1 else ''} ago"

@@ -5,8 +5,7 @@ import time
 from collections.abc import Callable
 
 from tastyauth.config import new_profile
-from tastyauth.doctor.check import FAILED, PASSED, WARNED, Verdict
-from tastyauth.doctor.findings import Findings
+from tastyauth.doctor.findings import FAILED, PASSED, WARNED, Findings, Verdict
 from tastyauth.errors import RefusedError, SecretAbsent, SecretError
 from tastyauth.secret import Secret
 from tastyauth.session.refresh import if_lost

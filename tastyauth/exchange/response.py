@@ -39,7 +39,7 @@ _CLOCK_TOLERANCE = 60
 _LONG = 16
 """Characters. A shorter secret may be part of a token by chance."""
 
-THE_CLOCK = "the clock of this machine"
+_THE_CLOCK = "the clock of this machine"
 SET_IT = "set it, or tokens are renewed too early or too late"
 
 _ACCESS_TOKEN = re.compile(r"[A-Za-z0-9\-._~+/]+=*")  # b64token, RFC 6750, section 2.1
@@ -208,7 +208,12 @@ def clock_warning(skew: float) -> str | None:
     if abs(skew) <= _CLOCK_TOLERANCE:
         return None
     way = "ahead of" if skew > 0 else "behind"
-    return f"{THE_CLOCK} is {abs(skew):.0f} s {way} the server's"
+    return f"{_THE_CLOCK} is {abs(skew):.0f} s {way} the server's"
+
+
+def is_about_clock(warning: str) -> bool:
+    """Whether a warning of a TokenResponse says that the clocks differ."""
+    return warning.startswith(_THE_CLOCK)
 
 
 def _refusal(answer: Answer, grant: RefreshGrant, now: float) -> TastyauthError:

@@ -4,26 +4,13 @@
         simulator.origin, simulator.application    # where it listens, what it accepts
         simulator.fail = "503"                     # from now on the token endpoint is down
 
-It keeps to what has been observed of the real ones (developer.tastytrade.com, OAuth2, and what
-their users have captured): bodies, codes and shapes of tokens alike. Nothing it hands out is of
-any worth elsewhere, and it makes no connection itself. What the real token endpoint does with a
-`scope` is not known, so it is ignored here.
+Bodies, codes and the shapes of tokens are those of the real endpoints, as far as they are known
+(developer.tastytrade.com, OAuth2, and what users have captured). What it hands out is worth nothing
+elsewhere, and it makes no connection itself. It ignores `scope`, since nobody knows what the real
+token endpoint does with it.
 """
 
-from typing import TYPE_CHECKING
-
 from tastyauth.simulator.failures import FAILURES
-
-if TYPE_CHECKING:
-    from tastyauth.simulator.simulator import Simulator
+from tastyauth.simulator.simulator import Simulator
 
 __all__ = ["FAILURES", "Simulator"]
-
-
-def __getattr__(name: str) -> object:
-    # The help of every command lists the failures; sockets and TLS (25 ms) are for those who serve.
-    if name != "Simulator":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from tastyauth.simulator.simulator import Simulator
-
-    return Simulator

@@ -1,20 +1,34 @@
-"""What the simulator knows: one application, its one grant, and how it was asked to behave."""
+"""The state of the simulator: one application, its one grant, and the tokens that it signs.
 
+The tokens are JWTs in compact form (RFC 7519), like tastytrade's. They claim to be EdDSA and are
+exactly as long, but the 64 bytes are an HMAC-SHA512: only the simulator that signed a token ever
+verifies it, and the standard library has no Ed25519.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
 import secrets
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from tastyauth.broker import ISSUERS, REFRESH_TOKEN_TYPE
 from tastyauth.secret import Secret
-from tastyauth.simulator.tokens import ACCESS_TOKEN, decode, sign
+
+ACCESS_TOKEN_TYPE = "at+jwt"  # noqa: S105  # RFC 9068, section 2.1
 
 _USER = "U0000000001"
 _SCOPE = "read trade openid"
 
+_SEEDED_AT = 1_735_689_600
+"""2025-01-01, when the grant of every seed was made: the time is part of a refresh token."""
+
 
 @dataclass(frozen=True, slots=True)
 class Application:
-    """What the owner of an OAuth application holds: a UUID, 40 hex characters, and a JWT."""
+    """What the owner of an OAuth application has: a UUID, 40 hex characters, and a JWT."""
 
     client_id: str
     client_secret: Secret
@@ -38,20 +52,35 @@ class Broker:
 
     @property
     def issuer(self) -> str:
-        """Who signs its tokens: the `iss` claim."""
+        """The `iss` claim of its tokens."""
         return f"https://{ISSUERS[self.environment]}"
 
 
-def open_broker(environment: str, *, lifetime: int, rotate: bool, now: float) -> Broker:
+@dataclass(frozen=True, slots=True)
+class Jwt:
+    """A token that could be decoded; `genuine` says whether the broker signed it."""
+
+    typ: object
+    claims: Mapping[str, object] = field(repr=False)
+    genuine: bool
+
+
+def open_broker(
+    environment: str, *, lifetime: int, rotate: bool, now: float, seed: str | None = None
+) -> Broker:
     """A broker with a new application, whose grant has just been created.
 
-    ValueError for an unknown environment.
+    The same `seed` makes the same credentials. ValueError for an unknown environment.
     """
     if environment not in ISSUERS:
         raise ValueError(f"the environment is one of {', '.join(ISSUERS)}")
-    application = Application(str(uuid.uuid4()), Secret(secrets.token_hex(20)), Secret(""))
-    grant_id = f"G{uuid.uuid4()}"
-    broker = Broker(environment, lifetime, rotate, grant_id, secrets.token_bytes(64), application)
+    if seed is None:
+        drawn = secrets.token_bytes(116)
+    else:
+        drawn, now = hashlib.shake_256(f"{environment} {seed}".encode()).digest(116), _SEEDED_AT
+    client_id, grant_id = (str(uuid.UUID(bytes=it, version=4)) for it in (drawn[:16], drawn[16:32]))
+    application = Application(client_id, Secret(drawn[32:52].hex()), Secret(""))
+    broker = Broker(environment, lifetime, rotate, f"G{grant_id}", drawn[52:], application)
     return _with_new_refresh_token(broker, now)
 
 
@@ -69,17 +98,33 @@ def hand_out(broker: Broker, now: float) -> tuple[Secret, Broker]:
         "exp": int(now) + broker.lifetime,
         "jti": str(after.exchanges),
     }
-    access_token = sign(ACCESS_TOKEN, claims, broker.key)
+    access_token = _sign(ACCESS_TOKEN_TYPE, claims, broker.key)
     return access_token, _with_new_refresh_token(after, now) if broker.rotate else after
 
 
 def accepts(broker: Broker, access_token: str, now: float) -> bool:
-    """Whether this is an access token of this broker whose time is not over."""
+    """Whether this is an access token of this broker that has not expired."""
     token = decode(access_token, broker.key)
-    if token is None or not token.genuine or token.typ != ACCESS_TOKEN:
+    if token is None or not token.genuine or token.typ != ACCESS_TOKEN_TYPE:
         return False
     expiry = token.claims["exp"]
     return isinstance(expiry, int) and now < expiry
+
+
+def decode(text: str, key: bytes) -> Jwt | None:
+    """The token in `text`; None when that is not a JWT."""
+    segments = text.split(".")
+    if len(segments) != 3 or not text.isascii():
+        return None
+    try:
+        header, claims = (json.loads(base64.urlsafe_b64decode(it + "==")) for it in segments[:2])
+    except (ValueError, RecursionError):  # binascii.Error is a ValueError
+        return None
+    if not isinstance(header, dict) or not isinstance(claims, dict):
+        return None
+    expected = _signature(".".join(segments[:2]), key)
+    # The text is compared, not the bytes: base64 has more than one spelling of those.
+    return Jwt(header.get("typ"), claims, hmac.compare_digest(expected, segments[2]))
 
 
 def _with_new_refresh_token(broker: Broker, now: float) -> Broker:
@@ -93,5 +138,20 @@ def _with_new_refresh_token(broker: Broker, now: float) -> Broker:
     }
     if broker.exchanges:  # two tokens of one second must not be the same
         claims["jti"] = str(broker.exchanges)
-    refresh_token = sign(REFRESH_TOKEN_TYPE, claims, broker.key)
+    refresh_token = _sign(REFRESH_TOKEN_TYPE, claims, broker.key)
     return replace(broker, application=replace(broker.application, refresh_token=refresh_token))
+
+
+def _sign(typ: str, claims: Mapping[str, object], key: bytes) -> Secret:
+    header = {"alg": "EdDSA", "typ": typ, "kid": "simulator"}
+    segments = (json.dumps(part, separators=(",", ":")) for part in (header, claims))
+    signed = ".".join(_encode(segment.encode()) for segment in segments)
+    return Secret(f"{signed}.{_signature(signed, key)}")
+
+
+def _signature(signed: str, key: bytes) -> str:
+    return _encode(hmac.digest(key, signed.encode(), hashlib.sha512))
+
+
+def _encode(content: bytes) -> str:
+    return base64.urlsafe_b64encode(content).rstrip(b"=").decode()

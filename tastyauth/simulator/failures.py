@@ -1,4 +1,4 @@
-"""The ways in which the simulator's token endpoint can be told to fail."""
+"""The failures that the simulator's token endpoint can be set to."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,19 +13,13 @@ from tastyauth.simulator.messages import (
 )
 
 RETRY_AFTER = 30
-"""Seconds asked for by the 429: more than a client may wait within its usual time limit."""
+"""Seconds that the 429 asks for: more than a client waits within its usual time limit."""
 
 ELSEWHERE = "/elsewhere/oauth/token"
-"""Where the redirect points. A request recorded there has carried secrets to it."""
+"""Where the redirect points: no request may arrive there."""
 
 _DRIP = 1.0
-"""Seconds between bytes: no limit per read is ever reached, and the end takes minutes."""
-
-
-def failure(kind: str, request: Request) -> Answer:
-    """The answer to a token request under a failure of `FAILURES`; KeyError for another."""
-    _, answer = _TABLE[kind]
-    return answer(request)
+"""Seconds between bytes: every limit per read is met, and the end takes minutes."""
 
 
 def _echo(request: Request) -> Answer:
@@ -86,6 +80,12 @@ _TABLE: dict[str, tuple[str, Callable[[Request], Answer]]] = {
         _echo,
     ),
 }
+
+
+def failure(kind: str, request: Request) -> Answer:
+    """The answer to a token request under a failure of `FAILURES`; KeyError for another."""
+    return _TABLE[kind][1](request)
+
 
 FAILURES = {kind: description for kind, (description, _) in _TABLE.items()}
 """Kind of failure to what the token endpoint then answers, in one line."""

@@ -1,4 +1,4 @@
-"""What arrives at the simulator and what leaves it: requests and answers, without any I/O."""
+"""Requests to the simulator and its answers, without any I/O."""
 
 import json
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ Headers = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Request:
-    """One HTTP request; names of headers are lower-case. Its repr shows method and path alone."""
+    """One HTTP request; names of headers are lower-case. Its repr shows method and path only."""
 
     method: str
     target: str
@@ -53,19 +53,13 @@ def refusal(code: str, description: str) -> Answer:
 
 
 def page(status: int, title: str = "", headers: Headers = ()) -> Answer:
-    """What the web server in front of the API says when the API itself never hears of it."""
+    """The answer of the web server in front of the API, when a request never gets past it."""
     heading = f"{status} {title or HTTPStatus(status).phrase}"
-    lines = (
-        "<html>",
-        f"<head><title>{heading}</title></head>",
-        "<body>",
-        f"<center><h1>{heading}</h1></center>",
-        "<hr><center>nginx</center>",
-        "</body>",
-        "</html>",
-        "",
+    body = (
+        f"<html>\r\n<head><title>{heading}</title></head>\r\n<body>\r\n"
+        f"<center><h1>{heading}</h1></center>\r\n<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
     )
-    return Answer(status, (("Content-Type", "text/html"), *headers), "\r\n".join(lines).encode())
+    return Answer(status, (("Content-Type", "text/html"), *headers), body.encode())
 
 
 USER_AGENT_MISSING = page(401, "Authorization Required")

@@ -1,4 +1,4 @@
-"""A socket for the simulator: HTTP/1.1 with connections kept alive, plain or over TLS."""
+"""The HTTP server of the simulator: HTTP/1.1 with kept connections, plain or over TLS."""
 
 import contextlib
 import socket
@@ -86,7 +86,7 @@ class _Connection(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         body = self._body()
         if isinstance(body, Answer):
-            self.close_connection = True  # where the next request begins is unknown
+            self.close_connection = True  # nobody knows where the next request begins
             self._write(body)
             return
         headers: dict[str, str] = {}
@@ -109,17 +109,6 @@ class _Connection(BaseHTTPRequestHandler):
         return body if len(body) == int(length) else page(400)
 
     def _write(self, answer: Answer) -> None:
-        content = self._head(answer) + answer.body
-        if not answer.drip:
-            self.wfile.write(content)
-            return
-        for byte in content:
-            self.wfile.write(bytes((byte,)))
-            if self.server.stopping.wait(answer.drip):
-                self.close_connection = True
-                return
-
-    def _head(self, answer: Answer) -> bytes:
         headers = (
             ("Date", formatdate(self.server.now(), usegmt=True)),
             *answer.headers,
@@ -128,4 +117,12 @@ class _Connection(BaseHTTPRequestHandler):
         )
         status = f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}"
         lines = (status, *(f"{name}: {value}" for name, value in headers), "", "")
-        return "\r\n".join(lines).encode("latin-1")
+        content = "\r\n".join(lines).encode("latin-1") + answer.body
+        if not answer.drip:
+            self.wfile.write(content)
+            return
+        for byte in content:
+            self.wfile.write(bytes((byte,)))
+            if self.server.stopping.wait(answer.drip):
+                self.close_connection = True
+                return

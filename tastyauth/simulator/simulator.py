@@ -1,4 +1,4 @@
-"""The simulator itself: a broker that serves while its context lasts, and records what it heard."""
+"""The simulator: a broker that serves while its context lasts, and records the requests."""
 
 import errno
 import ssl
@@ -8,9 +8,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import Self
 
-from tastyauth.errors import UsageError
-from tastyauth.simulator.answers import asks_for_token, respond
+from tastyauth.errors import UsageError, reason_of
 from tastyauth.simulator.broker import Application, open_broker
+from tastyauth.simulator.endpoints import asks_for_token, respond
 from tastyauth.simulator.failures import FAILURES
 from tastyauth.simulator.messages import Answer, Request
 from tastyauth.simulator.server import Server
@@ -23,8 +23,9 @@ class Simulator:
     """A broker on `host` and `port` (0: any free one), from entering the context to leaving it.
 
     `lifetime` is that of access tokens in seconds; `rotate` makes every exchange replace the
-    refresh token; `tls` serves https with this context; `now` is its clock, in epoch seconds,
-    which also dates its answers. UsageError when the port cannot be had.
+    refresh token; `seed` gives the same credentials each time; `tls` serves https with this
+    context; `now` is its clock, in epoch seconds, which also dates its answers. UsageError when the
+    port is not available.
     """
 
     def __init__(
@@ -36,12 +37,15 @@ class Simulator:
         fail: str | None = None,
         lifetime: int = 900,
         rotate: bool = False,
+        seed: str | None = None,
         tls: ssl.SSLContext | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
         self.fail = fail
         self._now = now
-        self._broker = open_broker(environment, lifetime=lifetime, rotate=rotate, now=now())
+        self._broker = open_broker(
+            environment, lifetime=lifetime, rotate=rotate, now=now(), seed=seed
+        )
         self._address = (host, port)
         self._tls = tls
         self._lock = threading.Lock()
@@ -57,7 +61,15 @@ class Simulator:
         try:
             self._server = Server(self._address, self.answer, self._now, self._tls)
         except OSError as error:
-            raise _not_to_be_had(self._address, error) from error
+            host, port = self._address
+            if error.errno == errno.EADDRINUSE:
+                raise UsageError(
+                    f"port {port} on {host} is already in use",
+                    "choose another --port, or leave it out to take any free one",
+                ) from error
+            raise UsageError(
+                f"cannot listen on {host} port {port}: {reason_of(error)}", "choose another --port"
+            ) from error
         self._server.start()
         return self
 
@@ -65,14 +77,14 @@ class Simulator:
         self.close()
 
     def close(self) -> None:
-        """Stop at once, in the middle of an answer if need be. Again is fine."""
+        """Stops at once, even in the middle of an answer. May be called again."""
         server, self._server = self._server, None
         if server is not None:
             server.stop()
 
     @property
     def origin(self) -> str:
-        """What to call it by: scheme, host and port. RuntimeError while it is not serving."""
+        """Its scheme, host and port. RuntimeError while it is not serving."""
         if self._server is None:
             raise RuntimeError("the simulator is not serving")
         host, port = self._address[0], self._server.server_address[1]
@@ -102,7 +114,7 @@ class Simulator:
 
     @property
     def token_requests(self) -> int:
-        """How many token requests arrived, whatever became of them."""
+        """How many token requests arrived, answered or refused."""
         return self._token_requests
 
     @property
@@ -112,20 +124,9 @@ class Simulator:
             return list(self._requests)
 
     def answer(self, request: Request) -> Answer:
-        """Record the request and answer it; one at a time, since each may change the grant."""
+        """Records the request and answers it; one at a time, since each may change the grant."""
         with self._lock:
             self._requests.append(request)
             self._token_requests += asks_for_token(request)
             answer, self._broker = respond(request, self._broker, self._now(), self._fail)
             return answer
-
-
-def _not_to_be_had(address: tuple[str, int], error: OSError) -> UsageError:
-    host, port = address
-    if error.errno == errno.EADDRINUSE:
-        return UsageError(
-            f"port {port} on {host} is already in use",
-            "choose another --port, or leave it out to take any free one",
-        )
-    reason = (error.strerror or type(error).__name__).lower()
-    return UsageError(f"cannot listen on {host} port {port}: {reason}", "choose another --port")

@@ -25,7 +25,7 @@ from tastyauth import config
 from tastyauth.cli import doctor as command
 from tastyauth.cli import grammar
 from tastyauth.cli.console import Console
-from tastyauth.doctor import STEPS, Findings, account, cron, fit_to_paste
+from tastyauth.doctor import STEPS, Findings, cron, fit_to_paste, online
 from tastyauth.errors import UsageError
 from tastyauth.simulator import Simulator
 from tastyauth.simulator.messages import Answer, Request, api_error, json_answer
@@ -1004,8 +1004,8 @@ def test_what_became_of_a_program_is_told_apart(
         ({}, "scope", "skipped", "the token says nothing of it"),
         ({"iat": 86400 * 365}, "age", "passed", "issued on 1971-01-01"),
         ({"iat": int(time.time()) + 7200}, "age", "warned", "still to come"),
-        ({"iat": 1, "exp": 2}, "age", "warned", "it ended on 1970-01-01"),
-        ({"iat": 1, "exp": 9e10}, "age", "passed", "it ends on"),
+        ({"iat": 1, "exp": 2}, "age", "warned", "it expired on 1970-01-01"),
+        ({"iat": 1, "exp": 9e10}, "age", "passed", "it expires on"),
         ({"iat": True}, "age", "skipped", "nothing"),
         ({"iat": 1e300}, "age", "skipped", "nothing"),
         ({"iss": "https://login.example"}, "issuer", "warned", "not known to issue"),
@@ -1119,7 +1119,7 @@ def test_the_sandbox_is_not_asked_for_market_data(world: World) -> None:
     findings = Findings(None, None, surroundings, Console({}), lambda *_: pytest.fail("asked"))
     content = CONFIG.replace(SANDBOX, "environment: sandbox").format(client_id=OTHER_ID)
     findings.profile = config.parse(content.encode(), world.config, home="/").profile(None)
-    assert account.check_market_data(findings).message == "the sandbox has no market data"
+    assert online.check_market_data(findings).message == "the sandbox has no market data"
 
 
 # -- which profile --------------------------------------------------------------------------------

@@ -27,8 +27,8 @@ from needs import missing
 from tastyauth.errors import UsageError
 from tastyauth.secret import Secret
 from tastyauth.simulator import FAILURES, Simulator
-from tastyauth.simulator.answers import respond
 from tastyauth.simulator.broker import Application, Broker, open_broker
+from tastyauth.simulator.endpoints import respond
 from tastyauth.simulator.messages import Answer, Request
 
 LIMIT = 30
