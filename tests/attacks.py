@@ -53,6 +53,12 @@ ATTACKS: dict[str, tuple[Attack, ...]] = {
             "only a user and a group that are listed prove that a group has no others",
         ),
         Attack(
+            "a repository brings a link, and init writes the schema through it",
+            "cli/test_second_profile.py"
+            "::test_nothing_is_written_through_a_link_out_of_the_directory",
+            "files.leads_out before anything is written beside a config",
+        ),
+        Attack(
             "a stranger's config in a shared directory shadows one's own",
             "test_attack_trust.py::test_a_strangers_config_in_a_shared_directory_shadows_nobodys",
             "a config of the project that is neither this user's nor root's is passed over",

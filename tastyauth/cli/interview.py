@@ -3,7 +3,7 @@
 from tastyauth import locate
 from tastyauth.cli.command import Arguments
 from tastyauth.cli.console import Console
-from tastyauth.cli.enter_secrets import SECRETS, is_available
+from tastyauth.cli.secret import SECRETS, is_available
 from tastyauth.config import new_profile
 from tastyauth.config.new_profile import NewProfile
 from tastyauth.errors import APPLICATIONS_PAGE, RefusedError, SecretAbsent, SecretError, UsageError

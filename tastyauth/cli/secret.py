@@ -1,19 +1,35 @@
-"""The command that stores secrets: `secret set`."""
+"""`secret set`, and what `init` shares with it: secrets are typed unseen, tried, and stored."""
 
+import os
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+
+from tastyauth import locate
+from tastyauth.cache import config_of, store
 from tastyauth.cli.command import Arguments
 from tastyauth.cli.console import Console
-from tastyauth.cli.enter_secrets import (
-    SECRETS,
-    client_id_of,
-    enter,
-    forget,
-    put_all,
-    tell,
-    try_out,
-    undone_on_failure,
-    writable,
-)
 from tastyauth.cli.inputs import open_session
+from tastyauth.config import Profile, new_profile
+from tastyauth.errors import (
+    ConfigError,
+    RefusedError,
+    SecretAbsent,
+    SecretError,
+    TastyauthError,
+    TemporaryError,
+    reason_of,
+)
+from tastyauth.posix import files
+from tastyauth.secret import Secret
+from tastyauth.session import refresh
+from tastyauth.sources import Reference, Surroundings, accept, kind_of
+
+SECRETS = ("client_secret", "refresh_token")
+
+_UNFINISHED = 3600.0
+"""Seconds after which nobody is writing a temporary file any more; it holds a secret."""
 
 
 def run_secret(arguments: Arguments, console: Console) -> int:
@@ -23,10 +39,218 @@ def run_secret(arguments: Arguments, console: Console) -> int:
     wanted = (arguments.name,) if arguments.name else SECRETS
     targets = {field: writable(field, profile, console) for field in wanted}
     client_id = client_id_of(profile, console)
-    entered = enter(wanted, console)
-    try_out(profile, client_id, entered, console)
-    with undone_on_failure() as undo:
-        put_all(targets, entered, profile, undo, console)
-    forget(session.asked.path, console)
-    tell(profile, targets, console)
+    values = {field: _entered(field, console) for field in wanted}
+    _try_out(profile, client_id, values, console)
+    store_all(session.asked.path, profile, targets, values, {}, console)
     return 0
+
+
+def enter_until_accepted(
+    profile: Profile,
+    client_id: str,
+    fields: tuple[str, ...],
+    old: Mapping[str, Secret],
+    console: Console,
+) -> dict[str, Secret]:
+    """The values of `fields`, from `old` or typed; at a terminal again until the server takes them.
+
+    Raises RefusedError where nobody can be asked, or nothing was.
+    """
+    known = {field: old[field] for field in fields if field in old}
+    unknown = tuple(field for field in fields if field not in known)
+    while True:
+        values = known | {field: _entered(field, console) for field in unknown}
+        try:
+            _try_out(profile, client_id, values, console)
+        except RefusedError as error:
+            if not console.interactive or not unknown:
+                raise
+            console.error(error)
+            console.say("enter them again; Ctrl-C gives up")
+        else:
+            return values
+
+
+def _entered(field: str, console: Console) -> Secret:
+    """A secret, hidden on a terminal, else a line of stdin; asked for again until it looks right.
+
+    Raises SecretError or RefusedError where nobody can be asked.
+    """
+    spoken = _spoken(field)
+    while True:
+        raw = console.ask_hidden(spoken)
+        try:
+            try:
+                value = accept(raw.encode("utf-8", "surrogateescape"), f"the {spoken}")
+            except SecretError as error:
+                raise SecretError(
+                    error.message.removeprefix("the value of "),
+                    "copy it again from where it was shown, on one line and with nothing around it",
+                ) from None
+            new_profile.check_shape(field, value)
+        except TastyauthError as error:
+            if not console.interactive:
+                raise
+            console.error(error)
+        else:
+            return value
+
+
+def client_id_of(profile: Profile, console: Console) -> str:
+    """The client ID, which is known before a secret is asked for; raises SecretError."""
+    if isinstance(profile.client_id, str):
+        return profile.client_id
+    surroundings = console.surroundings
+    return refresh.resolve("client_id", profile.client_id, profile, surroundings, console).reveal()
+
+
+def _try_out(
+    profile: Profile, client_id: str, entered: Mapping[str, Secret], console: Console
+) -> None:
+    """One exchange with what is about to be stored, and what the profile has for the rest.
+
+    Raises what the server's answer means, unless that is temporary.
+    """
+    values = dict(entered)
+    surroundings = console.surroundings
+    for field in SECRETS:
+        if field not in values:
+            try:
+                reference: Reference = getattr(profile, field)
+                values[field] = refresh.resolve(field, reference, profile, surroundings, console)
+            except SecretAbsent:
+                console.say(f"not tried: the {_spoken(field)} is not there yet")
+                return
+    secrets = refresh.Secrets(client_id, values["client_secret"], values["refresh_token"])
+    try:
+        refresh.refresh(profile, secrets, surroundings, console)
+    except TemporaryError as error:
+        console.warn(f"could not be tried now: {error.message}")
+    except TastyauthError as error:
+        raise type(error)(error.message, f"nothing was stored; {error.hint}") from None
+    else:
+        console.say("tried: the server gave a token")
+
+
+def writable(field: str, profile: Profile, console: Console) -> Reference:
+    """The member of the reference that can be written here; raises SecretError with what to do."""
+    reference: Reference = getattr(profile, field)
+    stores = [member for member in reference.members if member.can_store]
+    if not stores:
+        label = reference.describe(console.surroundings.home)
+        raise SecretError(
+            f"{field} of profile {profile.name}: {label} cannot be written by tastyauth",
+            reference.members[0].how_to_store(),
+        )
+    for member in stores[:-1]:
+        if is_available(member.kind, console):
+            return member
+    return stores[-1]
+
+
+def is_available(kind: str, console: Console) -> bool:
+    """Whether secrets can be kept there on this machine; a keyring may want to be unlocked."""
+    with console.waiting(f"the {kind}"):
+        return kind_of(kind).is_available(console.surroundings)
+
+
+def store_all(
+    config: str,
+    profile: Profile,
+    targets: Mapping[str, Reference],
+    values: Mapping[str, Secret],
+    beside: Mapping[str, tuple[bytes, int]],
+    console: Console,
+) -> None:
+    """Stores the secrets, and the files `beside` them (path to content and mode): all or none.
+
+    Files are written beside their places and renamed at the end. Other stores can only be set back
+    to what they held. Raises SecretError, or ConfigError for a file without a secret.
+    """
+    surroundings = console.surroundings.withholding(profile.variables)
+    contents: dict[str, tuple[bytes, int]] = {}
+    labels, elsewhere = {}, {}
+    for field, target in targets.items():
+        path = target.file_to_store(surroundings)
+        if path is None:
+            elsewhere[field] = target
+            continue
+        labels[path] = target.describe(surroundings.home)
+        _refuse_links_out(path, labels[path], os.path.dirname(config))
+        contents[path] = (values[field].reveal().encode() + b"\n", 0o600)
+    is_alone = len(elsewhere) == 1 and not contents and not beside  # it is stored, or not
+    earlier: list[tuple[Reference, Secret | None]] = []
+    unasked = replace(surroundings, interactive=False)  # nobody unlocks a store for an "if"
+    try:
+        with files.replaced({**contents, **beside}):
+            for field, target in elsewhere.items():
+                with suppress(SecretError):
+                    if not is_alone:
+                        earlier.append((target, _held(target, unasked)))
+                target.store(values[field], surroundings)
+    except BaseException as error:
+        for target, old in earlier:
+            with suppress(TastyauthError, OSError):
+                if old is None:
+                    target.remove(unasked)
+                else:
+                    target.store(old, unasked)
+        if not isinstance(error, OSError):
+            raise
+        if error.filename in labels:
+            raise SecretError(
+                f"{labels[error.filename]} cannot be written: {reason_of(error)}",
+                "look at its directory",
+            ) from None
+        raise ConfigError(
+            f"the config cannot be written: {reason_of(error)}",
+            f"look at {os.path.dirname(config)}",
+        ) from None
+    for path in contents:
+        with suppress(OSError):
+            files.remove_unfinished(path, time.time() - _UNFINISHED)
+    with suppress(OSError):  # what is cached came from other secrets
+        store.clear(locate.cache_directory(console.environ), config_of(config, console.environ))
+    _tell(profile, targets, surroundings, console)
+
+
+def _refuse_links_out(path: str, label: str, directory: str) -> None:
+    """Raises SecretError for a file below the config's directory whose links lead out of it."""
+    if path.startswith(f"{directory}/") and files.leads_out(os.path.dirname(path), directory):
+        raise SecretError(
+            f"{label} is behind a link that leads out of {directory}",
+            "name the directory that is meant in the config",
+        )
+
+
+def _held(target: Reference, surroundings: Surroundings) -> Secret | None:
+    """What a store holds now, None for nothing; raises SecretError when it does not say."""
+    try:
+        return target.resolve(surroundings)
+    except SecretAbsent:
+        return None
+
+
+def _tell(
+    profile: Profile, targets: Mapping[str, Reference], surroundings: Surroundings, console: Console
+) -> None:
+    """Says where the secrets are now, and which other source of a list comes before that."""
+    for field, target in targets.items():
+        where = target.describe(surroundings.home)
+        console.say(f"stored the {_spoken(field)} in {where}")
+        for member in getattr(profile, field).members:
+            if member == target:
+                break
+            try:
+                member.resolve(surroundings)
+            except SecretAbsent:
+                continue
+            except SecretError:
+                pass  # it exists, and its failure is what everybody gets to see
+            first = member.describe(surroundings.home)
+            console.warn(f"the {_spoken(field)} in {first} answers first: that one is used")
+            break
+
+
+def _spoken(field: str) -> str:
+    return field.replace("_", " ")

@@ -3,11 +3,14 @@
 import os
 import stat
 from _thread import get_ident  # built in, where `threading` is a module to load
+from contextlib import contextmanager, suppress
 
 from tastyauth import locate
+from tastyauth.posix.signals import DELAY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
     from typing import BinaryIO
 
 _MOST_STEPS = 1000
@@ -52,19 +55,50 @@ def write(path: str, content: bytes, *, durable: bool = False, mode: int = 0o600
     the old or the new file, both whole. With `durable` that holds after a power cut, too; what can
     be fetched again is not worth the wait for the disk.
     """
-    temporary = f"{path}.{os.getpid()}.{get_ident()}.new"
+    temporary = _beside(path)
     try:
-        with _created(temporary, mode) as file:
-            file.write(content)
-            file.flush()
-            if durable:
-                os.fsync(file.fileno())
+        _fill(temporary, content, mode, durable=durable)
         os.replace(temporary, path)
         if durable:
             _sync(os.path.dirname(path))
     except BaseException:
         remove(temporary)
         raise
+
+
+@contextmanager
+def replaced(contents: "Mapping[str, tuple[bytes, int]]") -> "Iterator[None]":
+    """Replaces several files, path to content and mode, when the block ends well; else none.
+
+    Everything is written beside its place before the block begins, so that at its end there are
+    only renames left. Raises OSError, whose `filename` is the path that was to be replaced.
+    """
+    path = ""
+    try:
+        for path, (content, mode) in contents.items():
+            make_ancestors(path)
+            if os.path.isdir(path):
+                raise locate.not_private(f"{path} is a directory")
+            _fill(_beside(path), content, mode, durable=True)
+        yield
+        with DELAY:
+            for path in contents:
+                os.replace(_beside(path), path)
+        for path in contents:
+            _sync(os.path.dirname(path))
+    except BaseException as error:
+        for written in contents:
+            with suppress(OSError):
+                remove(_beside(written))
+        if isinstance(error, OSError):
+            error.filename = path
+        raise
+
+
+def leads_out(path: str, directory: str) -> bool:
+    """Whether a path below `directory` leads out of it, by a link on the way or at its end."""
+    inside = os.path.realpath(directory).rstrip("/") + "/"
+    return not f"{os.path.realpath(path)}/".startswith(inside)
 
 
 def write_at_once(path: str, content: bytes) -> None:
@@ -118,6 +152,18 @@ def _created(path: str, mode: int = 0o600) -> "BinaryIO":
     except BaseException:
         os.close(descriptor)
         raise
+
+
+def _beside(path: str) -> str:
+    return f"{path}.{os.getpid()}.{get_ident()}.new"
+
+
+def _fill(path: str, content: bytes, mode: int, *, durable: bool) -> None:
+    with _created(path, mode) as file:
+        file.write(content)
+        file.flush()
+        if durable:
+            os.fsync(file.fileno())
 
 
 def _is_temporary(name: str, of: str) -> bool:

@@ -86,10 +86,7 @@ class File(Reference):
         label = self.describe(around.home)
         try:
             files.make_ancestors(self.path)
-            if os.path.lexists(self.path):
-                found = os.lstat(self.path)
-                if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
-                    raise SecretError(f"{label} is not a plain file of yours", "write it by hand")
+            self.file_to_store(around)
             files.write(self.path, value.reveal().encode() + b"\n", durable=True)
             with suppress(OSError):
                 files.remove_unfinished(self.path, time.time() - _UNFINISHED)
@@ -97,6 +94,14 @@ class File(Reference):
             raise SecretError(
                 f"{label} cannot be written: {reason_of(error)}", "look at its directory"
             ) from None
+
+    def file_to_store(self, around: Surroundings) -> str:
+        with suppress(FileNotFoundError, NotADirectoryError):
+            found = os.lstat(self.path)
+            if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
+                label = self.describe(around.home)
+                raise SecretError(f"{label} is not a plain file of yours", "write it by hand")
+        return self.path
 
     def remove(self, around: Surroundings) -> None:
         files.remove(self.path)

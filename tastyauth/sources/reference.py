@@ -136,6 +136,10 @@ class Reference(ABC):
         label = self.describe(around.home)
         raise SecretError(f"{label} cannot be written by tastyauth", "store the secret by hand")
 
+    def file_to_store(self, around: Surroundings) -> str | None:
+        """The file that `store` writes, None where it writes none; raises SecretError."""
+        return None
+
     def remove(self, around: Surroundings) -> None:
         """Removes what `store` has written; raises SecretError or OSError."""
         raise NotImplementedError(self.kind)

@@ -3,7 +3,7 @@
 import pytest
 
 from tastyauth import cli, session
-from tastyauth.cli import enter_secrets, interview
+from tastyauth.cli import interview, secret
 from tastyauth.cli.command import Argument, min_valid
 from tastyauth.cli.commands import COMMANDS
 from tastyauth.config import trust
@@ -22,7 +22,7 @@ def argument(command: str, name: str) -> Argument:
         ("hook", "shell", hook.SHELLS),
         ("hook", "--answer", hook.CASES),
         ("init", "--store", tuple(interview.STORES)),
-        ("secret", "name", enter_secrets.SECRETS),
+        ("secret", "name", secret.SECRETS),
         ("simulator", "--fail", tuple(FAILURES)),
     ],
 )

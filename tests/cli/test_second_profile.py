@@ -299,3 +299,38 @@ def test_the_old_secret_comes_back_when_the_second_cannot_be_written(world: Worl
     code, said = run_init(world)
     assert (code, "is not a plain file of yours" in said) == (69, True)
     assert everything(world.config_directory) == before
+
+
+# -- links that a repository has brought ----------------------------------------------------------
+
+
+def test_nothing_is_written_through_a_link_out_of_the_directory(world: World) -> None:
+    """A clone may hold `tastyauth.schema.json -> ../../.bashrc`."""
+    precious = world.write(f"{world.home}/.bashrc", "precious\n")
+    os.symlink("../../.bashrc", f"{world.config_directory}/tastyauth.schema.json")
+    code, said = run_init(world)
+    assert (code, content(precious)) == (0, b"precious\n")
+    assert "tastyauth.schema.json is a link that leads elsewhere, and is left as it is" in said
+    assert world.run("env", "-p", "paper").code == 0
+
+
+def test_no_secret_is_written_through_a_link_out_of_the_directory(world: World) -> None:
+    os.mkdir(f"{world.home}/.ssh", 0o700)
+    os.symlink(f"{world.home}/.ssh", f"{world.config_directory}/secrets")
+    world.configure(CONFIG.replace("file: live.", "file: secrets/live."))
+    for words in (["init"], ["secret", "set"]):
+        done = world.run(*words, given=f"{world.client_secret}\n{world.refresh_token}\n")
+        assert (done.code, "is behind a link that leads out of" in done.err) == (69, True)
+    assert os.listdir(f"{world.home}/.ssh") == []
+
+
+def test_no_profile_is_added_through_a_link_that_the_environment_names(world: World) -> None:
+    path = f"{world.project}/tastyauth.yaml"
+    os.symlink(world.config, path)
+    before = content(world.config)
+    plan = world.run("allow", "--print", path).out
+    variables = {"TASTYAUTH_CONFIG": path}
+    variables["TASTYAUTH_TRUST_SHA256"] = plan.rpartition("sha256: ")[2].strip()
+    code, said = run_init(world, NEW, **variables)
+    assert (code, f"--config {world.config}" in said) == (78, True)
+    assert content(world.config) == before
