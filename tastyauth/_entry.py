@@ -68,7 +68,7 @@ def _lane(wish: Wish, words: list[str], started_at: float) -> int | None:
     try:
         view = cache.look(asked)
         if cache.decide(view.entry, None, cache.Terms(), time.time()) == cache.SERVE:
-            return _answer(wish, view, words)
+            return _answer(wish, asked, view, words)
     except OSError:
         pass  # no cache yet, or one that may not be used
     return _queue(wish, asked, words, started_at)
@@ -83,7 +83,7 @@ def _queue(wish: Wish, asked: cache.Asked, words: list[str], started_at: float) 
     try:
         signals.raise_when_stopped()
         view = lock.line_up(asked, started_at)
-        return None if view is None else _answer(wish, view, words)
+        return None if view is None else _answer(wish, asked, view, words)
     except OSError:
         return None  # there can be no cache, and why is said there
     except (TastyauthError, Stopped) as error:
@@ -124,7 +124,7 @@ def _wish(words: list[str]) -> Wish | None:
     return (command, options, argv) if command and (argv or command != "exec") else None
 
 
-def _answer(wish: Wish, view: cache.View, words: list[str]) -> int | None:
+def _answer(wish: Wish, asked: cache.Asked, view: cache.View, words: list[str]) -> int | None:
     """Hands the token out in the way that was wished for; None when that is not for the lane."""
     command, options, argv = wish
     profile, entry = view.profile, view.entry
@@ -134,16 +134,17 @@ def _answer(wish: Wish, view: cache.View, words: list[str]) -> int | None:
         return _print(export.token(entry.fields, header="header" in options), words)
     exports = export.for_shell(profile.exports)
     pairs = export.assign(exports, entry.fields)
+    unset = cache.others_names(profile, asked)
     if command == "env":
         # on a terminal the full command line also says how to use what it prints
         if os.isatty(1) or not pairs:
             return None
-        return _print(export.sh(pairs, profile.foreign), words)
+        return _print(export.sh(pairs, unset), words)
     if len(exports) < len(profile.exports):
         return None  # a long-lived secret is resolved anew each time
     from tastyauth import launch
 
-    launch.become(argv, os.environ, profile.variables() + profile.foreign, pairs)
+    launch.become(argv, os.environ, profile.variables() + unset, pairs)
     return None
 
 

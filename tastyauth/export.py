@@ -1,8 +1,13 @@
 """Names and values in the words of the shell, and the line that makes `eval` fail.
 
 Every value is printable ASCII by construction: tokens are checked when they arrive (RFC 6750,
-section 2.1), everything else when the config is read. A shell form is one physical line, each
-statement ended by `;`, so that `eval "$(...)"` and the unquoted `eval $(...)` read the same bytes.
+section 2.1), everything else when the config is read. A shell form is one physical line, ended by
+`;`, so that `eval "$(...)"` and the unquoted `eval $(...)` read the same bytes.
+
+A statement runs only if the one before it succeeded, so that a read-only variable fails the whole.
+With an odd IFS, the unquoted form loses characters: a statement in front notices, before any value
+could be exported in pieces, or shown by an error message. Only simple commands are used, since a
+shell shows the whole line when it finds a syntax error.
 """
 
 DEFAULT_EXPORTS = (
@@ -11,7 +16,11 @@ DEFAULT_EXPORTS = (
     ("TASTYTRADE_ENV", "environment"),
     ("TASTYTRADE_API_URL", "api_url"),
 )
-DEFAULT_NAMES = tuple(name for name, _ in DEFAULT_EXPORTS)
+TOKEN_FILE = "TASTYTRADE_ACCESS_TOKEN_FILE"  # noqa: S105
+"""Names the file of `exec --keep-fresh` to its program."""
+
+DEFAULT_NAMES = (*(name for name, _ in DEFAULT_EXPORTS), TOKEN_FILE)
+"""What is unset where nothing is known of the config."""
 
 SECRET_FIELDS = ("client_secret", "refresh_token")
 """What only `exec` hands out, and no cache holds."""
@@ -19,6 +28,12 @@ SECRET_FIELDS = ("client_secret", "refresh_token")
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./"
 _BARE = LETTERS + "+:@%,=-"
 _NEVER_FIRST = "=~-"  # zsh expands a leading =, and - may read as an option
+
+_IS_WHOLE = f"test {LETTERS}-+:=@%,{LETTERS}-+:=@%,"
+"""Fails where IFS takes any character of a bare value away: `test` then has several words."""
+
+_PRINTF_WORKS = """test A"$(printf '\\101')" = AA"""
+"""The same for what else is in a value that is not bare."""
 
 Exports = tuple[tuple[str, str], ...]
 """Names, and what each stands for."""
@@ -46,26 +61,28 @@ def token(fields: dict[str, str], *, header: bool) -> str:
 
 def sh(pairs: Pairs, unset: tuple[str, ...]) -> str:
     """For bash, zsh, dash, ksh, mksh, yash and busybox: names to set, and names to unset first."""
-    statements = [f"export {name}={_sh_word(value)};" for name, value in pairs]
-    return f"{_sh_unset(unset)}{''.join(statements)}\n"
+    words = [value if is_bare(value) else f"\"$(printf '{octal(value)}')\"" for _, value in pairs]
+    statements = [_IS_WHOLE]
+    if any(word[0] == '"' for word in words):
+        statements.append(_PRINTF_WORKS)
+    if unset:
+        statements.append(f"unset {' '.join(unset)}")
+    for (name, _), word in zip(pairs, words, strict=True):
+        statements.append(f"export {name}={word}")
+    return "&&".join(statements) + ";\n"
 
 
 def sh_failure(names: tuple[str, ...], code: int) -> str:
-    """What `eval` must run when there is no token: no stale value stays, and it fails too."""
-    return f"{_sh_unset(names)}(exit {code});\n"
+    """What `eval` must run when there is no token: no stale value stays, and it fails too.
+
+    `! :` fails without ending a shell under `set -e`, for the case that IFS takes the code away.
+    """
+    return f"{sh_unset(names).rstrip()}! :;(exit {code});\n"
 
 
 def sh_unset(names: tuple[str, ...]) -> str:
     """What `--unset` prints."""
-    return f"{_sh_unset(names)}\n"
-
-
-def _sh_unset(names: tuple[str, ...]) -> str:
-    return f"unset {' '.join(names)};" if names else ""
-
-
-def _sh_word(value: str) -> str:
-    return value if is_bare(value) else f"\"$(printf '{octal(value)}')\""
+    return f"unset {' '.join(names)};\n" if names else "\n"
 
 
 def is_bare(value: str) -> bool:

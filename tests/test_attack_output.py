@@ -10,7 +10,7 @@ from collections.abc import Callable
 import pytest
 from exchange_fakes import Script, http, says, serving
 from measured import MIB, measured
-from world import CONFIG, DEFAULT_NAMES, World
+from world import CONFIG, UNSET_NAMES, World
 
 HOSTILE = "\x1b]0;owned\x07\x1b[2K\u202edettimrep\u2066\u200b\x9b31m\r\n::error::x\x00"
 """A title, an erased line, marks from right to left, CSI as one character, a workflow command."""
@@ -133,7 +133,7 @@ def attack(world: World) -> Attack:
             run = measured(world, "-v", "env")
         done = run.completed
         assert done.code == code, done.err
-        assert done.out == f"unset {' '.join(sorted(DEFAULT_NAMES))};(exit {code});\n"
+        assert done.out == f"unset {' '.join(sorted(UNSET_NAMES))};! :;(exit {code});\n"
         assert tame(done.err)
         assert all(line.startswith("tastyauth: ") for line in done.err.splitlines())
         assert run.seconds < 2 + LATE

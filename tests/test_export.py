@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import string
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -213,6 +214,87 @@ def test_the_quoted_eval_does_not_depend_on_the_separators(separators: str, deco
     read_back(BASH, f"{separators}; {_POSIX[0]}", NASTY, decoys)
 
 
+ODD = [
+    *string.punctuation,
+    *"aestuxJZ0267",
+    "._-",
+    "=;",
+    "&;",
+    "=&",
+    "\"'",
+    "$(",
+    "0123456789",
+    PRINTABLE[PRINTABLE.index("a") :],
+]
+"""What IFS may hold instead of a space."""
+
+UNQUOTED = [way for way in WAYS if way.values[1] == _POSIX[1]]
+
+
+def _with_separators(shell: Shell, text: str) -> list[tuple[str, str, str, str]]:
+    """The separators, the exit code, V0 and stderr of `eval $(…)` for each of ODD."""
+    found = []
+    for separators in ODD:
+        if shell.argv[0] == "ksh93" and text[0] in separators:
+            continue  # of a first argument that is empty, its `eval` runs nothing, and succeeds
+        done = subprocess.run(
+            [*shell.argv, 'IFS=$ODD; eval $(printenv TEXT); code=$?; IFS=; echo "$code $V0"'],
+            env={"PATH": os.environ["PATH"], "ODD": separators, "TEXT": text, "V0": "stale"},
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+        code, _, value = done.stdout.removesuffix("\n").partition(" ")
+        found.append((separators, code or str(done.returncode), value, done.stderr))
+    return found
+
+
+@pytest.mark.parametrize("token", [TOKEN, f"{TOKEN}~=="])
+@pytest.mark.parametrize(("shell", "evaluate"), UNQUOTED)
+def test_odd_separators_never_succeed_without_the_token_nor_print_it(
+    shell: Shell, evaluate: str, token: str
+) -> None:
+    """The unquoted form may fail with them; in pieces, a token must be neither set nor shown."""
+    assert evaluate == _POSIX[1]
+    text = export.sh([("V0", token), ("V1", "1764000900"), ("V2", "production")], ("OLD",))
+    pieces = [token[start : start + 6] for start in range(len(token) - 6)]
+    for separators, code, value, said in _with_separators(shell, text):
+        assert code != "0" or value == token, separators
+        assert not any(piece in said for piece in pieces), separators
+
+
+@pytest.mark.parametrize(("shell", "evaluate"), UNQUOTED)
+def test_a_failure_fails_with_odd_separators_too(shell: Shell, evaluate: str) -> None:
+    """IFS may take the number out of `(exit 66)`."""
+    assert evaluate == _POSIX[1]
+    for separators, found, _, _ in _with_separators(shell, export.sh_failure(("V0",), 66)):
+        assert found != "0", separators
+
+
+@pytest.mark.parametrize("name", ["V0", "V1", "OLD"])
+@pytest.mark.parametrize(
+    ("shell", "evaluate"), [way for way in WAYS if getattr(way.values[0], "format", "") == "sh"]
+)
+def test_a_variable_that_is_read_only_fails_the_eval(
+    shell: Shell, evaluate: str, name: str, tmp_path: os.PathLike[str]
+) -> None:
+    """Some shells end at once, and the others must not go on with a stale token."""
+    emit(formats.sh(emission(TOKEN, "1764000900", unset=("OLD",))), os.fspath(tmp_path))
+    done = subprocess.run(
+        [*shell.argv, f"{name}=stale; readonly {name}; {evaluate} && echo went on; :"],
+        cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert "went on" not in done.stdout
+    assert name in done.stderr
+    assert TOKEN not in done.stderr
+
+
 def test_a_word_that_fish_expands_stays_a_word(decoys: str) -> None:
     """To fish, it is the number of the process."""
     if not shutil.which("fish"):
@@ -239,18 +321,24 @@ PLAIN = [TOKEN, "1764000900", "https://api.tastyworks.com", "a=b", "a-b"]
 @pytest.mark.parametrize("value", PLAIN)
 @pytest.mark.parametrize(
     ("shell_format", "statement"),
-    [("sh", "export V0={};\n"), ("fish", "set -gx V0 {};\n"), ("csh", "setenv V0 {};\n")],
+    [
+        ("sh", "&&export V0={};\n"),
+        ("fish", "set -gx V0 {};\n"),
+        ("csh", "setenv V0 {};\n"),
+    ],
 )
 def test_a_plain_value_stays_plain(shell_format: str, statement: str, value: str) -> None:
     """Tokens, numbers and URLs never pass through `printf`, which some shells run as a program."""
-    assert formats.RENDER[shell_format](emission(value)) == statement.format(value)
+    text = formats.RENDER[shell_format](emission(value))
+    assert text.endswith(statement.format(value))
+    assert "printf" not in text
 
 
 @pytest.mark.parametrize(
     ("value", "octal"), [("", ""), ("~", r"\176"), ("a b", r"a\040b"), ("-n", r"\055n")]
 )
 def test_any_other_value_is_octal(value: str, octal: str) -> None:
-    assert formats.sh(emission(value)) == f"export V0=\"$(printf '{octal}')\";\n"
+    assert formats.sh(emission(value)).endswith(f"&&export V0=\"$(printf '{octal}')\";\n")
     assert formats.csh(emission(value)) == f"setenv V0 \"`printf '{octal}'`\";\n"
 
 
@@ -264,13 +352,13 @@ def test_fish_has_escapes_of_its_own(value: str, word: str) -> None:
 @pytest.mark.parametrize(
     ("shell_format", "expected"),
     [
-        ("sh", "unset OLD OTHER;export V0=a;\n"),
+        ("sh", "unset OLD OTHER&&export V0=a;\n"),
         ("fish", "set -e OLD OTHER;true;set -gx V0 a;\n"),
         ("csh", "unsetenv OLD;unsetenv OTHER;setenv V0 a;\n"),
     ],
 )
 def test_the_names_of_other_profiles_are_unset_first(shell_format: str, expected: str) -> None:
-    assert formats.RENDER[shell_format](emission("a", unset=("OLD", "OTHER"))) == expected
+    assert formats.RENDER[shell_format](emission("a", unset=("OLD", "OTHER"))).endswith(expected)
 
 
 def report(shell: Shell) -> str:
@@ -323,7 +411,7 @@ def test_a_failure_stops_a_script_that_stops_at_errors(
 
 @pytest.mark.parametrize("code", [1, 2, 66, 69, 70, 74, 75, 76, 77, 78, 130, 143])
 def test_the_failure_lines(code: int) -> None:
-    assert export.sh_failure(("A", "B"), code) == f"unset A B;(exit {code});\n"
+    assert export.sh_failure(("A", "B"), code) == f"unset A B;! :;(exit {code});\n"
     assert formats.fish_failure(("A", "B"), code) == f"set -e A B;sh -c 'exit {code}';\n"
     assert formats.csh_failure(("A", "B"), code) == f"unsetenv A;unsetenv B;(exit {code});\n"
 
@@ -351,7 +439,7 @@ def test_json_is_one_object_on_one_line(value: str) -> None:
 
 def test_an_emission_assigns_what_the_exports_name() -> None:
     exports = (("TOKEN", "access_token"), ("UNTIL", "expires_at"), ("WHO", "profile"))
-    result = formats.emission(ProfileOutline("live", exports, ("OLD",), ()), FIELDS)
+    result = formats.emission(ProfileOutline("live", exports, (), ()), FIELDS, ("OLD",))
     assert result.pairs == [("TOKEN", TOKEN), ("UNTIL", "1764000900"), ("WHO", "live")]
     assert (result.profile, result.expires_at, result.unset) == ("live", 1764000900, ("OLD",))
 
@@ -360,7 +448,7 @@ def test_an_emission_assigns_what_the_exports_name() -> None:
 def test_env_never_hands_out_a_long_lived_secret(secret: str) -> None:
     """Its value is not even needed: no cache holds it."""
     exports = (("LONG_LIVED", secret), ("TOKEN", "access_token"))
-    assert formats.emission(ProfileOutline("live", exports, (), ()), FIELDS).pairs == [
+    assert formats.emission(ProfileOutline("live", exports, (), ()), FIELDS, ()).pairs == [
         ("TOKEN", TOKEN)
     ]
     assert export.for_shell(exports) == (("TOKEN", "access_token"),)
@@ -374,7 +462,7 @@ def test_the_defaults_are_those_of_the_readme() -> None:
         "TASTYTRADE_ENV": "environment",
         "TASTYTRADE_API_URL": "api_url",
     }
-    assert tuple(dict(export.DEFAULT_EXPORTS)) == export.DEFAULT_NAMES
+    assert (*dict(export.DEFAULT_EXPORTS), export.TOKEN_FILE) == export.DEFAULT_NAMES
 
 
 def test_the_token_is_bare_or_a_header() -> None:

@@ -42,7 +42,7 @@ Pairs = tuple[tuple[str, str], ...]
 class ProfileOutline:
     """What the hot path needs of a profile, and nothing that is secret.
 
-    `names` is what `env` sets for any profile of the config.
+    `names` is what tastyauth may set for another profile of the config.
     """
 
     __slots__ = ("exports", "inputs", "name", "names")
@@ -55,7 +55,7 @@ class ProfileOutline:
 
     @property
     def foreign(self) -> tuple[str, ...]:
-        """What `env` sets for other profiles and not for this one: unset when switching."""
+        """What tastyauth may set for other profiles, and `env` does not set for this one."""
         own = {name for name, _ in export.for_shell(self.exports)}
         return tuple(name for name in self.names if name not in own)
 
@@ -201,9 +201,38 @@ def config_of(path: str, environ: locate.Environ) -> str:
     return f"{path}\0{locate.home_directory(environ)}"
 
 
-def shell_names(exports: Pairs) -> tuple[str, ...]:
-    """Which of the names in `exports` are set by `env`, sorted."""
-    return tuple(sorted({name for name, _ in export.for_shell(exports)}))
+def setters(exports: dict[str, Pairs], variables: set[str]) -> dict[str, list[str]]:
+    """What tastyauth may set, sorted, and for which of the profiles with these `exports`.
+
+    `variables` are those that secrets are read from: a secret that `exec` hands out under the same
+    name was there before. The token file of an `exec --keep-fresh` may be of any other config.
+    """
+    found: dict[str, list[str]] = {export.TOKEN_FILE: []}
+    for profile, pairs in exports.items():
+        for name, key in pairs:
+            if key not in export.SECRET_FIELDS or name not in variables:
+                found.setdefault(name, []).append(profile)
+    return {name: found[name] for name in sorted(found)}
+
+
+def set_for_others(profile: str, found: dict[str, list[str]]) -> tuple[str, ...]:
+    """Those of `setters` that are not for this profile alone."""
+    return tuple(name for name, profiles in found.items() if profiles != [profile])
+
+
+def others_names(profile: ProfileOutline, asked: Asked) -> tuple[str, ...]:
+    """What must not stay set when this profile is chosen, since another one may have set it.
+
+    The file of an `exec --keep-fresh` that is running for this very profile stays.
+    """
+    if f"/{file_prefix(asked, profile.name)}" not in asked.environ.get(export.TOKEN_FILE, ""):
+        return profile.foreign
+    return tuple(name for name in profile.foreign if name != export.TOKEN_FILE)
+
+
+def file_prefix(asked: Asked, profile: str) -> str:
+    """What the directory of a token file is called: it tells whose token is in it."""
+    return f"tastyauth-{name_of(asked.config + chr(0) + profile)}-"
 
 
 def belongs_to(outline: Outline, profile: ProfileOutline, environ: locate.Environ) -> str:
@@ -360,9 +389,12 @@ def _outline(lines: list[str], config: bytes) -> Outline:
             inputs.append((words[1], words[2]))
         else:
             exports, inputs = said[words[1]] = [], []
-    names = shell_names(tuple(pair for exports, _ in said.values() for pair in exports))
+    found = setters(
+        {name: tuple(exports) for name, (exports, _) in said.items()},
+        {name for _, inputs in said.values() for kind, name in inputs if kind == "env"},
+    )
     profiles = {
-        name: ProfileOutline(name, tuple(exports), names, tuple(inputs))
+        name: ProfileOutline(name, tuple(exports), set_for_others(name, found), tuple(inputs))
         for name, (exports, inputs) in said.items()
     }
     return Outline(config, head["salt"], head["approval"], head["default"], profiles, head["data"])

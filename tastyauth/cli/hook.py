@@ -59,7 +59,8 @@ def _answer(shell: str, arguments: Arguments, console: Console) -> str:
     profile = session.profile
     if not _is_ours(profile, entry, case, console):
         return _stepping_aside(shell, arguments, console)
-    emission = formats.emission(profile, entry.fields)
+    unset = cache.others_names(profile, session.asked)
+    emission = formats.emission(profile, entry.fields, unset)
     return hook.renewal(shell, emission, entry, time.time(), warned=console.warned)
 
 

@@ -5,7 +5,7 @@ import time
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 
-from tastyauth import locate
+from tastyauth import cache, export, locate
 from tastyauth.cache import Asked, Entry, Terms
 from tastyauth.cli.command import Arguments
 from tastyauth.cli.console import Console
@@ -58,7 +58,8 @@ def run(
             return Renewal(None, (*notes.warnings, _told(error.message, hint)))
         return Renewal(renewed, notes.warnings)
 
-    with token_file.token_file(_token(entry), console.environ) as path:
+    prefix = cache.file_prefix(asked, entry.fields["profile"])
+    with token_file.token_file(_token(entry), console.environ, prefix) as path:
         supply = Supply(
             entry,
             min_valid,
@@ -66,7 +67,7 @@ def run(
             hand_over=lambda renewed: token_file.write(path, _token(renewed)),
             report=console.warn,
         )
-        return keep_fresh.keep(arguments.argv, environment | {token_file.VARIABLE: path}, supply)
+        return keep_fresh.keep(arguments.argv, environment | {export.TOKEN_FILE: path}, supply)
 
 
 def _token(entry: Entry) -> Secret:

@@ -1,6 +1,6 @@
 """The commands that hand out a token: `env`, `token` and `exec`."""
 
-from tastyauth import export, launch
+from tastyauth import cache, export, launch
 from tastyauth.cli.command import Arguments
 from tastyauth.cli.console import Console
 from tastyauth.cli.inputs import open_session, trusted_config
@@ -16,7 +16,8 @@ def run_env(arguments: Arguments, console: Console) -> int:
     session = open_session(arguments, console)
     entry = session.obtain()
     profile = session.profile
-    emission = formats.emission(profile, entry.fields)
+    unset = cache.others_names(profile, session.asked)
+    emission = formats.emission(profile, entry.fields, unset)
     if not emission.pairs:
         raise UsageError(
             f"profile {profile.name} exports nothing that env may hand out",
@@ -63,7 +64,7 @@ def run_exec(arguments: Arguments, console: Console) -> int:
     fields = entry.fields
     if export.for_shell(profile.exports) != profile.exports:
         fields = fields | session.secret_fields()
-    removed = profile.variables() + profile.foreign
+    removed = profile.variables() + cache.others_names(profile, session.asked)
     exports = export.assign(profile.exports, fields)
     if arguments.keep_fresh:
         from tastyauth.cli import keep_fresh

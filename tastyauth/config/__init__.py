@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 from tastyauth import __version__, export, sources
 from tastyauth.broker import API_HOSTS
-from tastyauth.cache import Outline, ProfileOutline, shell_names
+from tastyauth.cache import Outline, ProfileOutline, set_for_others, setters
 from tastyauth.errors import ConfigError, UsageError
 from tastyauth.secret import mask
 from tastyauth.sources import Reference
@@ -105,17 +105,23 @@ class Config:
         raise UsageError(message, f"its profiles are: {names}")
 
     def shell_names(self) -> tuple[str, ...]:
-        """Every name that `env` sets for any profile, sorted."""
-        return shell_names(tuple(pair for profile in self.profiles for pair in profile.exports))
+        """Every name that tastyauth may set for any profile, sorted."""
+        return tuple(self._setters())
+
+    def _setters(self) -> dict[str, list[str]]:
+        return setters(
+            {profile.name: profile.exports for profile in self.profiles},
+            {name for profile in self.profiles for name in profile.variables},
+        )
 
     def outline(self, content: bytes, approval: str, salt: str) -> Outline:
         """This config in the terms of the hot path; `content` are its bytes."""
-        names = self.shell_names()
+        found = self._setters()
         profiles = {
             profile.name: ProfileOutline(
                 profile.name,
                 profile.exports,
-                names,
+                set_for_others(profile.name, found),
                 profile.inputs,
             )
             for profile in self.profiles

@@ -11,19 +11,16 @@ from tastyauth.errors import OutputError, reason_of
 from tastyauth.posix import files
 from tastyauth.secret import Secret
 
-VARIABLE = "TASTYTRADE_ACCESS_TOKEN_FILE"
-"""Names the file to the program."""
-
 
 @contextmanager
-def token_file(token: Secret, environ: locate.Environ) -> Iterator[str]:
+def token_file(token: Secret, environ: locate.Environ, prefix: str) -> Iterator[str]:
     """The path of a new file that holds `token` and nothing else, until the context is left.
 
     It lies in a directory of its own (mode 0700): below `$XDG_RUNTIME_DIR`, which is in memory and
     ends with the session, where that is there and private, else among the temporary files. Raises
     OutputError when there is room in neither.
     """
-    directory = _directory(environ)
+    directory = _directory(environ, prefix)
     try:
         path = os.path.join(directory, "access-token")
         try:
@@ -40,16 +37,16 @@ def write(path: str, token: Secret) -> None:
     files.write(path, token.reveal().encode("ascii"))
 
 
-def _directory(environ: locate.Environ) -> str:
+def _directory(environ: locate.Environ, prefix: str) -> str:
     runtime = environ.get("XDG_RUNTIME_DIR", "")
     try:
         if runtime.startswith("/"):
             locate.check_private(runtime)
-            return tempfile.mkdtemp(prefix="tastyauth-", dir=runtime)
+            return tempfile.mkdtemp(prefix=prefix, dir=runtime)
     except OSError:
         pass  # the temporary files are the second choice
     try:
-        return tempfile.mkdtemp(prefix="tastyauth-")
+        return tempfile.mkdtemp(prefix=prefix)
     except OSError as error:
         raise _no_room(error) from None
 

@@ -19,10 +19,10 @@ class Emission:
         self.unset = unset
 
 
-def emission(profile: ProfileOutline, fields: dict[str, str]) -> Emission:
+def emission(profile: ProfileOutline, fields: dict[str, str], unset: tuple[str, ...]) -> Emission:
     """What `env` says for a token of `profile` with these `fields`."""
     pairs = export.assign(export.for_shell(profile.exports), fields)
-    return Emission(profile.name, int(fields["expires_at"]), pairs, profile.foreign)
+    return Emission(profile.name, int(fields["expires_at"]), pairs, unset)
 
 
 def sh(emission: Emission) -> str:

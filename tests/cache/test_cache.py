@@ -36,15 +36,18 @@ FIELDS = {
 }
 ENTRY = Entry(FIELDS, 2000, 2000.25)
 
-NAMES = ("END", "PAPER_TOKEN", "TOKEN")
+FILE = "TASTYTRADE_ACCESS_TOKEN_FILE"
 LIVE = ProfileOutline(
     "live",
     (("TOKEN", "access_token"), ("END", "expires_at"), ("RENEWAL", "refresh_token")),
-    NAMES,
+    ("END", "PAPER_TOKEN", FILE),
     (("env", "TT_SECRET"), ("file", "/home/me/a file"), ("credential", "tt-refresh")),
 )
 PAPER = ProfileOutline(
-    "paper", (("PAPER_TOKEN", "access_token"), ("END", "client_secret")), NAMES, ()
+    "paper",
+    (("PAPER_TOKEN", "access_token"), ("END", "client_secret")),
+    ("END", "RENEWAL", FILE, "TOKEN"),
+    (),
 )
 OUTLINE = Outline(
     b"version: 1\nend\n", "5a" * 16, "", "live", {"live": LIVE, "paper": PAPER}, '{"a": 1}'
@@ -138,18 +141,21 @@ def test_an_outline_is_read_as_it_was_written(directory: str) -> None:
     assert outlined(cache.read_outline(directory, CONFIG_OF)) == outlined(OUTLINE)
 
 
-def test_what_env_sets_for_another_profile_alone_is_foreign(directory: str) -> None:
-    """Long-lived secrets are not among it, on either side: only `exec` hands them out."""
+def test_what_is_set_for_another_profile_alone_is_foreign(directory: str) -> None:
+    """Long-lived secrets, which only `exec` hands out, and the file of `--keep-fresh` are too."""
     store.write_outline(directory, CONFIG_OF, OUTLINE)
     outline = cache.read_outline(directory, CONFIG_OF)
     assert outline is not None
     foreign = {name: profile.foreign for name, profile in outline.profiles.items()}
-    assert foreign == {"live": ("PAPER_TOKEN",), "paper": ("END", "TOKEN")}
+    assert foreign == {
+        "live": ("PAPER_TOKEN", FILE),
+        "paper": ("END", "RENEWAL", FILE, "TOKEN"),
+    }
 
 
 def alone(*inputs: tuple[str, str]) -> ProfileOutline:
     """LIVE in a config of its own."""
-    return ProfileOutline("live", LIVE.exports, ("END", "TOKEN"), inputs or LIVE.inputs)
+    return ProfileOutline("live", LIVE.exports, (FILE,), inputs or LIVE.inputs)
 
 
 @pytest.mark.parametrize("approval", ["", "/home/me/.local/state/tastyauth/allowed/a b", "f0" * 32])

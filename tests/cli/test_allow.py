@@ -8,9 +8,9 @@ from contextlib import contextmanager
 
 import pexpect
 import pytest
-from world import COMMAND, CONFIG, DEFAULT_NAMES, LIMIT, Completed, World
+from world import COMMAND, CONFIG, LIMIT, UNSET_NAMES, Completed, World
 
-FAILED = f"unset {' '.join(DEFAULT_NAMES)};(exit 78);\n"
+FAILED = f"unset {' '.join(UNSET_NAMES)};! :;(exit 78);\n"
 
 
 @pytest.fixture
@@ -252,7 +252,10 @@ def test_a_failure_of_a_config_that_is_not_allowed_unsets_the_default_names(
     world.configure(text, directory=world.project)
     refused(world.run("env"), project)
     allow(world, "y")
-    assert world.run("env", "-p", "nobody").out == "unset BOT_TOKEN;(exit 2);\n"
+    assert (
+        world.run("env", "-p", "nobody").out
+        == "unset BOT_TOKEN TASTYTRADE_ACCESS_TOKEN_FILE;! :;(exit 2);\n"
+    )
 
 
 # -- without a terminal ---------------------------------------------------------------------------

@@ -42,6 +42,9 @@ DEFAULT_NAMES = (
 )
 """What a profile without `exports` exports."""
 
+UNSET_NAMES = (*DEFAULT_NAMES, "TASTYTRADE_ACCESS_TOKEN_FILE")
+"""What a failure unsets where nothing is known of the config."""
+
 
 @dataclass(frozen=True, slots=True)
 class Completed:

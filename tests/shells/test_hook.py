@@ -304,7 +304,7 @@ def test_what_was_evaluated_by_hand_is_renewed_when_it_is_nearly_over(world: Wor
     held[EXPIRES_AT] = str(old.expires_at)
     answer = world.run("hook", "bash", "-p", "live", "--answer", "changed", **held)
     assert world.simulator.exchanges == 2
-    assert f"export {TOKEN}={world.run('token').out.strip()};" in answer.out
+    assert f"export {TOKEN}={world.run('token').out.strip()}&&" in answer.out
     assert "_tastyauth_state=mine;" in answer.out
 
 

@@ -1,6 +1,7 @@
 """`eval` of what `env` prints, in real shells: a failure is a failure, and nothing stale stays."""
 
 import os
+import re
 import shutil
 import signal
 
@@ -178,6 +179,71 @@ def test_another_profile_leaves_no_name_of_the_first_behind(
     back = world.shell(f"set -e; {bot}; {live}; {show}", shell)
     assert back.out.endswith("gone gone\n")
     assert "TASTYTRADE_ENV=sandbox\n" in back.out
+
+
+NESTED = (
+    TWO_ACCOUNTS.replace("BOT_TOKEN:", "BOT_SECRET: client_secret, BOT_TOKEN:")
+    + """\
+  third:
+    environment: custom
+    api_url: {origin}
+    client_id: {client_id}
+    client_secret: {{ file: live.client-secret }}
+    refresh_token: {{ file: live.refresh-token }}
+"""
+)
+
+SHOW = 'echo "${TASTYTRADE_ACCESS_TOKEN_FILE-gone} ${BOT_SECRET-gone} ${BOT_TOKEN-gone}"'
+
+
+@pytest.mark.parametrize("words", ["-p live", "--unset", "-p nobody", "--fromat sh"])
+def test_nothing_of_a_kept_fresh_command_stays_in_a_shell_that_asks_for_another_account(
+    words: str, world: World
+) -> None:
+    """Neither its file, nor a secret that only `exec` exports."""
+    world.configure(NESTED)
+    world.write(f"{world.root}/inner", f"eval $(tastyauth env {words} 2>/dev/null); {SHOW}")
+    done = world.run("exec", "--keep-fresh", "-p", "bot", "--", "sh", f"{world.root}/inner")
+    assert done == Completed(0, "gone gone gone\n", "")
+
+
+@pytest.mark.parametrize("keep_fresh", [False, True])
+def test_nothing_of_a_kept_fresh_command_reaches_a_command_of_another_account(
+    keep_fresh: bool, world: World
+) -> None:
+    world.configure(NESTED)
+    world.write(f"{world.root}/show", f'echo "$TASTYTRADE_ACCESS_TOKEN_FILE" >file; {SHOW}')
+    inner = f"tastyauth exec {'--keep-fresh ' * keep_fresh}-p live -- sh {world.root}/show"
+    outer = f'echo "$TASTYTRADE_ACCESS_TOKEN_FILE"; {inner}'
+    done = world.run("exec", "--keep-fresh", "-p", "bot", "--", "sh", "-c", outer)
+    bots, lives = done.out.splitlines()
+    assert lives.endswith(" gone gone")
+    assert bots.endswith("/access-token")
+    assert bots not in lives
+    assert ("/access-token" in lives) == keep_fresh
+
+
+def test_the_file_of_a_kept_fresh_command_stays_when_its_own_account_is_chosen_again(
+    world: World,
+) -> None:
+    world.configure(NESTED)
+    inner = f"eval $(tastyauth env -p bot); {SHOW}; tastyauth exec -p bot -- sh -c '{SHOW}'"
+    done = world.run("exec", "--keep-fresh", "-p", "bot", "--", "sh", "-c", inner)
+    own, again = (line.split() for line in done.out.splitlines())
+    assert own[0] == again[0] != "gone"
+    assert own[1] == again[1] == world.client_secret
+
+
+@pytest.mark.parametrize(
+    ("shell_format", "form"), [("fish", "set -e [A-Z_ ]*{}[ ;]"), ("csh", "unsetenv {};")]
+)
+def test_every_shell_format_unsets_the_file_of_another_account(
+    shell_format: str, form: str, world: World
+) -> None:
+    statement = form.format("TASTYTRADE_ACCESS_TOKEN_FILE")
+    for words in ([], ["--unset"], ["-p", "nobody"]):
+        out = world.run("env", "--format", shell_format, *words).out
+        assert re.search(statement, out), out
 
 
 def test_unset_takes_every_name_back(shell: str, evaluated: str, world: World) -> None:
