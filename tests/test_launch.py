@@ -112,3 +112,20 @@ def test_a_missing_program_is_told(tmp_path: os.PathLike[str]) -> None:
         127,
         f"cannot start {tmp_path}/bot: no such file or directory\n",
     )
+
+
+def test_where_a_sandbox_forbids_limits_a_program_is_started_all_the_same() -> None:
+    """As with seccomp, where prlimit(2) gives EPERM."""
+    script = """
+import resource
+from tastyauth import launch
+
+def forbidden(*_):
+    raise PermissionError(1, "Operation not permitted")
+
+resource.getrlimit = resource.setrlimit = forbidden
+launch.forbid_core_dumps()
+launch.become(["/bin/echo", "started"], {}, (), [])
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("started\n", "")

@@ -34,7 +34,7 @@ _BREATH = 0.005
 """Seconds before a look: those who wake up together must not keep the lock from each other."""
 
 _POLL = 0.02
-"""Seconds between two looks where the holder is another thread of this process."""
+"""Seconds between two looks where no thread can wait in the kernel, or may not."""
 
 _WIDTH = 48
 """Bytes of a promise; all have the same, so that a new one replaces an old one in one write."""
@@ -236,7 +236,12 @@ class Waiter:
         if self._released is None:
             self._released = _thread.allocate_lock()
             self._released.acquire()
-            _thread.start_new_thread(_tell_when_free, (self.path, self._released))
+            try:
+                _thread.start_new_thread(_tell_when_free, (self.path, self._released))
+            except RuntimeError:  # the system has none to spare (RLIMIT_NPROC): look again soon
+                self._released = None
+                time.sleep(min(seconds, _POLL))
+                return
         if self._released.acquire(timeout=seconds):
             self._released = None
         time.sleep(_BREATH)

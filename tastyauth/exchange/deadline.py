@@ -15,6 +15,7 @@ from typing import Any, TypeVar, cast
 import httpcore
 from httpcore._backends.sync import SyncStream  # the only way to a stream of a given socket
 
+from tastyauth.errors import TemporaryError
 from tastyauth.posix.signals import DELAY
 
 T = TypeVar("T")
@@ -76,6 +77,8 @@ class Wire:
 def within(seconds: float, call: Callable[[Wire], T]) -> T:
     """What `call` returns or raises; TimeoutError when it has not after `seconds`.
 
+    Raises TemporaryError where no thread can be started (RLIMIT_NPROC).
+
     Limits per read are not enough: they do not apply to a name server that hangs, and a server that
     sends a byte now and then meets them all. So the call runs in a thread, and the caller, who can
     still receive signals, cuts the connection when the time is up. The thread ends soon after.
@@ -92,7 +95,13 @@ def within(seconds: float, call: Callable[[Wire], T]) -> T:
         finally:
             wire.close()
 
-    threading.Thread(target=run, name="tastyauth exchange", daemon=True).start()
+    try:
+        threading.Thread(target=run, name="tastyauth exchange", daemon=True).start()
+    except RuntimeError:
+        raise TemporaryError(
+            "the system has no thread to spare for a request",
+            "end other processes of this user, or raise the limit: ulimit -u",
+        ) from None
     try:
         while not outcome.done():
             remaining = min(deadline, DELAY.until) - time.monotonic()

@@ -591,6 +591,23 @@ def test_a_pause_and_a_second_try_are_within_the_limit() -> None:
     assert len(server.requests) == 2
 
 
+def test_where_no_thread_can_be_started_it_is_told_as_what_it_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As with RLIMIT_NPROC; nothing is sent."""
+    with serving(hang) as server:
+        monkeypatch.setattr(threading, "_start_new_thread", none_to_spare)
+        error = failure(server.url(), timeout=SHORT)
+        monkeypatch.undo()
+    assert error.exit_code == 75
+    assert "no thread to spare" in error.message
+    assert not server.requests
+
+
+def none_to_spare(*_: object) -> int:
+    raise RuntimeError("can't start new thread")
+
+
 def test_it_works_in_a_thread() -> None:
     """Ten at once, each with its own deadline."""
     outcomes: list[str] = []
