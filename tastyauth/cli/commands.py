@@ -328,7 +328,10 @@ kinds of failure, all of the token endpoint:
         ),
     ),
     Command(
-        "demo", "look closer", "the main job, start to end, against the simulator", "demo:run_demo"
+        "demo",
+        "look closer",
+        "the main job, start to end, against the simulator",
+        "simulator:run_demo",
     ),
 )
 

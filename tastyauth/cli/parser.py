@@ -4,6 +4,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
+from tastyauth import __version__
 from tastyauth.cli.command import Argument, Arguments, Command
 from tastyauth.cli.commands import COMMANDS, COMMON, GROUPS, HELP, VERSION
 from tastyauth.cli.grammar import Shown, Words, nearest
@@ -145,6 +146,4 @@ def _help_of(parser: argparse.ArgumentParser) -> str:
 
 
 def _version() -> str:
-    from tastyauth import __version__
-
     return f"tastyauth {__version__}\n"

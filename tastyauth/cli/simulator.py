@@ -1,11 +1,85 @@
-"""The command `simulator`."""
+"""The stand-in for tastytrade, and the main job tried against it: `simulator` and `demo`."""
 
 import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
 import threading
+from dataclasses import dataclass
 
 from tastyauth.cli.command import Arguments
 from tastyauth.cli.console import Console
+from tastyauth.errors import TastyauthError
 from tastyauth.simulator import Simulator
+
+_STEP_LIMIT = 60.0
+"""Seconds; a step takes well under one."""
+
+_CONFIG = """\
+version: 1
+profiles:
+  demo:
+    environment: custom
+    api_url: {origin}
+    client_id: {client_id}
+    client_secret: {{ file: demo.client-secret }}
+    refresh_token: {{ file: demo.refresh-token }}
+"""
+
+_ACCOUNTS = """\
+import json, os, urllib.request
+request = urllib.request.Request(
+    os.environ["TASTYTRADE_API_URL"] + "/customers/me/accounts",
+    headers={
+        "Authorization": "Bearer " + os.environ["TASTYTRADE_ACCESS_TOKEN"],
+        "User-Agent": "demo/1.0",
+    },
+)
+for item in json.load(urllib.request.urlopen(request))["data"]["items"]:
+    print("account ..." + item["account"]["account-number"][-4:])
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    says: str
+    types: str
+    ends_with: int = 0
+
+
+_BEFORE = (
+    _Step("the config declares where the secrets are, and holds none", "cat tastyauth.yaml"),
+    _Step(
+        "in pre-commit: it is checked without touching a secret",
+        "tastyauth validate tastyauth.yaml",
+    ),
+    _Step(
+        "one exchange, and the exports (cut here; they carry a real token of the simulator)",
+        "tastyauth env | cut -c 1-72",
+    ),
+    _Step(
+        "in a shell",
+        'eval $(tastyauth env); echo "status $?, $TASTYTRADE_ENV at $TASTYTRADE_API_URL"',
+    ),
+    _Step(
+        "in cron: a program, as it would be started there", "tastyauth exec -- python3 accounts.py"
+    ),
+)
+
+_AFTER = (
+    _Step(
+        "now the grant is deleted at the broker; a token from the cache would still do for a while",
+        "tastyauth clear",
+    ),
+    _Step(
+        "eval fails with the true code, and a token left from before is gone",
+        "TASTYTRADE_ACCESS_TOKEN=stale\n"
+        'eval $(tastyauth env); echo "status $?, token: ${TASTYTRADE_ACCESS_TOKEN-gone}"',
+    ),
+    _Step("and no program runs without a token", "tastyauth exec -- python3 accounts.py", 77),
+)
 
 
 def run_simulator(arguments: Arguments, console: Console) -> int:
@@ -27,3 +101,61 @@ def run_simulator(arguments: Arguments, console: Console) -> int:
         console.out(json.dumps(accepted) + "\n")
         threading.Event().wait()
     return 0
+
+
+def run_demo(_: Arguments, console: Console) -> int:
+    """Every step in a real shell; ends with an error when one does not do what it should."""
+    home = tempfile.mkdtemp(prefix="tastyauth-demo-")
+    try:
+        with Simulator() as simulator:
+            _furnish(home, simulator)
+            for step in _BEFORE:
+                _take(step, home, console)
+            simulator.fail = "grant-revoked"
+            for step in _AFTER:
+                _take(step, home, console)
+    finally:
+        shutil.rmtree(home)
+    return 0
+
+
+def _furnish(home: str, simulator: Simulator) -> None:
+    directory = f"{home}/.config/tastyauth"
+    os.makedirs(directory, mode=0o700)
+    os.mkdir(f"{home}/bin")
+    application = simulator.application
+    config = _CONFIG.format(origin=simulator.origin, client_id=application.client_id)
+    _write(f"{directory}/tastyauth.yaml", config)
+    _write(f"{directory}/accounts.py", _ACCOUNTS)
+    _write(f"{directory}/demo.client-secret", application.client_secret.reveal())
+    _write(f"{directory}/demo.refresh-token", application.refresh_token.reveal())
+    script = f'#!/bin/sh\nexec "{sys.executable}" -P -m tastyauth "$@"\n'
+    _write(f"{home}/bin/tastyauth", script, mode=0o700)
+    os.symlink(sys.executable, f"{home}/bin/python3")
+
+
+def _take(step: _Step, home: str, console: Console) -> None:
+    console.out(f"\n# {step.says}\n" + "".join(f"$ {line}\n" for line in step.types.split("\n")))
+    done = subprocess.run(
+        [shutil.which("bash") or "/bin/sh", "-c", step.types],
+        cwd=f"{home}/.config/tastyauth",
+        env={"HOME": home, "PATH": f"{home}/bin:{os.environ.get('PATH', os.defpath)}"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=_STEP_LIMIT,
+        check=False,
+    )
+    console.out(done.stdout)
+    if done.returncode != step.ends_with:
+        raise TastyauthError(
+            f"the demo step ended with {done.returncode}, not {step.ends_with}",
+            "please report it, with the lines above",
+        )
+
+
+def _write(path: str, content: str, mode: int = 0o600) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with open(descriptor, "w", encoding="utf-8") as file:
+        file.write(content)

@@ -1,5 +1,7 @@
 """The commands that hand out a token: `env`, `token` and `exec`."""
 
+import shlex
+
 from tastyauth import cache, export, launch
 from tastyauth.cli.command import Arguments
 from tastyauth.cli.console import Console
@@ -33,8 +35,6 @@ def run_env(arguments: Arguments, console: Console) -> int:
 
 def _say_usage(output: str, arguments: Arguments, console: Console) -> None:
     """What to type instead: the same flags, or it would be about another profile."""
-    import shlex
-
     words = ["tastyauth", "env"]
     words += ["--config", arguments.config] if arguments.config else []
     words += ["-p", arguments.profile] if arguments.profile else []
