@@ -123,8 +123,8 @@ def in_zsh(world: World) -> Offer:
     return offer
 
 
-def terminal(name: str, world: World) -> pexpect.spawn:
-    """An interactive shell that has sourced the completions."""
+def terminal(name: str, world: World, found: str = "") -> pexpect.spawn:
+    """An interactive shell that has sourced the completions, or finds them after `found`."""
     _require(name)
     prepare = {
         "bash": ["--norc"],
@@ -132,8 +132,10 @@ def terminal(name: str, world: World) -> pexpect.spawn:
     }
     install = {
         "bash": 'eval "$(tastyauth completion bash)"; PS1="ready""> "',
-        "zsh": "autoload -Uz compinit; compinit -u -D; unsetopt prompt_sp zle_bracketed_paste;"
-        ' eval "$(tastyauth completion zsh)"; PS1="ready""> "',
+        "zsh": f"{found}; autoload -Uz compinit; compinit -u -D;"
+        " unsetopt prompt_sp zle_bracketed_paste;"
+        + (' eval "$(tastyauth completion zsh)";' if not found else "")
+        + ' PS1="ready""> "',
     }
     shell = pexpect.spawn(
         name,
@@ -172,6 +174,14 @@ def test_every_flag_of_the_help_is_offered(name: str, full: World) -> None:
 @pytest.mark.parametrize("name", ["bash", "zsh"])
 def test_one_key_completes_what_is_unique(name: str, full: World) -> None:
     shell = terminal(name, full)
+    for line, completed in COMPLETED.items():
+        shell.send(f"{line}\t")
+        shell.expect_exact(completed)
+        shell.send("\x15")
+
+
+def test_zsh_finds_the_file_that_is_shipped(full: World) -> None:
+    shell = terminal("zsh", full, f"fpath=({REPOSITORY}/completions $fpath)")
     for line, completed in COMPLETED.items():
         shell.send(f"{line}\t")
         shell.expect_exact(completed)

@@ -113,6 +113,8 @@ def test_a_mistake_is_told_with_what_to_do(words: list[str]) -> None:
         (["env", "--unsett"], "--unset"),
         (["env", "--confg", "a"], "--config"),
         (["exec", "bot"], "exec -- CMD"),
+        (["--unset", "env"], "tastyauth env --unset"),
+        (["--format", "json", "env"], "tastyauth env --format"),
     ],
 )
 def test_what_was_meant_is_named(words: list[str], advice: str) -> None:
