@@ -85,7 +85,7 @@ class Keyring(Reference):
     def store(self, value: Secret, around: Surroundings) -> None:
         answer = self._ask("set", value.reveal(), around)
         if answer.get("state") != "stored":
-            raise self._failure(answer)
+            raise self._failure(answer, value)
 
     def remove(self, around: Surroundings) -> None:
         self._ask("delete", "", around)
@@ -129,9 +129,10 @@ class Keyring(Reference):
             return {}
         return {k: str(v) for k, v in answer.items()} if isinstance(answer, dict) else {}
 
-    def _failure(self, answer: dict[str, str]) -> SecretError:
+    def _failure(self, answer: dict[str, str], *private: Secret) -> SecretError:
         state = answer.get("state", "")
-        more = ": ".join(filter(None, (answer.get("backend"), mask(answer.get("reason", "")))))
+        reason = mask(answer.get("reason", ""), private)
+        more = ": ".join(filter(None, (answer.get("backend"), reason)))
         why = f" ({printable(more)})" if more else ""
         if state in _ABSENT:
             what, hint = _ABSENT[state]

@@ -65,8 +65,9 @@ def _state_of(error: Exception, no_keyring: tuple[type[Exception], ...]) -> dict
             return {"state": "locked"}
         if _MACOS_DENIED in text or "denied" in text.lower() or "cancel" in text.lower():
             return {"state": "denied"}
-        # a back end that was chosen by name, and a bus that is not there
-        missing = isinstance(error, RuntimeError | FileNotFoundError | ConnectionError)
+        if isinstance(error, RuntimeError):
+            return {"state": "no keyring"}  # of which nobody knows what it quotes
+        missing = isinstance(error, FileNotFoundError | ConnectionError)  # a bus
         if not missing and "NotAvailable" not in text:
             return {"state": "broken"}
     return {"state": "no keyring", "reason": _reason(error)}

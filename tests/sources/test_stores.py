@@ -32,6 +32,7 @@ BACKEND = """\
 import os
 import time
 from keyring.backend import KeyringBackend
+from keyring.compat import properties
 import keyring.backends.null
 import keyring.errors
 
@@ -57,6 +58,32 @@ class Locked(Full):
 class NoBus(Full):
     def get_password(self, service, username):
         raise keyring.errors.InitError("no such name on the bus")
+
+class NoBusWhenLoaded(Full):
+    @properties.classproperty
+    def priority(cls):
+        raise RuntimeError("Unable to initialize SecretService: no session bus")
+
+class SecretServiceNotAvailableException(Exception):
+    pass
+
+class NoBusAtAll(Full):
+    def get_password(self, service, username):
+        raise SecretServiceNotAvailableException("DBUS_SESSION_BUS_ADDRESS is unset")
+
+class BusRefused(Full):
+    def get_password(self, service, username):
+        raise ConnectionRefusedError(111, "Connection refused")
+
+class SaysIt(Full):
+    def get_password(self, service, username):
+        raise RuntimeError("s3cret/value+with=all-sorts")
+    def set_password(self, service, username, password):
+        raise keyring.errors.InitError("cannot store " + password)
+
+class Guarded(Full):
+    def get_password(self, service, username):
+        return os.environ["TASTYAUTH_SOURCE"]
 
 class Denied(Full):
     def get_password(self, service, username):
@@ -322,6 +349,78 @@ def test_without_the_extra_a_keyring_is_absent(tmp_path: Path) -> None:
     error = refusal(KEYRING, around(tmp_path, PYTHONPATH=f"{tmp_path}"))
     assert isinstance(error, SecretAbsent)
     assert "tastyauth keyring" in error.hint
+
+
+@pytest.mark.parametrize(
+    ("backend", "reason"),
+    [
+        ("NoBusWhenLoaded", "no session bus"),
+        ("NoBusAtAll", "DBUS_SESSION_BUS_ADDRESS is unset"),
+        ("BusRefused", "Connection refused"),
+        ("NoBus", "no such name on the bus"),
+        ("keyring.backends.SecretService.Keyring", "SecretService"),
+        ("keyring.backends.kwallet.DBusKeyring", ""),
+        ("no.such.module.Keyring", "No module named 'no'"),
+        ("keyring.backends.null.Keyrink", "Keyrink"),
+    ],
+)
+def test_a_back_end_that_is_configured_and_not_there_lets_the_next_source_answer(
+    tmp_path: Path, backend: str, reason: str
+) -> None:
+    """Loading it fails, or its first call; no session bus is the usual cause."""
+    surroundings = keyring(tmp_path, backend)
+    error = refusal(KEYRING, surroundings)
+    assert isinstance(error, SecretAbsent)
+    assert "there is no keyring (" in error.message
+    assert reason in error.message
+    both = FirstOf((KEYRING, File(f"{tmp_path}/content", any_permissions=True)))
+    assert both.resolve(surroundings).reveal() == VALUE
+
+
+def test_what_a_back_end_fails_with_shows_no_secret(tmp_path: Path) -> None:
+    surroundings = keyring(tmp_path, "SaysIt")
+    assert "there is no keyring" in refusal(KEYRING, surroundings).message
+    assert "there is no keyring" in unwritten(KEYRING, surroundings).message
+
+
+# -- frozen programs ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("executable", "frozen"),
+    [("bot", False), ("python3", True), ("bot", True), ("uwsgi", False), ("", False)],
+)
+def test_a_program_that_is_no_python_is_not_started_to_ask_the_keyring(
+    tmp_path: Path, executable: str, *, frozen: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A frozen program would be started once more, and ask the keyring again, without end."""
+    program(tmp_path, executable or "none", f"touch {tmp_path}/started")
+    path = f"{tmp_path}/bin/{executable}" if executable else ""
+    monkeypatch.setattr(sys, "executable", path)
+    monkeypatch.setattr(sys, "frozen", frozen, raising=False)
+    error = refusal(KEYRING, keyring(tmp_path, "Full"))
+    assert isinstance(error, SecretAbsent)
+    assert "keyring, get" in error.hint
+    assert not kind_of("keyring").is_available(keyring(tmp_path, "Full"))
+    assert not (tmp_path / "started").exists()
+
+
+def test_a_child_that_asks_the_keyring_asks_for_no_keyring_itself(tmp_path: Path) -> None:
+    """Where nothing else shows that the program was started for that."""
+    surroundings = keyring(tmp_path, "Guarded")
+    guard = KEYRING.resolve(surroundings).reveal()
+    inside = surroundings.with_variable("TASTYAUTH_SOURCE", guard)
+    assert isinstance(refusal(KEYRING, inside), SecretAbsent)
+    assert isinstance(refusal(KEYRING, inside), SecretError)
+
+
+def test_every_program_of_a_source_knows_that_it_is_one(tmp_path: Path) -> None:
+    program(tmp_path, "pass", f'echo "$1 $TASTYAUTH_SOURCE" >>{tmp_path}/seen; echo x')
+    (tmp_path / ".password-store").mkdir()
+    (tmp_path / ".password-store/a.gpg").touch()
+    Pass("a").store(Secret(VALUE), around(tmp_path))
+    Pass("a").remove(around(tmp_path))
+    assert (tmp_path / "seen").read_text() == "show 1\ninsert 1\nrm 1\n"
 
 
 def test_a_keyring_is_written_through_the_child(tmp_path: Path) -> None:
