@@ -180,13 +180,18 @@ def warm() -> Iterator[Warm]:
         yield warm
 
 
+@pytest.fixture(autouse=True)
+def _warmed(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Lets every `World` of a test that is marked `warm` start the command that way."""
+    if request.node.get_closest_marker("warm"):
+        World.warm = request.getfixturevalue("warm")
+    yield
+    World.warm = None
+
+
 @pytest.fixture
-def world(
-    simulator: Simulator, tmp_path: os.PathLike[str], request: pytest.FixtureRequest
-) -> World:
+def world(simulator: Simulator, tmp_path: os.PathLike[str]) -> World:
     """A scratch home with a valid config of the simulator, and its secrets in files."""
     world = World(os.fspath(tmp_path), simulator)
-    if request.node.get_closest_marker("warm"):
-        world.warm = request.getfixturevalue("warm")
     world.configure()
     return world

@@ -19,6 +19,8 @@ from tastyauth.secret import Secret
 
 # -- addresses ------------------------------------------------------------------------------------
 
+pytestmark = pytest.mark.warm
+
 TRICKS = {
     "user information": "https://api.tastyworks.com@evil.example",
     "user information and more": "https://api.tastyworks.com:a@evil.example",

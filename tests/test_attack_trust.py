@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 import needs
 import pytest
+from allowing import allow, ended, records, terminal
 from measured import MIB, measured
-from test_allow import allow, ended, records, terminal
 from world import CONFIG, World
 
 LATE = 5.0

@@ -15,11 +15,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import pytest
+from echoes import ECHOED
 from exchange_fakes import grant, holds_a_secret
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
-from test_plan import configs, effect
-from test_response import ECHOED
+from plans import configs, effect
 
 from tastyauth import config
 from tastyauth.config import Config, plan, trust

@@ -37,3 +37,17 @@ def test_in_ci_a_part_that_is_missing_fails(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.delenv("CI")
     with pytest.raises(pytest.skip.Exception):
         missing("a part")
+
+
+def test_no_test_imports_from_another() -> None:
+    """What two of them need is in tests/lib, or for end-to-end tests beside them."""
+    assert [path for path in MODULES for name in imported(path) if name.startswith("test_")] == []
+
+
+def imported(path: str) -> Iterator[str]:
+    """The last part of each module from which a module imports something."""
+    with open(path, encoding="utf-8") as file:
+        tree = ast.parse(file.read())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module.rpartition(".")[2]

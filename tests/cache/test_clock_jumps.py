@@ -10,7 +10,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import pytest
-from test_herd import Gate, codes, outputs
+from herds import Gate, codes, outputs
 from world import LIMIT, World, finish
 
 from tastyauth.simulator.messages import Answer, Request

@@ -2,22 +2,16 @@
 
 import os
 import signal
-import subprocess
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 
 import pytest
 from aging import grow_older, only_entry, set_left
-from world import COMMAND, CONFIG, Completed, World, finish
-
-from tastyauth.simulator import Simulator
-from tastyauth.simulator.messages import Answer, Request
+from herds import Gate, codes, herd, outputs, started
+from world import CONFIG, Completed, World, finish
 
 pytestmark = pytest.mark.alone
 
-Process = subprocess.Popen[bytes]
 
 TIMEOUT = 2
 """Seconds that a profile of these tests gives a server that hangs."""
@@ -26,31 +20,6 @@ IMPATIENT = f"{CONFIG}    timeout: {TIMEOUT}\n"
 
 SETTLED = 0.7
 """Seconds after which a started process has found the lock taken, and waits."""
-
-
-@contextmanager
-def started(
-    world: World, commands: list[tuple[str, ...]], **variables: str
-) -> "Iterator[list[Process]]":
-    """A process for each command line, all on their way at once."""
-    with ExitStack() as stack:
-        yield [
-            stack.enter_context(world.started(COMMAND, *words, **variables)) for words in commands
-        ]
-
-
-def herd(world: World, commands: list[tuple[str, ...]], **variables: str) -> list[Completed]:
-    """How as many processes at once have ended."""
-    with started(world, commands, **variables) as processes:
-        return [finish(process) for process in processes]
-
-
-def outputs(ended: list[Completed]) -> set[str]:
-    return {each.out for each in ended}
-
-
-def codes(ended: list[Completed]) -> set[int]:
-    return {each.code for each in ended}
 
 
 # Success is shared.
@@ -102,18 +71,6 @@ def test_every_command_shares_the_exchange(world: World) -> None:
     assert (len(tokens), len(exports)) == (1, 1)
     assert tokens.pop().strip() in exports.pop()
     assert world.simulator.token_requests == 1
-
-
-class Gate(Simulator):
-    """A broker that lets token requests wait until its gate is opened."""
-
-    def __init__(self, lifetime: int = 900) -> None:
-        super().__init__(lifetime=lifetime)
-        self.open = threading.Event()
-
-    def answer(self, request: Request) -> Answer:
-        self.open.wait(30)
-        return super().answer(request)
 
 
 @pytest.fixture

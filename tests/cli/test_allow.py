@@ -3,12 +3,13 @@
 import os
 import re
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import pexpect
 import pytest
-from world import COMMAND, CONFIG, LIMIT, UNSET_NAMES, Completed, World
+from allowing import allow, ended, records, terminal
+from world import CONFIG, UNSET_NAMES, Completed, World
+
+pytestmark = pytest.mark.warm
 
 FAILED = f"unset {' '.join(UNSET_NAMES)};! :;(exit 78);\n"
 
@@ -17,45 +18,6 @@ FAILED = f"unset {' '.join(UNSET_NAMES)};! :;(exit 78);\n"
 def project(world: World) -> str:
     """A config in the project, found from there; its path."""
     return world.configure(directory=world.project)
-
-
-@contextmanager
-def terminal(world: World, *words: str, **variables: str) -> Iterator["pexpect.spawn[str]"]:
-    child = pexpect.spawn(
-        COMMAND,
-        list(words),
-        cwd=world.project,
-        env={**world.environ, "TERM": "dumb", **variables},
-        encoding="utf-8",
-        timeout=LIMIT,
-        dimensions=(60, 400),
-    )
-    try:
-        yield child
-    finally:
-        child.close(force=True)
-
-
-def ended(child: "pexpect.spawn[str]") -> tuple[int, str]:
-    """The exit code, and what was said up to the end."""
-    child.expect(pexpect.EOF)
-    child.close()
-    return child.exitstatus, (child.before or "").replace("\r\n", "\n")
-
-
-def allow(world: World, answer: str, *words: str, **variables: str) -> tuple[int, str, str]:
-    """What is shown, the exit code, and what is said after the answer."""
-    with terminal(world, "allow", *words, **variables) as child:
-        child.expect_exact("allow it? [y/N] ")
-        shown = (child.before or "").replace("\r\n", "\n")
-        child.sendline(answer)
-        code, said = ended(child)
-    return code, shown, said
-
-
-def records(world: World) -> list[str]:
-    directory = f"{world.home}/.local/state/tastyauth/allowed"
-    return sorted(os.listdir(directory)) if os.path.isdir(directory) else []
 
 
 def refused(done: Completed, path: str) -> None:

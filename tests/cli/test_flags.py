@@ -17,6 +17,8 @@ from world import COMMAND, CONFIG, Completed, World
 
 from tastyauth.simulator import Simulator
 
+pytestmark = pytest.mark.warm
+
 OTHER = """\
   other:
     environment: custom

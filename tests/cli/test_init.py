@@ -22,6 +22,8 @@ from world import REPOSITORY, World, closed_port
 from tastyauth.errors import APPLICATIONS_PAGE
 from tastyauth.simulator import Simulator
 
+pytestmark = pytest.mark.warm
+
 SHELLS = (("/bin/bash", "--norc", "-i"), ("/bin/dash", "-i"))
 
 

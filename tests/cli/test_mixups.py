@@ -16,6 +16,8 @@ from world import World
 
 from tastyauth.simulator import Simulator
 
+pytestmark = pytest.mark.warm
+
 UUID = "0c7b8898-a2f1-49bb-a23d-843e47b68631"
 
 

@@ -9,6 +9,8 @@ from world import World
 
 from tastyauth.simulator import Simulator
 
+pytestmark = pytest.mark.warm
+
 NAMINGS = {
     "tastyware": ("", "TT_SECRET", "TT_REFRESH"),
     "official MCP": (

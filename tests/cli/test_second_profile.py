@@ -11,6 +11,8 @@ from world import CONFIG, World
 
 from tastyauth.simulator import Simulator
 
+pytestmark = pytest.mark.warm
+
 NEW = "-p paper --environment custom --api-url {url} --client-id {id} --store file"
 
 COMMENTED = """\

@@ -10,6 +10,8 @@ from world import CONFIG, World
 
 from tastyauth.simulator import Simulator
 
+pytestmark = pytest.mark.warm
+
 FILES = ("live.client-secret", "live.refresh-token")
 
 

@@ -17,6 +17,8 @@ from tastyauth.cli.status import FieldStatus, ProfileStatus, status
 from tastyauth.config import Config, parse
 from tastyauth.sources import Surroundings
 
+pytestmark = pytest.mark.warm
+
 CLIENT_ID = "0c7b8898-a2f1-49bb-a23d-843e47b68631"
 SECRET = "5f1c9a7e3b8d2046c7a1e95b0d4f8326a1b2c3d4"
 NOBODY = 65534

@@ -10,6 +10,8 @@ import pytest
 from told import EXAMPLES, INVALID, beside
 from world import World
 
+pytestmark = pytest.mark.warm
+
 SMALLEST = f"{EXAMPLES}/valid/smallest.yaml"
 MISSPELT = f"{EXAMPLES}/invalid/ta101-misspelt-key.yaml"
 SECRET = "4d1e0c9b7a52f83e6d0b9c1a7e5f3d2b8a6c4e0f"

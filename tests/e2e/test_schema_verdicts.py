@@ -6,8 +6,7 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from test_check import BEYOND_A_SCHEMA
-from told import INVALID, VALID, checked
+from told import BEYOND_A_SCHEMA, INVALID, VALID, checked
 
 from .editor import Editor, editor_in
 from .parts import HERE, REPOSITORY, installed, program

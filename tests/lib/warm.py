@@ -1,15 +1,17 @@
 """The command in forks of one process that has imported everything, which saves the imports."""
 
 import json
+import os
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from select import select
 from tempfile import TemporaryFile
 
 _SERVER = """\
-import importlib, json, os, pkgutil, socket, sys
+import gc, importlib, json, os, pkgutil, signal, socket, sys
 
 import tastyauth
 from tastyauth._entry import main
@@ -17,26 +19,33 @@ from tastyauth._entry import main
 for found in pkgutil.walk_packages(tastyauth.__path__, "tastyauth."):
     if not found.name.endswith(("__main__", "_child", ".sdk")):
         importlib.import_module(found.name)
+gc.freeze()
 line = socket.socket(fileno=int(sys.argv[1]))
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
 while True:
-    message, descriptors, _, _ = socket.recv_fds(line, 1 << 20, 3)
+    message, descriptors, _, _ = socket.recv_fds(line, 1 << 20, 4)
     if not message:
         break
-    pid = os.fork()
-    if pid == 0:
+    if os.fork() == 0:  # tells how the run has ended, while others go on
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         line.close()
-        words, directory, environ = json.loads(message)
-        for number, descriptor in enumerate(descriptors):
-            os.dup2(descriptor, number)
-            os.close(descriptor)
-        os.chdir(directory)
-        os.environ.clear()
-        os.environ.update(environ)
-        sys.argv = ["tastyauth", *words]
-        main()
+        *streams, ended = descriptors
+        pid = os.fork()
+        if pid == 0:
+            os.close(ended)
+            words, directory, environ = json.loads(message)
+            for number, descriptor in enumerate(streams):
+                os.dup2(descriptor, number)
+                os.close(descriptor)
+            os.chdir(directory)
+            os.environ.clear()
+            os.environ.update(environ)
+            sys.argv = ["tastyauth", *words]
+            main()
+        os.write(ended, b"%d" % os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+        os._exit(0)
     for descriptor in descriptors:
         os.close(descriptor)
-    line.send(b"%d" % os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 """
 
 _OF_THE_INTERPRETER = ("PYTHON", "LANG", "LC_", "LD_")
@@ -46,8 +55,9 @@ _OF_THE_INTERPRETER = ("PYTHON", "LANG", "LC_", "LD_")
 class Warm:
     """Runs `tastyauth words…`; what depends on how Python starts is not for it."""
 
-    def __init__(self, line: socket.socket) -> None:
+    def __init__(self, line: socket.socket, limit: float) -> None:
         self.line = line
+        self.limit = limit
 
     def can_run(self, words: Sequence[str], variables: Mapping[str, str]) -> bool:
         """`exec` looks at the environment with which its process began."""
@@ -63,9 +73,13 @@ class Warm:
             stdin.write(given)
             stdin.seek(0)
             message = json.dumps([words, directory, dict(environ)]).encode()
-            streams = [it.fileno() for it in (stdin, stdout, stderr)]
-            socket.send_fds(self.line, [message], streams)
-            code = int(self.line.recv(64))
+            reading, writing = os.pipe()
+            with open(reading, "rb") as ended:
+                streams = [it.fileno() for it in (stdin, stdout, stderr)]
+                socket.send_fds(self.line, [message], [*streams, writing])
+                os.close(writing)
+                assert select([ended], [], [], self.limit)[0], f"{words} does not end"
+                code = int(ended.read())
             for it in (stdout, stderr):
                 it.seek(0)
             return code, stdout.read(), stderr.read()
@@ -75,7 +89,6 @@ class Warm:
 def warmed_up(limit: float) -> Iterator[Warm]:
     """One process, until the context is left; no run may take more than `limit` seconds."""
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    ours.settimeout(limit)
     with (
         ours,
         subprocess.Popen(
@@ -86,5 +99,5 @@ def warmed_up(limit: float) -> Iterator[Warm]:
         ),
     ):
         theirs.close()
-        yield Warm(ours)
+        yield Warm(ours, limit)
         ours.shutdown(socket.SHUT_RDWR)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from typing import ClassVar
 
 from warm import Warm
 
@@ -62,12 +63,14 @@ class World:
     `~/bin` comes first on their PATH and holds tastyauth.
     """
 
+    warm: ClassVar[Warm | None] = None
+    """Set for tests that are marked so; see `warm`."""
+
     def __init__(self, root: str, simulator: Simulator) -> None:
         self.root = root
         self.home = f"{root}/home"
         self.project = f"{root}/project"
         self.simulator = simulator
-        self.warm: Warm | None = None
         self.environ = {
             "HOME": self.home,
             "PATH": f"{self.home}/bin:{PATH}",

@@ -1,0 +1,50 @@
+"""Many processes at once, and a broker that lets them wait."""
+
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
+from world import COMMAND, Completed, World, finish
+
+from tastyauth.simulator import Simulator
+from tastyauth.simulator.messages import Answer, Request
+
+Process = subprocess.Popen[bytes]
+
+
+@contextmanager
+def started(
+    world: World, commands: list[tuple[str, ...]], **variables: str
+) -> "Iterator[list[Process]]":
+    """A process for each command line, all on their way at once."""
+    with ExitStack() as stack:
+        yield [
+            stack.enter_context(world.started(COMMAND, *words, **variables)) for words in commands
+        ]
+
+
+def herd(world: World, commands: list[tuple[str, ...]], **variables: str) -> list[Completed]:
+    """How as many processes at once have ended."""
+    with started(world, commands, **variables) as processes:
+        return [finish(process) for process in processes]
+
+
+def outputs(ended: list[Completed]) -> set[str]:
+    return {each.out for each in ended}
+
+
+def codes(ended: list[Completed]) -> set[int]:
+    return {each.code for each in ended}
+
+
+class Gate(Simulator):
+    """A broker that lets token requests wait until its gate is opened."""
+
+    def __init__(self, lifetime: int = 900) -> None:
+        super().__init__(lifetime=lifetime)
+        self.open = threading.Event()
+
+    def answer(self, request: Request) -> Answer:
+        self.open.wait(30)
+        return super().answer(request)
