@@ -12,6 +12,15 @@ gc.disable()  # a start is over before there is anything worth collecting
 import os  # noqa: E402
 import sys  # noqa: E402
 import time  # noqa: E402
+from _signal import (  # type: ignore[import-not-found]  # noqa: E402  # loaded in any interpreter
+    SIG_IGN,
+    SIGHUP,
+    SIGINT,
+    SIGQUIT,
+    SIGTERM,
+    getsignal,
+    signal,
+)
 
 from tastyauth import cache, export, locate  # noqa: E402
 
@@ -25,12 +34,24 @@ def main() -> None:
     """Runs the command line of this process, and ends it."""
     started_at = time.time()
     words = sys.argv[1:]
+    for number in (SIGINT, SIGQUIT, SIGTERM, SIGHUP):
+        if getsignal(number) is not SIG_IGN:  # as by `nohup`
+            signal(number, _stopped)
     try:
         code = _run(words, started_at)
     except BaseException as error:  # noqa: BLE001  # a bug must not look like success to `eval`
         code = _broken(words, error)
     # everything is written and checked; tearing the interpreter down would cost 12 % of a hit
     os._exit(code)
+
+
+def _stopped(number: int, _: object) -> None:
+    """Ends the process with what `eval` must see, until the full program does that itself."""
+    for each in (SIGINT, SIGQUIT, SIGTERM, SIGHUP):
+        signal(each, SIG_IGN)
+    from tastyauth.errors import Stopped
+
+    os._exit(_broken(sys.argv[1:], Stopped(number)))
 
 
 def _run(words: list[str], started_at: float) -> int:
@@ -44,17 +65,20 @@ def _run(words: list[str], started_at: float) -> int:
 
 
 def _broken(words: list[str], error: BaseException) -> int:
-    """Tells a bug where nothing may work any more, not even the command line."""
+    """Reports a failure where nothing may work any more, not even the command line."""
     try:
         from tastyauth import cli
 
         return cli.ended(words, error)
     except BaseException:  # noqa: BLE001
-        os.write(2, b"tastyauth: error: tastyauth cannot be loaded\n")
-        os.write(2, b"tastyauth: hint: install it again, and look at PYTHONPATH\n")
+        code: int | None = getattr(error, "exit_code", None)
+        if code is None:
+            code = 70
+            os.write(2, b"tastyauth: error: tastyauth cannot be loaded\n")
+            os.write(2, b"tastyauth: hint: install it again, and look at PYTHONPATH\n")
         if "env" in words:
-            os.write(1, export.sh_failure(export.DEFAULT_NAMES, 70).encode())
-        return 70
+            os.write(1, export.sh_failure(export.DEFAULT_NAMES, code).encode())
+        return code
 
 
 def _lane(wish: Wish, words: list[str], started_at: float) -> int | None:

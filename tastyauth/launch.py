@@ -23,16 +23,50 @@ _core_limit: tuple[int, int] | None = None
 class CannotStart(TastyauthError):
     """The program cannot be started: 127 when there is none, else 126, as a shell says it."""
 
-    def __init__(self, program: str, error: OSError | ValueError) -> None:
+    def __init__(
+        self, program: str, error: OSError | ValueError, environ: locate.Environ | None = None
+    ) -> None:
+        """`environ` is what the program was to get: where there is a PATH, it is looked up."""
         reason = (error.strerror if isinstance(error, OSError) else None) or "not a name of one"
+        reason = reason.lower()
         missing = isinstance(error, FileNotFoundError | NotADirectoryError | ValueError)
-        super().__init__(
-            f"cannot start {program or 'nothing'}: {reason.lower()}",
-            "check the command after --, and that PATH holds it"
-            if missing
-            else "is it a program, and may this user execute it? ls -l",
-        )
-        self.exit_code = 127 if missing else 126
+        broken = _fault_of_script(program, error, environ)
+        if broken:
+            reason, hint = broken
+        elif missing:
+            hint = "check the command after --, and that PATH holds it"
+        else:
+            hint = "is it a program, and may this user execute it? ls -l"
+        super().__init__(f"cannot start {program or 'nothing'}: {reason}", hint)
+        self.exit_code = 127 if missing and not broken else 126
+
+
+def _fault_of_script(
+    program: str, error: OSError | ValueError, environ: locate.Environ | None
+) -> tuple[str, str] | None:
+    """What is wrong with a script that is there, and what to do; None when nothing is known."""
+    from errno import ENOENT, ENOEXEC  # only a failure needs these
+    from shlex import quote
+    from shutil import which
+
+    if not isinstance(error, OSError) or error.errno not in (ENOENT, ENOEXEC):
+        return None
+
+    path = which(program, path=None if environ is None else environ.get("PATH", os.defpath))
+    try:
+        with open(path or "", "rb") as file:
+            line = os.fsdecode(file.readline(4096))
+    except OSError:
+        return None
+    if not line.startswith("#!"):
+        if error.errno == ENOENT or "\0" in line:
+            return None
+        hint = f"write #!/bin/sh as its first line, or run: sh {quote(program)}"
+        return "it is a script without a #! line", hint
+    if line.endswith("\r\n"):
+        reason = "its first line ends with a carriage return, as lines do on Windows"
+        return reason, f"take them out of the file: sed -i 's/\\r$//' {quote(path or program)}"
+    return "the program after #! in its first line cannot be found", "correct that line"
 
 
 def forbid_core_dumps() -> None:
@@ -69,7 +103,7 @@ def become(
     try:
         os.execvpe(argv[0], argv, variables)  # noqa: S606  # the program the user named
     except (OSError, ValueError) as error:
-        raise CannotStart(argv[0], error) from None
+        raise CannotStart(argv[0], error, variables) from None
 
 
 def spawn(argv: list[str], variables: locate.Environ) -> int:

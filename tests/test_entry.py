@@ -1,6 +1,8 @@
 """The fast lane and the full command line cannot disagree."""
 
 import os
+import signal
+import sys
 from collections.abc import Iterator
 
 import pytest
@@ -258,3 +260,49 @@ def test_env_with_nothing_to_hand_out_fails(world: World) -> None:
         assert done.code == 2
         assert "exports nothing that env may hand out" in done.err
     assert world.shell("eval $(tastyauth env); echo $?").out == "2\n"
+
+
+STOPPING = """\
+import os, sys
+
+at, number = int(sys.argv.pop(1)), int(sys.argv.pop(1))
+seen = 0
+
+
+def watch(event, arguments):
+    global seen
+    if event == "open":
+        seen += 1
+        if seen == at:
+            os.kill(os.getpid(), number)
+
+
+from tastyauth._entry import main
+
+sys.addaudithook(watch)
+leave = os._exit
+os._exit = lambda code: (os.write(2, b"%d" % seen), leave(code))
+main()
+"""
+"""Runs the console script, and stops it when it opens its file number `at`."""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT])
+def test_a_hit_that_is_stopped_is_a_failure(world: World, number: signal.Signals) -> None:
+    """Without a line on stdout, `eval` would succeed, and an old token would stay."""
+    assert world.run("token").code == 0
+    driver = [sys.executable, "-I", "-c", STOPPING]
+    opened = int(world.run_program(*driver, "0", "0", "env").err)
+    assert opened > 2
+    for at in range(1, opened + 1):
+        done = world.run_program(*driver, str(at), str(int(number)), "env")
+        assert done.code == 128 + number
+        assert done.out.endswith(f";! :;(exit {128 + number});\n")
+        assert "Traceback" not in done.err
+
+
+def test_what_the_caller_ignores_does_not_stop_a_hit(world: World) -> None:
+    assert world.run("token").code == 0
+    driver = world.write(f"{world.root}/driver.py", STOPPING)
+    done = world.shell(f"trap '' TERM; {sys.executable} -I {driver} 1 {int(signal.SIGTERM)} env")
+    assert "&&export" in done.out

@@ -77,7 +77,8 @@ def test_the_program_is_looked_up_on_the_path_that_it_gets(tmp_path: os.PathLike
     with open(program, "w", encoding="ascii") as file:
         file.write("#!/bin/sh\necho hello\n")
     os.chmod(program, 0o755)
-    assert become(["greet"], {"PATH": f"{tmp_path}:{os.defpath}"}) == (0, "hello\n")
+    environ = {"PATH": f"{tmp_path}:{os.defpath}"}
+    assert become(["greet"], environ) == (0, "hello\n")
     assert become(["greet"], PATH)[0] == 127
 
 
@@ -105,6 +106,41 @@ def test_why_it_cannot_be_started_is_said_as_a_shell_says_it(
     assert error.exit_code == code
     assert error.message == f"cannot start bot: {os.strerror(number).lower()}"
     assert error.hint
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("echo hello\n", "it is a script without a #! line"),
+        ("\techo hello\r\n", "it is a script without a #! line"),
+        ("", "it is a script without a #! line"),
+        (
+            "#!/bin/sh\r\necho hello\r\n",
+            "its first line ends with a carriage return, as lines do on Windows",
+        ),
+        ("#!/no/such\n", "the program after #! in its first line cannot be found"),
+        ("\0\1\n", "exec format error"),
+    ],
+)
+def test_what_is_wrong_with_a_script_is_said(
+    content: str, reason: str, tmp_path: os.PathLike[str]
+) -> None:
+    """As a path, and found on the PATH."""
+    with open(os.path.join(tmp_path, "bot"), "w", encoding="ascii", newline="") as file:
+        file.write(content)
+    os.chmod(file.name, 0o755)
+    assert become([file.name], PATH) == (126, f"cannot start {file.name}: {reason}\n")
+    environ = {"PATH": f"{tmp_path}:{os.defpath}"}
+    assert become(["bot"], environ) == (126, f"cannot start bot: {reason}\n")
+
+
+@pytest.mark.parametrize("held", ["de_DE.UTF-8", None])
+def test_lc_ctype_is_the_callers_and_not_that_of_python(held: str | None) -> None:
+    """Python sets it for itself in the C locale (PEP 538)."""
+    around = {"LC_CTYPE": held} if held else {}
+    environ = {**PATH, "LC_CTYPE": held or "C.UTF-8"}
+    _, output = become(["sh", "-c", "echo ${LC_CTYPE-gone}"], environ, (), (), **around)
+    assert output == f"{held or 'gone'}\n"
 
 
 def test_a_missing_program_is_told(tmp_path: os.PathLike[str]) -> None:
