@@ -11,7 +11,7 @@ LARGEST_CONFIG = 64 * 1024
 """Bytes."""
 
 LARGEST_FILE = 512 * 1024
-"""Bytes. The outline of the largest config has some 400 KiB; a larger file is not ours."""
+"""Bytes. The outline of the largest config has some 400 KiB; a larger file is not from here."""
 
 _NEAR_MISSES = ("tastyauth.yml", ".tastyauth.yaml", ".tastyauth.yml")
 _SYSTEM_DIRECTORY = "/etc/tastyauth"
@@ -37,42 +37,44 @@ def find_config(
     """The absolute path of the config and how it was found.
 
     `--config`, else `$TASTYAUTH_CONFIG`, else the nearest one of the project, else the user's,
-    else the machine's. Raises ConfigNotFound, with the places looked at.
-
-    In a directory that others can write, anybody could shadow the user's own config. So one of the
-    project that belongs to neither this user nor root goes to `passed_over` instead.
+    else the machine's. Raises ConfigNotFound, with the places looked at. A config of the project
+    that is neither this user's nor root's goes to `passed_over`: in a shared directory anybody
+    could shadow the user's own.
     """
+    named = flag if flag is not None else environ.get("TASTYAUTH_CONFIG")
+    if named or flag is not None:
+        return _file(absolute(named or "", environ)), ENVIRONMENT if flag is None else FLAG
     strangers = [] if passed_over is None else passed_over
-    if flag is not None:
-        return _file(absolute(flag, environ)), FLAG
-    named = environ.get("TASTYAUTH_CONFIG")
-    if named:
-        return _file(absolute(named, environ)), ENVIRONMENT
+    own = ((config_directory(environ), USER), (_SYSTEM_DIRECTORY, SYSTEM))
     looked_at: list[str] = []
-    for origin, directories in (
-        (PROJECT, project_directories(environ)),
-        (USER, [config_directory(environ)]),
-        (SYSTEM, [_SYSTEM_DIRECTORY]),
-    ):
-        for directory in directories:
-            path = f"{directory}/{CONFIG_NAME}"
-            if origin == PROJECT and _is_strangers(path):
+    for directory, origin in (*((it, PROJECT) for it in project_directories(environ)), *own):
+        path = f"{directory}/{CONFIG_NAME}"
+        looked_at.append(path)
+        if not os.path.lexists(path):
+            continue
+        if origin == PROJECT:
+            if _is_strangers(path):
                 strangers.append(path)
-            elif os.path.lexists(path):
-                return _file(path), _place_of(path, origin, environ)
-            looked_at.append(path)
+                continue
+            for place, its_origin in own:  # which may be the working directory
+                if _is_same(directory, place):
+                    return _file(path), its_origin
+        return _file(path), origin
     raise _not_found(f"no config: looked at {', '.join(looked_at)}", _advice(looked_at, strangers))
 
 
 def read_config(path: str) -> bytes:
-    """The bytes of a config, read once: what is judged is what runs. Raises ConfigNotFound.
+    """The bytes of a config, read once, so that what is checked is what runs.
 
-    One byte more than a config may have, at the most.
+    At most one byte more than a config may have. Raises ConfigNotFound.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
-            return _read(descriptor)
+            content = b""
+            while more := os.read(descriptor, LARGEST_CONFIG + 1 - len(content)):
+                content += more
+            return content
         finally:
             os.close(descriptor)
     except OSError as error:
@@ -100,9 +102,12 @@ def project_directories(environ: Environ) -> list[str]:
     home = home_directory(environ)
     way = above(inside)
     way = way[: way.index(root) + 1]
-    if all(map(_is_mine, way)) and not any(_is_same(it, home) for it in way[:-1]):
-        return way
-    return [here]
+    user = os.geteuid()
+    try:
+        is_open = all(os.stat(directory).st_uid == user for directory in way)
+    except OSError:
+        is_open = False
+    return way if is_open and not any(_is_same(it, home) for it in way[:-1]) else [here]
 
 
 def above(path: str) -> list[str]:
@@ -145,26 +150,28 @@ def state_directory(environ: Environ) -> str:
     return _xdg(environ, "XDG_STATE_HOME", ".local/state")
 
 
-def at_terminal() -> bool:
-    """Whether a person can see or type any of this, whatever variables say."""
-    return any(map(os.isatty, (0, 1, 2)))
+def cache_directory(environ: Environ) -> str:
+    """Where access tokens are kept: `$TASTYAUTH_CACHE_DIR`, else below the XDG cache directory."""
+    own = environ.get("TASTYAUTH_CACHE_DIR", "")
+    return own if own.startswith("/") else _xdg(environ, "XDG_CACHE_HOME", ".cache")
+
+
+def _xdg(environ: Environ, variable: str, fallback: str) -> str:
+    base = environ.get(variable, "")
+    if not base.startswith("/"):  # empty and relative values count as absent, says the standard
+        base = f"{home_directory(environ).rstrip('/')}/{fallback}"
+    return f"{base}/tastyauth"
 
 
 def approved_hash(environ: Environ) -> str:
     """The plan that `$TASTYAUTH_TRUST_SHA256` approves, as `allow --print` shows its hash.
 
-    At a terminal none: any `.env` that is loaded there could set the variable.
+    None, "", at a terminal: any `.env` that is loaded there could set the variable.
     """
     given = environ.get("TASTYAUTH_TRUST_SHA256", "")
-    if not given or at_terminal():
+    if not given or any(map(os.isatty, (0, 1, 2))):
         return ""
     return "".join(given.lower().split()).removeprefix("sha256:")
-
-
-def cache_directory(environ: Environ) -> str:
-    """Where access tokens wait: `$TASTYAUTH_CACHE_DIR`, else below the XDG cache directory."""
-    own = environ.get("TASTYAUTH_CACHE_DIR", "")
-    return own if own.startswith("/") else _xdg(environ, "XDG_CACHE_HOME", ".cache")
 
 
 def absolute(path: str, environ: Environ) -> str:
@@ -181,16 +188,16 @@ def absolute(path: str, environ: Environ) -> str:
 
 
 def check_private(directory: str) -> None:
-    """Raises OSError unless `directory` is ours, no link, and closed to everybody else."""
+    """Raises OSError unless `directory` is this user's, not a link, and closed to others."""
     found = os.lstat(directory)
-    if stat.S_ISLNK(found.st_mode):
-        raise not_private(f"{directory} is a symbolic link")
-    if not stat.S_ISDIR(found.st_mode):
-        raise not_private(f"{directory} is not a directory")
-    if found.st_uid != os.geteuid():
-        raise not_private(f"{directory} belongs to another user")
-    if found.st_mode & 0o077:
-        raise not_private(f"{directory} is open to other users; chmod 700 it")
+    for is_wrong, how in (
+        (stat.S_ISLNK(found.st_mode), "is a symbolic link"),
+        (not stat.S_ISDIR(found.st_mode), "is not a directory"),
+        (found.st_uid != os.geteuid(), "belongs to another user"),
+        (found.st_mode & 0o077, "is open to other users; chmod 700 it"),
+    ):
+        if is_wrong:
+            raise not_private(f"{directory} {how}")
 
 
 def read_private(path: str) -> bytes | None:
@@ -207,7 +214,7 @@ def read_private(path: str) -> bytes | None:
             raise not_private(f"{path} is open to other users; chmod 600 it")
         content = os.read(descriptor, min(found.st_size, LARGEST_FILE) + 1)
         if len(content) > LARGEST_FILE:
-            raise not_private(f"{path} is too large to be ours")
+            raise not_private(f"{path} is larger than tastyauth makes any")
         return content
     finally:
         os.close(descriptor)
@@ -220,24 +227,12 @@ def not_private(reason: str) -> OSError:
     return error
 
 
-def _place_of(path: str, origin: str, environ: Environ) -> str:
-    """`origin`, but for somebody who stands in the directory of his own or the machine's config."""
-    if origin == PROJECT:
-        for place, directory in ((USER, config_directory(environ)), (SYSTEM, _SYSTEM_DIRECTORY)):
-            if _is_same(os.path.dirname(path), directory):
-                return place
-    return origin
-
-
 def _file(path: str) -> str:
-    """`path`, unless it is a pipe or a terminal: a start would wait there for ever.
-
-    Nor could it be read twice, as it is: by what is in a hurry, and in full.
-    """
+    """`path`; raises ConfigNotFound for a pipe or a terminal, at which a start would hang."""
     try:
         mode = os.stat(path).st_mode
     except OSError:
-        return path  # to read it will say why not
+        return path  # reading it will say why not
     if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
         return path
     raise _not_found(f"the config {path} is not a file", "remove it, or name one: --config FILE")
@@ -250,21 +245,13 @@ def _is_same(directory: str, other: str) -> bool:
         return False
 
 
-def _is_mine(directory: str) -> bool:
-    try:
-        return os.stat(directory).st_uid == os.geteuid()
-    except OSError:
-        return False
-
-
 def _is_strangers(path: str) -> bool:
     """Whether a file, or the link that leads to it, is neither this user's nor root's."""
+    own = (0, os.geteuid())
     try:
-        owners = {os.lstat(path).st_uid}
-        owners.add(os.stat(path).st_uid)
+        return os.lstat(path).st_uid not in own or os.stat(path).st_uid not in own
     except OSError:
-        return False  # there is none, or to read it will say what is wrong
-    return not owners <= {0, os.geteuid()}
+        return False  # reading it will say what is wrong
 
 
 def _not_found(message: str, hint: str) -> Exception:
@@ -273,25 +260,9 @@ def _not_found(message: str, hint: str) -> Exception:
     return ConfigNotFound(message, hint)
 
 
-def _read(descriptor: int) -> bytes:
-    content = b""
-    while len(content) <= LARGEST_CONFIG:
-        more = os.read(descriptor, LARGEST_CONFIG + 1 - len(content))
-        if not more:
-            break
-        content += more
-    return content
-
-
-def _xdg(environ: Environ, variable: str, fallback: str) -> str:
-    base = environ.get(variable, "")
-    if not base.startswith("/"):  # empty and relative values count as absent, says the standard
-        base = f"{home_directory(environ).rstrip('/')}/{fallback}"
-    return f"{base}/tastyauth"
-
-
 def _advice(looked_at: list[str], strangers: list[str]) -> str:
-    for path in strangers:
+    if strangers:
+        path = strangers[0]
         return f"{path} belongs to another user; to use it all the same: --config {path}"
     for path in looked_at:
         for name in _NEAR_MISSES:

@@ -127,6 +127,13 @@ def stranger_linked_to_mine(tree: Path) -> str:
     return str(path)
 
 
+def stranger_linked_to_nothing(tree: Path) -> str:
+    path = tree / "home/repo/src/deep/tastyauth.yaml"
+    path.symlink_to("/nowhere")
+    os.lchown(path, NOBODY, NOBODY)
+    return str(path)
+
+
 def i_linked_to_a_strangers(tree: Path) -> str:
     path = tree / "home/repo/src/deep/tastyauth.yaml"
     path.symlink_to(touch(tree / "strange.yaml"))
@@ -136,7 +143,13 @@ def i_linked_to_a_strangers(tree: Path) -> str:
 
 @needs_root
 @pytest.mark.parametrize(
-    "strange", [stranger_wrote, stranger_linked_to_mine, i_linked_to_a_strangers]
+    "strange",
+    [
+        stranger_wrote,
+        stranger_linked_to_mine,
+        stranger_linked_to_nothing,
+        i_linked_to_a_strangers,
+    ],
 )
 def test_a_strangers_config_is_passed_over(tree: Path, strange: Callable[[Path], str]) -> None:
     """In a shared directory it would shadow one's own."""

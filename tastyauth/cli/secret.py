@@ -178,17 +178,20 @@ def store_all(
         labels[path] = target.describe(surroundings.home)
         _refuse_links_out(path, labels[path], os.path.dirname(config))
         contents[path] = (values[field].reveal().encode() + b"\n", 0o600)
-    is_alone = len(elsewhere) == 1 and not contents and not beside  # it is stored, or not
+    everything = {**contents, **beside}
+    is_alone = len(elsewhere) == 1 and not everything  # it is stored, or not
     earlier: list[tuple[Reference, Secret | None]] = []
     unasked = replace(surroundings, interactive=False)  # nobody unlocks a store for an "if"
     try:
-        with files.replaced({**contents, **beside}):
-            for field, target in elsewhere.items():
-                with suppress(SecretError):
-                    if not is_alone:
-                        earlier.append((target, _held(target, unasked)))
-                target.store(values[field], surroundings)
+        files.write_beside(everything)
+        for field, target in elsewhere.items():
+            with suppress(SecretError):
+                if not is_alone:
+                    earlier.append((target, _held(target, unasked)))
+            target.store(values[field], surroundings)
+        files.rename_all(everything)
     except BaseException as error:
+        files.discard_all(everything)
         for target, old in earlier:
             with suppress(TastyauthError, OSError):
                 if old is None:

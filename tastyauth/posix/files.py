@@ -3,14 +3,13 @@
 import os
 import stat
 from _thread import get_ident  # built in, where `threading` is a module to load
-from contextlib import contextmanager, suppress
 
 from tastyauth import locate
 from tastyauth.posix.signals import DELAY
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Mapping
     from typing import BinaryIO
 
 _MOST_STEPS = 1000
@@ -66,33 +65,39 @@ def write(path: str, content: bytes, *, durable: bool = False, mode: int = 0o600
         raise
 
 
-@contextmanager
-def replaced(contents: "Mapping[str, tuple[bytes, int]]") -> "Iterator[None]":
-    """Replaces several files, path to content and mode, when the block ends well; else none.
+def write_beside(contents: "Mapping[str, tuple[bytes, int]]") -> None:
+    """Writes what is to replace several files, path to content and mode, beside their places.
 
-    Everything is written beside its place before the block begins, so that at its end there are
-    only renames left. Raises OSError, whose `filename` is the path that was to be replaced.
+    `rename_all` puts it there, `discard_all` takes it away. Raises OSError, whose `filename` is the
+    path to be replaced.
     """
-    path = ""
-    try:
-        for path, (content, mode) in contents.items():
+    for path, (content, mode) in contents.items():
+        try:
             make_ancestors(path)
             if os.path.isdir(path):
                 raise locate.not_private(f"{path} is a directory")
             _fill(_beside(path), content, mode, durable=True)
-        yield
-        with DELAY:
-            for path in contents:
-                os.replace(_beside(path), path)
-        for path in contents:
-            _sync(os.path.dirname(path))
-    except BaseException as error:
-        for written in contents:
-            with suppress(OSError):
-                remove(_beside(written))
-        if isinstance(error, OSError):
+        except OSError as error:
             error.filename = path
-        raise
+            raise
+
+
+def rename_all(paths: "Iterable[str]") -> None:
+    """Puts what `write_beside` has written in its place; raises OSError."""
+    with DELAY:
+        for path in paths:
+            os.replace(_beside(path), path)
+    for path in paths:
+        _sync(os.path.dirname(path))
+
+
+def discard_all(paths: "Iterable[str]") -> None:
+    """Removes what `write_beside` has written and nothing has renamed."""
+    for path in paths:
+        try:
+            remove(_beside(path))
+        except OSError:
+            continue  # there is nothing, not even a directory
 
 
 def leads_out(path: str, directory: str) -> bool:

@@ -400,33 +400,32 @@ def test_many_threads_may_write_one_file(place: str) -> None:
 # -- several files at once ------------------------------------------------------------------------
 
 
-def test_several_files_are_replaced_at_the_end_of_the_block(place: str) -> None:
+def test_several_files_are_replaced_when_all_are_written(place: str) -> None:
     Path(f"{place}/a").write_bytes(b"old")
-    with files.replaced({f"{place}/a": (b"a", 0o600), f"{place}/b/c": (b"c", 0o644)}):
-        assert Path(f"{place}/a").read_bytes() == b"old"
-        assert not os.path.exists(f"{place}/b/c")
+    contents = {f"{place}/a": (b"a", 0o600), f"{place}/b/c": (b"c", 0o644)}
+    files.write_beside(contents)
+    assert Path(f"{place}/a").read_bytes() == b"old"
+    assert not os.path.exists(f"{place}/b/c")
+    files.rename_all(contents)
     assert (Path(f"{place}/a").read_bytes(), mode(f"{place}/a")) == (b"a", 0o600)
     assert (Path(f"{place}/b/c").read_bytes(), mode(f"{place}/b/c")) == (b"c", 0o644)
     assert sorted(os.listdir(place)) == ["a", "b"]
 
 
-def test_a_block_that_fails_replaces_nothing(place: str) -> None:
+def test_what_is_discarded_replaces_nothing(place: str) -> None:
     Path(f"{place}/a").write_bytes(b"old")
-    with (
-        pytest.raises(KeyboardInterrupt),
-        files.replaced({f"{place}/a": (b"a", 0o600), f"{place}/b": (b"b", 0o600)}),
-    ):
-        raise KeyboardInterrupt
+    contents = {f"{place}/a": (b"a", 0o600), f"{place}/b": (b"b", 0o600)}
+    files.write_beside(contents)
+    files.discard_all(contents)
     assert os.listdir(place) == ["a"]
     assert Path(f"{place}/a").read_bytes() == b"old"
 
 
-def test_where_one_cannot_be_written_none_is(place: str) -> None:
+def test_which_one_cannot_be_written_is_said(place: str) -> None:
     os.mkdir(f"{place}/b")
-    with (
-        pytest.raises(OSError) as caught,
-        files.replaced({f"{place}/a": (b"a", 0o600), f"{place}/b": (b"b", 0o600)}),
-    ):
-        pytest.fail("the block must not run")
+    contents = {f"{place}/a": (b"a", 0o600), f"{place}/b": (b"b", 0o600)}
+    with pytest.raises(OSError) as caught:
+        files.write_beside(contents)
     assert caught.value.filename == f"{place}/b"
+    files.discard_all({**contents, f"{place}/never/was/c": (b"", 0o600)})
     assert os.listdir(place) == ["b"]
