@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator, Mapping
 from itertools import islice
 from typing import TypeAlias
 
-from tastyauth.broker import API_HOSTS, ENVIRONMENTS
 from tastyauth.export import DEFAULT_EXPORTS
 from tastyauth.validation import schema
 from tastyauth.validation.masking import examples, quoted, shown
@@ -34,6 +33,7 @@ def problems(document: Document, installed: Callable[[str], bool]) -> Iterator[P
             for place, reference in _references((*path, credential), profile.get(credential)):
                 yield from _variable(document, place, reference, exported)
                 yield from _program(document, place, reference)
+                yield from _literals(document, place, reference)
                 yield from _extra(document, place, reference, installed)
 
 
@@ -45,10 +45,10 @@ def _default_profile(document: Document, data: _Mapping, profiles: _Mapping) -> 
     name = data.get("default_profile")
     if not isinstance(name, str) or name in profiles or not profiles:
         return
-    known = ", ".join(shown(each) for each in islice(profiles, _MOST_NAMES))
     from tastyauth.validation.unknown_keys import meant  # late: rarely needed
 
     nearest = meant(name, profiles)
+    known = ", ".join(shown(each) for each in islice(profiles, _MOST_NAMES))
     yield error(
         "TA120",
         '"default_profile" names no profile',
@@ -63,16 +63,23 @@ _NO_HOSTS = (
     r"(?!api\.sandbox\.tastytrade)(?:(?:api|cert|sandbox)\.)+tasty(?:works|trade)\.com"
     r"|signin\.tastytrade\.com"
 )
-"""What people take for one of them: mostly the right words in the wrong order or domain."""
+"""What people take for a host of the broker: the right words in the wrong order or domain."""
 
 
 def _api_url(document: Document, path: Path, profile: _Mapping) -> Iterator[Problem]:
     environment, url = profile.get("environment"), profile.get("api_url")
+    place, beside = (*path, "api_url"), (*path, "environment")
     if "api_url" not in profile:
         if environment == "custom":
-            yield _lacks_api_url(document, path)
+            yield error(
+                "TA121",
+                f'{quoted(path)} has environment "custom" but no "api_url"',
+                beside,
+                document.value_span(beside),
+                "needs an api_url beside it",
+                help=(examples(["api_url"], path),),
+            )
         return
-    place = (*path, "api_url")
     if environment in ("production", "sandbox"):  # a set would have to hash it
         yield error(
             "TA121",
@@ -80,7 +87,7 @@ def _api_url(document: Document, path: Path, profile: _Mapping) -> Iterator[Prob
             place,
             document.key_span(place),
             "remove this line",
-            labels=(Label(document.value_span((*path, "environment")), "this says where it is"),),
+            labels=(Label(document.value_span(beside), "this says where it is"),),
             help=("or write environment: custom",),
             on_key=True,
         )
@@ -88,19 +95,10 @@ def _api_url(document: Document, path: Path, profile: _Mapping) -> Iterator[Prob
         yield from _tasty_host(document, place, url)
 
 
-def _lacks_api_url(document: Document, path: Path) -> Problem:
-    return error(
-        "TA121",
-        f'{quoted(path)} has environment "custom" but no "api_url"',
-        (*path, "environment"),
-        document.value_span((*path, "environment")),
-        "needs an api_url beside it",
-        help=(examples(["api_url"], path),),
-    )
-
-
 def _tasty_host(document: Document, path: Path, url: str) -> Iterator[Problem]:
     """The broker's own hosts, which have an environment, and those that people take for them."""
+    from tastyauth.broker import API_HOSTS, ENVIRONMENTS  # late: few configs name a host
+
     host = re.sub(r"^[a-z]+://|[:/].*$", "", url.lower())
     environment = ENVIRONMENTS.get(host)
     if environment:
@@ -109,7 +107,7 @@ def _tasty_host(document: Document, path: Path, url: str) -> Iterator[Problem]:
     elif not re.fullmatch(_NO_HOSTS, host):
         return
     else:
-        message, label = "is no host of tastytrade", "no such host"
+        message, label = "is not a host of tastytrade", "no such host"
         hosts = (f"{host} (environment: {name})" for name, host in API_HOSTS.items())
         advice = f"the hosts are {' and '.join(hosts)}"
     yield error(
@@ -148,9 +146,8 @@ def _variable(
     name = reference.get("env")
     if not isinstance(name, str):
         return
-    own = (path[1], path[2])
     for profile, field, declared in exported.get(name, ()):
-        if (profile, field) == own:
+        if (profile, field) == path[1:3]:
             continue
         place = ("profiles", profile, "exports", name)
         yield error(
@@ -165,17 +162,33 @@ def _variable(
         return
 
 
-def _program(document: Document, path: Path, reference: _Mapping) -> Iterator[Problem]:
-    """A program that would be looked up relative to wherever tastyauth happens to run."""
-    command = reference.get("command")
-    place: Path = (*path, "command")
+def _arguments(path: Path, reference: _Mapping) -> tuple[Path, list[Data]]:
+    """The command of a reference, and where it is; an empty list when there is none."""
+    command, place = reference.get("command"), (*path, "command")
     if isinstance(command, dict):
         command, place = command.get("argv"), (*place, "argv")
-    if not isinstance(command, list) or not command or not isinstance(command[0], str):
+    return place, command if isinstance(command, list) else []
+
+
+def _program(document: Document, path: Path, reference: _Mapping) -> Iterator[Problem]:
+    """A program that would be looked up relative to wherever tastyauth happens to run."""
+    place, command = _arguments(path, reference)
+    program = command[0] if command else None
+    if not isinstance(program, str):
         return
-    program = command[0]
-    label = _why_no_program(program)
-    if label is None:
+    advice = "commands run in the home directory; write ~/bin/program or /usr/bin/program"
+    if not program.strip():
+        label = "empty"
+    elif "\n" in program:
+        label = "more than one line"
+    elif program.startswith(("/", "~/")):
+        return
+    elif " " in program:
+        label = "several words in one entry"
+        advice = "nothing is run by a shell: make each word an entry, [pass, show, NAME]"
+    elif "/" in program:
+        label = "a relative path"
+    else:
         return
     place = (*place, 0)
     yield error(
@@ -184,26 +197,58 @@ def _program(document: Document, path: Path, reference: _Mapping) -> Iterator[Pr
         place,
         document.value_span(place),
         label,
-        help=_program_advice(program),
+        help=(advice,),
     )
 
 
-def _why_no_program(program: str) -> str | None:
-    if not program.strip():
-        return "empty"
-    if "\n" in program:
-        return "more than one line"
-    if program.startswith(("/", "~/")):
-        return None
-    if " " in program:
-        return "several words in one entry"
-    return "a relative path" if "/" in program else None
+_SHELLS = re.compile(r"(?:.*/)?(?:ba|da|fi|k|z)?sh")
+
+_LITERALS = (  # what is taken as it is written, with what to do instead
+    (
+        r"\$\{?[A-Za-z_][A-Za-z0-9_]*\}?(?:/.*)?|\$\(.*|`.*",
+        "no variable is replaced here",
+        "write the path itself; ~/ is your home directory",
+    ),
+    (
+        r"~[^/]+(?:/.*)?",
+        "only ~/ is a home directory, your own",
+        "write the whole path, from /",
+    ),
+    (
+        r"[A-Za-z]:[\\/].*",
+        "a path of Windows",
+        "write it as this system has it; drive C of WSL is /mnt/c",
+    ),
+)
+_IN_ARGUMENTS = (
+    *_LITERALS,
+    (
+        r"\|\|?|&&?|;|<|[0-9]?>{1,2}(?:[/~&.].*)?",
+        "nothing is run by a shell, so the program gets this as an argument",
+        "remove it; where a shell is needed: [sh, -c, 'one | two']",
+    ),
+)
 
 
-def _program_advice(program: str) -> tuple[str, ...]:
-    if " " in program:
-        return ("nothing is run by a shell: make each word an entry, [pass, show, NAME]",)
-    return ("commands run in the home directory; write ~/bin/program or /usr/bin/program",)
+def _literals(document: Document, path: Path, reference: _Mapping) -> Iterator[Problem]:
+    """Paths and arguments that only a shell, or Windows, would understand as they are meant."""
+    texts: list[tuple[Path, Data]] = []
+    for kind in ("file", "dotenv"):
+        value = reference.get(kind)
+        inner = isinstance(value, dict)
+        where = (*path, kind, "path") if inner else (*path, kind)
+        texts.append((where, _mapping(value).get("path") if inner else value))
+    place, command = _arguments(path, reference)
+    if not _SHELLS.fullmatch(str(command[:1] and command[0])):
+        texts += (((*place, index), word) for index, word in enumerate(command))
+    for where, text in texts:
+        rules = _IN_ARGUMENTS if isinstance(where[-1], int) else _LITERALS
+        for pattern, label, advice in rules:
+            if isinstance(text, str) and re.fullmatch(pattern, text, re.DOTALL):
+                message = f"{quoted(where)} is taken as it is written"
+                span = document.value_span(where)
+                yield warning("TA125", message, where, span, label, help=(advice,))
+                break
 
 
 _EXTRAS = {"dotenv": "python-dotenv", "keyring": "keyring"}

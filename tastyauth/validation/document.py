@@ -72,11 +72,30 @@ def read(content: bytes, name: str) -> Document:
             return Document(name, text, lines, None, tuple(problems))
     composed = _Composition(lines)
     data = composed.run(text)
-    problems += composed.problems
     scalars = tuple(composed.scalars)
+    if not text.isascii():
+        problems += _look_alikes(lines, scalars, is_yaml=data is not None)
+        if any(problem.code == "TA018" and not problem.path for problem in problems):
+            return Document(name, text, lines, None, tuple(problems), scalars)
+    problems += composed.problems
     return Document(
         name, text, lines, data, tuple(problems), scalars, composed.keys, composed.values
     )
+
+
+def _look_alikes(
+    lines: tuple[str, ...], scalars: tuple[Scalar, ...], *, is_yaml: bool
+) -> list[Problem]:
+    from tastyauth.validation import yaml_problems  # late: most files are of plain ASCII
+
+    plain_values = [each for each in scalars if each.plain and not each.is_key and each.text]
+    in_values = map(yaml_problems.in_value, plain_values if is_yaml else ())
+    found = yaml_problems.look_alikes(lines, is_yaml=is_yaml)
+    lines_found = {problem.span.line for problem in found}
+    return [
+        *found,
+        *(problem for problem in in_values if problem and problem.span.line not in lines_found),
+    ]
 
 
 _TOP = Span(1, 1, 1, 2)

@@ -58,7 +58,9 @@ def _reads_like_a_name(text: str) -> bool:
 
 def is_known(text: str) -> bool:
     """Whether `text` is a word of a config, or one that people use for such a word."""
-    return text in schema.vocabulary() or normalized(text) in schema.alias_words()
+    return text in schema.vocabulary() or (
+        text.isascii() and normalized(text) in schema.alias_words()
+    )
 
 
 def normalized(word: str) -> str:

@@ -46,6 +46,8 @@ class Snippets:
         self._lines = document.lines
         self._scalars: dict[int, list[Scalar]] = {}
         for scalar in document.scalars:
+            if scalar.plain and scalar.span.line != scalar.span.end_line:
+                continue  # lines that YAML has joined, mostly because a colon is missing
             for number in range(scalar.span.line, scalar.span.end_line + 1):
                 self._scalars.setdefault(number, []).append(scalar)
         self._pieces = cache(self._cut_up)
@@ -107,14 +109,14 @@ def _window(text: str, start: int, end: int) -> Line:
 _BETWEEN = re.compile(
     r"(?P<comment>(?:(?<=\s)|^)\#.*)"
     r"|(?P<tab>\t)"
-    r"|(?P<structure>\s+|---$|\.\.\.$|[|>][0-9+-]{0,2}$|[-?:](?=\s|$)|[][{},='\"&*!])"
-    r"|(?P<name>[A-Za-z_][A-Za-z0-9_]*)"  # whole, or a line of letters would take for ever
+    r"|(?P<structure>[ ]+|---$|\.\.\.$|[|>][0-9+-]{0,2}$|[-?:](?=\s|$)|[][{},='\"&*!])"
+    r"|(?P<name>[A-Za-z_][A-Za-z0-9_]*):?"  # whole, or a line of letters would take for ever
     r"|(?P<other>.)",
     re.DOTALL | re.VERBOSE,
 )
 
 
-_FOLLOWS_NAME = re.compile(r"['\"]?\s?[:=]")
+_FOLLOWS_NAME = re.compile("['\"]?\\s?[:=\uff1a]")
 
 _LONGEST_SHOWN = 1000
 """Characters between two scalars. More are hidden as a whole: nobody wrote them by hand."""
@@ -130,8 +132,10 @@ def _between(text: str, column: int) -> Iterator[_Piece]:
         start, end = column + found.start(), column + found.end()
         kind = found.lastgroup
         word = found.group()
-        if kind == "name" and not (
-            _FOLLOWS_NAME.match(text, found.end()) and _is_harmless_name(word)
+        name = found["name"]
+        if name and not (
+            (_FOLLOWS_NAME.match(text, found.end("name")) and _is_harmless_name(name))
+            or _is_known_value(text, found.start(), word)
         ):
             kind = "other"
         if kind == "other":
@@ -148,6 +152,12 @@ def _between(text: str, column: int) -> Iterator[_Piece]:
             yield _Piece(start, end, word)
     if hidden_from:
         yield _Piece(hidden_from, column + len(text), HIDDEN, verbatim=False)
+
+
+def _is_known_value(text: str, start: int, word: str) -> bool:
+    """Whether a known word is all that follows a colon."""
+    alone = text[:start].rstrip().endswith(":") and not text[start + len(word) :].strip()
+    return alone and word in schema.vocabulary()
 
 
 def _is_harmless_name(word: str) -> bool:

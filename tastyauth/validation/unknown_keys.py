@@ -35,6 +35,11 @@ def problems(
             found.append(_not_indented(document, path, key, owner))
             explained.add(owner)
             continue
+        word, colon, rest = key.partition(":")
+        if colon and word in missing and rest[:1].strip(" /"):
+            found.append(_space_missing(document, (*path, key), word, rest))
+            explained.add((*path, word))
+            continue
         first_word = key.split(" ", 1)[0]
         if first_word in missing:
             found.append(_colon_missing(document, (*path, key), first_word))
@@ -178,6 +183,20 @@ def _colon_missing(document: Document, path: Path, word: str) -> Problem:
         document.key_span(path),
         f'add a colon after "{word}"',
         help=(f"write {word}: followed by a space",),
+        on_key=True,
+    )
+
+
+def _space_missing(document: Document, path: Path, word: str, rest: str) -> Problem:
+    from tastyauth.validation.yaml_problems import corrected  # late: few files need it
+
+    return error(
+        "TA101",
+        f'unknown key "{HIDDEN}" in {quoted(path[:-1])}',
+        path,
+        document.key_span(path),
+        f'add a space after "{word}:"',
+        help=(f"write {corrected(word, rest)}",),
         on_key=True,
     )
 

@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import yaml
 
-from tastyauth.validation.masking import is_harmless, quoted, shown
+from tastyauth.validation import schema
+from tastyauth.validation.masking import HIDDEN, is_harmless, is_known, quoted, shown
 from tastyauth.validation.problem import Label, Path, Problem, Scalar, Severity, Span
 
 _LINE_END = "\r\n|[\n\r\x85\u2028\u2029]"
@@ -136,6 +137,10 @@ def syntax(failure: yaml.MarkedYAMLError, lines: tuple[str, ...]) -> Problem:
         complaint = "PyYAML: found undefined tag handle"
     if _follows_tab(lines[line - 1] if line <= len(lines) else "", column):
         complaint = "PyYAML: found character '\\t'"
+    elif complaint.startswith(_AFTER_A_MISSING_SPACE):
+        missing = _missing_space(lines, line)
+        if missing:
+            return missing
     names = (name for name in _table() if name.startswith("PyYAML:"))
     name = next(name for name in names if complaint.startswith(name))
     return problem(name, Span(line, column, line, column + 1))
@@ -143,3 +148,98 @@ def syntax(failure: yaml.MarkedYAMLError, lines: tuple[str, ...]) -> Problem:
 
 def _follows_tab(text: str, column: int) -> bool:
     return text[column - 1 : column] == "\t" or "\t" in text[: len(text) - len(text.lstrip())]
+
+
+_AFTER_A_MISSING_SPACE = (
+    "PyYAML: mapping values are not allowed",
+    "PyYAML: could not find expected ':'",
+)
+_MISSING_SPACE = re.compile(r"\s*(?:- +)?([A-Za-z_][A-Za-z0-9_]*):(?=([^\s/].*))")
+_KEY = re.compile(r"\s*(?:- +)?[\w.-]+:(?:\s|$)")
+_MOST_ABOVE = 10
+"""Lines above a complaint that are looked at: YAML joins lines that have no key."""
+
+
+def _missing_space(lines: tuple[str, ...], line: int) -> Problem | None:
+    """The line at or above `line` where a known key is followed by its value without a space."""
+    for number in range(min(line, len(lines)), max(line - _MOST_ABOVE, 0), -1):
+        text = lines[number - 1]
+        found = _MISSING_SPACE.match(text)
+        if found and found[1] in schema.vocabulary():
+            span = Span(number, found.start(1) + 1, number, found.end() + 1)
+            fixed = corrected(found[1], found[2])
+            return problem("missing space", span, key=found[1], fixed=fixed)
+        if number < line and _KEY.match(text):
+            return None
+    return None
+
+
+def corrected(key: str, value: str) -> str:
+    """`key: value` as it should be written; of the value only what may be shown."""
+    value = value.partition(" #")[0].strip(_SPACES + _QUOTES + " \t")
+    if value[:1] in ("{", "["):
+        value = "{ ... }" if value[0] == "{" else "[...]"
+    elif value:
+        value = value if is_known(value) or is_harmless(value) else "..."
+    return f"{key}: {value}".rstrip()
+
+
+# Characters that look like those of YAML
+
+_COLONS = "\uff1a\ufe55\u2236\ua789\ufe13"
+_SPACES = "\xa0\u2002\u2003\u2007\u2009\u202f\u3000\u200b"
+_QUOTES = "\u201c\u201d\u201e\u201f\u2018\u2019\u201a\u201b\xab\xbb"
+_LOOK_ALIKE = {
+    "\uff1a": "a full-width colon",
+    "\xa0": "a no-break space",
+    "\u202f": "a narrow no-break space",
+    "\u3000": "an ideographic space",
+    "\u200b": "a zero-width space",
+    **dict.fromkeys(_QUOTES, "a curly quote"),
+}
+_ODD = re.compile(f"[{_COLONS}{_SPACES}{_QUOTES}]")
+_PAIR = re.compile(
+    rf"(?:^(?P<indent>[ {_SPACES}]*)(?:-[ {_SPACES}]+)?|[{{,][ {_SPACES}]*)"
+    rf"(?P<key>[{_QUOTES}]?[A-Za-z_][\w.-]*[{_QUOTES}]?)"
+    rf"(?P<colon>[ {_SPACES}]*[:{_COLONS}][ {_SPACES}]*)(?=(?P<value>[^,}}]{{0,200}}))"
+)
+
+
+def look_alikes(lines: tuple[str, ...], *, is_yaml: bool) -> list[Problem]:
+    """Characters in the place of a colon, a space or a quote of YAML, the first of each pair.
+
+    In a text that is YAML, only beside known keys: elsewhere it may be part of a text in quotes.
+    """
+    found = []
+    for number, line in enumerate(lines, 1):
+        for pair in _PAIR.finditer(line) if _ODD.search(line) else ():
+            key = pair["key"].strip(_QUOTES)
+            odd = _ODD.search(line[: pair.end("colon")], pair.start())
+            if not odd and not is_yaml and pair["value"][:1] in tuple(_QUOTES):
+                odd = _ODD.match(line, pair.start("value"))
+            if odd and (not is_yaml or key in schema.vocabulary()):
+                span = Span(number, odd.start() + 1, number, odd.end() + 1)
+                shown_key = key if shown(key) == key else HIDDEN
+                found.append(_look_alike(span, (), odd[0], corrected(shown_key, pair["value"])))
+    return found
+
+
+def in_value(scalar: Scalar) -> Problem | None:
+    """A curly quote, or a space that is none, at an end of a plain value."""
+    text = scalar.text
+    for position in (0, len(text) - 1):
+        if text[position] in _QUOTES + _SPACES:
+            line, column, end_line, end_column = scalar.span
+            at = (line, column) if position == 0 else (end_line, end_column - 1)
+            key = next((step for step in reversed(scalar.path) if isinstance(step, str)), "")
+            fixed = corrected(key if shown(key) == key else HIDDEN, text)
+            return _look_alike(Span(*at, at[0], at[1] + 1), scalar.path, text[position], fixed)
+    return None
+
+
+def _look_alike(span: Span, path: Path, character: str, fixed: str) -> Problem:
+    usual = "a colon" if character in _COLONS else "a space"
+    usual = "a straight quote" if character in _QUOTES else usual
+    name = _LOOK_ALIKE.get(character, f"a character that looks like {usual}")
+    name = f"{name} (U+{ord(character):04X})"
+    return problem("look-alike", span, path, name=name, usual=usual, fixed=fixed)

@@ -297,6 +297,102 @@ def test_parts_must_fit_together(text: str, codes: list[str]) -> None:
     assert errors(text) == codes
 
 
+LITERAL = ("$HOME/x", "${HOME}/x", "~me/x", "C:\\x", "c:/x", "$(cat x)", "`cat x`")
+
+
+@pytest.mark.parametrize("text", LITERAL)
+@pytest.mark.parametrize(
+    "reference",
+    [
+        "{ file: 'X' }",
+        "{ file: { path: 'X' } }",
+        "{ dotenv: { path: 'X', name: A } }",
+        "{ command: [a, 'X'] }",
+        "{ command: { argv: [a, b, 'X'] } }",
+        "{ first_of: [{ env: A }, { file: 'X' }] }",
+    ],
+)
+def test_what_only_a_shell_or_windows_understands_is_a_warning(text: str, reference: str) -> None:
+    found = of(profile(client_secret=reference.replace("X", text)))
+    assert [problem.code for problem in found.problems if problem.code != "TA124"] == ["TA125"]
+    assert not found.errors
+
+
+@pytest.mark.parametrize("word", ["|", "||", "&&", ";", "&", ">", ">>", "<", "2>", "2>/dev/null"])
+def test_an_operator_of_a_shell_is_a_warning_as_an_argument(word: str) -> None:
+    found = of(profile(client_secret=f"{{ command: [a, '{word}', b] }}"))
+    assert [problem.code for problem in found.problems] == ["TA125"]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "[sh, -c, '$HOME/x | head']",
+        "[/bin/bash, -c, '`x`', '|']",
+        "[awk, '$1 == 2', '{ print $2 }']",
+        "[jq, -r, '.a | .b', '>=1']",
+        "[a, '~', -, 'a:b', 'x$HOME', '100$']",
+    ],
+)
+def test_other_arguments_raise_no_warning(command: str) -> None:
+    assert of(profile(client_secret=f"{{ command: {command} }}")).problems == ()
+
+
+@pytest.mark.parametrize(
+    ("written", "line", "column", "label", "fixed"),
+    [
+        (
+            "environment:production",
+            4,
+            5,
+            'add a space after "environment:"',
+            "environment: production",
+        ),
+        ("environment\uff1aproduction", 4, 16, "full-width colon", "environment: production"),
+        ("environment\uff1a sandbox", 4, 16, "full-width colon", "environment: sandbox"),
+        ("environment:\xa0production", 4, 17, "no-break space", "environment: production"),
+        ("environment: \xa0production", 4, 18, "no-break space", "environment: production"),
+        ("environment: production\xa0", 4, 28, "no-break space", "environment: production"),
+        ("\xa0environment: production", 4, 5, "no-break space", "environment: production"),
+        ("environment: \u201cproduction\u201d", 4, 18, "curly quote", "environment: production"),
+        ("environment: \u2018x9y\u2019", 4, 18, "curly quote", "environment: ..."),
+        ("\u201cenvironment\u201d: sandbox", 4, 5, "curly quote", "environment: sandbox"),
+    ],
+)
+def test_a_character_that_looks_right_is_named_on_its_line(
+    written: str, line: int, column: int, label: str, fixed: str
+) -> None:
+    text = profile().replace("environment: production", written)
+    problem, *_ = of(text).problems
+    assert (problem.span.line, problem.span.column) == (line, column)
+    assert label in problem.label
+    assert problem.help == (f"write {fixed}",)
+    assert len(of(text).problems) == 1
+
+
+@pytest.mark.parametrize("position", range(5))
+def test_a_missing_space_is_found_on_whichever_line_it_is(position: int) -> None:
+    keys = ["version", "environment", "client_id", "client_secret", "refresh_token"]
+    text = profile().replace(f"{keys[position]}: ", f"{keys[position]}:")
+    line = text[: text.index(f"{keys[position]}:")].count("\n") + 1
+    problem, *_ = of(text).problems
+    assert problem.span.line == line
+    assert problem.label == f'add a space after "{keys[position]}:"'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        profile() + "# it\u2019s \u201cmine\u201d\uff1a\xa0\u2026\n",
+        profile(client_secret="{ keyring: { service: 'a\uff1a b', username: O\u2019Brien } }"),
+        profile(client_secret="{ command: [a, '\u201cb\u201d', \"version\\u00a0: 1\"] }"),
+        profile(client_secret="{ file: caf\xe9 }"),
+    ],
+)
+def test_such_characters_may_stand_in_comments_and_quotes(text: str) -> None:
+    assert not of(text).errors
+
+
 @pytest.mark.parametrize(
     ("written", "meant"),
     [
