@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import Any
 
 import pytest
+from golden import Golden, compared, written
 from hypothesis import settings
 from warm import Warm, warmed_up
 from world import LIMIT, World
@@ -67,6 +68,7 @@ STARTS = {"world", "sentinel", "place"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--write", action="store_true", help="renew the golden files that are tested")
     parser.addoption("--quick", action="store_true", help="only what runs in the test process")
 
 
@@ -164,6 +166,12 @@ def _nothing_trapped(trap: str) -> Iterator[None]:
     for name in caught:
         shutil.rmtree(os.path.join(trap, name), ignore_errors=True)
     assert not caught, f"this test wrote {caught} into the home directory"
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Golden:
+    """What is made now must be what a file holds; with `--write` the file is renewed."""
+    return written if request.config.getoption("--write") else compared
 
 
 @pytest.fixture

@@ -1,17 +1,17 @@
 """The README says what is: its tables are made from the product, and its blocks are run.
 
-`README=write` writes the tables and the help anew.
+`scripts/test --write tests/test_readme.py` renews the tables and the help.
 """
 
 import ast
 import json
-import os
 import re
 import shutil
 from collections.abc import Iterator, Sequence
 from glob import glob
 
 import pytest
+from golden import Golden
 from needs import missing
 from world import REPOSITORY, World
 
@@ -42,16 +42,11 @@ def section(title: str) -> str:
     return found[1]
 
 
-def kept(title: str, made: str) -> None:
-    """What is made from the product stands in a section, or with README=write comes to stand."""
+def kept(title: str, made: str, golden: Golden) -> None:
+    """What is made from the product is between the two marks of that title."""
     begin, end = f"<!-- made: {title} -->\n", "<!-- end -->"
     before, _, rest = text().partition(begin)
-    stands, _, after = rest.partition(end)
-    if os.environ.get("README") == "write":
-        with open(README, "w", encoding="utf-8") as file:
-            file.write(f"{before}{begin}{made}{end}{after}")
-    else:
-        assert stands == made, "README=write makes it anew"
+    golden(README, f"{before}{begin}{made}{end}{rest.partition(end)[2]}")
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -79,14 +74,14 @@ def described(
         yield [f"`{name}`", "yes" if name in required else "", in_cell(each["description"])]
 
 
-def test_the_keys_of_the_config_are_those_of_the_schema() -> None:
+def test_the_keys_of_the_config_are_those_of_the_schema(golden: Golden) -> None:
     whole = json.loads(json.dumps(schema()))
     profile = whole["$defs"]["profile"]
     rows = [
         *described(whole["properties"], whole["required"]),
         *described(profile["properties"], profile["required"]),
     ]
-    kept("keys", table(("key", "needed", "what it says"), rows))
+    kept("keys", table(("key", "needed", "what it says"), rows), golden)
 
 
 def test_the_sources_are_those_of_the_schema() -> None:
@@ -95,8 +90,8 @@ def test_the_sources_are_those_of_the_schema() -> None:
     assert set(re.findall(r"^\| `(\w+)` \|", section("References"), re.MULTILINE)) == set(kinds)
 
 
-def test_the_help_is_what_the_program_says(world: World) -> None:
-    kept("help", f"```text\n{world.run('--help').out}```\n")
+def test_the_help_is_what_the_program_says(world: World, golden: Golden) -> None:
+    kept("help", f"```text\n{world.run('--help').out}```\n", golden)
 
 
 def test_every_exit_code_is_there() -> None:

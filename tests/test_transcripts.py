@@ -14,7 +14,7 @@ At the beginning the home holds a valid config, named by $CONFIG, whose one prof
 to a simulator at $SIMULATOR with the client ID $CLIENT_ID; its secrets are in files beside it.
 What differs from run to run is shown as a placeholder, such as <access token>.
 
-`TRANSCRIPTS=write scripts/test tests/test_transcripts.py` writes down what happens now.
+`scripts/test --write tests/test_transcripts.py` writes down what happens now.
 """
 
 import os
@@ -24,6 +24,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 import pytest
+from golden import Golden
 from world import Completed, World, finish
 
 from tastyauth.simulator import FAILURES
@@ -43,13 +44,9 @@ def transcript(name: str) -> str:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_what_a_transcript_shows_is_what_happens(name: str, world: World) -> None:
-    text = transcript(name)
-    happened = "".join(f"{line}\n" for line in _replayed(text.splitlines(), world))
-    if os.environ.get("TRANSCRIPTS") == "write":
-        with open(os.path.join(HERE, name), "w", encoding="utf-8") as file:
-            file.write(happened)
-    assert happened == text
+def test_what_a_transcript_shows_is_what_happens(name: str, world: World, golden: Golden) -> None:
+    lines = _replayed(transcript(name).splitlines(), world)
+    golden(os.path.join(HERE, name), "".join(f"{line}\n" for line in lines))
 
 
 def test_every_exit_code_has_a_transcript() -> None:

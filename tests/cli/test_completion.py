@@ -9,6 +9,7 @@ from collections.abc import Callable
 import generate
 import pexpect
 import pytest
+from golden import Golden
 from needs import missing
 from world import COMMAND, CONFIG, PATH, REPOSITORY, Completed, World
 
@@ -226,10 +227,8 @@ def test_a_flag_takes_a_value_in_every_command_or_in_none() -> None:
 
 
 @pytest.mark.parametrize("name", generate.FILES)
-def test_the_files_are_those_of_the_table(name: str) -> None:
-    with open(f"{REPOSITORY}/completions/{name}", encoding="utf-8") as file:
-        kept = file.read()
-    assert kept == generate.FILES[name](), "renew: .venv/bin/python completions/generate.py"
+def test_the_files_are_those_of_the_table(name: str, golden: Golden) -> None:
+    golden(f"{REPOSITORY}/completions/{name}", generate.FILES[name]())
 
 
 def test_the_wheel_puts_them_where_the_shells_look() -> None:

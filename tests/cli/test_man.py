@@ -7,6 +7,7 @@ import tomllib
 
 import page as manual
 import pytest
+from golden import Golden
 from needs import missing
 from world import PATH, REPOSITORY
 
@@ -38,8 +39,8 @@ def formatted() -> str:
     return " ".join(done.stdout.split())
 
 
-def test_the_page_is_that_of_the_table() -> None:
-    assert kept() == manual.page(), "renew: .venv/bin/python man/page.py"
+def test_the_page_is_that_of_the_table(golden: Golden) -> None:
+    golden(PAGE, manual.page())
 
 
 def test_every_command_and_flag_is_described(formatted: str) -> None:

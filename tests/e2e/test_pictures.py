@@ -1,4 +1,4 @@
-"""The pictures of the README are of real runs; `PICTURES=write` draws them anew."""
+"""The pictures of the README are of real runs; `--write` draws them."""
 
 import os
 import re
@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
+from golden import Golden
 from told import EXAMPLES
 from world import World
 
@@ -75,11 +76,6 @@ def drawn(world: World, command: str) -> str:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_a_picture_is_of_a_real_run(world: World, command: str) -> None:
+def test_a_picture_is_of_a_real_run(world: World, command: str, golden: Golden) -> None:
     path = f"{PICTURES}/{command.split()[0]}.svg"
-    picture = drawn(world, command)
-    if os.environ.get("PICTURES") == "write":
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(picture)
-    with open(path, encoding="utf-8") as file:
-        assert file.read() == picture
+    golden(path, drawn(world, command))

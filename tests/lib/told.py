@@ -1,6 +1,6 @@
 """The example files, and the exact report that stands beside each invalid one.
 
-`python tests/told.py` writes the reports anew; look at what changed before you commit it.
+`scripts/test --write tests/validation/test_report.py` renews the reports.
 """
 
 import os
@@ -52,9 +52,3 @@ def text(path: str) -> str:
 def beside(path: str) -> str:
     """The file with the report that is promised for an example."""
     return path.removesuffix(".yaml") + ".txt"
-
-
-if __name__ == "__main__":
-    for example in INVALID:
-        with open(beside(example), "w", encoding="utf-8") as promised:
-            promised.write(text(example))

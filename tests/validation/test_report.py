@@ -7,6 +7,7 @@ import re
 import traceback
 
 import pytest
+from golden import Golden
 from told import EXAMPLES, INVALID, VALID, beside, checked, of, text
 
 from tastyauth import config
@@ -20,9 +21,8 @@ def human(content: str) -> str:
 
 
 @pytest.mark.parametrize("path", INVALID, ids=map(os.path.basename, INVALID))
-def test_the_report_is_the_one_beside_the_example(path: str) -> None:
-    with open(beside(path), encoding="utf-8") as promised:
-        assert text(path) == promised.read()
+def test_the_report_is_the_one_beside_the_example(path: str, golden: Golden) -> None:
+    golden(beside(path), text(path))
 
 
 def test_no_report_lies_about_without_its_example() -> None:
