@@ -38,6 +38,7 @@ _tastyauth() {
         'init --store') words='file keyring pass' ;;
         'init --from') kind=files ;;
         'validate --format') words='human json github' ;;
+        'no-secrets --format') words='human json github' ;;
         'status --format') words='human json' ;;
         'doctor --format') words='human json' ;;
         'simulator --port') : ;;
@@ -65,6 +66,7 @@ _tastyauth() {
                     init) words+=' --environment --api-url --client-id --store --from --browser --print' ;;
                     allow) words+=' --print' ;;
                     validate) words+=' --format' ;;
+                    no-secrets) words+=' --format' ;;
                     status) words+=' --format' ;;
                     clear) words+=' --all' ;;
                     doctor) words+=' --offline --cron --format' ;;

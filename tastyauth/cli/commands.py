@@ -37,7 +37,7 @@ _TERMS = (
         value="S",
         read=command.min_valid,
     ),
-    Argument("--refresh", "get a new token in any case"),
+    Argument("--refresh", "get a new token even if one is cached"),
 )
 
 _FOUND = Argument(
@@ -65,11 +65,11 @@ in a script, where tastyauth may be missing altogether:
         (
             Argument(
                 "--format",
-                "for what (default: sh)",
+                "the output format (default: sh)",
                 choices="sh fish csh json dotenv github-env",
                 default="sh",
             ),
-            Argument("--unset", "only unset what may have been exported"),
+            Argument("--unset", "only unset the exports"),
             *_TERMS,
         ),
     ),
@@ -122,7 +122,7 @@ asked, the client secret and the refresh token are read from stdin, a line each:
             Argument("--client-id", "the public ID of the OAuth application", value="UUID"),
             Argument("--store", "where the secrets are kept", choices="file keyring pass"),
             Argument(
-                "--from", "take over the credentials of a bot's .env", value="FILE", key="dotenv"
+                "--from", "take the credentials from a bot's .env", value="FILE", key="dotenv"
             ),
             Argument("--browser", "open the OAuth Applications page"),
             Argument("--print", "print an annotated example", key="only_print"),
@@ -155,7 +155,7 @@ what to write, and where:
   zsh   eval "$(tastyauth hook zsh)"        ~/.zshrc
   fish  tastyauth hook fish | source        ~/.config/fish/config.fish
 
-The exports of one profile are renewed at a prompt, once the token is nearly over. While it is fresh
+The exports of one profile are renewed at a prompt, once the token is about to expire. Until then
 nothing is started (but `date` at each prompt of a fish before 3.6, which has no clock). Variables
 that hold something the hook did not set are left alone.
 """,
@@ -167,7 +167,7 @@ that hold something the hook did not set are left alone.
     Command(
         "allow",
         "trust",
-        "look at what a found config would do, and approve it",
+        "show what a config would do, and approve it",
         "trust:run_allow",
         arguments=(
             _FOUND,
@@ -196,20 +196,30 @@ in GitHub Actions:
             Argument(
                 "files", "default: the config that is found; - is stdin", value="FILE", nargs="*"
             ),
-            Argument("--format", "(default: human)", choices="human json github", default="human"),
+            Argument(
+                "--format",
+                "the output format (default: human)",
+                choices="human json github",
+                default="human",
+            ),
         ),
     ),
     Command(
         "no-secrets",
         "look closer",
-        "look for secrets of tastytrade in any text file",
+        "look for tastytrade secrets in any text file",
         "validate:run_no_secrets",
         """\
-A line that says `tastyauth: allow` (in a comment) is not searched.
+A line with the comment `tastyauth: allow` is not searched.
 """,
         (
             Argument("files", "- is stdin", value="FILE", nargs="+"),
-            Argument("--format", "(default: human)", choices="human json github", default="human"),
+            Argument(
+                "--format",
+                "the output format (default: human)",
+                choices="human json github",
+                default="human",
+            ),
         ),
     ),
     Command("schema", "look closer", "print the JSON Schema of the config", "validate:run_schema"),
@@ -239,12 +249,15 @@ what to write, and where:
     Command(
         "status",
         "look closer",
-        "what is configured, cached, refused and missing",
+        "show what is configured, cached, refused and missing",
         "status:run_status",
         arguments=(Argument("--format", choices=_REPORTS, default="human"),),
     ),
     Command(
-        "as-curl", "look closer", "the same by hand: a script for sh and curl", "status:run_as_curl"
+        "as-curl",
+        "look closer",
+        "print a script that does the same with sh and curl",
+        "status:run_as_curl",
     ),
     Command(
         "clear",
@@ -256,20 +269,20 @@ what to write, and where:
     Command(
         "doctor",
         "look closer",
-        "look at every link of the chain, and say what to do",
+        "check every step to a token, and say what to do",
         "doctor:run_doctor",
         """\
-looks at one profile, the default one unless -p names another. What it prints holds no secret, and
-of account numbers the last four digits: it can be pasted into a report. It ends with 0 when nothing
-has failed, else with 1; warnings do not count.
+checks one profile, the default one unless -p names another. What it prints holds no secret and only
+the last four digits of account numbers, so it can be pasted into a report. It ends with 1 when
+something failed, else with 0; warnings do not count.
 
   --offline   nothing leaves this machine
-  --cron      resolves the references once more where cron would: no terminal, no bus, hardly a
-              variable; and prints the line for crontab -e
+  --cron      resolves the references once more where cron would: no terminal, no bus, few
+              variables; and prints the line for crontab -e
 """,
         (
             Argument("--offline", "stop before going online"),
-            Argument("--cron", "rehearse what cron would meet"),
+            Argument("--cron", "try what cron would find"),
             Argument("--format", choices=_REPORTS, default="human"),
         ),
     ),
@@ -330,7 +343,7 @@ kinds of failure, all of the token endpoint:
     Command(
         "demo",
         "look closer",
-        "the main job, start to end, against the simulator",
+        "show the main job from start to end, with the simulator",
         "simulator:run_demo",
     ),
 )

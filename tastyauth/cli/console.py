@@ -112,11 +112,8 @@ class Console:
     def ask(self, facts: str, question: str) -> bool:
         """Asks a yes-or-no question below the facts; anything but y or yes is no."""
         self._stderr(facts)
-        _write(2, f"tastyauth: {question} [y/N] ")
-        try:
-            return sys.stdin.readline().strip().lower() in {"y", "yes"}
-        except UnicodeDecodeError:
-            return False
+        answer = _typed(f"tastyauth: {question} [y/N] ") or ""
+        return answer.strip().lower() in {"y", "yes"}
 
     def ask_text(self, question: str, flag: str, default: str = "") -> str:
         """Asks for a line of text; raises UsageError, naming the flag, if nobody can be asked."""
@@ -236,13 +233,6 @@ def _typed(prompt: str) -> str | None:
     return line.decode("utf-8", "replace")
 
 
-def _encoded(text: str, errors: str) -> bytes:
-    try:
-        return text.encode("utf-8", errors)
-    except UnicodeEncodeError:  # half of a UTF-16 pair has no bytes
-        return text.encode("utf-8", "backslashreplace")
-
-
 def _lines_shown(text: str) -> str:
     return "\n".join(map(shown, text.split("\n")))
 
@@ -257,7 +247,10 @@ def _fitting(text: str) -> str:
 
 
 def _write(descriptor: int, text: str, errors: str = "backslashreplace") -> None:
-    data = _encoded(text, errors)
+    try:
+        data = text.encode("utf-8", errors)
+    except UnicodeEncodeError:  # half of a UTF-16 pair has no bytes
+        data = text.encode("utf-8", "backslashreplace")
     while data:
         data = data[os.write(descriptor, data) :]
 

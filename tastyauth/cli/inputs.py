@@ -43,20 +43,21 @@ def trusted_config(flag: str | None, console: Console) -> "Config":
 
     Raises ConfigNotFound, ConfigError, ConfigNotAllowed.
     """
-    from tastyauth.config import trust
-
-    config, origin = read_config(flag, console)
-    trust.require(config, origin, console.surroundings)
-    return config
+    return read_config(flag, console, trusted=True)[0]
 
 
-def read_config(flag: str | None, console: Console) -> "tuple[Config, str]":
-    """The config and how it was found, checked but not yet trusted."""
-    from tastyauth import config as configs
+def read_config(
+    flag: str | None, console: Console, *, trusted: bool = False
+) -> "tuple[Config, str]":
+    """The config and how it was found, checked; when `trusted`, also allowed to act."""
+    from tastyauth.config import parse, trust  # late: a hit needs neither
 
     path, origin = find(flag, console)
     content = locate.read_config(path)
-    return configs.parse(content, path, home=locate.home_directory(console.environ)), origin
+    config = parse(content, path, home=locate.home_directory(console.environ))
+    if trusted:
+        trust.require(config, origin, console.surroundings)
+    return config, origin
 
 
 def shipped(name: str, folder: str = "") -> str:

@@ -35,7 +35,9 @@ class _Show(argparse.Action):
         super().__init__(option_strings, dest, nargs=0, **settings)
 
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
-        raise Shown(_version() if self.dest == "version" else _help_of(parser))
+        if self.dest == "version":
+            raise Shown(f"tastyauth {__version__}\n")
+        raise Shown(main_help() if parser.prog == "tastyauth" else parser.format_help())
 
 
 def parse(words: Words) -> Arguments:
@@ -139,11 +141,3 @@ def main_help() -> str:
         ]
     flags = command_parser(None).format_help().partition("common flags:\n")[2].rstrip("\n")
     return "\n".join([*lines, "", "flags, before or after the command:", flags, ""])
-
-
-def _help_of(parser: argparse.ArgumentParser) -> str:
-    return main_help() if parser.prog == "tastyauth" else parser.format_help()
-
-
-def _version() -> str:
-    return f"tastyauth {__version__}\n"

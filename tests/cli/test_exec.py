@@ -1,6 +1,7 @@
 """`exec` becomes the command: as a shell would have started it, with the exports and no secret."""
 
 import os
+import re
 import signal
 import sys
 
@@ -191,8 +192,8 @@ def test_long_lived_secrets_are_exported_by_nothing_else(
     done = world.run(*words.split())
     assert done.code == 0
     for shown in (done.out, done.err):
-        assert "TT_SECRET" not in shown
-        assert "TT_REFRESH" not in shown
+        # the names may be unset: another profile's exec may have exported them
+        assert not re.search('TT_(SECRET|REFRESH)"?[=:]', shown)
         assert world.client_secret not in shown
         assert world.refresh_token not in shown
 
