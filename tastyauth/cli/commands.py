@@ -173,7 +173,7 @@ that hold something the hook did not set are left alone.
             _FOUND,
             Argument(
                 "--print",
-                "print the plan and its hash, for $TASTYAUTH_TRUST_SHA256",
+                "print the plan (with -p of one profile) and its hash, for $TASTYAUTH_TRUST_SHA256",
                 key="only_print",
             ),
         ),

@@ -25,7 +25,8 @@ def run_allow(arguments: Arguments, console: Console) -> int:
     elif trust.needs_approval(config.path, origin) is None and not arguments.only_print:
         console.say(f"{printable(config.path)} needs no approval: only you and root can write it")
         return 0
-    lines = trust.approvable(config, origin, surroundings)
+    profile = arguments.profile if arguments.only_print else None
+    lines = trust.approvable(config, origin, surroundings, profile)
     if arguments.only_print:
         console.out("".join(f"{line}\n" for line in (*lines, f"sha256: {plan.digest(lines)}")))
         return 0

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from tastyauth import __version__, export, sources
@@ -23,6 +23,10 @@ DEFAULT_TIMEOUT = 15.0
 
 USER_AGENT = f"tastyauth/{__version__}"
 """What tastyauth calls itself where a profile says nothing else."""
+
+
+_NOBODY = "(none)"
+"""A default profile that no profile can be called."""
 
 
 class Profile(NamedTuple):
@@ -103,6 +107,11 @@ class Config:
         # somebody may have typed a secret there
         message = f"no profile {mask(wanted)!r} in {self.path}"
         raise UsageError(message, f"its profiles are: {names}")
+
+    def only(self, name: str) -> "Config":
+        """The same with one profile, whose name must still be given where it must be now."""
+        default = self.default_name or _NOBODY
+        return replace(self, profiles=(self.profile(name),), default_profile=default)
 
     def shell_names(self) -> tuple[str, ...]:
         """Every name that tastyauth may set for any profile, sorted."""

@@ -32,12 +32,37 @@ def needs_approval(path: str, origin: str) -> str | None:
     return files.writable_by_others(path)
 
 
-def approvable(config: Config, origin: str, surroundings: Surroundings) -> plan.Lines:
-    """The plan of a config that needs approval; raises ConfigNotAllowed for what can have none."""
+def approvable(
+    config: Config, origin: str, surroundings: Surroundings, profile: str | None = None
+) -> plan.Lines:
+    """The plan of a config that needs approval; raises ConfigNotAllowed for what can have none.
+
+    With `profile` that of one profile, in which nothing depends on the others.
+    """
+    if profile is not None:
+        return approvable(config.only(profile), origin, surroundings)[1:]
     if origin not in locate.TRUSTED_ORIGINS:
         plan.refuse_outlaws(config, surroundings)
     plan.refuse_replaceable(config, surroundings)
     return plan.lines(config, surroundings)
+
+
+def admitted(
+    config: Config, origin: str, surroundings: Surroundings, profile: str | None
+) -> tuple[Config, str]:
+    """The part of a config that may act for `profile`, and what allows it, as `require` says it.
+
+    The hash of one profile's plan allows that one alone. Raises ConfigNotAllowed.
+    """
+    name = profile or config.default_name
+    given = _given_hash(surroundings)
+    if given and any(it.name == name for it in config.profiles):
+        only = config.only(name)
+        is_meant = given == plan.digest(plan.lines(only, surroundings)[1:])
+        if is_meant and needs_approval(config.path, origin) is not None:
+            approvable(only, origin, surroundings)
+            return only, given
+    return config, require(config, origin, surroundings)
 
 
 def require(config: Config, origin: str, surroundings: Surroundings) -> str:
@@ -69,7 +94,7 @@ def require(config: Config, origin: str, surroundings: Surroundings) -> str:
         with suppress(OSError):
             if locate.read_private(record) == _content(config.path, approved):
                 return record
-    given = "" if surroundings.interactive else locate.approved_hash(surroundings.environ)
+    given = _given_hash(surroundings)
     if given in plans:
         return given
     if given:
@@ -118,6 +143,10 @@ def last_approved(path: str, environ: locate.Environ) -> plan.Lines:
     except OSError:
         return ()
     return tuple(content.decode().split("\n")[1:-1]) if content else ()
+
+
+def _given_hash(surroundings: Surroundings) -> str:
+    return "" if surroundings.interactive else locate.approved_hash(surroundings.environ)
 
 
 def _content(path: str, lines: plan.Lines) -> bytes:

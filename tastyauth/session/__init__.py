@@ -85,7 +85,9 @@ class Session:
                 found = config.recall(known, path, home=home)
             else:
                 found = config.parse(self.asked.content, path, home=home)
-            self._approval = trust.require(found, self.asked.origin, self._surroundings)
+            found, self._approval = trust.admitted(
+                found, self.asked.origin, self._surroundings, self.asked.profile
+            )
             self._config = found
         return self._config
 

@@ -399,3 +399,20 @@ def test_standing_in_ones_own_directory_changes_nothing(world: World) -> None:
     """Where the config is edited, it is also tried."""
     done = world.shell(f"cd {world.config_directory} && tastyauth env")
     assert done.code == 0
+
+
+def test_the_hash_of_one_profile_serves_it_and_no_other(world: World) -> None:
+    """With a cached token too, and where the one that is meant must be named."""
+    paper = CONFIG.partition("  live:")[2]
+    world.configure(f"{CONFIG}  paper:{paper}", directory=world.project)
+    printed = world.run("allow", "--print", "-p", "live").out
+    assert printed.startswith("profile live: custom\n")
+    assert "paper" not in printed
+    given = {"TASTYAUTH_TRUST_SHA256": printed.rpartition("sha256: ")[2].strip()}
+    for _ in range(2):
+        done = world.run("token", "-p", "live", **given)
+        assert (done.code, done.out[:3]) == (0, "eyJ")
+        assert world.run("token", "-p", "paper", **given).code == 78
+        assert world.run("token", **given).code in (2, 78)
+    assert world.simulator.exchanges == 1
+    assert world.run("allow", "--print", "-p", "nobody").code == 2

@@ -504,3 +504,40 @@ def test_a_path_with_a_line_break_is_not_taken_for_a_plan(home: Path) -> None:
     trust.allow(config, around(home))
     expected = plan.lines(config, around(home))
     assert trust.last_approved(config.path, around(home).environ) == expected
+
+
+# -- one profile by hash --------------------------------------------------------------------------
+
+
+def test_the_hash_of_one_profile_allows_it_alone_whatever_the_others_are(home: Path) -> None:
+    """So that a teammate's new profile changes nothing for CI."""
+    one = plan.digest(trust.approvable(read(home), "project", around(home), "live"))
+    surroundings = around(home, TASTYAUTH_TRUST_SHA256=one)
+    evil = CONFIG.replace("sandbox", "custom\n    api_url: https://evil.example")
+    for text in (CONFIG, evil, CONFIG.replace("default_profile: live", ""), f"{CONFIG}{MORE}"):
+        part, approval = trust.admitted(read(home, text), "project", surroundings, "live")
+        assert ([profile.name for profile in part.profiles], approval) == (["live"], one)
+        with pytest.raises(ConfigNotAllowed):
+            trust.admitted(read(home, text), "project", surroundings, "paper")
+    changed = read(home, CONFIG.replace("tt]", "x]"))
+    with pytest.raises(ConfigNotAllowed):
+        trust.admitted(changed, "project", surroundings, "live")
+    with pytest.raises(ConfigNotAllowed):
+        trust.admitted(read(home), "project", replace(surroundings, interactive=True), "live")
+
+
+def test_the_hash_of_one_profile_allows_nothing_that_goes_too_far(home: Path) -> None:
+    config = read(home, CONFIG.replace("production", "custom\n    api_url: https://evil.example"))
+    one = plan.digest(plan.lines(config.only("live"), around(home))[1:])
+    surroundings = around(home, TASTYAUTH_TRUST_SHA256=one)
+    with pytest.raises(ConfigNotAllowed, match=r"evil\.example"):
+        trust.admitted(config, "project", surroundings, "live")
+
+
+MORE = """\
+  more:
+    environment: production
+    client_id: 0c7b8898-a2f1-49bb-a23d-843e47b68631
+    client_secret: { command: [anything] }
+    refresh_token: { env: MORE_TOKEN }
+"""
