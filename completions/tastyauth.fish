@@ -72,7 +72,7 @@ complete -c tastyauth -n '__tastyauth_at secret 1' -a 'client_secret refresh_tok
 complete -c tastyauth -n "__tastyauth_at ''" -a hook -d 'print the code that keeps a shell\'s exports fresh'
 complete -c tastyauth -n '__tastyauth_at hook 0' -a 'bash zsh fish'
 complete -c tastyauth -n "__tastyauth_at ''" -a allow -d 'show what a config would do, and approve it'
-complete -c tastyauth -n '__tastyauth_at allow' -l print -d 'print the plan and its hash, for $TASTYAUTH_TRUST_SHA256'
+complete -c tastyauth -n '__tastyauth_at allow' -l print -d 'print the plan (with -p of one profile) and its hash, for $TASTYAUTH_TRUST_SHA256'
 complete -c tastyauth -n '__tastyauth_at allow 0' -F
 complete -c tastyauth -n "__tastyauth_at ''" -a deny -d 'forget every approval of a config'
 complete -c tastyauth -n '__tastyauth_at deny 0' -F
