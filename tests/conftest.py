@@ -6,6 +6,7 @@ A test that needs a home takes `world`, or makes one of its own below `tmp_path`
 import fcntl
 import os
 import shutil
+import signal
 from collections.abc import Iterator
 from contextlib import ExitStack
 from importlib import import_module
@@ -18,6 +19,12 @@ from warm import Warm, warmed_up
 from world import LIMIT, World
 
 from tastyauth.simulator import Simulator
+
+for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+    # Ignored under nohup and in background jobs of scripts, and so in every child; a handler is
+    # not inherited by a program that is started.
+    if signal.getsignal(number) == signal.SIG_IGN:
+        signal.signal(number, lambda *_: None)
 
 settings.register_profile("any machine", deadline=None)  # a loaded one is slow now and then
 settings.register_profile("long", settings.get_profile("any machine"), max_examples=10_000)

@@ -309,9 +309,13 @@ def test_home_is_what_the_variable_says(value: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize("environ", [{}, {"HOME": ""}, {"HOME": "home/me"}, {"HOME": "~"}])
-def test_a_missing_or_relative_home_is_looked_up(environ: dict[str, str]) -> None:
+def test_a_missing_or_relative_home_is_looked_up(
+    environ: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """cron and `env -i` may leave it out."""
-    assert locate.home_directory(environ) == pwd.getpwuid(os.geteuid()).pw_dir
+    me = pwd.struct_passwd(("me", "*", os.geteuid(), os.getegid(), "", "/home/me", "/bin/sh"))
+    monkeypatch.setattr(pwd, "getpwuid", {os.geteuid(): me}.__getitem__)
+    assert locate.home_directory(environ) == "/home/me"
 
 
 def test_a_user_that_nobody_knows_lives_in_the_root(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -495,7 +495,15 @@ BROKEN = {
         "    raise RuntimeError(request.read().decode())\n"
         "httpx.HTTPTransport.handle_request = send\n",
     ),
-    "before the command line is read": ("fcntl.py", "import os\nraise RuntimeError(os.environ)\n"),
+    "before the command line is read": (  # some Pythons have fcntl built in
+        "sitecustomize.py",
+        "import os, sys\n"
+        "class Broken:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'fcntl':\n"
+        "            raise RuntimeError(os.environ)\n"
+        "sys.meta_path.insert(0, Broken())\n",
+    ),
 }
 """How a library that we use may break: the file that does it."""
 
