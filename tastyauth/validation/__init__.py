@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tastyauth.errors import APPLICATIONS_PAGE
 from tastyauth.validation import consistency, masking, pasted_secrets, schema
-from tastyauth.validation.problem import Data, Document, Label, Path, Problem, Span, error, in_order
+from tastyauth.validation.problem import Data, Document, Label, Path, Problem, Span, in_order
 from tastyauth.validation.schema import text
 
 if TYPE_CHECKING:
@@ -165,7 +165,8 @@ def _said(failure: Failure, path: Path, span: Span, *, on_key: bool = False) -> 
     message, label, *help = (
         _filled(text, failure) for text in (said["message"], said["label"], *said["help"])
     )
-    return error(said["code"], message, path, span, label, help=tuple(help), on_key=on_key)
+    code = str(said["code"])
+    return Problem(code, "error", message, path, span, label, (), tuple(help), on_key)
 
 
 def _applies(condition: dict[str, str], failure: Failure) -> bool:

@@ -8,7 +8,7 @@ from typing import TypeAlias
 from tastyauth.export import DEFAULT_EXPORTS
 from tastyauth.validation import schema
 from tastyauth.validation.masking import examples, quoted, shown
-from tastyauth.validation.problem import Data, Document, Label, Path, Problem, error, warning
+from tastyauth.validation.problem import Data, Document, Label, Path, Problem, about, problem
 
 _Mapping: TypeAlias = Mapping[str, Data]
 
@@ -49,14 +49,8 @@ def _default_profile(document: Document, data: _Mapping, profiles: _Mapping) -> 
 
     nearest = meant(name, profiles)
     known = ", ".join(shown(each) for each in islice(profiles, _MOST_NAMES))
-    yield error(
-        "TA120",
-        '"default_profile" names no profile',
-        ("default_profile",),
-        document.value_span(("default_profile",)),
-        f'did you mean "{shown(nearest)}"?' if nearest else "no profile has this name",
-        help=(f"the profiles are: {known}",),
-    )
+    label = f'did you mean "{shown(nearest)}"?' if nearest else "no profile has this name"
+    yield about(document, "default", ("default_profile",), label=label, known=known)
 
 
 _NO_HOSTS = (
@@ -71,26 +65,12 @@ def _api_url(document: Document, path: Path, profile: _Mapping) -> Iterator[Prob
     place, beside = (*path, "api_url"), (*path, "environment")
     if "api_url" not in profile:
         if environment == "custom":
-            yield error(
-                "TA121",
-                f'{quoted(path)} has environment "custom" but no "api_url"',
-                beside,
-                document.value_span(beside),
-                "needs an api_url beside it",
-                help=(examples(["api_url"], path),),
-            )
+            example = examples(["api_url"], path)
+            yield about(document, "custom", beside, profile=quoted(path), example=example)
         return
     if environment in ("production", "sandbox"):  # a set would have to hash it
-        yield error(
-            "TA121",
-            f'{quoted(place)} is only for environment "custom"',
-            place,
-            document.key_span(place),
-            "remove this line",
-            labels=(Label(document.value_span(beside), "this says where it is"),),
-            help=("or write environment: custom",),
-            on_key=True,
-        )
+        labels = (Label(document.value_span(beside), "this says where it is"),)
+        yield about(document, "only custom", place, on_key=True, labels=labels)
     if isinstance(url, str):
         yield from _tasty_host(document, place, url)
 
@@ -100,19 +80,11 @@ def _tasty_host(document: Document, path: Path, url: str) -> Iterator[Problem]:
     from tastyauth.broker import API_HOSTS, ENVIRONMENTS  # late: few configs name a host
 
     host = re.sub(r"^[a-z]+://|[:/].*$", "", url.lower())
-    environment = ENVIRONMENTS.get(host)
-    if environment:
-        message, label = f"is the host of {environment}", "has an environment of its own"
-        advice = f"write environment: {environment}, and remove api_url"
-    elif not re.fullmatch(_NO_HOSTS, host):
-        return
-    else:
-        message, label = "is not a host of tastytrade", "no such host"
+    if host in ENVIRONMENTS:
+        yield about(document, "host", path, environment=ENVIRONMENTS[host])
+    elif re.fullmatch(_NO_HOSTS, host):
         hosts = (f"{host} (environment: {name})" for name, host in API_HOSTS.items())
-        advice = f"the hosts are {' and '.join(hosts)}"
-    yield error(
-        "TA123", f"{quoted(path)} {message}", path, document.value_span(path), label, help=(advice,)
-    )
+        yield about(document, "no host", path, hosts=" and ".join(hosts))
 
 
 def _exported(profiles: _Mapping) -> dict[str, list[tuple[str, str, bool]]]:
@@ -150,15 +122,10 @@ def _variable(
         if (profile, field) == path[1:3]:
             continue
         place = ("profiles", profile, "exports", name)
-        yield error(
-            "TA122",
-            f"{quoted((*path, 'env'))} reads a variable that tastyauth itself sets",
-            (*path, "env"),
-            document.value_span((*path, "env")),
-            f'exported as {shown(field)} by profile "{shown(profile)}"',
-            labels=(Label(document.key_span(place), "exported here"),) if declared else (),
-            help=("read another variable, or export under another name",),
-        )
+        labels = (Label(document.key_span(place), "exported here"),) if declared else ()
+        where, who = (*path, "env"), shown(profile)
+        field = shown(field)
+        yield about(document, "own variable", where, labels=labels, field=field, profile=who)
         return
 
 
@@ -190,15 +157,7 @@ def _program(document: Document, path: Path, reference: _Mapping) -> Iterator[Pr
         label = "a relative path"
     else:
         return
-    place = (*place, 0)
-    yield error(
-        "TA116",
-        f"{quoted(place)} must be a program: a bare name, or a path from / or ~/",
-        place,
-        document.value_span(place),
-        label,
-        help=(advice,),
-    )
+    yield about(document, "program", (*place, 0), label=label, advice=advice)
 
 
 _SHELLS = re.compile(r"(?:.*/)?(?:ba|da|fi|k|z)?sh")
@@ -245,9 +204,7 @@ def _literals(document: Document, path: Path, reference: _Mapping) -> Iterator[P
         rules = _IN_ARGUMENTS if isinstance(where[-1], int) else _LITERALS
         for pattern, label, advice in rules:
             if isinstance(text, str) and re.fullmatch(pattern, text, re.DOTALL):
-                message = f"{quoted(where)} is taken as it is written"
-                span = document.value_span(where)
-                yield warning("TA125", message, where, span, label, help=(advice,))
+                yield about(document, "as written", where, label=label, advice=advice)
                 break
 
 
@@ -261,11 +218,6 @@ def _extra(
     """A source whose library is an extra that is not installed here."""
     for kind, library in _EXTRAS.items():
         if kind in reference and not installed(kind):
-            yield warning(
-                "TA124",
-                f"{quoted((*path, kind))} needs {library}, which is not installed here",
-                (*path, kind),
-                document.key_span((*path, kind)),
-                f"needs the extra {kind}",
-                help=(f"install it: pipx inject tastyauth {library}",),
-            )
+            where = (*path, kind)
+            span = document.key_span(where)
+            yield problem("extra", span, where, kind=kind, library=library)

@@ -17,18 +17,8 @@ from typing import Literal, NamedTuple, TypeAlias
 
 import yaml
 
-from tastyauth.validation.problem import (
-    Data,
-    Document,
-    Label,
-    Path,
-    Problem,
-    Scalar,
-    Severity,
-    Span,
-)
-
-__all__ = ["LARGEST", "Data", "Document", "Label", "Path", "Problem", "Scalar", "Span", "read"]
+from tastyauth.validation.masking import shown
+from tastyauth.validation.problem import Data, Document, Label, Path, Problem, Scalar, Span, problem
 
 Plain: TypeAlias = str | int | float | bool | None
 
@@ -51,67 +41,38 @@ def read(content: bytes, name: str) -> Document:
     is None when the text yields none.
     """
     if len(content) > LARGEST:
-        return Document(name, "", ("",), None, (_problem("too large"),))
+        return Document(name, "", ("",), None, (problem("too large"),))
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
         from tastyauth.validation import yaml_problems  # late: most files have no problem
 
-        text, problem = yaml_problems.not_utf8(content, error.start)
-        return Document(name, text, tuple(_LINE_END.split(text)), None, (problem,))
+        text, wrong = yaml_problems.not_utf8(content, error.start)
+        return Document(name, text, tuple(_LINE_END.split(text)), None, (wrong,))
     problems = []
     if text.startswith("\ufeff"):
         text = text[1:]
-        problems.append(_problem("byte order mark", severity="warning"))
+        problems.append(problem("byte order mark"))
     lines = tuple(_LINE_END.split(text))
     if not text.isascii() or not text.replace("\n", "").isprintable():
         from tastyauth.validation import yaml_problems  # late: most files are of plain ASCII
 
         problems += yaml_problems.in_characters(text)
-        if any(problem.code == "TA013" for problem in problems):
+        if any(each.code == "TA013" for each in problems):
             return Document(name, text, lines, None, tuple(problems))
     composed = _Composition(lines)
     data = composed.run(text)
     scalars = tuple(composed.scalars)
     if not text.isascii():
-        problems += _look_alikes(lines, scalars, is_yaml=data is not None)
-        if any(problem.code == "TA018" and not problem.path for problem in problems):
+        from tastyauth.validation import yaml_problems  # late, as above
+
+        problems += yaml_problems.look_alikes(lines, scalars, is_yaml=data is not None)
+        if any(each.code == "TA018" and not each.path for each in problems):
             return Document(name, text, lines, None, tuple(problems), scalars)
     problems += composed.problems
     return Document(
         name, text, lines, data, tuple(problems), scalars, composed.keys, composed.values
     )
-
-
-def _look_alikes(
-    lines: tuple[str, ...], scalars: tuple[Scalar, ...], *, is_yaml: bool
-) -> list[Problem]:
-    from tastyauth.validation import yaml_problems  # late: most files are of plain ASCII
-
-    plain_values = [each for each in scalars if each.plain and not each.is_key and each.text]
-    in_values = map(yaml_problems.in_value, plain_values if is_yaml else ())
-    found = yaml_problems.look_alikes(lines, is_yaml=is_yaml)
-    lines_found = {problem.span.line for problem in found}
-    return [
-        *found,
-        *(problem for problem in in_values if problem and problem.span.line not in lines_found),
-    ]
-
-
-_TOP = Span(1, 1, 1, 2)
-
-
-def _problem(
-    name: str,
-    span: Span = _TOP,
-    path: Path = (),
-    *,
-    on_key: bool = False,
-    severity: Severity = "error",
-) -> Problem:
-    from tastyauth.validation import yaml_problems  # late: most files have no problem
-
-    return yaml_problems.problem(name, span, path, on_key=on_key, severity=severity)
 
 
 _BLOCK_STYLES = ("|", ">")
@@ -152,15 +113,13 @@ class _Composition:
             self._report("absurd number", Span(line, column, line, column + 1))
         return None
 
-    def _report(
-        self, name: str, span: Span = _TOP, path: Path = (), *, on_key: bool = False
-    ) -> None:
-        self.problems.append(_problem(name, span, path, on_key=on_key))
+    def _report(self, name: str, span: Span, path: Path = (), *, on_key: bool = False) -> None:
+        self.problems.append(problem(name, span, path, on_key=on_key))
 
     def _document(self) -> Data:
         next(self._events)  # the stream
         if isinstance(next(self._events), yaml.StreamEndEvent):
-            self._report("empty")
+            self.problems.append(problem("empty"))
             return None
         first = next(self._events)
         data = self._node(first, (), 1)
@@ -170,7 +129,7 @@ class _Composition:
             line, column, *_ = _span(following)
             self._report("second document", Span(line, column, line, column + 3))
         elif data is None and isinstance(first, yaml.ScalarEvent) and not self.problems:
-            self._report("empty")
+            self.problems.append(problem("empty"))
         return data
 
     def _node(self, event: yaml.Event, path: Path, depth: int) -> Data:
@@ -211,15 +170,19 @@ class _Composition:
             key = self._key(event, path, depth)
             value = self._node(next(self._events), (*path, key), depth + 1)
             if key in seen:
-                from tastyauth.validation import yaml_problems  # late: most keys are unique
-
-                again = yaml_problems.duplicate((*path, key), self.keys[*path, key], seen[key])
-                self.problems.append(again)
+                self._report_again((*path, key), seen[key])
             if (*path, key) in self.keys:
                 seen[key] = self.keys[*path, key]
                 mapping[key] = value
         self.values[path] = self._collection(start, event)
         return mapping
+
+    def _report_again(self, path: Path, first: Span) -> None:
+        where, labels = self.keys[path], (Label(first, "first time here"),)
+        name = shown(str(path[-1]))
+        self.problems.append(
+            problem("duplicate", where, path, on_key=True, labels=labels, name=name)
+        )
 
     def _key(self, event: yaml.Event, parent: Path, depth: int) -> str:
         """The key of a pair; one that cannot be a key gets a problem and no position."""
@@ -236,7 +199,7 @@ class _Composition:
             self._report("merge", span, parent, on_key=True)
             return _NO_KEY
         self.keys[path] = span
-        if _is_unusable(key):
+        if re.search(_UNUSABLE, key):
             self._report("escape", span, path, on_key=True)
         elif not event.style and not isinstance(self._plain(self.scalars[-1]), str):
             self._report("key not text", span, path, on_key=True)
@@ -257,7 +220,7 @@ class _Composition:
         span = self._trimmed(_span(event)) if event.style in _BLOCK_STYLES else _span(event)
         self.scalars.append(Scalar(path, span, text, is_key=False, plain=not event.style))
         self.values[path] = span
-        if _is_unusable(text):
+        if re.search(_UNUSABLE, text):
             self._report("escape", span, path)
         return text if event.style else self._plain(self.scalars[-1])
 
@@ -275,10 +238,6 @@ class _Composition:
             line -= 1
             column = len(self._lines[line - 1]) + 1
         return Span(span.line, span.column, line, max(column, span.column))
-
-
-def _is_unusable(text: str) -> bool:
-    return not text.isprintable() and re.search(_UNUSABLE, text) is not None
 
 
 def _events_of(loader: yaml.SafeLoader) -> Iterator[yaml.Event]:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable
 
 from tastyauth.validation import schema
-from tastyauth.validation.problem import Path
+from tastyauth.validation.schema import Path
 
 HIDDEN = "[hidden]"
 

@@ -12,29 +12,32 @@ from itertools import islice
 from typing import Literal, NamedTuple, TypeAlias
 
 from tastyauth.errors import APPLICATIONS_PAGE
-from tastyauth.validation.masking import quoted
-from tastyauth.validation.problem import Document, Path, Problem, Scalar, Span
+from tastyauth.validation.problem import Document, Path, Problem, Scalar, Span, problem
 
 Shape: TypeAlias = Literal["refresh token", "access token", "JWT", "client secret"]
 
-_CODES: dict[Shape, str] = {
-    "refresh token": "TA202",
-    "access token": "TA203",
-    "JWT": "TA203",
-    "client secret": "TA204",
-}
-_LOOKS_LIKE: dict[Shape, str] = {
-    "refresh token": "a tastytrade refresh token (JWT, typ rt+jwt)",
-    "access token": "an access token (JWT, typ at+jwt)",
-    "JWT": "a token (JWT)",
-    "client secret": "a tastytrade client secret (hexadecimal)",
-}
 _LEAKED = "treat it as leaked if this file was ever committed or shared"
-_ADVICE: dict[Shape, str] = {
-    "refresh token": f"{_LEAKED}: delete its grant and create a new one: {APPLICATIONS_PAGE}",
-    "access token": "it ends by itself, 15 minutes after it was made",
-    "JWT": f"{_LEAKED}: if it is a refresh token, delete its grant: {APPLICATIONS_PAGE}",
-    "client secret": f"{_LEAKED}: regenerate it: {APPLICATIONS_PAGE}",
+_KNOWN: dict[Shape, tuple[str, str, str]] = {  # the code, what it looks like, what to do about it
+    "refresh token": (
+        "TA202",
+        "a tastytrade refresh token (JWT, typ rt+jwt)",
+        f"{_LEAKED}: delete its grant and create a new one: {APPLICATIONS_PAGE}",
+    ),
+    "access token": (
+        "TA203",
+        "an access token (JWT, typ at+jwt)",
+        "it ends by itself, 15 minutes after it was made",
+    ),
+    "JWT": (
+        "TA203",
+        "a token (JWT)",
+        f"{_LEAKED}: if it is a refresh token, delete its grant: {APPLICATIONS_PAGE}",
+    ),
+    "client secret": (
+        "TA204",
+        "a tastytrade client secret (hexadecimal)",
+        f"{_LEAKED}: regenerate it: {APPLICATIONS_PAGE}",
+    ),
 }
 
 _TOKEN_RUN = re.compile(r"[A-Za-z0-9_.-]{20,}")
@@ -63,12 +66,7 @@ def shape(text: str) -> Shape | None:
 
 def looks_like(shape: Shape) -> str:
     """The shape in words, to follow "looks like"."""
-    return _LOOKS_LIKE[shape]
-
-
-def advice(shape: Shape) -> str:
-    """What to do about a secret of this shape that has been written into a file."""
-    return _ADVICE[shape]
+    return _KNOWN[shape][1]
 
 
 def in_document(document: Document) -> list[Problem]:
@@ -158,27 +156,10 @@ def _within(inner: Span, outer: Span) -> bool:
 
 
 def _about_scalar(scalar: Scalar, found: Shape) -> Problem:
-    code = _CODES[found]
-    if scalar.is_key:
-        message = f"a key in {quoted(scalar.path[:-1])} is a secret"
-        remedy = "remove it: a config holds references to secrets, never the secrets"
-    elif scalar.path[-1:] == ("client_id",):
-        code = "TA205"
-        message = f"{quoted(scalar.path)} is a secret, not the client ID"
-        remedy = "write the client ID, the UUID that is shown beside your OAuth application"
-    else:
-        message = f"{quoted(scalar.path)} holds a secret itself, not a reference to one"
-        remedy = _remedy(scalar.path)
-    return Problem(
-        code,
-        "error",
-        message,
-        scalar.path,
-        scalar.span,
-        f"hidden; looks like {_LOOKS_LIKE[found]}",
-        help=(remedy, advice(found)),
-        on_key=scalar.is_key,
-    )
+    name = "secret as client ID" if scalar.path[-1:] == ("client_id",) else "secret"
+    name = "secret as key" if scalar.is_key else name
+    remedy = _remedy(scalar.path)
+    return _about(name, scalar.span, found, scalar.path, on_key=scalar.is_key, remedy=remedy)
 
 
 def _remedy(path: Path) -> str:
@@ -195,12 +176,21 @@ def _remedy(path: Path) -> str:
 
 def in_line(span: Span, found: Shape, where: str) -> Problem:
     """The problem that a line, or a comment, holds a secret of this shape at `span`."""
-    return Problem(
-        _CODES[found],
-        "error",
-        f"{where} holds a secret",
-        (),
-        span,
-        f"hidden; looks like {_LOOKS_LIKE[found]}",
-        help=("remove it", advice(found)),
+    return _about("secret in a line", span, found, where=where)
+
+
+def _about(
+    name: str,
+    span: Span,
+    found: Shape,
+    path: Path = (),
+    *,
+    on_key: bool = False,
+    remedy: str = "",
+    where: str = "",
+) -> Problem:
+    code, shape, advice = _KNOWN[found]
+    said = problem(
+        name, span, path, on_key=on_key, shape=shape, advice=advice, remedy=remedy, where=where
     )
+    return said if said.code == "TA205" else said._replace(code=code)

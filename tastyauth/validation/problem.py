@@ -1,15 +1,18 @@
-"""What is said about a config, and where: values that carry a text, its positions and its problems.
+"""A text with its positions, and the problems of a config: values, words and order.
 
-Nothing here decides or prints. Lines and columns count from 1, columns in code points, as editors
+Lines and columns count from 1, columns in code points, as editors
 and GitHub show them. (Named tuples: a frozen dataclass takes six times as long to define, and the
 validator is measured against the bare import of its libraries.)
 """
 
+import os
+import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Literal, NamedTuple, TypeAlias
 
-Path: TypeAlias = tuple[str | int, ...]
-"""The keys and indexes that lead to a value, from the root."""
+from tastyauth.validation.masking import quoted
+from tastyauth.validation.schema import Path as Path
 
 Data: TypeAlias = "dict[str, Data] | list[Data] | str | int | float | bool | None"
 """What a YAML file can hold when it is read as JSON is."""
@@ -123,32 +126,65 @@ class Checked(NamedTuple):
 _TOP = Span(1, 1, 1, 1)
 
 
-def error(
-    code: str,
-    message: str,
-    path: Path,
-    span: Span,
-    label: str = "",
+class _Said(NamedTuple):
+    code: str
+    severity: Severity
+    message: str
+    label: str
+    help: tuple[str, ...]
+
+
+@cache
+def table() -> dict[str, _Said]:
+    """What is said about each problem that the schema does not describe: `problems.txt`."""
+    path = os.path.join(os.path.dirname(__file__), "problems.txt")
+    with open(path, encoding="utf-8") as file:
+        _, *parts = re.split(r"^\[(.*)\] (TA\d{3})( warning)?\n", file.read(), flags=re.MULTILINE)
+    entries = {}
+    for name, code, is_warning, text in zip(*(parts[i::4] for i in range(4)), strict=True):
+        message, label, *help = text.strip().split("\n")
+        severity: Severity = "warning" if is_warning else "error"
+        entries[name] = _Said(code, severity, message, label, tuple(help))
+    return entries
+
+
+def problem(
+    name: str,
+    span: Span = Span(1, 1, 1, 2),  # noqa: B008  # a tuple
+    path: Path = (),
+    /,
     *,
-    help: tuple[str, ...] = (),
-    labels: tuple[Label, ...] = (),
     on_key: bool = False,
+    labels: tuple[Label, ...] = (),
+    **words: object,
 ) -> Problem:
-    """A problem that makes the file invalid."""
-    return Problem(code, "error", message, path, span, label, labels, help, on_key)
+    """The problem that is called `name` in the table, with `words` filled in."""
+    said = table()[name]
+    words = {"place": quoted(path), "parent": quoted(path[:-1]), **words}
+
+    def filled(text: str) -> str:
+        text = text.replace("|", "\n")
+        return re.sub(r"\{(\w+)\}", lambda word: str(words[word[1]]), text)
+
+    message, label, *help = map(filled, (said.message, said.label, *said.help))
+    return Problem(
+        said.code, said.severity, message, path, span, label, labels, tuple(help), on_key
+    )
 
 
-def warning(
-    code: str,
-    message: str,
+def about(
+    document: Document,
+    name: str,
     path: Path,
-    span: Span,
-    label: str = "",
+    /,
     *,
-    help: tuple[str, ...] = (),
+    on_key: bool = False,
+    labels: tuple[Label, ...] = (),
+    **words: object,
 ) -> Problem:
-    """A problem that the file can live with."""
-    return Problem(code, "warning", message, path, span, label, (), help)
+    """The problem called `name` of the value at `path` in `document`, or of its key."""
+    span = document.key_span(path) if on_key else document.value_span(path)
+    return problem(name, span, path, on_key=on_key, labels=labels, **words)
 
 
 _MOST = 200
@@ -194,7 +230,4 @@ def _limited(problems: list[Problem]) -> list[Problem]:
         return problems
     secrets_first = sorted(problems, key=lambda each: not each.code.startswith("TA2"))
     reported = sorted(secrets_first[:_MOST], key=_position)
-    last = reported[-1].span
-    message = f"the file has {len(problems) - _MOST} more problems"
-    advice = "fix these first; or is this the right file?"
-    return [*reported, error("TA017", message, (), last, "after this one", help=(advice,))]
+    return [*reported, problem("too many", reported[-1].span, count=len(problems) - _MOST)]

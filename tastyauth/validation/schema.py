@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any, TypeAlias
 
-from tastyauth.validation.problem import Path
+Path: TypeAlias = tuple[str | int, ...]
+"""The keys and indexes that lead to a value, from the root."""
 
 Node: TypeAlias = "dict[str, Any]"
 

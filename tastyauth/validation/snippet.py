@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from tastyauth.validation import masking, schema
 from tastyauth.validation.masking import HIDDEN
-from tastyauth.validation.problem import Document, Path, Scalar, Span
+from tastyauth.validation.problem import Document, Scalar, Span
 
 _WIDEST = 96
 """Columns of a line that are shown; more are cut around what is pointed at."""
@@ -61,7 +61,9 @@ class Snippets:
         ]
         text = "".join(piece.shown for piece in pieces).rstrip()
         start = min(_offset(pieces, span.column), len(text) + 1)
-        end = _end_offset(pieces, span.end_column) if span.end_line == span.line else len(text)
+        end = (
+            _offset(pieces, span.end_column, end=True) if span.end_line == span.line else len(text)
+        )
         return _window(text, start, max(min(end, len(text)), start + 1))
 
     def _cut_up(self, number: int) -> tuple[_Piece, ...]:
@@ -79,20 +81,14 @@ class Snippets:
         return (*pieces, *_between(text[column - 1 :], column))
 
 
-def _offset(pieces: list[_Piece], column: int) -> int:
+def _offset(pieces: list[_Piece], column: int, *, end: bool = False) -> int:
+    """Where in what is shown `column` is; with `end`, the end of the character before it."""
     offset = 0
     for piece in pieces:
-        if column < piece.end:
-            return offset + (column - piece.start if piece.verbatim else 0)
-        offset += len(piece.shown)
-    return offset
-
-
-def _end_offset(pieces: list[_Piece], column: int) -> int:
-    offset = 0
-    for piece in pieces:
-        if column <= piece.end:
-            return offset + (column - piece.start if piece.verbatim else len(piece.shown))
+        if column < piece.end + end:
+            if piece.verbatim:
+                return offset + column - piece.start
+            return offset + (len(piece.shown) if end else 0)
         offset += len(piece.shown)
     return offset
 
@@ -169,25 +165,25 @@ def _is_harmless_name(word: str) -> bool:
 
 def _scalar(text: str, start: int, end: int, scalar: Scalar) -> _Piece:
     shown = _shown(scalar)
-    if shown is None or scalar.span.line != scalar.span.end_line:
+    if shown == HIDDEN or scalar.span.line != scalar.span.end_line:
         return _Piece(start, end, HIDDEN, verbatim=False)
     if text.strip("'\"") == shown:
         return _Piece(start, end, text)
     return _Piece(start, end, shown, verbatim=False)
 
 
-def _shown(scalar: Scalar) -> str | None:
-    """What may be shown for a key or value; None when nothing."""
+def _shown(scalar: Scalar) -> str:
+    """What may be shown for a key or value."""
     text, path = scalar.text, scalar.path
+    in_exports = path[-2:-1] == ("exports",)
     if scalar.is_key:
-        known = path[-2:-1] == ("exports",) and text in schema.reserved_names()
-        return text if known else _readable(text)
+        return text if in_exports and text in schema.reserved_names() else masking.shown(text)
     if scalar.plain and masking.is_harmless(text):
         return text
-    if path[-2:-1] == ("exports",):
-        return text if masking.is_known(text) else None
-    judge = _PLACES.get(path[-1]) if path else None
-    return judge(text) if judge else None
+    if in_exports:
+        return _known(text)
+    rule = _PLACES.get(path[-1]) if path else None
+    return rule(text) if rule else HIDDEN
 
 
 _KNOWN_ORIGIN = re.compile(
@@ -197,42 +193,24 @@ _KNOWN_ORIGIN = re.compile(
 )
 
 
-def _readable(text: str) -> str | None:
-    shown = masking.shown(text)
-    return None if shown == HIDDEN else shown
+def _known(text: str) -> str:
+    return text if masking.is_known(text) else HIDDEN
 
 
-def _variable(text: str) -> str | None:
-    return _readable(text) if schema.is_variable_name(text) else None
+def _variable(text: str) -> str:
+    return masking.shown(text) if schema.is_variable_name(text) else HIDDEN
 
 
-def _path(text: str) -> str | None:
-    shown = masking.shown_path(text)
-    return None if shown == HIDDEN else shown
-
-
-def _when(pattern: re.Pattern[str]) -> Callable[[str], str | None]:
-    return lambda text: text if pattern.fullmatch(text) else None
-
-
-def _client_id(text: str) -> str | None:
-    return text if re.search(schema.client_id_pattern(), text) else None
-
-
-def _known(text: str) -> str | None:
-    return text if masking.is_known(text) else None
-
-
-_PLACES: dict[Path | str | int, Callable[[str], str | None]] = {
-    "version": lambda text: text if masking.is_harmless(text) else None,
+_PLACES: dict[str | int, Callable[[str], str]] = {
+    "version": lambda text: text if masking.is_harmless(text) else HIDDEN,
     "environment": _known,
     "permissions": _known,
-    "default_profile": _readable,
-    "client_id": _client_id,
-    "api_url": _when(_KNOWN_ORIGIN),
+    "default_profile": masking.shown,
+    "client_id": lambda text: text if re.search(schema.client_id_pattern(), text) else HIDDEN,
+    "api_url": lambda text: text if _KNOWN_ORIGIN.fullmatch(text) else HIDDEN,
     "env": _variable,
     "name": _variable,
-    "file": _path,
-    "path": _path,
+    "file": masking.shown_path,
+    "path": masking.shown_path,
 }
 """The keys whose values may be shown, each if it has the shape that belongs there."""

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 
 from tastyauth.validation import schema
-from tastyauth.validation.masking import HIDDEN, example, examples, normalized, quoted, shown
-from tastyauth.validation.problem import Document, Label, Path, Problem, error
+from tastyauth.validation.masking import example, examples, normalized, quoted, shown
+from tastyauth.validation.problem import Document, Label, Path, Problem, about
 
 _LONGEST_MISTYPED = 28
 """Letters. No word of a config is half as long."""
@@ -37,12 +37,12 @@ def problems(
             continue
         word, colon, rest = key.partition(":")
         if colon and word in missing and rest[:1].strip(" /"):
-            found.append(_space_missing(document, (*path, key), word, rest))
+            found.append(_punctuation(document, (*path, key), "a space", word, rest))
             explained.add((*path, word))
             continue
-        first_word = key.split(" ", 1)[0]
+        first_word, _, rest = key.partition(" ")
         if first_word in missing:
-            found.append(_colon_missing(document, (*path, key), first_word))
+            found.append(_punctuation(document, (*path, key), "a colon", first_word, rest))
             explained.add((*path, first_word))
             continue
         misplaced = _misplaced(path, present, key)
@@ -93,18 +93,19 @@ def _unknown(
     document: Document, path: Path, known: Sequence[str], misplaced: str | None, meant: str | None
 ) -> Problem:
     *parent, key = path
-    where = f" in {quoted(tuple(parent))}" if parent else ""
     label = misplaced or (f'did you mean "{meant}"?' if meant else "not a key of this mapping")
-    help = () if meant else _advice(tuple(parent), str(key), misplaced)
-    return error(
-        "TA101",
-        f'unknown key "{shown(str(key))}"{where}',
+    found = about(
+        document,
+        "unknown key",
         path,
-        document.key_span(path),
-        label,
-        help=(*help, f"known keys here: {', '.join(known)}"),
         on_key=True,
+        name=shown(str(key)),
+        where=f" in {quoted(tuple(parent))}" if parent else "",
+        label=label,
+        known=", ".join(known),
     )
+    help = () if meant else _advice(tuple(parent), str(key), misplaced)
+    return found._replace(help=(*help, *found.help))
 
 
 def _misplaced(path: Path, present: Sequence[str], key: str) -> str | None:
@@ -162,54 +163,39 @@ def _empty_above(document: Document, path: Path, present: Sequence[str], key: st
     return above
 
 
-def _not_indented(document: Document, path: Path, key: str, owner: Path) -> Problem:
-    return error(
-        "TA101",
-        f'"{key}" is beside "{owner[-1]}", not under it',
-        (*path, key),
-        document.key_span((*path, key)),
-        f'indent this line to put it under "{owner[-1]}"',
-        labels=(Label(document.key_span(owner), "this one is empty"),),
-        help=(f"write\n{owner[-1]}:\n  {example((*owner, key))}",),
-        on_key=True,
-    )
-
-
-def _colon_missing(document: Document, path: Path, word: str) -> Problem:
-    return error(
-        "TA101",
-        f'unknown key "{word} {HIDDEN}" in {quoted(path[:-1])}',
-        path,
-        document.key_span(path),
-        f'add a colon after "{word}"',
-        help=(f"write {word}: followed by a space",),
-        on_key=True,
-    )
-
-
-def _space_missing(document: Document, path: Path, word: str, rest: str) -> Problem:
+def _punctuation(document: Document, path: Path, missing: str, word: str, rest: str) -> Problem:
+    """A known key whose colon, or the space after it, is missing."""
     from tastyauth.validation.yaml_problems import corrected  # late: few files need it
 
-    return error(
-        "TA101",
-        f'unknown key "{HIDDEN}" in {quoted(path[:-1])}',
+    written = f"{word}:" if missing == "a space" else word
+    return about(
+        document,
+        "unpunctuated",
         path,
-        document.key_span(path),
-        f'add a space after "{word}:"',
-        help=(f"write {corrected(word, rest)}",),
         on_key=True,
+        name=shown(str(path[-1])),
+        missing=missing,
+        written=written,
+        fixed=corrected(word, rest),
+    )
+
+
+def _not_indented(document: Document, path: Path, key: str, owner: Path) -> Problem:
+    labels = (Label(document.key_span(owner), "this one is empty"),)
+    return about(
+        document,
+        "not indented",
+        (*path, key),
+        on_key=True,
+        labels=labels,
+        key=key,
+        owner=owner[-1],
+        example=example((*owner, key)),
     )
 
 
 def _outside_profiles(document: Document, keys: Sequence[str]) -> Problem:
     first, *others = keys
-    return error(
-        "TA101",
-        "the keys of a profile are outside of any profile",
-        (first,),
-        document.key_span((first,)),
-        "belongs inside a profile",
-        labels=tuple(Label(document.key_span((key,)), "this one, too") for key in others),
-        help=(f"give the account a name and indent its keys, {examples(['profiles'])}",),
-        on_key=True,
-    )
+    labels = tuple(Label(document.key_span((key,)), "this one, too") for key in others)
+    example = examples(["profiles"])
+    return about(document, "outside", (first,), on_key=True, labels=labels, example=example)

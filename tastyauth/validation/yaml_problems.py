@@ -1,19 +1,17 @@
 """What is wrong with YAML: characters, syntax, and features that a config does without.
 
 PyYAML's own messages repeat the line, which may hold a secret. Only the position of a complaint is
-used, and its beginning, which is fixed text. What is said instead is in `yaml_problems.txt`.
+used, and its beginning, which is fixed text. What is said instead is in `problems.txt`.
 """
 
-import os
 import re
-from functools import cache
-from typing import NamedTuple
+from collections.abc import Iterable
 
 import yaml
 
 from tastyauth.validation import schema
 from tastyauth.validation.masking import HIDDEN, is_harmless, is_known, quoted, shown
-from tastyauth.validation.problem import Label, Path, Problem, Scalar, Severity, Span
+from tastyauth.validation.problem import Path, Problem, Scalar, Span, problem, table
 
 _LINE_END = "\r\n|[\n\r\x85\u2028\u2029]"
 _UNPRINTABLE = "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
@@ -23,7 +21,6 @@ _ODD_LINE_ENDS = {
     "\u2028": "a line separator (U+2028)",
     "\u2029": "a paragraph separator (U+2029)",
 }
-_FIRST_CHARACTER = Span(1, 1, 1, 2)
 _KINDS = {
     "boolean": "a boolean",
     "number": "a number",
@@ -36,42 +33,6 @@ _AT_THE_BEGINNING = (
     "PyYAML: could not find expected ':'",
 )
 """Complaints whose cause is where what was being read began, not where reading stopped."""
-
-
-class _Said(NamedTuple):
-    code: str
-    message: str
-    label: str
-    help: str
-
-
-@cache
-def _table() -> dict[str, _Said]:
-    path = os.path.join(os.path.dirname(__file__), "yaml_problems.txt")
-    with open(path, encoding="utf-8") as file:
-        _, *blocks = re.split(r"^\[(.*)\] (TA\d{3})\n", file.read(), flags=re.MULTILINE)
-    each = zip(blocks[::3], blocks[1::3], blocks[2::3], strict=True)
-    return {name: _Said(code, *text.strip().split("\n")) for name, code, text in each}
-
-
-def problem(
-    name: str,
-    span: Span = _FIRST_CHARACTER,
-    path: Path = (),
-    /,
-    *,
-    on_key: bool = False,
-    severity: Severity = "error",
-    labels: tuple[Label, ...] = (),
-    **words: str,
-) -> Problem:
-    """The problem that is called `name` in the table, with `words` filled in."""
-    said = _table()[name]
-    words = {"place": quoted(path), "parent": quoted(path[:-1]), **words}
-    message, label, help = (
-        re.sub(r"\{(\w+)\}", lambda word: words[word[1]], text) for text in said[1:]
-    )
-    return Problem(said.code, severity, message, path, span, label, labels, (help,), on_key)
 
 
 def not_utf8(content: bytes, position: int) -> tuple[str, Problem]:
@@ -88,7 +49,7 @@ def in_characters(text: str) -> list[Problem]:
     problems = []
     windows = text.find("\r\n")
     if windows >= 0:
-        problems.append(problem("Windows line ends", _at(text, windows), severity="warning"))
+        problems.append(problem("Windows line ends", _at(text, windows)))
     odd = re.search("\r(?!\n)|[\x85\u2028\u2029]", text)
     if odd:
         name = _ODD_LINE_ENDS[odd.group()]
@@ -103,12 +64,6 @@ def _at(text: str, position: int) -> Span:
     lines = re.split(_LINE_END, text[:position])
     line, column = len(lines), len(lines[-1]) + 1
     return Span(line, column, line, column + 1)
-
-
-def duplicate(path: Path, span: Span, first: Span) -> Problem:
-    labels = (Label(first, "first time here"),)
-    name = shown(str(path[-1]))
-    return problem("duplicate", span, path, on_key=True, labels=labels, name=name)
 
 
 def doubtful(scalar: Scalar, in_1_1: str, in_1_2: str) -> Problem:
@@ -141,7 +96,7 @@ def syntax(failure: yaml.MarkedYAMLError, lines: tuple[str, ...]) -> Problem:
         missing = _missing_space(lines, line)
         if missing:
             return missing
-    names = (name for name in _table() if name.startswith("PyYAML:"))
+    names = (name for name in table() if name.startswith("PyYAML:"))
     name = next(name for name in names if complaint.startswith(name))
     return problem(name, Span(line, column, line, column + 1))
 
@@ -205,10 +160,13 @@ _PAIR = re.compile(
 )
 
 
-def look_alikes(lines: tuple[str, ...], *, is_yaml: bool) -> list[Problem]:
+def look_alikes(
+    lines: tuple[str, ...], scalars: Iterable[Scalar], *, is_yaml: bool
+) -> list[Problem]:
     """Characters in the place of a colon, a space or a quote of YAML, the first of each pair.
 
-    In a text that is YAML, only beside known keys: elsewhere it may be part of a text in quotes.
+    In a text that is YAML, only beside known keys and at the ends of plain values: elsewhere it
+    may be part of a text in quotes.
     """
     found = []
     for number, line in enumerate(lines, 1):
@@ -219,27 +177,29 @@ def look_alikes(lines: tuple[str, ...], *, is_yaml: bool) -> list[Problem]:
                 odd = _ODD.match(line, pair.start("value"))
             if odd and (not is_yaml or key in schema.vocabulary()):
                 span = Span(number, odd.start() + 1, number, odd.end() + 1)
-                shown_key = key if shown(key) == key else HIDDEN
-                found.append(_look_alike(span, (), odd[0], corrected(shown_key, pair["value"])))
-    return found
+                found.append(_look_alike(span, (), odd[0], key, pair["value"]))
+    reported = {each.span.line for each in found}
+    values = (each for each in scalars if is_yaml and each.plain and not each.is_key and each.text)
+    in_values = (_in_value(each) for each in values if each.span.line not in reported)
+    return [*found, *(each for each in in_values if each)]
 
 
-def in_value(scalar: Scalar) -> Problem | None:
-    """A curly quote, or a space that is none, at an end of a plain value."""
-    text = scalar.text
-    for position in (0, len(text) - 1):
-        if text[position] in _QUOTES + _SPACES:
-            line, column, end_line, end_column = scalar.span
-            at = (line, column) if position == 0 else (end_line, end_column - 1)
+def _in_value(scalar: Scalar) -> Problem | None:
+    """A curly quote, or an odd space, at an end of a plain value."""
+    line, column, end_line, end_column = scalar.span
+    ends = ((scalar.text[0], line, column), (scalar.text[-1], end_line, end_column - 1))
+    for character, row, start in ends:
+        if character in _QUOTES + _SPACES:
             key = next((step for step in reversed(scalar.path) if isinstance(step, str)), "")
-            fixed = corrected(key if shown(key) == key else HIDDEN, text)
-            return _look_alike(Span(*at, at[0], at[1] + 1), scalar.path, text[position], fixed)
+            span = Span(row, start, row, start + 1)
+            return _look_alike(span, scalar.path, character, key, scalar.text)
     return None
 
 
-def _look_alike(span: Span, path: Path, character: str, fixed: str) -> Problem:
+def _look_alike(span: Span, path: Path, character: str, key: str, value: str) -> Problem:
     usual = "a colon" if character in _COLONS else "a space"
     usual = "a straight quote" if character in _QUOTES else usual
     name = _LOOK_ALIKE.get(character, f"a character that looks like {usual}")
     name = f"{name} (U+{ord(character):04X})"
+    fixed = corrected(key if shown(key) == key else HIDDEN, value)
     return problem("look-alike", span, path, name=name, usual=usual, fixed=fixed)
