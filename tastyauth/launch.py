@@ -12,6 +12,10 @@ from _signal import (  # type: ignore[import-not-found]  # the public module imp
 from tastyauth import locate
 from tastyauth.errors import TastyauthError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 _NO_CORE = 1
 """Bytes of a core dump. 0 is not heeded where a program takes the dumps, as in Ubuntu and Fedora;
 1 is Linux's own sign for "never" (fs/coredump.c), and too short for a file."""
@@ -106,18 +110,22 @@ def become(
         raise CannotStart(argv[0], error, variables) from None
 
 
-def spawn(argv: list[str], variables: locate.Environ) -> int:
-    """Starts `argv` as a child in the same process group; its process ID. Raises CannotStart."""
-    from subprocess import Popen  # posix_spawn leaves two signals ignored that no shell ignores
+def spawn(argv: list[str], variables: locate.Environ, prepare: "Callable[[], None]") -> int:
+    """Starts `argv` as a child in the same process group; its process ID. Raises CannotStart.
+
+    `prepare` is called in the child, before it becomes the program.
+    """
+    from subprocess import Popen
 
     if not argv[0]:
         raise CannotStart(argv[0], ValueError())
     if _core_limit is not None:
         _limit_core_dumps(_core_limit)
     try:
-        child = Popen(argv, env=variables, close_fds=False)
+        # with a function to call, posix_spawn is not used: it leaves two signals ignored
+        child = Popen(argv, env=variables, close_fds=False, preexec_fn=prepare)
     except (OSError, ValueError) as error:
-        raise CannotStart(argv[0], error) from None
+        raise CannotStart(argv[0], error, variables) from None
     finally:
         if _core_limit is not None:
             forbid_core_dumps()

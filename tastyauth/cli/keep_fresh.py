@@ -12,7 +12,7 @@ from tastyauth.cli.console import Console
 from tastyauth.errors import TastyauthError, TemporaryError
 from tastyauth.posix.signals import raise_when_stopped
 from tastyauth.secret import Secret
-from tastyauth.session import Session, keep_fresh, token_file
+from tastyauth.session import Session, keep_fresh
 from tastyauth.session.keep_fresh import Renewal, Supply
 
 
@@ -59,12 +59,12 @@ def run(
         return Renewal(renewed, notes.warnings)
 
     prefix = cache.file_prefix(asked, entry.fields["profile"])
-    with token_file.token_file(_token(entry), console.environ, prefix) as path:
+    with keep_fresh.token_file(_token(entry), console.environ, prefix) as path:
         supply = Supply(
             entry,
             min_valid,
             renew=renew,
-            hand_over=lambda renewed: token_file.write(path, _token(renewed)),
+            hand_over=lambda renewed: keep_fresh.write_token(path, _token(renewed)),
             report=console.warn,
         )
         return keep_fresh.keep(arguments.argv, environment | {export.TOKEN_FILE: path}, supply)

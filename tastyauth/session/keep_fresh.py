@@ -1,30 +1,32 @@
 """A command that outlives its token: started, left alone, and supplied with fresh ones as it runs.
 
-The keeper is the command's parent. It passes signals on, has a token renewed before the old one is
-over, and ends as the command ended. Renewing takes place in the background: a server or a secret
-store that hangs keeps neither a signal nor the end waiting.
+Its parent passes signals on, has a token renewed before the old one expires, and ends as the
+command ended. Renewing takes place in another process: a server or a secret store that hangs keeps
+neither a signal nor the end waiting.
 """
 
 import os
-import select
 import signal
+import tempfile
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from json import dumps, loads
+from shutil import rmtree
 from types import FrameType
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
-from tastyauth import cache, launch
-from tastyauth.cache import Entry
-from tastyauth.errors import reason_of
-from tastyauth.session.background import Background
+from tastyauth import cache, launch, locate
+from tastyauth.cache import Entry, Terms
+from tastyauth.errors import OutputError, reason_of
+from tastyauth.posix import files
+from tastyauth.secret import Secret
 
-_PASSED_ON = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGCONT)
+_PASSED_ON = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 _FROM_TERMINAL = (signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP, signal.SIGWINCH)
 """What a terminal sends to the command itself: passed on too, it would arrive twice."""
 
-_HANDLED = (*_PASSED_ON, *_FROM_TERMINAL, signal.SIGCHLD)
+_HANDLED = (*_PASSED_ON, *_FROM_TERMINAL, signal.SIGCONT, signal.SIGCHLD)
 
 _JOB_CONTROL = (signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU)
 """What stops a job; its shell must see the job stopped, and that is this process."""
@@ -33,11 +35,16 @@ _LOOK = 15.0
 """Seconds between two looks at the clock, since timers stand still while a machine sleeps; a
 twentieth of a shorter life."""
 
+_DRAIN = 0.2
+"""Seconds between two looks at the pipe of a renewal; its end is a signal, and seen at once."""
+
 _LONGEST_PAUSE = 60.0
 """Seconds between two tries at a token that does not come."""
 
 _SILENCE = 300.0
 """Seconds between two reports that it does not."""
+
+_PIECE = 64 * 1024
 
 
 class Renewal(NamedTuple):
@@ -47,11 +54,63 @@ class Renewal(NamedTuple):
     troubles: tuple[str, ...]
 
 
+class Background:
+    """Work in a process of its own, which outlives a parent that ends."""
+
+    def __init__(self, work: Callable[[], bytes], handled: Iterable[signal.Signals]) -> None:
+        """Begins it; `handled` are the signals that are handled, or blocked, in the parent only.
+
+        Raises OSError when the system has no process to spare.
+        """
+        self._reader, writer = os.pipe()
+        os.set_blocking(self._reader, False)
+        self._answer = b""
+        try:
+            self._pid = os.fork()
+        except OSError:
+            os.close(self._reader)
+            os.close(writer)
+            raise
+        if self._pid == 0:
+            os.close(self._reader)  # else it would wait for itself to read, once nobody else can
+            _work(work, writer, handled)
+        os.close(writer)
+
+    def read(self) -> bytes | None:
+        """What the work returned, once it has ended, else None; empty when it has failed."""
+        try:
+            while piece := os.read(self._reader, _PIECE):
+                self._answer += piece
+        except BlockingIOError:
+            return None
+        os.close(self._reader)
+        with suppress(ChildProcessError):  # somebody has waited for all children
+            os.waitpid(self._pid, 0)
+        return self._answer
+
+
+def _work(work: Callable[[], bytes], writer: int, handled: Iterable[signal.Signals]) -> NoReturn:
+    """What the new process does, in a session of its own and without the parent's terminal."""
+    try:
+        os.setsid()
+        for number in handled:
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, handled)
+        nowhere = os.open(os.devnull, os.O_RDWR)
+        for descriptor in (0, 1, 2):  # whoever reads these waits for the parent, not for this
+            os.dup2(nowhere, descriptor)
+        answer = work()
+        while answer:
+            answer = answer[os.write(writer, answer) :]
+    finally:
+        os._exit(0)  # in a copy of the parent, nothing else may run
+
+
 class Supply:
     """The tokens of one command: the present one, and the way to the next.
 
     `renew` gets one and is run in the background, `hand_over` gives it to the command, `report`
-    tells the user. `min_valid` is in seconds, None for the default of `cache.judge`.
+    tells the user. `min_valid` is in seconds, None for the default.
     """
 
     def __init__(
@@ -64,29 +123,31 @@ class Supply:
         report: Callable[[str], None],
     ) -> None:
         self._entry = entry
-        self._min_valid = min_valid
+        self._terms = Terms(min_valid)
         self._renew, self._hand_over, self._report = renew, hand_over, report
         self._renewing: Background | None = None
         self._failures = 0
         self._not_before = time.monotonic() + self._pause()
         self._silent_until: dict[bool, float] = {}  # by whether the command still has a good token
 
-    def begin(self) -> Background | None:
-        """The renewal under way; one is begun when the token is nearly over."""
-        if self._renewing is None and not self._is_fresh() and time.monotonic() >= self._not_before:
+    def attend(self, handled: Iterable[signal.Signals]) -> float:
+        """Begins a renewal when it is time, takes what one has brought; seconds to the next look.
+
+        `handled` is what `Background` is given.
+        """
+        answer = self._renewing.read() if self._renewing else None
+        if answer is not None:
+            self._renewing = None
+            self._receive(_decoded(answer))
+        due = time.monotonic() >= self._not_before and self._decision() != cache.SERVE
+        if self._renewing is None and due:
             try:
-                self._renewing = Background(lambda: _encoded(self._renew()), _HANDLED)
+                self._renewing = Background(lambda: _encoded(self._renew()), handled)
             except OSError as error:
                 self._failed((f"no process to renew it with: {reason_of(error)}",))
-        return self._renewing
+        return _DRAIN if self._renewing else min(_LOOK, self._entry.life / 20)
 
-    def receive(self) -> None:
-        """Takes what the renewal has to say."""
-        answer = self._renewing.read() if self._renewing else None
-        if answer is None:
-            return
-        self._renewing = None
-        renewal = _decoded(answer)
+    def _receive(self, renewal: Renewal) -> None:
         troubles = renewal.troubles
         if renewal.entry is not None and renewal.entry.fields != self._entry.fields:
             try:
@@ -94,35 +155,24 @@ class Supply:
                 self._entry = renewal.entry
             except OSError as error:
                 troubles += (f"it cannot be written: {reason_of(error)}",)
-        if self._is_fresh():
-            self._succeeded(troubles)
-        else:
+        if self._decision() != cache.SERVE:
             self._failed(troubles)
-
-    @property
-    def patience(self) -> float:
-        """Seconds until the token must be looked at again."""
-        return min(_LOOK, self._entry.life / 20)
-
-    def _is_fresh(self) -> bool:
-        return self._verdict() == cache.FRESH
-
-    def _verdict(self) -> str:
-        return cache.judge(self._entry, time.time(), self._min_valid)
-
-    def _succeeded(self, warnings: tuple[str, ...]) -> None:
-        for warning in warnings:
-            self._report(warning)
+            return
+        for trouble in troubles:
+            self._report(trouble)
         if self._silent_until:
             self._report("the token is renewed again")
         self._failures = 0
         self._silent_until.clear()
 
+    def _decision(self) -> str:
+        return cache.decide(self._entry, None, self._terms, time.time())
+
     def _failed(self, troubles: tuple[str, ...]) -> None:
         now = time.monotonic()
         self._failures += bool(troubles)
         self._not_before = now + self._pause()
-        is_good = self._verdict() == cache.SOFT
+        is_good = self._decision() == cache.AHEAD
         if troubles and now >= self._silent_until.get(is_good, now):
             self._silent_until[is_good] = now + _SILENCE
             for trouble in troubles:
@@ -137,80 +187,96 @@ class Supply:
 def keep(argv: list[str], environment: Mapping[str, str], supply: Supply) -> int:
     """Runs `argv` and has it supplied until it ends; returns its exit code, 128+n for a signal.
 
-    Raises CannotStart.
+    What the caller had ignored stays ignored, here and in the command. Raises CannotStart.
     """
-    signals = _listen()
-    child = launch.spawn(argv, environment)
+    handled = [each for each in _HANDLED if signal.getsignal(each) is not signal.SIG_IGN]
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, handled)
+    for each in handled:
+        signal.signal(each, _note)
+
+    def unblock() -> None:
+        for each in handled:
+            signal.signal(each, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+    command = _Command(launch.spawn(argv, environment, unblock))
     _let_go_of_streams()
     while True:
-        renewal = supply.begin()
-        ready = _wait([signals, renewal.fileno()] if renewal else [signals], supply.patience)
-        if renewal and renewal.fileno() in ready:
-            supply.receive()
-        for number in os.read(signals, 512) if signals in ready else b"":
-            code = _handle(number, child)
+        number, is_from_kernel = _next_signal(handled, supply.attend(handled))
+        if number in (signal.SIGCHLD, signal.SIGCONT):
+            code = command.code()
             if code is not None:
                 return code
+        if number and number != signal.SIGCHLD:
+            command.receive(number, is_from_kernel)
 
 
-def _listen() -> int:
-    """From now on each signal is a byte to be read from the descriptor that is returned.
+def _next_signal(handled: list[signal.Signals], seconds: float) -> tuple[int, bool]:
+    """The next signal, 0 when there is none in time, and whether the kernel sent it by itself.
 
-    What the caller had ignored stays ignored, here and in the command.
+    Where that cannot be known (macOS), everything seems to come from there.
     """
-    reader, writer = os.pipe()
-    os.set_blocking(writer, False)
-    signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
-    for number in _HANDLED:
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, _note)
-    return reader
+    if hasattr(signal, "sigtimedwait"):
+        info = signal.sigtimedwait(handled, seconds)
+        return (0, False) if info is None else (info.si_signo, info.si_code > 0)
+    signal.signal(signal.SIGALRM, _note)
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGALRM])
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    number = signal.sigwait([*handled, signal.SIGALRM])
+    return (0 if number == signal.SIGALRM else number), True
 
 
 def _note(number: int, frame: FrameType | None) -> None:
-    """Without a handler of Python's no byte would be written."""
+    """A signal that has no handler, and is not waited for on its own, may be dropped."""
 
 
-def _wait(descriptors: list[int], seconds: float) -> list[int]:
-    poll = select.poll()
-    for descriptor in descriptors:
-        poll.register(descriptor, select.POLLIN)
-    return [descriptor for descriptor, _ in poll.poll(seconds * 1000)]
+class _Command:
+    """The command that runs, a child of this process."""
 
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self._is_stopped = False
 
-def _handle(number: int, child: int) -> int | None:
-    """The exit code, when the signal says that the child has ended; else it is passed on."""
-    if number == signal.SIGCHLD:
-        return _ended(child)
-    if number in _PASSED_ON or not _has_terminal():
+    def receive(self, number: int, is_from_kernel: bool) -> None:  # noqa: FBT001
+        """Passes a signal on, unless the command has it already."""
+        if _has_terminal():
+            # a terminal signals the whole job, and so does a shell that continues one
+            if number in _FROM_TERMINAL and is_from_kernel:
+                return
+            if number == signal.SIGCONT and not self._is_stopped:
+                return
         with suppress(ProcessLookupError, PermissionError):
-            os.kill(child, number)
-    return None
+            os.kill(self._pid, number)
 
-
-def _ended(child: int) -> int | None:
-    """The exit code of the child, if it has ended; others may end as well, where this is init."""
-    with suppress(ChildProcessError):
-        while True:
-            pid, status = os.waitpid(-1, os.WNOHANG | os.WUNTRACED)
-            if pid == 0:
-                return None
-            if pid != child:
-                continue
-            if os.WIFSTOPPED(status):
-                _stop_too(os.WSTOPSIG(status))
-                continue
-            code = os.waitstatus_to_exitcode(status)
-            return code if code >= 0 else 128 - code
-    return None
+    def code(self) -> int | None:
+        """The exit code, if it has ended; others may end as well, where this is init."""
+        with suppress(ChildProcessError):
+            while True:
+                pid, status = os.waitpid(-1, os.WNOHANG | os.WUNTRACED | os.WCONTINUED)
+                if pid == 0:
+                    return None
+                if pid != self._pid:
+                    continue
+                if os.WIFCONTINUED(status):
+                    self._is_stopped = False
+                elif os.WIFSTOPPED(status):
+                    self._is_stopped = True
+                    _stop_too(os.WSTOPSIG(status))
+                else:
+                    code = os.waitstatus_to_exitcode(status)
+                    return code if code >= 0 else 128 - code
+        return None
 
 
 def _stop_too(number: int) -> None:
-    """Stops as the child was stopped, and returns when the shell goes on with the job."""
-    if number in _JOB_CONTROL and _has_terminal():
-        before = signal.signal(number, signal.SIG_DFL)
-        os.kill(os.getpid(), number)
-        signal.signal(number, before)
+    """Stops as the command was stopped, and returns when the shell goes on with the job."""
+    if number not in _JOB_CONTROL or not _has_terminal():
+        return
+    before = signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)  # where the terminal's own is waiting too, they are one
+    mask = signal.pthread_sigmask(signal.SIG_UNBLOCK, [number])
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    signal.signal(number, before)
 
 
 def _has_terminal() -> bool:
@@ -243,3 +309,38 @@ def _decoded(answer: bytes) -> Renewal:
         return Renewal(None, ("the renewal ended without an answer",))
     entry, troubles = loads(answer)
     return Renewal(Entry(*entry) if entry else None, tuple(troubles))
+
+
+@contextmanager
+def token_file(token: Secret, environ: locate.Environ, prefix: str) -> Iterator[str]:
+    """The path of a new file that holds `token` and nothing else, until the context is left.
+
+    It lies in a directory of its own (mode 0700): below `$XDG_RUNTIME_DIR`, which is in memory and
+    ends with the session, where that is there and private, else among the temporary files. Raises
+    OutputError when there is room in neither.
+    """
+    runtime = environ.get("XDG_RUNTIME_DIR", "")
+    directory = None
+    try:
+        with suppress(OSError):  # the temporary files are the second choice
+            if runtime.startswith("/"):
+                locate.check_private(runtime)
+                directory = tempfile.mkdtemp(prefix=prefix, dir=runtime)
+        try:
+            directory = directory or tempfile.mkdtemp(prefix=prefix)
+            path = os.path.join(directory, "access-token")
+            write_token(path, token)
+        except OSError as error:
+            raise OutputError(
+                f"the token file cannot be written: {reason_of(error)}",
+                "let TMPDIR name a directory that can be written to",
+            ) from None
+        yield path
+    finally:
+        if directory:
+            rmtree(directory, ignore_errors=True)
+
+
+def write_token(path: str, token: Secret) -> None:
+    """Replaces the token: a reader sees the old or the new one, whole. Raises OSError."""
+    files.write(path, token.reveal().encode("ascii"))

@@ -13,7 +13,7 @@ import pytest
 from needs import missing
 from world import CONFIG, PATH, Completed, World, finish, until, variables_in
 
-from tastyauth.session.background import Background
+from tastyauth.session.keep_fresh import Background
 from tastyauth.simulator import Simulator
 
 KEEP = ("exec", "--keep-fresh", "--")
@@ -159,13 +159,15 @@ def test_a_closed_pipe_ends_the_command_quietly(world: World) -> None:
     assert done == Completed(0, "y\n141\n", "")
 
 
+@pytest.mark.parametrize("shell", ["sh", "/bin/sh"])
 @pytest.mark.parametrize("before", ["", "trap '' HUP INT;", "exec 7</dev/null; ulimit -c 0;"])
-def test_the_command_starts_as_from_a_shell(before: str, world: World) -> None:
+def test_the_command_starts_as_from_a_shell(before: str, shell: str, world: World) -> None:
     """Signals (ignored, blocked), limits and open files are the caller's."""
     look = 'grep "^Sig[BIC]" /proc/self/status; ulimit -a; echo /proc/self/fd/*; cat'
-    directly = world.shell(f"{before} echo in | sh -c '{look}'")
+    directly = world.shell(f"{before} echo in | {shell} -c '{look}'")
     assert directly.code == 0
-    assert world.shell(f"{before} echo in | tastyauth {' '.join(KEEP)} sh -c '{look}'") == directly
+    kept = f"tastyauth {' '.join(KEEP)} {shell} -c '{look}'"
+    assert world.shell(f"{before} echo in | {kept}") == directly
 
 
 def test_what_the_command_closes_is_closed(world: World) -> None:
@@ -331,6 +333,14 @@ def test_what_a_terminal_sends_does_not_reach_a_renewal_and_term_ends_it(
 @pytest.fixture(params=["exec", "exec --keep-fresh"])
 def terminal(request: pytest.FixtureRequest, world: World, recorder: str) -> pexpect.spawn:
     """A shell with job control on a terminal, in which the recorder has been started."""
+    shell = _terminal(world)
+    command = f"{sys.executable} {recorder} SIGINT SIGQUIT SIGWINCH"
+    shell.sendline(f"tastyauth {request.param} -- {command}")
+    shell.expect("ready\r\n")
+    return shell
+
+
+def _terminal(world: World) -> pexpect.spawn:
     shell = pexpect.spawn(
         "bash",
         ["--norc", "--noprofile"],
@@ -340,9 +350,6 @@ def terminal(request: pytest.FixtureRequest, world: World, recorder: str) -> pex
         env={**world.environ, "TERM": "dumb", "PS1": "$? prompt> "},
     )
     shell.expect("0 prompt> ")
-    command = f"{sys.executable} {recorder} SIGINT SIGQUIT SIGWINCH"
-    shell.sendline(f"tastyauth {request.param} -- {command}")
-    shell.expect("ready\r\n")
     return shell
 
 
@@ -374,13 +381,71 @@ def test_a_job_is_stopped_and_goes_on(terminal: pexpect.spawn, world: World) -> 
     terminal.expect("0 prompt> ")
 
 
+@pytest.mark.parametrize("name", ["INT", "QUIT", "USR1", "WINCH"])
+def test_on_a_terminal_kill_reaches_the_command_once(
+    name: str, world: World, recorder: str
+) -> None:
+    """A terminal would have sent it to the command itself."""
+    shell = _terminal(world)
+    command = f"{sys.executable} {recorder} SIG{name}"
+    shell.sendline(f"tastyauth exec --keep-fresh -- {command} &")
+    shell.expect("ready\r\n")
+    shell.sendline(f"kill -{name} $!")
+    shell.expect(f"SIG{name}\r\n")
+    world.write(f"{world.project}/end", "")
+    shell.sendline("wait $!")
+    shell.expect("([^>]*)0 prompt> ")
+    said = shell.match[1].replace(f"recorder.py SIG{name}", "")  # of bash: the job is done
+    assert "SIG" not in said
+
+
+SLOW = """\
+import os, signal, sys, time
+
+kill = os.kill
+
+
+def late(pid, number):
+    if number == signal.SIGCONT:
+        time.sleep(0.5)
+    kill(pid, number)
+
+
+os.kill = late
+from tastyauth._entry import main
+
+main()
+"""
+"""tastyauth on a machine that is slow when it passes on what continues a job."""
+
+
+def test_a_job_that_goes_on_can_be_stopped_again_at_once(world: World) -> None:
+    """To continue it once more would undo that."""
+    shell = _terminal(world)
+    slow = world.write("slow.py", SLOW)
+    shell.sendline(f"{sys.executable} {slow} exec --keep-fresh -- sh -c 'echo ready; sleep 60'")
+    shell.expect("\nready\r\n")
+    for _ in range(2):
+        shell.sendcontrol("z")
+        shell.expect("Stopped")
+        shell.expect("prompt> ")
+        shell.sendline("fg")
+        shell.expect("slow.py")
+        time.sleep(0.1)
+    shell.sendcontrol("z")
+    shell.expect("prompt> ")
+    shell.sendline("sleep 1; ps -o stat= -g $(ps -o sid= $$) | grep -c ^S; kill -9 %1")
+    shell.expect("\n([0-9]+)\r\n")
+    assert int(shell.match[1]) <= 2  # the shell, and grep
+
+
 def test_work_in_the_background_is_finished_though_its_parent_ends(
     tmp_path: os.PathLike[str],
 ) -> None:
     done = os.path.join(tmp_path, "done")
     script = (
         "import os, sys, time\n"
-        "from tastyauth.session.background import Background\n"
+        "from tastyauth.session.keep_fresh import Background\n"
         "def work():\n"
         "    time.sleep(0.3)\n"
         "    open(sys.argv[1], 'x').close()\n"
@@ -398,13 +463,14 @@ def test_work_in_the_background_is_finished_though_its_parent_ends(
 
 @pytest.mark.parametrize("answer", [b"", b"short", b"long" * 100_000])
 def test_work_in_the_background_is_answered_whole(answer: bytes) -> None:
-    work = Background(lambda: answer, ())
-    received = None
-    while received is None:
-        received = work.read()
-    assert received == answer
+    assert _answered(Background(lambda: answer, ())) == answer
 
 
 def test_work_that_fails_has_no_answer() -> None:
-    work = Background(lambda: bytes(1 // 0), ())
-    assert work.read() == b""
+    assert _answered(Background(lambda: bytes(1 // 0), ())) == b""
+
+
+def _answered(work: Background) -> bytes:
+    while (answer := work.read()) is None:
+        time.sleep(0.01)
+    return answer
