@@ -67,30 +67,23 @@ def runner(command: str) -> Run:
 
 
 def ended(words: Sequence[str], error: BaseException, console: Console | None = None) -> int:
-    """Tells how a run ended badly, on stderr and to `eval`; returns its exit code."""
+    """Reports how a run ended, on stderr and to `eval`; returns its exit code."""
     console = console or Console(os.environ)
     if isinstance(error, grammar.Shown):
-        return _show(error.text, console)
+        try:
+            console.out(error.text)
+        except OutputError as failed:
+            console.error(failed)
+            return failed.exit_code
+        return 0
     if isinstance(error, KeyboardInterrupt):
         error = Stopped(SIGINT)  # it came before the handlers were there
     if isinstance(error, Stopped):
-        return _last_words(words, console, error.exit_code)
-    known = error if isinstance(error, TastyauthError) else _bug(error, console)
-    console.error(known)
-    return _last_words(words, console, known.exit_code)
-
-
-def _show(text: str, console: Console) -> int:
-    try:
-        console.out(text)
-    except OutputError as error:
-        console.error(error)
-        return error.exit_code
-    return 0
-
-
-def _last_words(words: Sequence[str], console: Console, code: int) -> int:
-    """Prints what makes `eval` fail, when this run was meant for one; returns `code`."""
+        code = error.exit_code
+    else:
+        known = error if isinstance(error, TastyauthError) else _bug(error, console)
+        console.error(known)
+        code = known.exit_code
     asked = grammar.read(words)
     failure = formats.FAILURE.get(_eval_format(asked))
     if failure is not None:
@@ -110,7 +103,7 @@ def _eval_format(asked: grammar.Words) -> str:
 
 
 def _names_to_unset(config: str | None, console: Console) -> tuple[str, ...]:
-    """What a trusted config exports, else the defaults: an untrusted file chooses no names."""
+    """The names that a trusted config exports, else the defaults."""
     try:
         from tastyauth.cli.inputs import trusted_config
 
@@ -120,7 +113,7 @@ def _names_to_unset(config: str | None, console: Console) -> tuple[str, ...]:
 
 
 def _bug(error: BaseException, console: Console) -> TastyauthError:
-    """Names the place and the kind, never the text: it may hold anything."""
+    """Describes a bug by its place and kind; its text may hold a secret."""
     places = []
     frame = error.__traceback__
     while frame is not None:
@@ -130,5 +123,5 @@ def _bug(error: BaseException, console: Console) -> TastyauthError:
     console.detail("\n".join(places))
     return TastyauthError(
         f"a bug of tastyauth: {type(error).__name__} at {places[-1]}",
-        "please report it, with this line; -v shows the way there",
+        "please report it with this line; -v shows the calls that led there",
     )
