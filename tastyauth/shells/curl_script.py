@@ -25,8 +25,18 @@ $1
 EOF
 }
 
+# the words of a server: no secret, nothing that steers a terminal, and not many
+harmless() {
+case $1 in
+*"$client_secret"* | *"$refresh_token"*) echo 'an answer that holds a secret'; return ;;
+esac
+LC_ALL=C tr -c ' -~' ' ' <<EOF | sed 's/[^ ",:{}]\{20,\}/[hidden]/g' | cut -c 1-300
+$1
+EOF
+}
+
 # the token request (RFC 6749, section 6)
-answer=$(curl --silent --show-error --max-time @TIMEOUT@ --request POST @ENDPOINT@ \
+answer=$(curl --silent --show-error@PROXY@ --max-time @TIMEOUT@ --request POST @ENDPOINT@ \
     --header @AGENT@ --header 'Accept: application/json' \
     --header 'Content-Type: application/json' --data @- <<EOF
 {"grant_type":"refresh_token","client_id":"$(json "$client_id")",
@@ -38,13 +48,17 @@ $answer
 EOF
 )
 [ -n "$access_token" ] || { cat >&2 <<EOF; exit 77; }
-no token: $answer
+no token: $(harmless "$answer")
 EOF
 
 # a call with it
-curl --silent --show-error --max-time @TIMEOUT@ --header @AGENT@ --header @- \
+accounts=$(curl --silent --show-error@PROXY@ --max-time @TIMEOUT@ --header @AGENT@ --header @- \
     @ACCOUNTS@ <<EOF
 Authorization: Bearer $access_token
+EOF
+)
+LC_ALL=C tr -c '\t\n\r -~' '?' <<EOF
+$accounts
 EOF
 )
 """
@@ -67,4 +81,6 @@ def script(profile: Profile, surroundings: Surroundings) -> str:
         ACCOUNTS=shlex.quote(f"{profile.api_url}/customers/me/accounts"),
         AGENT=shlex.quote(f"User-Agent: {profile.user_agent}"),
         TIMEOUT=f"{profile.timeout:g}",
+        # plain http is for this machine alone, and goes by no proxy
+        PROXY=" --noproxy '*'" if profile.api_url.startswith("http:") else "",
     )

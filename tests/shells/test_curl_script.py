@@ -179,6 +179,78 @@ def test_a_refusal_ends_it_with_what_the_server_said(world: World) -> None:
     assert "Grant revoked" in done.err
 
 
+class Hostile(Simulator):
+    """A broker that answers the token request with a text, in which it may repeat secrets."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = text
+
+    def answer(self, request: Request) -> Answer:
+        if request.target != "/oauth/token":
+            return super().answer(request)
+        sent = json.loads(request.body)
+        return Answer(400, (), self.text.format(**sent).encode())
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\x1b]0;title\x07\x1b[2J\r\u202e\x9b31m no",
+        "you sent {client_secret}",
+        "you sent {refresh_token}",
+        "no " * 5000,
+    ],
+)
+def test_what_a_server_says_is_shown_without_harm(
+    text: str, shell: str, tmp_path: os.PathLike[str]
+) -> None:
+    with Hostile(text) as simulator:
+        world = World(os.fspath(tmp_path), simulator)
+        world.configure(CONFIG)
+        done = run(world, shell, script(world))
+    assert (done.code, done.out) == (77, "")
+    assert done.err.startswith("no token: ")
+    assert done.err.strip().isprintable()
+    assert done.err.isascii()
+    assert len(done.err) < 400
+    unseen(done.err, world)
+
+
+def test_parts_of_a_secret_in_the_words_of_a_server_are_hidden(
+    tmp_path: os.PathLike[str],
+) -> None:
+    with Hostile("{{'you': 'sent {refresh_token:.60} and {client_secret:.30}'}}") as simulator:
+        world = World(os.fspath(tmp_path), simulator)
+        world.configure(CONFIG)
+        done = run(world, "dash", script(world))
+    assert "you" in done.err
+    assert world.client_secret[:20] not in done.err
+    unseen(done.err, world)
+
+
+def test_accounts_steer_no_terminal_either(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.script("curl", 'printf \'{"access_token": "x"} \\033[2J \\302\\233 end\'')
+    done = run(world, "dash", script(world))
+    assert done.out == '{"access_token": "x"} ?[2J ?? end\n'
+
+
+@pytest.mark.parametrize("variable", ["http_proxy", "all_proxy", "ALL_PROXY"])
+def test_no_proxy_gets_what_stays_on_this_machine(variable: str, world: World) -> None:
+    with Simulator() as proxy:
+        works(world, run(world, "dash", script(world), **{variable: proxy.origin}))
+        assert not proxy.exchanges
+
+
+def test_a_broker_elsewhere_is_reached_by_the_proxy_as_curl_finds_it(world: World) -> None:
+    world.configure(CONFIG.replace("custom", "sandbox").replace("    api_url: {origin}\n", ""))
+    with open(script(world), encoding="utf-8") as file:
+        text = file.read()
+    assert "--noproxy" not in text
+    assert "api.cert.tastyworks.com" in text
+
+
 # -- hostile secrets ------------------------------------------------------------------------------
 
 
