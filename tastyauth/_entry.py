@@ -168,7 +168,7 @@ def _answer(wish: Wish, asked: cache.Asked, view: cache.View, words: list[str]) 
         return None  # a long-lived secret is resolved anew each time
     from tastyauth import launch
 
-    launch.become(argv, os.environ, profile.variables() + unset, pairs)
+    launch.become(argv, os.environ, profile.variables + unset, pairs)
     return None
 
 

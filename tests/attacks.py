@@ -414,6 +414,11 @@ ATTACKS: dict[str, tuple[Attack, ...]] = {
             "Surroundings.passed_on",
         ),
         Attack(
+            "a secret's program, or CMD of exec, sees the secrets of another profile",
+            "test_attack_hygiene.py::test_a_secrets_program_sees_no_secret_of_another_profile",
+            "Surroundings.passed_on, of the whole config; ProfileOutline.variables",
+        ),
+        Attack(
             "the program that stores a secret sees the other",
             "test_attack_hygiene.py::test_the_program_that_stores_a_secret_sees_no_other",
             "Surroundings.passed_on",

@@ -102,6 +102,31 @@ def test_the_child_that_asks_the_keyring_imports_nothing_from_there(world: World
 
 # -- environments of programs ---------------------------------------------------------------------
 
+ANOTHER = """\
+  another:
+    environment: sandbox
+    client_id: {client_id}
+    client_secret: {{ env: OTHER_SECRET }}
+    refresh_token: {{ env: OTHER_REFRESH }}
+"""
+
+
+@pytest.mark.parametrize("words", ["token", "doctor --offline", "secret set refresh_token"])
+def test_a_secrets_program_sees_no_secret_of_another_profile(words: str, world: World) -> None:
+    """Of this config; nor does the keyring, nor what stores a secret."""
+    seen = f"{world.root}/environ"
+    world.script("pass", f"env >>{seen}; cat {world.config_directory}/live.client-secret")
+    world.write(f"{world.home}/.password-store/a.gpg", "")
+    of_pass = CONFIG.replace("file: live.client-secret", "command: [pass, show, a]")
+    world.configure(of_pass.replace("file: live.refresh-token", "pass: a") + ANOTHER)
+    others = {"OTHER_SECRET": "o" * 40, "OTHER_REFRESH": "p" * 40}
+    done = world.run(*words.split(), "-p", "live", given=f"{world.refresh_token}\n", **others)
+    with open(seen, encoding="utf-8") as file:
+        text = file.read()
+    assert "PATH=" in text, done
+    assert "OTHER_" not in text
+
+
 IN_PASS = """\
 version: 1
 profiles:

@@ -439,7 +439,7 @@ def test_json_is_one_object_on_one_line(value: str) -> None:
 
 def test_an_emission_assigns_what_the_exports_name() -> None:
     exports = (("TOKEN", "access_token"), ("UNTIL", "expires_at"), ("WHO", "profile"))
-    result = formats.emission(ProfileOutline("live", exports, (), ()), FIELDS, ("OLD",))
+    result = formats.emission(ProfileOutline("live", exports, (), (), ()), FIELDS, ("OLD",))
     assert result.pairs == [("TOKEN", TOKEN), ("UNTIL", "1764000900"), ("WHO", "live")]
     assert (result.profile, result.expires_at, result.unset) == ("live", 1764000900, ("OLD",))
 
@@ -448,7 +448,7 @@ def test_an_emission_assigns_what_the_exports_name() -> None:
 def test_env_never_hands_out_a_long_lived_secret(secret: str) -> None:
     """Its value is not even needed: no cache holds it."""
     exports = (("LONG_LIVED", secret), ("TOKEN", "access_token"))
-    assert formats.emission(ProfileOutline("live", exports, (), ()), FIELDS, ()).pairs == [
+    assert formats.emission(ProfileOutline("live", exports, (), (), ()), FIELDS, ()).pairs == [
         ("TOKEN", TOKEN)
     ]
     assert export.for_shell(exports) == (("TOKEN", "access_token"),)

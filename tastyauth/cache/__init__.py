@@ -42,26 +42,31 @@ Pairs = tuple[tuple[str, str], ...]
 class ProfileOutline:
     """What the hot path needs of a profile, and nothing that is secret.
 
-    `names` is what tastyauth may set for another profile of the config.
+    `names` is what tastyauth may set for another profile of the config; `variables` are those that
+    the references of any profile of the config read.
     """
 
-    __slots__ = ("exports", "inputs", "name", "names")
+    __slots__ = ("exports", "inputs", "name", "names", "variables")
 
-    def __init__(self, name: str, exports: Pairs, names: tuple[str, ...], inputs: Pairs) -> None:
+    def __init__(
+        self,
+        name: str,
+        exports: Pairs,
+        names: tuple[str, ...],
+        inputs: Pairs,
+        variables: tuple[str, ...],
+    ) -> None:
         self.name = name
         self.exports = exports
         self.names = names
         self.inputs = inputs
+        self.variables = variables
 
     @property
     def foreign(self) -> tuple[str, ...]:
         """What tastyauth may set for other profiles, and `env` does not set for this one."""
         own = {name for name, _ in export.for_shell(self.exports)}
         return tuple(name for name in self.names if name not in own)
-
-    def variables(self) -> tuple[str, ...]:
-        """The variables that its references read."""
-        return tuple(name for kind, name in self.inputs if kind == "env")
 
 
 class Outline:
@@ -389,12 +394,11 @@ def _outline(lines: list[str], config: bytes) -> Outline:
             inputs.append((words[1], words[2]))
         else:
             exports, inputs = said[words[1]] = [], []
-    found = setters(
-        {name: tuple(exports) for name, (exports, _) in said.items()},
-        {name for _, inputs in said.values() for kind, name in inputs if kind == "env"},
-    )
+    variables = {name for _, inputs in said.values() for kind, name in inputs if kind == "env"}
+    found = setters({name: tuple(exports) for name, (exports, _) in said.items()}, variables)
+    read = tuple(sorted(variables))
     profiles = {
-        name: ProfileOutline(name, tuple(exports), set_for_others(name, found), tuple(inputs))
+        name: ProfileOutline(name, tuple(exports), set_for_others(name, found), tuple(inputs), read)
         for name, (exports, inputs) in said.items()
     }
     return Outline(config, head["salt"], head["approval"], head["default"], profiles, head["data"])

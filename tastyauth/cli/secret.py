@@ -167,7 +167,7 @@ def store_all(
     Files are written beside their places and renamed at the end. Other stores can only be set back
     to what they held. Raises SecretError, or ConfigError for a file without a secret.
     """
-    surroundings = console.surroundings.withholding(profile.variables)
+    surroundings = console.surroundings.withholding(profile.withheld)
     contents: dict[str, tuple[bytes, int]] = {}
     labels, elsewhere = {}, {}
     for field, target in targets.items():

@@ -64,7 +64,7 @@ def run_exec(arguments: Arguments, console: Console) -> int:
     fields = entry.fields
     if export.for_shell(profile.exports) != profile.exports:
         fields = fields | session.secret_fields()
-    removed = profile.variables() + cache.others_names(profile, session.asked)
+    removed = profile.variables + cache.others_names(profile, session.asked)
     exports = export.assign(profile.exports, fields)
     if arguments.keep_fresh:
         from tastyauth.cli import keep_fresh

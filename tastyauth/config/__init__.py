@@ -44,6 +44,8 @@ class Profile(NamedTuple):
     exports: tuple[tuple[str, str], ...]
     timeout: float
     user_agent: str
+    withheld: frozenset[str] = frozenset()
+    """Variables that the references of any profile of its config read: no program gets them."""
 
     @property
     def token_endpoint(self) -> str:
@@ -118,10 +120,13 @@ class Config:
         return tuple(self._setters())
 
     def _setters(self) -> dict[str, list[str]]:
-        return setters(
-            {profile.name: profile.exports for profile in self.profiles},
-            {name for profile in self.profiles for name in profile.variables},
-        )
+        exports = {profile.name: profile.exports for profile in self.profiles}
+        return setters(exports, set(self.variables))
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The environment variables that the references of its profiles read, sorted."""
+        return tuple(sorted({name for profile in self.profiles for name in profile.variables}))
 
     def outline(self, content: bytes, approval: str, salt: str) -> Outline:
         """This config in the terms of the hot path; `content` are its bytes."""
@@ -132,6 +137,7 @@ class Config:
                 profile.exports,
                 set_for_others(profile.name, found),
                 profile.inputs,
+                self.variables,
             )
             for profile in self.profiles
         }
@@ -162,9 +168,11 @@ def recall(data: str, path: str, *, home: str) -> Config:
 def _typed(data: Mapping[str, object], path: str, home: str) -> Config:
     profiles = cast(Mapping[str, Mapping[str, object]], data["profiles"])
     directory = path.rpartition("/")[0] or "/"
+    typed = [_profile(name, profiles[name], directory, home) for name in profiles]
+    withheld = frozenset(name for profile in typed for name in profile.variables)
     return Config(
         path=path,
-        profiles=tuple(_profile(name, profiles[name], directory, home) for name in profiles),
+        profiles=tuple(profile._replace(withheld=withheld) for profile in typed),
         default_profile=cast(str | None, data.get("default_profile")),
         data=json.dumps(data),
     )

@@ -67,7 +67,7 @@ def check_permissions(findings: Findings) -> Verdict:
     reasons = map(files.writable_by_others, (findings.asked.path, *secrets))
     found = list(dict.fromkeys(reason for reason in reasons if reason))
     hints = [_TAKE_AWAY] if found else []
-    around = findings.surroundings.withholding(findings.profile.variables)
+    around = findings.surroundings.withholding(findings.profile.withheld)
     # before the config is trusted, nothing that it names may start a program
     committed = not_ignored(secrets, around) if findings.is_trusted else ()
     if committed:

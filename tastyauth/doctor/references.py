@@ -45,7 +45,7 @@ def check_of(field: str) -> Callable[[Findings], Verdict]:
 
 def _resolved(field: str, reference: Reference, findings: Findings) -> Verdict:
     """The first member that is here at all, as `resolve` has it, but reported one by one."""
-    around = findings.surroundings.withholding(findings.profile.variables)
+    around = findings.surroundings.withholding(findings.profile.withheld)
 
     def ask(member: Reference) -> Verdict | tuple[str, Secret]:
         began = time.monotonic()

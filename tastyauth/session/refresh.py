@@ -144,7 +144,7 @@ def latest(
 
 def resolve_secrets(profile: Profile, surroundings: Surroundings, audience: Audience) -> Secrets:
     """All three, one after the other: a locked store asks once, not twice at the same time."""
-    surroundings = surroundings.withholding(profile.variables)
+    surroundings = surroundings.withholding(profile.withheld)
     with (
         _named("client_secret", profile),
         profile.client_secret.begin(surroundings) as collect,
@@ -166,7 +166,7 @@ def resolve(
 ) -> Secret:
     """What `reference` yields now; errors name the field and the profile."""
     with _named(field, profile), audience.waiting(_source(field, reference)):
-        return reference.resolve(surroundings.withholding(profile.variables))
+        return reference.resolve(surroundings.withholding(profile.withheld))
 
 
 def time_limit(profile: Profile, surroundings: Surroundings) -> float:
@@ -202,7 +202,7 @@ def _keep(
         kept = False
     if kept:
         signals.DELAY.end()  # nobody who stops this has to wait for a password manager
-    surroundings = surroundings.withholding(profile.variables)
+    surroundings = surroundings.withholding(profile.withheld)
     moved = profile.refresh_token.replace(declared, rotated, surroundings)
     if moved:
         audience.detail(f"the server rotated the refresh token; the new one is in {where}")

@@ -42,12 +42,14 @@ LIVE = ProfileOutline(
     (("TOKEN", "access_token"), ("END", "expires_at"), ("RENEWAL", "refresh_token")),
     ("END", "PAPER_TOKEN", FILE),
     (("env", "TT_SECRET"), ("file", "/home/me/a file"), ("credential", "tt-refresh")),
+    ("TT_SECRET",),
 )
 PAPER = ProfileOutline(
     "paper",
     (("PAPER_TOKEN", "access_token"), ("END", "client_secret")),
     ("END", "RENEWAL", FILE, "TOKEN"),
     (),
+    ("TT_SECRET",),
 )
 OUTLINE = Outline(
     b"version: 1\nend\n", "5a" * 16, "", "live", {"live": LIVE, "paper": PAPER}, '{"a": 1}'
@@ -155,7 +157,9 @@ def test_what_is_set_for_another_profile_alone_is_foreign(directory: str) -> Non
 
 def alone(*inputs: tuple[str, str]) -> ProfileOutline:
     """LIVE in a config of its own."""
-    return ProfileOutline("live", LIVE.exports, (FILE,), inputs or LIVE.inputs)
+    inputs = inputs or LIVE.inputs
+    variables = tuple(sorted(name for kind, name in inputs if kind == "env"))
+    return ProfileOutline("live", LIVE.exports, (FILE,), inputs, variables)
 
 
 @pytest.mark.parametrize("approval", ["", "/home/me/.local/state/tastyauth/allowed/a b", "f0" * 32])
@@ -550,7 +554,7 @@ def test_a_clock_that_steps_costs_one_exchange_and_no_harm(world: World, seconds
 
 
 def owner_for(environ: dict[str, str], *inputs: tuple[str, str]) -> str:
-    profile = ProfileOutline("live", (), (), inputs)
+    profile = ProfileOutline("live", (), (), inputs, ())
     return cache.belongs_to(OUTLINE, profile, environ)
 
 
@@ -631,7 +635,7 @@ def test_a_file_behind_a_link_counts_by_what_the_link_leads_to(tmp_path: os.Path
 
 
 def test_profile_and_salt_count() -> None:
-    twin = ProfileOutline("twin", LIVE.exports, LIVE.names, LIVE.inputs)
+    twin = ProfileOutline("twin", LIVE.exports, LIVE.names, LIVE.inputs, LIVE.variables)
     salted = Outline(OUTLINE.config, "5b" * 16, "", "live", OUTLINE.profiles)
     names = {
         cache.belongs_to(OUTLINE, LIVE, {}),
@@ -654,11 +658,6 @@ def test_a_value_cannot_be_guessed_from_its_digest_without_the_salt() -> None:
 def test_a_digest_is_that_of_blake2b() -> None:
     key = bytes(range(16))
     assert cache.digest(b"a value", key) == blake2b(b"a value", digest_size=16, key=key).hexdigest()
-
-
-def test_the_variables_of_a_profile_are_those_that_its_references_read() -> None:
-    assert LIVE.variables() == ("TT_SECRET",)
-    assert PAPER.variables() == ()
 
 
 EVERY_KIND = CONFIG.replace(

@@ -148,6 +148,29 @@ def test_variables_that_hold_the_secrets_are_gone(world: World, cached: bool) ->
     assert not any(value in variables.values() for value in secrets.values())
 
 
+OTHER = """\
+  other:
+    environment: sandbox
+    client_id: {client_id}
+    client_secret: {{ env: OTHER_SECRET }}
+    refresh_token: {{ first_of: [{{ file: none }}, {{ env: OTHER_REFRESH }}] }}
+"""
+
+
+@pytest.mark.parametrize("words", ["exec", "exec --keep-fresh"])
+def test_variables_that_hold_the_secrets_of_another_profile_are_gone_too(
+    world: World, words: str, cached: bool
+) -> None:
+    world.configure(f"{FROM_VARIABLES}{OTHER}")
+    secrets = _secrets_in_variables(world) | {"OTHER_SECRET": "o" * 40, "OTHER_REFRESH": "p" * 40}
+    if cached:
+        assert world.run("token", "-p", "live", **secrets).code == 0
+    done = world.run(*words.split(), "-p", "live", "--", "env", **secrets)
+    variables = variables_in(done.out)
+    assert "TASTYTRADE_ACCESS_TOKEN" in variables
+    assert not secrets.keys() & variables.keys()
+
+
 def test_a_variable_that_is_exported_stays(world: World, cached: bool) -> None:
     world.configure(FROM_VARIABLES + WITH_SECRETS)
     secrets = _secrets_in_variables(world)

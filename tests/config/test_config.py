@@ -75,6 +75,15 @@ def config_text(*profiles: str, head: str = "") -> str:
 # -- profiles -------------------------------------------------------------------------------------
 
 
+VARIABLES = (
+    "LOCAL_SECRET",
+    "LOCAL_TOKEN",
+    "TASTYTRADE_CLIENT_ID",
+    "TASTYTRADE_CLIENT_SECRET",
+)
+"""What the references of all profiles of FULL read."""
+
+
 def test_everything_a_config_can_say_is_typed() -> None:
     config = read(FULL)
     assert config.path == "/project/tastyauth.yaml"
@@ -96,6 +105,7 @@ def test_everything_a_config_can_say_is_typed() -> None:
         exports=export.DEFAULT_EXPORTS,
         timeout=30.0,
         user_agent="my-bot/2.0",
+        withheld=frozenset(VARIABLES),
     )
     paper = config.profile("paper")
     assert paper.api_url == "https://api.cert.tastyworks.com"
@@ -361,10 +371,7 @@ def test_the_outline_says_for_each_profile_what_the_config_says() -> None:
         assert outlined.name == profile.name
         assert outlined.exports == profile.exports
         assert set(outlined.names) <= set(config.shell_names())
-    assert outline.profiles["live"].variables() == (
-        "TASTYTRADE_CLIENT_ID",
-        "TASTYTRADE_CLIENT_SECRET",
-    )
+        assert outlined.variables == VARIABLES
 
 
 @pytest.mark.parametrize(
