@@ -7,8 +7,9 @@ from tastyauth.cli.secret import SECRETS, is_available
 from tastyauth.config import new_profile
 from tastyauth.config.new_profile import NewProfile
 from tastyauth.errors import APPLICATIONS_PAGE, RefusedError, SecretAbsent, SecretError, UsageError
+from tastyauth.exchange import claims
 from tastyauth.secret import Secret, with_tilde
-from tastyauth.sources import accept, kind_of
+from tastyauth.sources import accept, dotenv, kind_of
 
 STORES = {
     "file": "files beside the config, mode 0600; works everywhere, cron included",
@@ -44,7 +45,10 @@ def ask(
     if console.interactive and any(field not in old for field in SECRETS):
         console.say(new_profile.EXPLANATION)
     if arguments.browser:
-        _open_page(console)
+        import webbrowser
+
+        if not webbrowser.open(APPLICATIONS_PAGE):
+            console.warn(f"no browser could be opened; the page is {APPLICATIONS_PAGE}")
     environment = arguments.environment or console.choose(
         "environment", _ENVIRONMENTS, "--environment"
     )
@@ -55,7 +59,8 @@ def ask(
         )
     store = _store(arguments.store, console)
     # the last thing that is shown: whoever pastes ahead from here on pastes into hidden questions
-    client_id = _client_id(arguments.client_id, old.get("client_id"), console)
+    known = old["client_id"].reveal() if "client_id" in old else None
+    client_id = _client_id(arguments.client_id or known, console)
     profile = name or _NAMES.get(environment, "live")
     return NewProfile(
         profile,
@@ -72,8 +77,6 @@ def old_bot(path: str, console: Console) -> dict[str, Secret]:
 
     Raises SecretError for a file or a value that cannot be used, RefusedError for a mix-up.
     """
-    from tastyauth.sources import dotenv
-
     path = locate.absolute(path, console.environ)
     shown = with_tilde(path, locate.home_directory(console.environ))
     found = new_profile.taken_over(dotenv.variables(path, console.surroundings))
@@ -90,42 +93,26 @@ def old_bot(path: str, console: Console) -> dict[str, Secret]:
         except RefusedError as error:
             raise RefusedError(f"{name} in {shown}: {error.message}", error.hint) from None
         console.say(f"{field} comes from {name} in {shown}")
-    return _with_client_id(old, console)
+    if "client_id" not in old and "refresh_token" in old:  # of a bot that sends none
+        clients = claims.clients_of(claims.read_claims(old["refresh_token"]))
+        if len(clients) == 1:
+            console.say(f"client_id is {clients[0]}, says the refresh token")
+            old["client_id"] = Secret(clients[0])
+    return old
 
 
-def _with_client_id(old: dict[str, Secret], console: Console) -> dict[str, Secret]:
-    """Bots that send no client ID have none; the refresh token says whose it is."""
-    if "client_id" in old or "refresh_token" not in old:
-        return old
-    from tastyauth.exchange import claims
-
-    clients = claims.clients_of(claims.read_claims(old["refresh_token"]))
-    if len(clients) != 1:
-        return old
-    console.say(f"client_id is {clients[0]}, says the refresh token")
-    return {**old, "client_id": Secret(clients[0])}
-
-
-def _open_page(console: Console) -> None:
-    import webbrowser
-
-    if not webbrowser.open(APPLICATIONS_PAGE):
-        console.warn(f"no browser could be opened; the page is {APPLICATIONS_PAGE}")
-
-
-def _client_id(flag: str | None, old: Secret | None, console: Console) -> str:
-    given = flag or (old.reveal() if old is not None else None)
-    if given is not None:
-        new_profile.check_shape("client_id", Secret(given))
-        return given
+def _client_id(given: str | None, console: Console) -> str:
+    """The given one, or what is typed until it looks like one; raises RefusedError."""
     while True:
-        text = console.ask_text("client ID", "--client-id")
+        text = given or console.ask_text("client ID", "--client-id")
         try:
             new_profile.check_shape("client_id", Secret(text))
         except RefusedError as error:
+            if given:
+                raise
             console.error(error)
-            continue
-        return text
+        else:
+            return text
 
 
 def _store(flag: str | None, console: Console) -> str:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import NamedTuple, cast
 
 from tastyauth import __version__, export, sources
 from tastyauth.broker import API_HOSTS
@@ -11,9 +11,6 @@ from tastyauth.cache import Outline, ProfileOutline, set_for_others, setters
 from tastyauth.errors import ConfigError, UsageError
 from tastyauth.secret import mask
 from tastyauth.sources import Reference
-
-if TYPE_CHECKING:
-    from tastyauth.validation.problem import Document, Problem
 
 ENVIRONMENTS = {environment: f"https://{host}" for environment, host in API_HOSTS.items()}
 """Where each environment answers (developer.tastytrade.com); `custom` names its own."""
@@ -150,13 +147,19 @@ def parse(content: bytes, path: str, *, home: str, known_valid: bool = False) ->
     `known_valid` leaves the schema out: these very bytes have passed it before.
     """
     # with the schema, most of the time that a changed config costs
+    from tastyauth import validation
     from tastyauth.validation import document
 
     text = document.read(content, path)
-    problems = text.problems if known_valid else _check(text)
+    problems = text.problems if known_valid else validation.check(text)
     errors = [problem for problem in problems if problem.severity == "error"]
     if errors:
-        raise ConfigError(_summary(path, errors), f"see all of it: tastyauth validate {path}")
+        first = errors[0]
+        more = f", and {len(errors) - 1} more" if len(errors) > 1 else ""
+        raise ConfigError(
+            f"{path}:{first.span.line}:{first.span.column}: {first.message} [{first.code}]{more}",
+            f"see all of it: tastyauth validate {path}",
+        )
     return _typed(cast(Mapping[str, object], text.data), path, home)
 
 
@@ -196,16 +199,3 @@ def _profile(name: str, data: Mapping[str, object], directory: str, home: str) -
         timeout=float(cast(float, data.get("timeout", DEFAULT_TIMEOUT))),
         user_agent=cast(str, data.get("user_agent", USER_AGENT)),
     )
-
-
-def _check(text: "Document") -> "tuple[Problem, ...]":
-    from tastyauth import validation
-
-    return validation.check(text)
-
-
-def _summary(path: str, errors: "list[Problem]") -> str:
-    first = errors[0]
-    more = f", and {len(errors) - 1} more" if len(errors) > 1 else ""
-    line, column = first.span.line, first.span.column
-    return f"{path}:{line}:{column}: {first.message} [{first.code}]{more}"

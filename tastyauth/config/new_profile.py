@@ -24,38 +24,17 @@ You need three things from tastytrade. They are on the OAuth Applications page:
 Send the last two to nobody, chat assistants included; what you type of them is not shown.
 A bot has them already? tastyauth init --from its/.env takes them over. Ctrl-C changes nothing."""
 
-MODELINE = "# yaml-language-server: $schema=tastyauth.schema.json\n"
-
-
 _OLD_NAMES = {
-    "client_id": (
-        "TASTYTRADE_CLIENT_ID",
-        "TT_CLIENT_ID",
-        "TASTY_CLIENT_ID",
-        "TT_API_CLIENT_ID",
-        "OAUTH_CLIENT_ID",
-    ),
-    "client_secret": (
-        "TASTYTRADE_CLIENT_SECRET",
-        "TT_CLIENT_SECRET",
-        "TT_SECRET",
-        "TT_PROVIDER_SECRET",
-        "TASTY_CLIENT_SECRET",
-        "TT_API_CLIENT_SECRET",
-        "OAUTH_CLIENT_SECRET",
-    ),
-    "refresh_token": (
-        "TASTYTRADE_REFRESH_TOKEN",
-        "TT_REFRESH_TOKEN",
-        "TT_REFRESH",
-        "TASTY_REFRESH_TOKEN",
-        "OAUTH_REFRESH_TOKEN",
-    ),
+    "client_id": "TASTYTRADE_CLIENT_ID TT_CLIENT_ID TASTY_CLIENT_ID TT_API_CLIENT_ID"
+    " OAUTH_CLIENT_ID",
+    "client_secret": "TASTYTRADE_CLIENT_SECRET TT_CLIENT_SECRET TT_SECRET TT_PROVIDER_SECRET"
+    " TASTY_CLIENT_SECRET TT_API_CLIENT_SECRET OAUTH_CLIENT_SECRET",
+    "refresh_token": "TASTYTRADE_REFRESH_TOKEN TT_REFRESH_TOKEN TT_REFRESH TASTY_REFRESH_TOKEN"
+    " OAUTH_REFRESH_TOKEN",
 }
-"""What bots and SDKs call the credentials in their .env files."""
+"""What bots and SDKs call the credentials in their .env files; the official clients' name first."""
 
-USUAL_NAMES = tuple(names[0] for names in _OLD_NAMES.values())
-"""What the official clients call them."""
+USUAL_NAMES = tuple(names.split()[0] for names in _OLD_NAMES.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,22 +48,25 @@ class NewProfile:
     client_secret: str
     refresh_token: str
 
-    def block(self) -> str:
-        """The profile as YAML, indented by two; the last two are references in flow form."""
-        lines = [f"  {self.name}:", f"    environment: {self.environment}"]
-        if self.api_url is not None:
-            lines.append(f"    api_url: {self.api_url}")
-        lines += [
-            f"    client_id: {self.client_id}",
-            f"    client_secret: {self.client_secret}",
-            f"    refresh_token: {self.refresh_token}",
+    def block(self, indent: str = "  ", ending: str = "\n") -> str:
+        """The profile as YAML; the last two are references in flow form."""
+        lines = [
+            f"{self.name}:",
+            f"  environment: {self.environment}",
+            f"  api_url: {self.api_url}",
+            f"  client_id: {self.client_id}",
+            f"  client_secret: {self.client_secret}",
+            f"  refresh_token: {self.refresh_token}",
         ]
-        return "".join(f"{line}\n" for line in lines)
+        if self.api_url is None:
+            del lines[2]
+        return "".join(f"{indent}{line}{ending}" for line in lines)
 
 
 def new_config(profile: NewProfile) -> str:
     """A config with this profile alone."""
-    return f"{MODELINE}version: 1\nprofiles:\n{profile.block()}"
+    head = "# yaml-language-server: $schema=tastyauth.schema.json\nversion: 1\nprofiles:\n"
+    return head + profile.block()
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +86,7 @@ class Room:
         """The config with the profile, every byte that was there before as it was."""
         lines = self.text.splitlines(keepends=True)
         ending = "\r\n" if lines[0].endswith("\r\n") else "\n"
-        block = [f"{self.indent}{line[2:]}{ending}" for line in profile.block().splitlines()]
-        lines.insert(self.line, "".join(block))
+        lines.insert(self.line, profile.block(self.indent, ending))
         if self.default:
             lines.insert(self.line - 1, f"default_profile: {self.default}{ending}")
         return "".join(lines)
@@ -126,45 +107,11 @@ def room(content: bytes, path: str) -> Room:
     before_first = text.splitlines()[first.line - 1][: first.column - 1]
     if first.line == head.line or before_first.strip():
         raise ConfigError(
-            f"the profiles of {path} stand in braces: no line can be put between them",
+            f"the profiles of {path} are in braces: no line can be put between them",
             "give each profile lines of its own, as in: tastyauth init --print",
         )
     default = names[0] if len(names) == 1 and "default_profile" not in found.data else ""
     return Room(text, head.line, before_first, default)
-
-
-def check_shape(field: str, value: Secret) -> None:
-    """Raises RefusedError when `value` is positively something else than `field`."""
-    text = value.reveal()
-    spoken = _spoken(field)
-    if text[0] in "\"'" and text[-1] == text[0]:
-        raise RefusedError(f"the {spoken} has quotes around it", "enter it without them")
-    if field == "client_id":
-        _check_client_id(text)
-        return
-    look_again = f"look again: {APPLICATIONS_PAGE}"
-    if is_uuid(text):
-        raise RefusedError(f"this is a client ID, not a {spoken}", look_again)
-    shape = pasted_secrets.shape(text)
-    if shape is not None and shape not in _FITTING[field]:
-        raise RefusedError(
-            f"this is not a {spoken}, it looks like {pasted_secrets.looks_like(shape)}", look_again
-        )
-    if shape is not None and _MORE.search(text):
-        raise RefusedError(
-            f"this is more than the {spoken}", "enter the value alone, without NAME="
-        )
-
-
-def _check_client_id(text: str) -> None:
-    if is_uuid(text):
-        return
-    hint = f"a client ID is a UUID, shown beside the OAuth application: {APPLICATIONS_PAGE}"
-    shape = pasted_secrets.shape(text)
-    if pasted_secrets.is_bare_uuid(text):
-        raise RefusedError("this client ID has lost its dashes", "enter it as it is shown")
-    what = f", it looks like {pasted_secrets.looks_like(shape)}" if shape else ""
-    raise RefusedError(f"this is not a client ID{what}", hint)
 
 
 _FITTING = {"client_secret": ("client secret",), "refresh_token": ("refresh token", "JWT")}
@@ -173,8 +120,29 @@ _MORE = re.compile(r"[ =:;,\"']")
 """What no client secret and no JWT contains: a name, a command or a header was pasted with it."""
 
 
-def _spoken(field: str) -> str:
-    return field.replace("_", " ")
+def check_shape(field: str, value: Secret) -> None:
+    """Raises RefusedError when `value` is clearly something else than `field`."""
+    text = value.reveal()
+    spoken = field.replace("_", " ").replace("client id", "client ID")
+    shape = pasted_secrets.shape(text)
+    like = f", it looks like {pasted_secrets.looks_like(shape)}" if shape else ""
+    message, hint = "", f"look again: {APPLICATIONS_PAGE}"
+    if text[0] in "\"'" and text[-1] == text[0]:
+        message, hint = f"the {spoken} has quotes around it", "enter it without them"
+    elif field == "client_id":
+        if pasted_secrets.is_bare_uuid(text):
+            message, hint = "this client ID has lost its dashes", "enter it as it is shown"
+        elif not is_uuid(text):
+            message = f"this is not a client ID{like}"
+            hint = f"a client ID is a UUID, shown beside the OAuth application: {APPLICATIONS_PAGE}"
+    elif is_uuid(text):
+        message = f"this is a client ID, not a {spoken}"
+    elif shape is not None and shape not in _FITTING[field]:
+        message = f"this is not a {spoken}{like}"
+    elif shape is not None and _MORE.search(text):
+        message, hint = f"this is more than the {spoken}", "enter the value alone, without NAME="
+    if message:
+        raise RefusedError(message, hint)
 
 
 def taken_over(variables: Mapping[str, str]) -> dict[str, tuple[str, str]]:
@@ -182,7 +150,7 @@ def taken_over(variables: Mapping[str, str]) -> dict[str, tuple[str, str]]:
     return {
         field: (name, variables[name])
         for field, names in _OLD_NAMES.items()
-        for name in reversed(names)
+        for name in reversed(names.split())
         if variables.get(name)
     }
 

@@ -16,18 +16,7 @@ from tastyauth.sources import Surroundings
 
 Lines = tuple[str, ...]
 
-_VERSION_CONTROL = (
-    ".git",
-    ".hg",
-    ".jj",
-    ".svn",
-    ".bzr",
-    ".pijul",
-    ".fslckout",
-    "_FOSSIL_",
-    "_darcs",
-    "CVS",
-)
+_VERSION_CONTROL = (".git", ".hg", ".jj", ".svn", ".bzr", ".fslckout", "_darcs", "CVS")
 """What lies in the root of a tree that the next pull or update can change."""
 
 
@@ -54,11 +43,10 @@ def lines(config: Config, surroundings: Surroundings) -> Lines:
 
 def lines_of_first_release(config: Config, surroundings: Surroundings) -> Lines:
     """The plan as the first release wrote it, so that its approvals outlast a new default."""
+    says_nothing = export.DEFAULT_EXPORTS
     profiles = tuple(
-        profile._replace(exports=_FIRST_EXPORTS)
-        if profile.exports == export.DEFAULT_EXPORTS
-        else profile
-        for profile in config.profiles
+        it._replace(exports=_FIRST_EXPORTS) if it.exports == says_nothing else it
+        for it in config.profiles
     )
     return lines(replace(config, profiles=profiles), surroundings)
 
@@ -75,7 +63,9 @@ def refuse_outlaws(config: Config, surroundings: Surroundings) -> None:
     choosing must not receive the user's secrets.
     """
     for profile in config.profiles:
-        if profile.environment == "custom" and not _is_loopback(profile.api_url):
+        host = profile.api_url.partition("://")[2]
+        is_here = any(host == it or host.startswith(f"{it}:") for it in LOOPBACK)
+        if profile.environment == "custom" and not is_here:
             raise ConfigNotAllowed(
                 f"profile {profile.name} of a project file sends secrets to {profile.api_url}",
                 f"keep this profile in your own config, or use it with --config {config.path}",
@@ -127,14 +117,13 @@ def _profile_lines(profile: Profile, surroundings: Surroundings) -> Iterator[str
 
 def _programs(config: Config, surroundings: Surroundings) -> dict[str, Profile]:
     """The programs that are run and are installed here, each with the first profile to run it."""
-    found: dict[str, Profile] = {}
-    for profile in config.profiles:
-        for reference in profile.references:
-            for member in reference.members:
-                program = member.program(surroundings)
-                if program:
-                    found.setdefault(program, profile)
-    return found
+    return {
+        program: profile
+        for profile in reversed(config.profiles)
+        for reference in profile.references
+        for member in reference.members
+        if (program := member.program(surroundings))
+    }
 
 
 def _lies_in(path: str, directory: str) -> bool:
@@ -169,11 +158,7 @@ def _projects_of(path: str, home: str) -> set[str]:
 
 def _is_for_many(directory: str) -> bool:
     """Whether it is a usual place to keep unrelated things in: `/opt`, `/usr/local`, `/tmp`."""
-    if os.path.dirname(directory) in ("/", "/usr"):
-        return True
-    return bool(os.stat(directory).st_mode & stat.S_ISVTX)
-
-
-def _is_loopback(api_url: str) -> bool:
-    address = api_url.partition("://")[2]
-    return any(address == host or address.startswith(f"{host}:") for host in LOOPBACK)
+    with suppress(OSError):
+        if os.stat(directory).st_mode & stat.S_ISVTX:
+            return True
+    return os.path.dirname(directory) in ("/", "/usr")

@@ -132,7 +132,7 @@ profiles: {{ live: {{ environment: custom, api_url: "{origin}", client_id: {clie
 def test_where_no_line_can_be_added_nothing_is_asked(form: str, world: World) -> None:
     before = write(world, form)
     with sitting(world, "init", "-p", "paper", *custom(world)) as it:
-        it.expect("stand in braces")
+        it.expect("are in braces")
         assert it.end() == 78
     assert "client ID:" not in it.shown
     assert content(world.config) == before
