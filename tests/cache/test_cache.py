@@ -887,6 +887,17 @@ def approve(world: World, path: str) -> None:
 # What nothing asks for any more goes.
 
 
+def test_another_approval_of_the_same_config_finds_the_cached_token(world: World) -> None:
+    """Named on the command line, found and allowed by its hash, and named again."""
+    path = world.configure(directory=world.project)
+    printed = world.run("allow", "--print").out
+    approval = {"TASTYAUTH_TRUST_SHA256": printed.rpartition("sha256: ")[2].strip()}
+    named, found = world.run("token", "--config", path), world.run("token", **approval)
+    assert (named.code, found.code) == (0, 0), named.err + found.err
+    assert found.out == named.out == world.run("token", "--config", path).out
+    assert world.simulator.exchanges == 1
+
+
 def test_clear_forgets_tokens_and_attempts_of_one_config_or_of_all(world: World) -> None:
     other = world.configure(directory=f"{world.root}/other")
     world.run("token")

@@ -123,6 +123,11 @@ def test_what_is_not_known_for_certain_passes(name: str) -> None:
     check(PASSES[name])
 
 
+def test_a_profile_may_write_its_client_id_in_capitals() -> None:
+    assert CLIENT_ID.upper() != CLIENT_ID
+    check(jwt(RT, {"aud": CLIENT_ID}), client_id=CLIENT_ID.upper())
+
+
 @given(st.text() | st.binary().map(lambda b: base64.urlsafe_b64encode(b).decode()))
 def test_any_token_passes_or_is_refused(token: str) -> None:
     """No token makes the check itself fail."""

@@ -176,6 +176,23 @@ def test_neither_a_comment_nor_clear_loses_it(rotating: World, config: str) -> N
     assert rotating.simulator.exchanges == 3
 
 
+@pytest.mark.parametrize("config", SOURCES.values(), ids=SOURCES)
+def test_clear_during_an_exchange_that_rotates_costs_neither_token_nor_grant(
+    config: str, tmp_path: os.PathLike[str]
+) -> None:
+    with Ponderous(takes=1.0) as simulator:
+        world = world_of(simulator, tmp_path)
+        world.configure(config)
+        with world.started(COMMAND, "token") as process:
+            until(lambda: simulator.exchanges == 1)
+            assert world.run("clear", "--all").code == 0
+            assert process.poll() is None, "the answer is still on its way"
+            done = finish(process)
+        assert (done.code, done.out != "") == (0, True), done.err
+        assert world.run("token", "--refresh").code == 0
+        assert simulator.exchanges == 2
+
+
 def test_a_file_that_cannot_be_replaced_stays_and_the_journal_has_the_token(
     rotating: World,
 ) -> None:
