@@ -208,16 +208,13 @@ def _literals(document: Document, path: Path, reference: _Mapping) -> Iterator[P
                 break
 
 
-_EXTRAS = {"dotenv": "python-dotenv", "keyring": "keyring"}
-"""Source kinds that are extras, called as what is imported for them, and the library's own name."""
-
-
 def _extra(
     document: Document, path: Path, reference: _Mapping, installed: Callable[[str], bool]
 ) -> Iterator[Problem]:
     """A source whose library is an extra that is not installed here."""
-    for kind, library in _EXTRAS.items():
-        if kind in reference and not installed(kind):
+    for kind in reference:
+        library = schema.at((*path, kind)).get("x-extra")
+        if library and not installed(kind):
             where = (*path, kind)
             span = document.key_span(where)
             yield problem("extra", span, where, kind=kind, library=library)

@@ -1,7 +1,8 @@
 """The JSON Schema of a config: its text, what it says about a place, and the words that it knows.
 
 Besides what JSON Schema defines, it holds `x-problems` (what a report says when a keyword refuses
-a value), `x-help` (what to write there), and `x-aliases` and `x-meant` (what people write instead).
+a value), `x-help` (what to write there), `x-aliases` and `x-meant` (what people write instead), and
+`x-extra` (the library that a source kind needs).
 """
 
 import json

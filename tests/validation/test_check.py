@@ -112,7 +112,15 @@ def test_the_schema_keeps_to_keywords_that_mean_the_same_everywhere() -> None:
     }
     annotations = {"$schema", "$defs", "title", "description", "examples"}
     editors = {"markdownDescription", "defaultSnippets", "errorMessage"}
-    ours = {"x-problems", "x-usual-problems", "x-help", "x-aliases", "x-meant", "x-leaked"}
+    ours = {
+        "x-problems",
+        "x-usual-problems",
+        "x-help",
+        "x-aliases",
+        "x-extra",
+        "x-meant",
+        "x-leaked",
+    }
     ours |= {"x-programs", "x-unneeded"}
     names_of_things = {"properties", "$defs", "defaultSnippets", "examples"}
 
