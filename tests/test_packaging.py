@@ -105,11 +105,13 @@ def tracked(*below: str) -> set[str]:
 
 
 def test_the_wheel_holds_the_package_and_what_lies_beside_it(wheel: str) -> None:
-    manual = "tastyauth-0.1.0.data/data/share/man/man1/tastyauth.1"
-    names = {name for name in names_in_wheel(wheel) if ".dist-info/" not in name} - {manual}
+    names = {name for name in names_in_wheel(wheel) if ".dist-info/" not in name}
+    shared = {name for name in names if name.partition("/")[0].endswith(".data")}
+    wanted = _targets()["wheel"]["shared-data"].values()
+    assert {name.partition("/data/")[2] for name in shared} == set(wanted)
     beside = _targets()["wheel"]["force-include"]
     assert SCHEMA in beside
-    assert names == tracked("tastyauth") | set(beside.values())
+    assert names - shared == tracked("tastyauth") | set(beside.values())
     with zipfile.ZipFile(wheel) as archive:
         for source, target in beside.items():
             assert archive.read(target) == read(source)

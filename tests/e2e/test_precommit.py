@@ -9,6 +9,8 @@ import pytest
 from needs import missing
 from told import EXAMPLES, beside
 
+import tastyauth
+
 from .parts import REPOSITORY, installed, program
 from .recipes import adapted, recipe
 
@@ -135,8 +137,11 @@ def project(tmp_path: os.PathLike[str], environ: dict[str, str], hooks: Project)
     os.mkdir(path)
     project = Project(path, environ)
     project.git("init", "--quiet")
-    there = {"https://github.com/tastyauth/tastyauth": f"file://{hooks.path}", "v0.1.0": "v1"}
-    project.put(".pre-commit-config.yaml", adapted(recipe("yaml", "repos:"), there))
+    adaptations = {
+        "https://github.com/tastyauth/tastyauth": f"file://{hooks.path}",
+        f"v{tastyauth.__version__}": "v1",
+    }
+    project.put(".pre-commit-config.yaml", adapted(recipe("yaml", "repos:"), adaptations))
     return project
 
 
