@@ -7,7 +7,7 @@ from tastyauth.cli.secret import SECRETS, is_available
 from tastyauth.config import new_profile
 from tastyauth.config.new_profile import NewProfile
 from tastyauth.errors import APPLICATIONS_PAGE, RefusedError, SecretAbsent, SecretError, UsageError
-from tastyauth.exchange import claims
+from tastyauth.exchange.claims import check_shape, clients_of, read_claims
 from tastyauth.secret import Secret, with_tilde
 from tastyauth.sources import accept, dotenv, kind_of
 
@@ -89,12 +89,12 @@ def old_bot(path: str, console: Console) -> dict[str, Secret]:
     for field, (name, value) in found.items():
         old[field] = accept(value.encode(), f"{name} in {shown}")
         try:
-            new_profile.check_shape(field, old[field])
+            check_shape(field, old[field])
         except RefusedError as error:
             raise RefusedError(f"{name} in {shown}: {error.message}", error.hint) from None
         console.say(f"{field} comes from {name} in {shown}")
     if "client_id" not in old and "refresh_token" in old:  # of a bot that sends none
-        clients = claims.clients_of(claims.read_claims(old["refresh_token"]))
+        clients = clients_of(read_claims(old["refresh_token"]))
         if len(clients) == 1:
             console.say(f"client_id is {clients[0]}, says the refresh token")
             old["client_id"] = Secret(clients[0])
@@ -106,7 +106,7 @@ def _client_id(given: str | None, console: Console) -> str:
     while True:
         text = given or console.ask_text("client ID", "--client-id")
         try:
-            new_profile.check_shape("client_id", Secret(text))
+            check_shape("client_id", Secret(text))
         except RefusedError as error:
             if given:
                 raise

@@ -11,7 +11,7 @@ from tastyauth.cache import config_of, store
 from tastyauth.cli.command import Arguments
 from tastyauth.cli.console import Console
 from tastyauth.cli.inputs import open_session
-from tastyauth.config import Profile, new_profile
+from tastyauth.config import Profile
 from tastyauth.errors import (
     ConfigError,
     RefusedError,
@@ -21,6 +21,7 @@ from tastyauth.errors import (
     TemporaryError,
     reason_of,
 )
+from tastyauth.exchange.claims import check_shape
 from tastyauth.posix import files
 from tastyauth.secret import Secret
 from tastyauth.session import refresh
@@ -87,7 +88,7 @@ def _entered(field: str, console: Console) -> Secret:
                     error.message.removeprefix("the value of "),
                     "copy it again from where it was shown, on one line and with nothing around it",
                 ) from None
-            new_profile.check_shape(field, value)
+            check_shape(field, value)
         except TastyauthError as error:
             if not console.interactive:
                 raise

@@ -1,15 +1,12 @@
-"""From nothing to a config: the texts, the shapes of credentials, and where they may be kept."""
+"""From nothing to a config: the texts of a new profile, and where its secrets may be kept."""
 
 import os
-import re
 import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from tastyauth.broker import is_uuid
-from tastyauth.errors import APPLICATIONS_PAGE, ConfigError, RefusedError
-from tastyauth.secret import Secret
-from tastyauth.validation import document, pasted_secrets
+from tastyauth.errors import APPLICATIONS_PAGE, ConfigError
+from tastyauth.validation import document
 
 EXPLANATION = f"""\
 You need three things from tastytrade. They are on the OAuth Applications page:
@@ -112,37 +109,6 @@ def room(content: bytes, path: str) -> Room:
         )
     default = names[0] if len(names) == 1 and "default_profile" not in found.data else ""
     return Room(text, head.line, before_first, default)
-
-
-_FITTING = {"client_secret": ("client secret",), "refresh_token": ("refresh token", "JWT")}
-
-_MORE = re.compile(r"[ =:;,\"']")
-"""What no client secret and no JWT contains: a name, a command or a header was pasted with it."""
-
-
-def check_shape(field: str, value: Secret) -> None:
-    """Raises RefusedError when `value` is clearly something else than `field`."""
-    text = value.reveal()
-    spoken = field.replace("_", " ").replace("client id", "client ID")
-    shape = pasted_secrets.shape(text)
-    like = f", it looks like {pasted_secrets.looks_like(shape)}" if shape else ""
-    message, hint = "", f"look again: {APPLICATIONS_PAGE}"
-    if text[0] in "\"'" and text[-1] == text[0]:
-        message, hint = f"the {spoken} has quotes around it", "enter it without them"
-    elif field == "client_id":
-        if pasted_secrets.is_bare_uuid(text):
-            message, hint = "this client ID has lost its dashes", "enter it as it is shown"
-        elif not is_uuid(text):
-            message = f"this is not a client ID{like}"
-            hint = f"a client ID is a UUID, shown beside the OAuth application: {APPLICATIONS_PAGE}"
-    elif is_uuid(text):
-        message = f"this is a client ID, not a {spoken}"
-    elif shape is not None and shape not in _FITTING[field]:
-        message = f"this is not a {spoken}{like}"
-    elif shape is not None and _MORE.search(text):
-        message, hint = f"this is more than the {spoken}", "enter the value alone, without NAME="
-    if message:
-        raise RefusedError(message, hint)
 
 
 def taken_over(variables: Mapping[str, str]) -> dict[str, tuple[str, str]]:

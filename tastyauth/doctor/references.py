@@ -4,9 +4,10 @@ import re
 import time
 from collections.abc import Callable
 
-from tastyauth.config import new_profile
+from tastyauth.broker import REFRESH_TOKEN_TYPE
 from tastyauth.doctor.findings import FAILED, PASSED, WARNED, Findings, Verdict
 from tastyauth.errors import RefusedError, SecretAbsent, SecretError
+from tastyauth.exchange import claims
 from tastyauth.secret import Secret
 from tastyauth.session.refresh import if_lost
 from tastyauth.sources import Reference
@@ -73,16 +74,19 @@ def _resolved(field: str, reference: Reference, findings: Findings) -> Verdict:
 
 
 def _judged(field: str, value: Secret, answered: str, findings: Findings) -> Verdict:
-    """What is positively something else is named before it is sent.
-
-    Nothing is known of what a custom server hands out, so there it is a warning; but a client ID is
-    a UUID everywhere.
-    """
-    try:
-        new_profile.check_shape(field, value)
-    except RefusedError as error:
-        state = WARNED if findings.is_custom and field != "client_id" else FAILED
-        return Verdict(state, f"{answered}: {error.message}", error.hint, RESOLVED)
+    """Names a mix-up; what a custom server may really issue gets a warning."""
+    is_same = field == "refresh_token" and findings.secrets.get("client_secret") == value
+    # a client secret that is a refresh token has been reported already
+    if is_same and claims.read_claims(value).kind != REFRESH_TOKEN_TYPE:
+        message = f"{answered}: this is the client secret, too"
+        return Verdict(FAILED, message, "one of them was stored in both places", RESOLVED)
+    for is_custom in (True, False) if findings.is_custom else (False,):
+        try:
+            claims.check_shape(field, value, is_custom=is_custom)
+        except RefusedError as error:
+            state = WARNED if findings.is_custom and not is_custom else FAILED
+            state = FAILED if field == "client_id" else state
+            return Verdict(state, f"{answered}: {error.message}", error.hint, RESOLVED)
     return Verdict(PASSED, answered, outcome=RESOLVED)
 
 

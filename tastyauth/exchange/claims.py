@@ -1,6 +1,7 @@
-"""A grant, and the mix-ups that its refresh token gives away before anything is sent."""
+"""A grant, and the mix-ups of credentials that are found before anything is sent."""
 
 import base64
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -13,6 +14,36 @@ from tastyauth.secret import Secret
 
 _LONGEST_TOKEN = 16 * 1024
 """Characters that are looked at; no reference yields more."""
+
+
+_LOOK_AGAIN = f"look again: {APPLICATIONS_PAGE}"
+
+_PLACEHOLDER = re.compile(
+    r"<.*>|\[.*\]|\{.*\}|\$\w+|\$\{\w+\}|%\w+%|[*.x_-]{3,24}|eyJ[\w-]{0,12}\.{3}.*"
+    r"|(?:your|the|insert|paste|enter)[ _-].*|(?:change|replace)[ _-]?me|placeholder|redacted",
+    re.IGNORECASE,
+)
+"""What READMEs and templates have in the place of a credential."""
+
+_NAMED = re.compile(
+    r"(?:export |set )?[\"']?[\w-]*(?:secret|token|refresh|client)[\w-]*[\"']?\s*[:=]\s*\S"
+    r"|(?:authorization\s*:|bearer|basic)\s",
+    re.IGNORECASE,
+)
+"""The beginning of an assignment or a header, pasted with its value."""
+
+_MORE = re.compile(r"[ =:;,\"']")
+"""What neither a client secret nor a JWT contains."""
+
+_SPOKEN = {
+    "client_id": "client ID",
+    "client_secret": "client secret",
+    "refresh_token": "refresh token",
+}
+_FITTING = {
+    "client_secret": ("a tastytrade client secret",),
+    "refresh_token": ("a tastytrade refresh token", "a JWT"),
+}
 
 
 class RefreshGrant(NamedTuple):
@@ -59,12 +90,74 @@ def read_claims(token: Secret) -> Claims:
 def check_offline(grant: RefreshGrant) -> None:
     """Raises RefusedError when the server is certain to refuse `grant`.
 
-    Anything unknown passes, since the vendor documents none of this.
+    Anything unknown passes, since the vendor documents none of this, and a server of one's own may
+    issue anything.
     """
     claims = read_claims(grant.refresh_token)
     check_type(claims)
+    if grant.client_secret == grant.refresh_token:
+        raise RefusedError(
+            "the client secret and the refresh token are the same value",
+            f"one of them was stored in both places; {_LOOK_AGAIN}",
+        )
+    for name, value in zip(("client_secret", "refresh_token"), grant.secrets, strict=True):
+        try:
+            check_shape(name, value, is_custom=grant.environment == "custom")
+        except RefusedError as error:
+            raise RefusedError(f"{name}: {error.message}", error.hint) from None
     check_issuer(claims, grant.environment)
     check_audience(claims, grant.client_id)
+
+
+def check_shape(name: str, value: Secret, *, is_custom: bool = False) -> None:
+    """Raises RefusedError when `value` is certain to be something other than the credential `name`.
+
+    With `is_custom` a credential may have any shape, but not that of another one of tastytrade.
+    """
+    text, spoken = value.reveal()[:_LONGEST_TOKEN], _SPOKEN[name]
+    if _PLACEHOLDER.fullmatch(text):
+        raise RefusedError(f"this is a placeholder, not a {spoken}", _LOOK_AGAIN)
+    if text[:1] in ('"', "'", "`") and text[-1] == text[0]:
+        raise RefusedError(f"the {spoken} has quotes around it", "enter it without them")
+    looks = _looks_like(text)
+    if name == "client_id":
+        _check_client_id(text, looks)
+        return
+    if looks == "a client ID" and not is_custom:
+        raise RefusedError(f"this is a client ID, not a {spoken}", _LOOK_AGAIN)
+    fits = looks in (None, "a client ID", *_FITTING[name])
+    if not fits and not (is_custom and looks in ("a JWT", "a tastytrade client secret")):
+        raise RefusedError(f"this is not a {spoken}, it looks like {looks}", _LOOK_AGAIN)
+    if _NAMED.match(text) or (looks is not None and _MORE.search(text)):
+        raise RefusedError(
+            f"this is more than the {spoken}", "enter the value alone, without NAME= or Bearer"
+        )
+
+
+def _check_client_id(text: str, looks: str | None) -> None:
+    if is_uuid(text):
+        return
+    if re.fullmatch("[0-9a-f]{32}", text, re.IGNORECASE):
+        raise RefusedError("this client ID has lost its dashes", "enter it as it is shown")
+    raise RefusedError(
+        f"this is not a client ID{f', it looks like {looks}' if looks else ''}",
+        f"a client ID is a UUID, shown beside the OAuth application: {APPLICATIONS_PAGE}",
+    )
+
+
+def _looks_like(text: str) -> str | None:
+    """The credential of tastytrade that is in `text`, in words."""
+    if is_uuid(text):
+        return "a client ID"
+    jwt = re.search(r"(?<![\w-])eyJ[\w-]+\.[\w-]+(?:\.[\w-]*)?", text)
+    claims = read_claims(Secret(jwt[0])) if jwt else None
+    if claims and (claims.kind or claims.fields):
+        if claims.kind == REFRESH_TOKEN_TYPE:
+            return "a tastytrade refresh token"
+        return "an access token" if claims.kind.startswith("at+") else "a JWT"
+    if re.search("(?<![0-9A-Za-z])[0-9a-f]{40}(?![0-9A-Za-z])", text, re.IGNORECASE):
+        return "a tastytrade client secret"
+    return None
 
 
 def check_type(claims: Claims) -> None:

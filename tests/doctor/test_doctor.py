@@ -483,9 +483,9 @@ BROKEN = (
     # mix-ups
     Case(
         "an access token",
-        "type",
-        "is an access token",
-        "refresh token",
+        "refresh_token",
+        "looks like an access token",
+        "oauth-applications",
         wrote("refresh-token", ACCESS),
     ),
     Case(
@@ -529,7 +529,6 @@ BROKEN = (
         "without",
         wrote("refresh-token", '"{token}"'),
         OFFLINE,
-        "warned",
     ),
     Case(
         "no JWT",

@@ -4,7 +4,7 @@ import base64
 import json
 
 import pytest
-from exchange_fakes import CLIENT_ID, OTHER_ID, grant, jwt
+from exchange_fakes import CLIENT_ID, CLIENT_SECRET, OTHER_ID, REFRESH_TOKEN, grant, jwt
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -105,9 +105,7 @@ PASSES = {
     "a type that is no text": jwt({"typ": ["at+jwt"]}, {}),
     "a list for a header": jwt(["at+jwt"], {}),
     "no JWT": "a-password",
-    "nothing but dots": "....",
     "nothing": "",
-    "a header that is almost base64": "%%%%" + jwt({"typ": "at+jwt"}, {}),
     "a header that is no base64": "%%%." + jwt(RT, {"aud": OTHER_ID}).partition(".")[2],
     "other characters": "\u00fcber." * 3,
     "a type said twice": base64.urlsafe_b64encode(b'{"typ":"at+jwt","typ":"at+jwt"}').decode(),
@@ -150,3 +148,106 @@ def test_any_claims_pass_or_are_refused(header: object, claims: object) -> None:
         check(jwt(header, claims))
     except RefusedError as error:
         assert json.dumps(error.message, ensure_ascii=True).isascii()  # noqa: PT017
+
+
+# Mix-ups
+
+ACCESS_TOKEN = jwt({"typ": "at+jwt"}, {"sub": "U1"})
+
+MIXED_UP: dict[str, tuple[dict[str, str], str]] = {
+    "swapped": ({"client_secret": REFRESH_TOKEN, "refresh_token": CLIENT_SECRET}, "looks like"),
+    "the token twice": ({"client_secret": REFRESH_TOKEN}, "the same value"),
+    "the secret twice": ({"refresh_token": CLIENT_SECRET}, "the same value"),
+    "an access token as secret": ({"client_secret": ACCESS_TOKEN}, "an access token"),
+    "an access token": ({"refresh_token": ACCESS_TOKEN}, "is an access token"),
+    "after something else": ({"refresh_token": f"%%%{ACCESS_TOKEN}"}, "an access token"),
+    **{
+        f"{quote} around {name}": ({name: f"{quote}{value}{quote}"}, "has quotes around it")
+        for quote in ("'", '"', "`")
+        for name, value in (("client_secret", CLIENT_SECRET), ("refresh_token", REFRESH_TOKEN))
+    },
+    **{
+        f"{before} before {name}": ({name: f"{before}{value}"}, "is more than")
+        for before in (
+            "TT_SECRET=",
+            "export TT_REFRESH_TOKEN=",
+            "refresh_token: ",
+            '"client_secret": ',
+            "Bearer ",
+            "Authorization: Bearer ",
+        )
+        for name, value in (
+            ("client_secret", CLIENT_SECRET),
+            ("client_secret", "hunter2hunter2"),
+            ("refresh_token", REFRESH_TOKEN),
+            ("refresh_token", "hunter2hunter2"),
+        )
+    },
+    **{
+        f"{placeholder} in {name}": ({name: placeholder}, "is a placeholder")
+        for placeholder in (
+            "<client secret>",
+            "<YOUR_REFRESH_TOKEN>",
+            "your-refresh-token",
+            "YOUR_CLIENT_SECRET",
+            "the secret of your application",
+            "insert token here",
+            "changeme",
+            "CHANGE_ME",
+            "replace-me",
+            "${TT_SECRET}",
+            "$TT_REFRESH",
+            "%TT_SECRET%",
+            "{{ secret }}",
+            "xxxxxxxx",
+            "********",
+            "...",
+            "eyJhbGci...",
+            "[hidden]",
+        )
+        for name in ("client_secret", "refresh_token")
+    },
+}
+
+
+@pytest.mark.parametrize("environment", ["production", "sandbox", "custom"])
+@pytest.mark.parametrize("name", MIXED_UP)
+def test_a_mix_up_is_named(name: str, environment: str) -> None:
+    """Whatever the server would accept."""
+    values, message = MIXED_UP[name]
+    changes = {field: Secret(value) for field, value in values.items()}
+    with pytest.raises(RefusedError) as caught:
+        check_offline(grant(environment=environment, **changes))
+    assert message in caught.value.message
+    assert caught.value.hint
+    assert not any(value in caught.value.message for value in values.values() if len(value) > 8)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("client_secret", OTHER_ID),
+        ("client_secret", "hunter2"),
+        ("client_secret", "a=b;c d"),
+        ("client_secret", "0123456789abcdef" * 4),
+        ("client_secret", jwt({"alg": "RS256"}, {"iss": "https://login.example"})),
+        ("refresh_token", CLIENT_SECRET[::-1]),
+        ("refresh_token", "my_secret-of/a+base64=="),
+        ("refresh_token", "ory_rt_Zm9vYmFy.c2ln"),
+    ],
+)
+def test_a_server_of_ones_own_issues_what_it_likes(name: str, value: str) -> None:
+    check_offline(grant(environment="custom", **{name: Secret(value)}))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("client_secret", OTHER_ID),
+        ("client_secret", jwt({"alg": "RS256"}, {"iss": "https://login.example"})),
+        ("refresh_token", CLIENT_SECRET[::-1]),
+    ],
+)
+def test_tastytrade_does_not(name: str, value: str) -> None:
+    with pytest.raises(RefusedError):
+        check_offline(grant(**{name: Secret(value)}))
