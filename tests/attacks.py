@@ -532,7 +532,7 @@ ATTACKS: dict[str, tuple[Attack, ...]] = {
             "rename",
         ),
         Attack(
-            "a kill in the middle of a write of the journal loses the token",
+            "a kill in the middle of a write of a rotated token loses the one before",
             "session/test_rotation.py::test_what_was_recorded_survives_a_kill_at_any_moment",
             "one write; a link that ends with its line is whole",
         ),
@@ -564,9 +564,9 @@ ATTACKS: dict[str, tuple[Attack, ...]] = {
             "private.remove_unfinished",
         ),
         Attack(
-            "what a kill left in the journal stays there",
+            "what a kill left beside the files of grants stays there",
             "session/test_rotation.py::test_what_killed_writers_have_left_goes_with_the_next_rotation",
-            "Journal.record sweeps",
+            "Grant.moved sweeps",
         ),
         Attack(
             "a disk becomes full in the middle of a rotated token",
@@ -602,6 +602,26 @@ ATTACKS: dict[str, tuple[Attack, ...]] = {
             "the holder's promise",
         ),
         Attack(
+            "an interruption at any line while a program of the user's has the lock",
+            "cache/test_lock.py::test_a_lock_is_free_whatever_line_an_interruption_comes_at",
+            "a context that is left in C",
+        ),
+        Attack(
+            "a forked child keeps the lock of its parent",
+            "cache/test_lock.py::test_a_forked_child_does_not_keep_the_lock",
+            "closed in the child",
+        ),
+        Attack(
+            "threads that take turns, as gevent's, wait for each other for ever",
+            "cache/test_lock.py::test_where_threads_take_turns_nobody_waits_in_the_kernel",
+            "polled there",
+        ),
+        Attack(
+            "a program hammers a server that fails",
+            "session/test_session.py::test_a_server_that_fails_is_asked_at_a_pace_of_its_own",
+            "a pace for each kind of failure",
+        ),
+        Attack(
             "the server hangs for twenty callers",
             "cache/test_herd.py::test_twenty_callers_of_a_hanging_server_wait_once",
             "one outcome for all who wait",
@@ -629,13 +649,13 @@ ATTACKS: dict[str, tuple[Attack, ...]] = {
             "a rotated token cannot be written to where the old one came from",
             "session/test_rotating_server.py"
             "::test_where_the_source_cannot_be_written_the_journal_keeps_the_token_and_says_so",
-            "the journal",
+            "a private file per grant",
         ),
         Attack(
-            "the journal was opened to others, and an old token is sent",
+            "the files of grants were opened to others, and an old token is sent",
             "session/test_rotating_server.py"
             "::test_a_journal_that_cannot_be_used_is_named_and_no_old_token_is_sent",
-            "Journal.latest",
+            "Grant.newest",
         ),
         Attack(
             "a new refresh token comes with an answer that is no use",
@@ -646,12 +666,12 @@ ATTACKS: dict[str, tuple[Attack, ...]] = {
         Attack(
             "a token is used up where the next one cannot be kept",
             "session/test_rotation.py::test_a_token_is_not_used_up_where_the_next_one_cannot_be_kept",
-            "Journal.sole_use",
+            "Grant.sole_use",
         ),
         Attack(
             "a comment in the config, or `clear`, loses the rotated token",
             "session/test_rotating_server.py::test_neither_a_comment_nor_clear_loses_it",
-            "the journal is keyed by the grant",
+            "the file is keyed by the grant",
         ),
         Attack(
             "processes of two profiles replay each other's token",
@@ -667,23 +687,42 @@ ATTACKS: dict[str, tuple[Attack, ...]] = {
             "hundreds of rotations by parallel processes, with kills, stops and comments, on a real"
             " server that ends the grant at the first replay",
             "e2e/test_torture.py::test_the_grant_outlives_whatever_happens_to_those_who_use_it",
-            "a lock per grant; the journal before anything else",
+            "a lock per grant; its file before anything else",
         ),
         Attack(
-            "INT, QUIT, TERM or HUP while the answer is on its way",
+            "INT, QUIT, TERM or HUP while the answer is on its way, on a server that takes the last"
+            " token once more",
             "session/test_rotating_server.py"
             "::test_being_asked_to_stop_while_the_answer_comes_does_not_lose_the_grant",
-            "stopping.DELAY",
+            "stored before it is used",
         ),
         Attack(
             "a service is stopped while `exec --keep-fresh` renews",
             "session/test_rotating_server.py::test_stopping_all_processes_of_a_service_does_not_lose_the_grant",
-            "stopping.DELAY in the background too",
+            "the same in the background",
         ),
         Attack(
-            "the writer of a link is killed at it",
-            "session/test_rotation.py::test_a_link_whose_writer_was_killed_at_it_is_none",
-            "a link ends with its line",
+            "a signal in the middle of the write of a rotated token, in a program of the user's",
+            "session/test_rotating_server.py"
+            "::test_a_signal_while_a_new_refresh_token_is_written_waits_for_that",
+            "signals.HeldBack",
+        ),
+        Attack(
+            "`secret set` beside a rotation into a slow store is overwritten by the old grant",
+            "session/test_rotating_server.py"
+            "::test_a_new_secret_is_not_overwritten_by_a_rotation_with_a_slow_store",
+            "one writer per source",
+        ),
+        Attack(
+            "the newest token stays in clear although its source has it",
+            "session/test_rotating_server.py"
+            "::test_the_newest_token_is_in_clear_only_where_its_source_cannot_be_written",
+            "Grant.moved",
+        ),
+        Attack(
+            "the writer of a file is killed at it",
+            "session/test_rotation.py::test_a_file_whose_writer_was_killed_at_it_is_none",
+            "a token ends with its line",
         ),
     ),
 }

@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 
 from tastyauth import locate
@@ -124,7 +124,7 @@ def _try_out(
                 return
     secrets = refresh.Secrets(client_id, values["client_secret"], values["refresh_token"])
     try:
-        refresh.refresh(profile, secrets, surroundings, console)
+        refresh.refresh(profile, secrets, surroundings, console, is_stored=False)
     except TemporaryError as error:
         console.warn(f"could not be tried now: {error.message}")
     except TastyauthError as error:
@@ -183,14 +183,17 @@ def store_all(
     is_alone = len(elsewhere) == 1 and not everything  # it is stored, or not
     earlier: list[tuple[Reference, Secret | None]] = []
     unasked = replace(surroundings, interactive=False)  # nobody unlocks a store for an "if"
+    is_rotated = "refresh_token" in targets  # by another process, and perhaps at this moment
+    alone = refresh.sole_writer_of(profile, surroundings) if is_rotated else nullcontext()
     try:
         files.write_beside(everything)
-        for field, target in elsewhere.items():
-            with suppress(SecretError):
-                if not is_alone:
-                    earlier.append((target, _held(target, unasked)))
-            target.store(values[field], surroundings)
-        files.rename_all(everything)
+        with alone:
+            for field, target in elsewhere.items():
+                with suppress(SecretError):
+                    if not is_alone:
+                        earlier.append((target, _held(target, unasked)))
+                target.store(values[field], surroundings)
+            files.rename_all(everything)
     except BaseException as error:
         files.discard_all(everything)
         for target, old in earlier:

@@ -14,7 +14,6 @@ from tastyauth.exchange.claims import RefreshGrant, check_offline
 from tastyauth.exchange.response import NOT_SOON, TokenResponse, read_response
 from tastyauth.exchange.route import Route, route
 from tastyauth.exchange.transport import Channel
-from tastyauth.posix.signals import DELAY
 
 __all__ = [
     "RefreshGrant",
@@ -39,7 +38,7 @@ def exchange(
     tries: int = _TRIES,
     now: Callable[[], float] = time.time,
     monotonic: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = DELAY.sleep,
+    sleep: Callable[[float], None] = time.sleep,
     jitter: Callable[[], float] = random.random,
 ) -> TokenResponse:
     """A new access token for `grant`, within `grant.timeout` seconds and at most `tries` requests.
@@ -52,7 +51,7 @@ def exchange(
     deadline = monotonic() + grant.timeout
 
     def remaining() -> float:
-        return min(deadline, DELAY.until) - monotonic()
+        return deadline - monotonic()
 
     channel = Channel(grant.token_endpoint, environ)
     tried = 0

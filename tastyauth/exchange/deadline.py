@@ -16,15 +16,11 @@ import httpcore
 from httpcore._backends.sync import SyncStream  # the only way to a stream of a given socket
 
 from tastyauth.errors import TemporaryError
-from tastyauth.posix.signals import DELAY
 
 T = TypeVar("T")
 
 CONNECTED = "connection.connect_tcp.complete"
 """The event of httpcore when a connection is made, before anything is written to it."""
-
-_LOOK = 0.2
-"""Seconds between two looks at what remains: being asked to stop makes that less."""
 
 _HEAD_START = 0.2
 """Seconds that an address has before the next one is tried too (RFC 8305, section 5)."""
@@ -103,11 +99,8 @@ def within(seconds: float, call: Callable[[Wire], T]) -> T:
             "end other processes of this user, or raise the limit: ulimit -u",
         ) from None
     try:
-        while not outcome.done():
-            remaining = min(deadline, DELAY.until) - time.monotonic()
-            if remaining <= 0:
-                raise TimeoutError
-            wait([outcome], min(remaining, _LOOK))
+        if not wait([outcome], max(0.0, deadline - time.monotonic())).done:
+            raise TimeoutError
         return outcome.result()
     finally:
         wire.cut()

@@ -5,7 +5,7 @@ import stat
 from _thread import get_ident  # built in, where `threading` is a module to load
 
 from tastyauth import locate
-from tastyauth.posix.signals import DELAY
+from tastyauth.posix.signals import HeldBack
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def write_beside(contents: "Mapping[str, tuple[bytes, int]]") -> None:
 
 def rename_all(paths: "Iterable[str]") -> None:
     """Puts what `write_beside` has written in its place; raises OSError."""
-    with DELAY:
+    with HeldBack():
         for path in paths:
             os.replace(_beside(path), path)
     for path in paths:

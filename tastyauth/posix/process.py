@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Self, cast
 
 from tastyauth.errors import reason_of
-from tastyauth.posix.signals import DELAY
+from tastyauth.posix.signals import HeldBack
 
 STDOUT_LIMIT = 64 * 1024
 """Bytes. Four times the longest secret there may be; more is not an answer."""
@@ -211,7 +211,7 @@ def start(
     running: Running | None = None
     holds_exit_codes = _hold_exit_codes()
     try:
-        with DELAY:  # a stop that comes while it starts would leave it running
+        with HeldBack():  # a stop that comes while it starts would leave it running
             program = subprocess.Popen(
                 argv,
                 bufsize=0,
@@ -225,7 +225,7 @@ def start(
             running = Running(
                 program, stdin, owns_group=not interactive, holds_exit_codes=holds_exit_codes
             )
-        return running  # noqa: RET504  # a stop is raised where DELAY ends, and `running` is stopped
+        return running  # noqa: RET504  # a stop is raised where this ends, and `running` is stopped
     except BaseException as error:
         if running is not None:
             running.stop()

@@ -1,11 +1,5 @@
-"""Being asked to stop: INT, QUIT, TERM and HUP raise, so that a run can still say how it ended.
+"""Being asked to stop: INT, QUIT, TERM and HUP raise, so that a run can still say how it ended."""
 
-They wait while something is on its way that exists nowhere else: an answer that may bring a new
-refresh token, and for which the server forgets the old one (it is given a second); a program that
-has been started, and that nobody could end yet.
-"""
-
-import time
 from _signal import (  # type: ignore[import-not-found]  # the public module imports enum
     SIG_IGN,
     SIGHUP,
@@ -13,15 +7,13 @@ from _signal import (  # type: ignore[import-not-found]  # the public module imp
     SIGQUIT,
     SIGTERM,
     getsignal,
+    raise_signal,
     signal,
 )
 
 from tastyauth.errors import Stopped
 
 _STOPPING = (SIGINT, SIGQUIT, SIGTERM, SIGHUP)
-
-_PATIENCE = 1.0
-"""Seconds for what is on its way, once this process has been asked to stop."""
 
 
 def raise_when_stopped() -> None:
@@ -37,50 +29,45 @@ def raise_when_stopped() -> None:
 def _stop(number: int, _: object) -> None:
     for each in _STOPPING:
         signal(each, SIG_IGN)
-    DELAY.stop(number)
+    raise Stopped(number)
 
 
-class Delay:
-    """A context within which a stop is put off to the end, which then comes within a second."""
+class HeldBack:
+    """A context at whose end a signal takes effect that has come in it, whatever handles it.
+
+    For what must not be left half-done: a new refresh token that is nowhere else, a program that
+    has been started and that nobody could end yet. Threads other than the main one are never
+    interrupted, so nothing is held back there.
+    """
 
     def __init__(self) -> None:
-        self._is_on = False
-        self._outside: list[bool] = []
-        self._asked = 0
-        self.until = float("inf")
-        """By when it has to end, in seconds of the monotonic clock."""
-
-    def stop(self, number: int) -> None:
-        """Raises Stopped, or sees to it that the end of the context will."""
-        if not self._is_on:
-            raise Stopped(number)
-        self._asked = number
-        self.until = time.monotonic() + _PATIENCE
-
-    def sleep(self, seconds: float) -> None:
-        """Sleeps; nothing is on its way meanwhile, so a stop ends it at once."""
-        before = self._is_on
-        self.end()
-        try:
-            time.sleep(seconds)
-        finally:
-            self._is_on = before
+        self._handlers: dict[int, object] = {}
+        self._came: list[int] = []
 
     def __enter__(self) -> None:
-        self._outside.append(self._is_on)
-        self._is_on = True
+        try:
+            for number in _STOPPING:
+                handler = getsignal(number)
+                if handler not in (SIG_IGN, None):
+                    self._handlers[number] = handler
+                    signal(number, self._note)
+        except ValueError:
+            self._handlers.clear()  # another thread
+        except BaseException:
+            self._restore()
+            raise
 
     def __exit__(self, *_: object) -> None:
-        if not self._outside.pop():  # else a stop still waits, for the end of the outer context
-            self.end()
+        try:
+            self._restore()
+        finally:  # one that has just been restored may have raised
+            self._restore()
+        if self._came:
+            raise_signal(self._came[0])
 
-    def end(self) -> None:
-        """From here on a stop is immediate; raises Stopped when it was asked for before."""
-        self._is_on = False
-        number, self._asked, self.until = self._asked, 0, float("inf")
-        if number:
-            raise Stopped(number)
+    def _restore(self) -> None:
+        for number, handler in self._handlers.items():
+            signal(number, handler)
 
-
-DELAY = Delay()
-"""The one of this process; whoever has not called `raise_when_stopped` is not affected."""
+    def _note(self, number: int, _: object) -> None:
+        self._came.append(number)

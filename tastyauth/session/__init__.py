@@ -17,7 +17,7 @@ from tastyauth.posix import files
 
 if TYPE_CHECKING:  # a hit needs none of these: no YAML, no source, no HTTP
     from tastyauth.config import Config, Profile
-    from tastyauth.session.refresh import Audience, Secrets
+    from tastyauth.session.refresh import Audience, Refreshed, Secrets
     from tastyauth.sources import Surroundings
 
 LONGEST_MIN_VALID = 840
@@ -206,9 +206,7 @@ class Session:
         self._hold_back(record, used)
         held.promise(2 * profile.timeout + _GRACE)  # it may wait for the grant as long
         with self._recorded(view, record, used, in_a_hurry=in_a_hurry):
-            refreshed = refresh.refresh(
-                profile, secrets, surroundings, self._audience, in_a_hurry=in_a_hurry
-            )
+            refreshed = self._refreshed(profile, secrets, surroundings, in_a_hurry=in_a_hurry)
         entry = refreshed.entry
         with self._storing():
             if refreshed.moved:  # a rotated refresh token has changed the file it is declared in
@@ -219,6 +217,27 @@ class Session:
             attempts.write(view.attempt_path, record.succeeded(time.time()))
             store.prune(view, time.time())
         return entry
+
+    def _refreshed(
+        self,
+        profile: "Profile",
+        secrets: "Secrets",
+        surroundings: "Surroundings",
+        *,
+        in_a_hurry: bool = False,
+    ) -> "Refreshed":
+        """What `refresh` returns or raises, with secrets resolved anew if they have just moved."""
+        from tastyauth.session import refresh, rotation
+
+        try:
+            return refresh.refresh(
+                profile, secrets, surroundings, self._audience, in_a_hurry=in_a_hurry
+            )
+        except rotation.MovedError:
+            secrets = self._resolved(profile, surroundings)
+            return refresh.refresh(
+                profile, secrets, surroundings, self._audience, in_a_hurry=in_a_hurry
+            )
 
     @contextmanager
     def _recorded(
@@ -252,8 +271,6 @@ class Session:
 
         Raises whatever keeps it from coming.
         """
-        from tastyauth.session import refresh
-
         found = self.config()
         profile = found.profile(self.asked.profile)
         self.profile = found.outline(b"", "", "").profiles[profile.name]
@@ -263,7 +280,7 @@ class Session:
         record = attempts.read(place)
         self._hold_back(record, used)
         try:
-            refreshed = refresh.refresh(profile, secrets, self._surroundings, self._audience)
+            refreshed = self._refreshed(profile, secrets, self._surroundings)
         except TastyauthError as error:
             attempts.remember(place, record.failed(error, used, time.time()))
             raise

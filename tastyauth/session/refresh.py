@@ -3,17 +3,22 @@
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from functools import partial
 from typing import NamedTuple, Protocol
 
 from tastyauth import cache, locate
 from tastyauth.broker import is_uuid
 from tastyauth.cache import Entry
 from tastyauth.config import Profile
-from tastyauth.errors import APPLICATIONS_PAGE, ProtocolError, RefusedError, SecretError
+from tastyauth.errors import (
+    APPLICATIONS_PAGE,
+    ProtocolError,
+    RefusedError,
+    SecretError,
+    TemporaryError,
+)
 from tastyauth.posix import signals
 from tastyauth.secret import Secret
-from tastyauth.session.rotation import Journal
+from tastyauth.session.rotation import Grant, sole_writer
 from tastyauth.sources import Reference, Surroundings
 
 _WHERE_FROM = {
@@ -76,11 +81,14 @@ def refresh(
     audience: Audience,
     *,
     in_a_hurry: bool = False,
+    is_stored: bool = True,
 ) -> Refreshed:
     """A new access token for `profile` (RFC 6749, section 6).
 
+    `is_stored` says that the secrets come from the profile's sources, where a rotated one belongs.
+
     Raises RefusedError, TemporaryError, ProtocolError, ConfigError for proxies and roots, or
-    SecretError for a journal that may know a newer refresh token, and cannot be used.
+    SecretError where a newer refresh token may be kept that cannot be read.
     """
     from tastyauth import exchange
     from tastyauth.exchange.response import RotatedError
@@ -99,24 +107,23 @@ def refresh(
         route = exchange.route(grant.token_endpoint, surroundings.environ)
         audience.detail(f"asking {grant.token_endpoint}, proxy: {route.proxy or 'none'},")
         audience.detail(f"certificate authorities: {route.roots}")
-    journal = _journal(profile, secrets.client_id, surroundings)
-    with journal.sole_use(grant.refresh_token, grant.timeout) as newest:
-        grant = grant._replace(refresh_token=newest)
-        keep = partial(
-            _keep, secrets.refresh_token, newest, journal, profile, surroundings, audience
-        )
+    kept = _grant(profile, secrets.client_id, secrets.refresh_token, surroundings)
+    with kept.sole_use(grant.timeout) as newest:
         asked_at = time.time()
-        with signals.DELAY:  # the answer may bring a refresh token that is nowhere else
-            try:
-                with audience.waiting(profile.token_endpoint):
-                    response = exchange.exchange(
-                        grant, environ=surroundings.environ, tries=1 if in_a_hurry else 3
-                    )
-            except RotatedError as error:
-                keep(error.refresh_token)
-                raise ProtocolError(error.message, error.hint) from None
-            rotated = response.refresh_token
-            moved = rotated is not None and keep(rotated)
+        try:
+            with audience.waiting(profile.token_endpoint):
+                response = exchange.exchange(
+                    grant._replace(refresh_token=newest),
+                    environ=surroundings.environ,
+                    tries=1 if in_a_hurry else 3,
+                )
+        except RotatedError as error:
+            _keep(error.refresh_token, kept, profile, is_stored, surroundings, audience)
+            raise ProtocolError(error.message, error.hint) from None
+        rotated = response.refresh_token
+        moved = rotated is not None and _keep(
+            rotated, kept, profile, is_stored, surroundings, audience
+        )
     for warning in response.warnings:
         audience.warn(warning)
     token = response.access_token.reveal()
@@ -139,7 +146,7 @@ def latest(
 
     Raises SecretError when that cannot be known.
     """
-    return _journal(profile, client_id, surroundings).latest(declared)
+    return _grant(profile, client_id, declared, surroundings).newest()
 
 
 def resolve_secrets(profile: Profile, surroundings: Surroundings, audience: Audience) -> Secrets:
@@ -176,48 +183,67 @@ def time_limit(profile: Profile, surroundings: Surroundings) -> float:
     )
 
 
-def _journal(profile: Profile, client_id: str, surroundings: Surroundings) -> Journal:
-    state = locate.state_directory(surroundings.environ)
-    return Journal(f"{state}/grants", profile.token_endpoint, client_id)
+def sole_writer_of(profile: Profile, surroundings: Surroundings) -> AbstractContextManager[None]:
+    """A context in which no other process writes to the source of the refresh token.
+
+    Raises TemporaryError when one takes too long.
+    """
+    return sole_writer(_grants(surroundings), profile.refresh_token.describe(), surroundings.limit)
+
+
+def _grants(surroundings: Surroundings) -> str:
+    return f"{locate.state_directory(surroundings.environ)}/grants"
+
+
+def _grant(profile: Profile, client_id: str, declared: Secret, surroundings: Surroundings) -> Grant:
+    return Grant(_grants(surroundings), profile.token_endpoint, client_id, declared)
 
 
 def _keep(
-    declared: Secret,
-    latest: Secret,
-    journal: Journal,
+    rotated: Secret,
+    grant: Grant,
     profile: Profile,
+    is_stored: bool,  # noqa: FBT001
     surroundings: Surroundings,
     audience: Audience,
-    rotated: Secret,
 ) -> bool:
     """Stores a rotated refresh token before anything else is done with the answer.
 
-    Says whether it is now in the declared source.
+    Returns whether it is now in the declared source.
     """
-    where = profile.refresh_token.describe()
-    try:
-        journal.record(declared, latest, rotated)
-        kept = True
-    except OSError:
-        kept = False
-    if kept:
-        signals.DELAY.end()  # nobody who stops this has to wait for a password manager
+    rotation = "the server rotated the refresh token"
+    source, where = profile.refresh_token, profile.refresh_token.describe()
+    present = grant.declared if is_stored else None
+    is_kept = True
+    with signals.HeldBack():
+        try:
+            grant.keep(rotated)
+        except OSError:
+            is_kept = False
     surroundings = surroundings.withholding(profile.withheld)
-    moved = profile.refresh_token.replace(declared, rotated, surroundings)
-    if moved:
-        audience.detail(f"the server rotated the refresh token; the new one is in {where}")
-    elif kept:
+    try:
+        if is_stored:
+            with sole_writer_of(profile, surroundings):
+                is_replaced = source.replace(grant.declared, rotated, surroundings)
+                present = rotated if is_replaced else source.resolve(surroundings)
+    except (SecretError, TemporaryError):
+        pass  # it stays in the file of the grant
+    if present == rotated:
+        grant.moved(rotated, where)
+        audience.detail(f"{rotation}; the new one is in {where}")
+    elif not is_kept:
         audience.warn(
-            f"the server rotated the refresh token; {where} cannot be written, so the new one"
-            f" is kept in {journal.directory} and used from there"
+            f"{rotation} and the new one cannot be stored anywhere: make {grant.directory}"
+            f" writable, and yours alone, then create a new grant on {APPLICATIONS_PAGE}"
         )
-    else:
+    elif present == grant.declared:
         audience.warn(
-            "the server rotated the refresh token and the new one cannot be stored anywhere:"
-            f" make {journal.directory} writable, and yours alone, then create a new grant on"
-            f" {APPLICATIONS_PAGE}"
+            f"{rotation}; {where} cannot be written, so the new one is kept in"
+            f" {grant.directory} and used from there"
         )
-    return moved
+    else:  # it was replaced meanwhile, or is about to be
+        audience.detail(f"{rotation}; the new one is kept in {grant.directory}")
+    return present == rotated
 
 
 def if_lost(field: str) -> str:

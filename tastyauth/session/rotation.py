@@ -1,13 +1,7 @@
-"""Rotated refresh tokens: nothing that a server handed out is lost.
+"""Rotated refresh tokens: the newest of each grant is in one private file until its source has it.
 
 A server may answer with a new refresh token and forget the old one (RFC 6749, section 6; RFC 9700,
-section 4.14.2). The new one is kept here, also where the declared source can be written: a file of
-mode 0600, named by the digest of where the old one belonged and what it was. Links are followed
-to their end, so a source may stay at any older token of the same grant.
-
-Until the link of the old token is written, the new one is in the memory of one process and nowhere
-else. So that is the first thing done with an answer, in one call; a link that ends with its line is
-whole, and whoever is killed from then on loses nothing.
+section 4.14.2). The file is named by a digest of where the declared token belongs and what it is.
 """
 
 import errno
@@ -15,112 +9,130 @@ import os
 import shlex
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from hashlib import sha256
 
 from tastyauth import locate
 from tastyauth.cache.lock import Lock, remove_unless_held
-from tastyauth.errors import APPLICATIONS_PAGE, SecretError, reason_of
+from tastyauth.errors import APPLICATIONS_PAGE, RefusedError, SecretError, reason_of
 from tastyauth.posix import files
 from tastyauth.secret import Secret
 
-_LONGEST_CHAIN = 10_000
-"""Links; a longer chain is a loop."""
-
 _UNFINISHED = 3600.0
-"""Seconds after which a temporary file, or a lock that nobody holds, belongs to nobody."""
+"""Seconds after which a temporary file, a lock that nobody holds, or a `.moved` is of no use."""
 
 _NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
 """What a file system says that can keep files and no locks."""
 
 
-class Journal:
-    """The links of one client at one token endpoint."""
+class MovedError(RefusedError):
+    """The declared token was replaced, and the newest one is in the source of a profile."""
 
-    def __init__(self, directory: str, token_endpoint: str, client_id: str) -> None:
+
+class Grant:
+    """The refresh token that a profile declares, and what the server has made of it."""
+
+    def __init__(
+        self, directory: str, token_endpoint: str, client_id: str, declared: Secret
+    ) -> None:
         self.directory = directory
+        self.declared = declared
         self._belongs_to = f"{token_endpoint}\0{client_id.lower()}\0"
+        self._path = self._file_of(declared)
 
-    def latest(self, refresh_token: Secret) -> Secret:
-        """The newest token that `refresh_token` was rotated into: itself, when it never was.
+    def newest(self) -> Secret:
+        """The newest token of the grant: the declared one, when it was never rotated.
 
-        Raises SecretError when that cannot be known: a server may end a grant of which it is sent
-        an old token (RFC 9700, section 4.14.2).
+        Raises SecretError when that cannot be known, since a server may end a grant of which it is
+        sent an old token (RFC 9700, section 4.14.2), and MovedError.
         """
-        for _ in range(_LONGEST_CHAIN):
-            newer = self._newer(refresh_token)
-            if newer is None:
-                break
-            refresh_token = newer
-        return refresh_token
+        chain = self._chain()
+        try:
+            if len(chain) == 1 and (where := locate.read_private(f"{self._path}.moved")):
+                raise MovedError(
+                    "the server has replaced this refresh token, and the newest one is in"
+                    f" {where.decode('utf-8', 'replace')}",
+                    f"refer to that one, or make a new grant: Manage → Create Grant on"
+                    f" {APPLICATIONS_PAGE}",
+                )
+        except OSError:
+            pass  # it is only there to explain
+        return chain[-1]
 
-    def record(self, declared: Secret, old: Secret, new: Secret) -> None:
-        """Links `old` to `new`, and `declared` too, which keeps chains short; raises OSError."""
-        files.make_directory(self.directory)
+    def keep(self, new: Secret) -> None:
+        """Writes the newest token down, durably; raises OSError."""
+        older = self._chain()[1:-1]
         content = new.reveal().encode("ascii") + b"\n"
-        files.write_at_once(self._link(old), content)
-        files.remove(self._link(new))  # a server may hand an older token out again
-        with suppress(OSError):  # the chain is whole without
-            if declared not in (old, new):
-                files.write(self._link(declared), content, durable=True)
+        files.make_directory(self.directory)
+        try:
+            files.write(self._path, content, durable=True)
+        except OSError as error:
+            _overwrite(self._path, content, error)
+        for token in (*older, new):  # links of an older version; a server may reuse a token
+            if token != self.declared:
+                with suppress(OSError):
+                    files.remove(self._file_of(token))
+
+    def moved(self, new: Secret, where: str) -> None:
+        """Removes the newest token, which the declared source now has.
+
+        For those who have read that source before, it leaves behind `where` that is.
+        """
+        with suppress(OSError):
+            if new != self.declared:
+                files.write(f"{self._path}.moved", where.encode("utf-8", "replace"))
+            files.remove(self._path)
+        with suppress(OSError):
             self._sweep(time.time())
 
     @contextmanager
-    def sole_use(self, declared: Secret, seconds: float) -> Iterator[Secret]:
-        """The newest token of the grant, with nobody else exchanging it for so many seconds.
+    def sole_use(self, seconds: float) -> Iterator[Secret]:
+        """The newest token, with nobody else exchanging it; waits so many seconds at the most.
 
-        The lock is the newest token's own, so everybody who holds any token of the grant meets
-        there, and waits for as many seconds at the most. Where there can be no lock, it goes on
-        without. Raises TemporaryError when another process keeps it longer, SecretError as `latest`
-        does, or when the grant was rotated and its next token could not be kept.
+        Where there can be no lock, it goes on without. Raises TemporaryError when another process
+        keeps it longer, SecretError as `newest` does, or when the grant was rotated and its next
+        token could not be kept.
         """
-        with ExitStack() as stack:
+        with Lock() as lock:
             try:
-                latest = stack.enter_context(self._locked(declared, seconds))
+                files.make_directory(self.directory)
+                lock.take(f"{self._path}.lock", seconds)
+                lock.promise(seconds)
             except OSError as obstacle:
-                latest = self.latest(declared)
-                if latest != declared and obstacle.errno not in _NO_LOCKS:
+                if self.newest() != self.declared and obstacle.errno not in _NO_LOCKS:
                     what = f"the next refresh token could not be kept in {self.directory}"
                     raise self._unusable(what, obstacle, self.directory) from None
-            yield latest
+            yield self.newest()
+            with suppress(OSError):
+                if lock.path:
+                    files.remove(lock.path)
 
-    @contextmanager
-    def _locked(self, declared: Secret, seconds: float) -> Iterator[Secret]:
-        """Raises OSError when there can be no lock."""
-        files.make_directory(self.directory)
-        while True:
-            latest = self.latest(declared)
-            with Lock() as lock:
-                lock.take(f"{self._link(latest)}.lock", seconds)
-                is_newest = self.latest(latest) == latest
-                if is_newest:
-                    lock.promise(seconds)
-                    yield latest
-                files.remove(lock.path)
-            if is_newest:
-                return
+    def _chain(self) -> list[Secret]:
+        """The declared token, what it was rotated into, and so on.
 
-    def _sweep(self, now: float) -> None:
-        """Removes what those have left who were killed."""
-        with os.scandir(self.directory) as found:
-            paths = [file.path for file in found if file.name.endswith((".new", ".lock"))]
-        for path in paths:
-            with suppress(FileNotFoundError):
-                if now - os.lstat(path).st_mtime > _UNFINISHED:
-                    remove_unless_held(path)
+        Older versions wrote a link for each rotation; now there is one step.
+        """
+        chain = [self.declared]
+        while (newer := self._read(self._file_of(chain[-1]))) is not None and newer not in chain:
+            chain.append(newer)
+        return chain
 
-    def _newer(self, refresh_token: Secret) -> Secret | None:
-        """What a token was rotated into, if it was."""
-        link = self._link(refresh_token)
+    def _read(self, path: str) -> Secret | None:
+        """The token in a file; None when there is none, or its writer was killed at it."""
         try:
-            return _read(link)
+            content = locate.read_private(path) or b""
+            token, end, _ = content.decode("ascii").partition("\n")
+            return Secret(token) if end else None
         except NotADirectoryError:
             return None
-        except OSError as error:
-            if error.errno is not None and not self._is_made():
+        except UnicodeDecodeError:
+            error = locate.not_private(f"{path} is damaged")
+        except OSError as raised:
+            if raised.errno is not None and not self._is_made():
                 return None  # a home that is hidden, as services have it, or of somebody else
-            what = f"a newer refresh token may be in {self.directory}, and cannot be used"
-            raise self._unusable(what, error, link) from None
+            error = raised
+        what = f"a newer refresh token may be in {self.directory}, and cannot be used"
+        raise self._unusable(what, error, path)
 
     def _is_made(self) -> bool:
         """Whether the directory is there, or may be, below one that is only ours to close."""
@@ -128,24 +140,56 @@ class Journal:
         return any(os.path.isdir(it) and os.stat(it).st_uid == os.geteuid() for it in places)
 
     def _unusable(self, what: str, error: OSError, path: str) -> SecretError:
-        reason = reason_of(error).replace(path, "it")  # a link tells nobody
-        directory = shlex.quote(self.directory)
         return SecretError(
-            f"{what}: {reason}",
-            f"make it writable, and yours alone: chmod -R u=rwX,go= {directory}; for what is"
-            f" damaged, make a new grant: Manage → Create Grant on {APPLICATIONS_PAGE}",
+            f"{what}: {reason_of(error).replace(path, 'it')}",
+            "make it writable, and yours alone: chmod -R u=rwX,go="
+            f" {shlex.quote(self.directory)}; for what is damaged, make a new grant:"
+            f" Manage → Create Grant on {APPLICATIONS_PAGE}",
         )
 
-    def _link(self, refresh_token: Secret) -> str:
+    def _sweep(self, now: float) -> None:
+        """Removes what killed processes have left, and notes that nobody needs any more."""
+        with os.scandir(self.directory) as found:
+            paths = [it.path for it in found if it.name.endswith((".new", ".lock", ".moved"))]
+        for path in paths:
+            with suppress(FileNotFoundError):
+                if now - os.lstat(path).st_mtime > _UNFINISHED:
+                    remove_unless_held(path)
+
+    def _file_of(self, refresh_token: Secret) -> str:
         name = sha256((self._belongs_to + refresh_token.reveal()).encode()).hexdigest()
         return os.path.join(self.directory, name)
 
 
-def _read(link: str) -> Secret | None:
-    """The token that a link leads to; None when there is none, or its writer was killed at it."""
-    content = locate.read_private(link) or b""
+@contextmanager
+def sole_writer(directory: str, source: str, seconds: float) -> Iterator[None]:
+    """While nobody else writes to `source`, where there can be locks.
+
+    `secret set` and a rotation may both want to, and a store may be slow. Raises TemporaryError
+    when another process takes longer than so many seconds.
+    """
+    with Lock() as lock:
+        path = os.path.join(directory, f"{sha256(source.encode()).hexdigest()}.lock")
+        with suppress(OSError):
+            files.make_directory(directory)
+            lock.take(path, seconds)
+            lock.promise(seconds)
+        yield
+        with suppress(OSError):
+            if lock.path:
+                files.remove(path)
+
+
+def _overwrite(path: str, content: bytes, error: OSError) -> None:
+    """Writes into the file that is there, for which a full disk has room; else raises `error`."""
     try:
-        token, end, _ = content.decode("ascii").partition("\n")
-    except UnicodeDecodeError:
-        raise locate.not_private(f"{link} is damaged") from None
-    return Secret(token) if end else None
+        descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        raise error from None
+    try:
+        if os.pwrite(descriptor, content, 0) != len(content):
+            raise error
+        os.ftruncate(descriptor, len(content))
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -8,7 +8,7 @@ There is one moment that no client survives. From the server's decision to repla
 the first write of whoever has asked, the new one is nowhere else on this side. A server that is
 ready for clients that crash takes the old token for some seconds more; with such a one, processes
 are killed whatever they are doing. With a strict one those are spared that have asked and not yet
-written. TERM and HUP spare nobody: for those tastyauth waits itself.
+written, from TERM and HUP as well.
 
 TORTURE=500 says how often the token is to be replaced.
 """
@@ -186,14 +186,11 @@ def torment(it: Rack, over: threading.Event, sparing: bool, seed: int) -> None:
             continue
         victim = choice.choice(candidates)
         with suppress(ProcessLookupError):
-            if choice.random() < 0.3:
-                victim.send_signal(choice.choice((signal.SIGTERM, signal.SIGHUP)))
-                it.stopped += 1
-            else:
-                kill(victim, it, sparing)
+            gentle = choice.choice((signal.SIGTERM, signal.SIGHUP))
+            end(victim, it, sparing, gentle if choice.random() < 0.3 else signal.SIGKILL)
 
 
-def kill(victim: "subprocess.Popen[str]", it: Rack, sparing: bool) -> None:
+def end(victim: "subprocess.Popen[str]", it: Rack, sparing: bool, number: signal.Signals) -> None:
     os.kill(victim.pid, signal.SIGSTOP)
     stands_still(victim.pid)
     holds = holds_the_grant(victim.pid, it)
@@ -201,9 +198,13 @@ def kill(victim: "subprocess.Popen[str]", it: Rack, sparing: bool) -> None:
         it.spared += 1
         os.kill(victim.pid, signal.SIGCONT)
         return
-    os.kill(victim.pid, signal.SIGKILL)
-    it.killed += 1
-    it.killed_as_holder += holds
+    os.kill(victim.pid, number)
+    if number == signal.SIGKILL:
+        it.killed += 1
+        it.killed_as_holder += holds
+    else:
+        os.kill(victim.pid, signal.SIGCONT)
+        it.stopped += 1
 
 
 def is_in_the_window(it: Rack) -> bool:

@@ -401,7 +401,7 @@ try:
 def test_the_start_of_a_program_does_not_end_what_a_stop_was_waiting_for() -> None:
     script = f"""{STOPPED_AT_ITS_START}
 try:
-    with signals.DELAY:
+    with signals.HeldBack():
         start().stop()
         print("done")
     print("never")
