@@ -247,6 +247,12 @@ def _word(failure: Failure) -> str:
     return word if known and "://" not in failure.text else ""
 
 
+def _fixed(failure: Failure) -> str:
+    from tastyauth.validation.yaml_problems import corrected  # late: few files need it
+
+    return corrected(_word(failure), failure.text.partition(":")[2])
+
+
 def _meant(failure: Failure) -> str:
     from tastyauth.validation import unknown_keys  # late: most files have no such mistake
 
@@ -285,6 +291,7 @@ WORDS: dict[str, Callable[[Failure], str]] = {
     "choices": lambda failure: "\n".join(f"  - {kind}: ..." for kind in _sources(failure)),
     "count": lambda failure: str(len(_sources(failure))),
     "example": _example,
+    "fixed": _fixed,
     "keys": _keys,
     "kind": lambda failure: _KINDS.get(_type(failure.value), "a number"),
     "kinds": lambda _: ", ".join(schema.source_kinds()),

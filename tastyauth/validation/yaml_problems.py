@@ -92,10 +92,10 @@ def syntax(failure: yaml.MarkedYAMLError, lines: tuple[str, ...]) -> Problem:
         complaint = "PyYAML: found undefined tag handle"
     if _follows_tab(lines[line - 1] if line <= len(lines) else "", column):
         complaint = "PyYAML: found character '\\t'"
-    elif complaint.startswith(_AFTER_A_MISSING_SPACE):
-        missing = _missing_space(lines, line)
-        if missing:
-            return missing
+    elif complaint.startswith(_UNPUNCTUATED):
+        cause = _unpunctuated(lines, line)
+        if cause:
+            return cause
     names = (name for name in table() if name.startswith("PyYAML:"))
     name = next(name for name in names if complaint.startswith(name))
     return problem(name, Span(line, column, line, column + 1))
@@ -105,26 +105,38 @@ def _follows_tab(text: str, column: int) -> bool:
     return text[column - 1 : column] == "\t" or "\t" in text[: len(text) - len(text.lstrip())]
 
 
-_AFTER_A_MISSING_SPACE = (
+_UNPUNCTUATED = (
     "PyYAML: mapping values are not allowed",
     "PyYAML: could not find expected ':'",
+    "PyYAML: expected <block end>",
 )
-_MISSING_SPACE = re.compile(r"\s*(?:- +)?([A-Za-z_][A-Za-z0-9_]*):(?=([^\s/].*))")
+"""Complaints that follow a line whose key has no colon, or no space after it."""
+
+_LINE = re.compile(r"\s*(?:- +)?([A-Za-z_][A-Za-z0-9_]*)(?: *(:)(?![\s/])|(?: *=)? +|$)(.*)")
 _KEY = re.compile(r"\s*(?:- +)?[\w.-]+:(?:\s|$)")
 _MOST_ABOVE = 10
 """Lines above a complaint that are looked at: YAML joins lines that have no key."""
 
 
-def _missing_space(lines: tuple[str, ...], line: int) -> Problem | None:
-    """The line at or above `line` where a known key is followed by its value without a space."""
+def _unpunctuated(lines: tuple[str, ...], line: int) -> Problem | None:
+    """The line at or above `line` whose known key lacks its colon, or the space after it."""
     for number in range(min(line, len(lines)), max(line - _MOST_ABOVE, 0), -1):
         text = lines[number - 1]
-        found = _MISSING_SPACE.match(text)
-        if found and found[1] in schema.vocabulary():
-            span = Span(number, found.start(1) + 1, number, found.end() + 1)
-            fixed = corrected(found[1], found[2])
-            return problem("missing space", span, key=found[1], fixed=fixed)
-        if number < line and _KEY.match(text):
+        has_key, found = _KEY.match(text), _LINE.match(text)
+        if found and not has_key and found[1] in schema.vocabulary():
+            what = ("space", "after a colon") if found[2] else ("colon", "after a key")
+            written = found[1] + (found[2] or "")
+            span = Span(number, found.start(1) + 1, number, found.start(1) + len(written) + 1)
+            fixed = corrected(found[1], found[3])
+            return problem(
+                "unpunctuated line",
+                span,
+                missing=what[0],
+                where=what[1],
+                written=written,
+                fixed=fixed,
+            )
+        if has_key and number < line:
             return None
     return None
 
@@ -150,11 +162,14 @@ _LOOK_ALIKE = {
     "\u202f": "a narrow no-break space",
     "\u3000": "an ideographic space",
     "\u200b": "a zero-width space",
+    "\u2013": "an en dash",
+    "\u2014": "an em dash",
     **dict.fromkeys(_QUOTES, "a curly quote"),
 }
-_ODD = re.compile(f"[{_COLONS}{_SPACES}{_QUOTES}]")
+_DASHES = "\u2013\u2014\u2212\u2010"
+_ODD = re.compile(f"[{_COLONS}{_SPACES}{_QUOTES}{_DASHES}]")
 _PAIR = re.compile(
-    rf"(?:^(?P<indent>[ {_SPACES}]*)(?:-[ {_SPACES}]+)?|[{{,][ {_SPACES}]*)"
+    rf"(?:^[ {_SPACES}]*(?:[-{_DASHES}][ {_SPACES}]+)?|[{{,][ {_SPACES}]*)"
     rf"(?P<key>[{_QUOTES}]?[A-Za-z_][\w.-]*[{_QUOTES}]?)"
     rf"(?P<colon>[ {_SPACES}]*[:{_COLONS}][ {_SPACES}]*)(?=(?P<value>[^,}}]{{0,200}}))"
 )
@@ -179,27 +194,32 @@ def look_alikes(
                 span = Span(number, odd.start() + 1, number, odd.end() + 1)
                 found.append(_look_alike(span, (), odd[0], key, pair["value"]))
     reported = {each.span.line for each in found}
-    values = (each for each in scalars if is_yaml and each.plain and not each.is_key and each.text)
-    in_values = (_in_value(each) for each in values if each.span.line not in reported)
-    return [*found, *(each for each in in_values if each)]
+    plain = (each for each in scalars if is_yaml and each.plain and each.text)
+    at_ends = (_at_an_end(each) for each in plain if each.span.line not in reported)
+    return [*found, *(each for each in at_ends if each)]
 
 
-def _in_value(scalar: Scalar) -> Problem | None:
-    """A curly quote, or an odd space, at an end of a plain value."""
+def _at_an_end(scalar: Scalar) -> Problem | None:
+    """A curly quote, or an odd space, at an end of a plain key or value."""
     line, column, end_line, end_column = scalar.span
     ends = ((scalar.text[0], line, column), (scalar.text[-1], end_line, end_column - 1))
     for character, row, start in ends:
         if character in _QUOTES + _SPACES:
-            key = next((step for step in reversed(scalar.path) if isinstance(step, str)), "")
-            span = Span(row, start, row, start + 1)
-            return _look_alike(span, scalar.path, character, key, scalar.text)
+            span, last = Span(row, start, row, start + 1), scalar.path[-1] if scalar.path else ""
+            if scalar.is_key:
+                return _look_alike(span, (), character, scalar.text.strip(_SPACES + _QUOTES), "...")
+            return _look_alike(span, scalar.path, character, last, scalar.text)
     return None
 
 
-def _look_alike(span: Span, path: Path, character: str, key: str, value: str) -> Problem:
+def _look_alike(span: Span, path: Path, character: str, key: str | int, value: str) -> Problem:
     usual = "a colon" if character in _COLONS else "a space"
     usual = "a straight quote" if character in _QUOTES else usual
+    usual = "a hyphen" if character in _DASHES else usual
     name = _LOOK_ALIKE.get(character, f"a character that looks like {usual}")
     name = f"{name} (U+{ord(character):04X})"
-    fixed = corrected(key if shown(key) == key else HIDDEN, value)
+    if isinstance(key, int):
+        fixed = '"..."'
+    else:
+        fixed = corrected(key if shown(key) == key else HIDDEN, value)
     return problem("look-alike", span, path, name=name, usual=usual, fixed=fixed)

@@ -365,6 +365,9 @@ def test_other_arguments_raise_no_warning(command: str) -> None:
         ("environment: \u201cproduction\u201d", 4, 18, "curly quote", "environment: production"),
         ("environment: \u2018x9y\u2019", 4, 18, "curly quote", "environment: ..."),
         ("\u201cenvironment\u201d: sandbox", 4, 5, "curly quote", "environment: sandbox"),
+        ("environment :sandbox", 4, 5, 'add a space after "environment:"', "environment: sandbox"),
+        ("environment sandbox", 4, 5, 'add a colon after "environment"', "environment: sandbox"),
+        ("environment = sandbox", 4, 5, 'add a colon after "environment"', "environment: sandbox"),
     ],
 )
 def test_a_character_that_looks_right_is_named_on_its_line(
@@ -376,6 +379,17 @@ def test_a_character_that_looks_right_is_named_on_its_line(
     assert label in problem.label
     assert problem.help == (f"write {fixed}",)
     assert len(of(text).problems) == 1
+
+
+def test_an_odd_space_or_dash_is_named_before_keys_that_nobody_knows() -> None:
+    for text, line, label in (
+        (profile().replace("  live", "\xa0\xa0live"), 3, "no-break space"),
+        (profile(client_secret="\n      first_of:\n        \u2013 env: A"), 8, "en dash"),
+        (profile(client_secret="{ command: [a, \u201cb\u201d] }"), 6, "curly quote"),
+    ):
+        problem, *_ = of(text).problems
+        assert (problem.code, problem.span.line) == ("TA018", line)
+        assert label in problem.label
 
 
 @pytest.mark.parametrize("position", range(5))
