@@ -105,6 +105,7 @@ def run_simulator(arguments: Arguments, console: Console) -> int:
 
 def run_demo(_: Arguments, console: Console) -> int:
     """Every step in a real shell; ends with an error when one does not do what it should."""
+    os.umask(0o077)  # everything in its home is for the owner, whatever the caller's says
     home = tempfile.mkdtemp(prefix="tastyauth-demo-")
     try:
         with Simulator() as simulator:

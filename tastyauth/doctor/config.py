@@ -62,9 +62,15 @@ def check_trust(findings: Findings) -> Verdict:
 
 
 def check_permissions(findings: Findings) -> Verdict:
-    """Nobody else could replace the config or a file that it reads, and git commits no secret."""
+    """Nobody else could replace the config, or a file or program that it names; git takes none."""
     secrets = tuple(filter(os.path.exists, findings.profile.files))
-    reasons = map(files.writable_by_others, (findings.asked.path, *secrets))
+    programs = [
+        program
+        for reference in findings.profile.references
+        for member in reference.members
+        if (program := member.program(findings.surroundings))
+    ]
+    reasons = map(files.writable_by_others, (findings.asked.path, *secrets, *programs))
     found = list(dict.fromkeys(reason for reason in reasons if reason))
     hints = [_TAKE_AWAY] if found else []
     around = findings.surroundings.withholding(findings.profile.withheld)

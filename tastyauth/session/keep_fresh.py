@@ -328,6 +328,7 @@ def token_file(token: Secret, environ: locate.Environ, prefix: str) -> Iterator[
                 directory = tempfile.mkdtemp(prefix=prefix, dir=runtime)
         try:
             directory = directory or tempfile.mkdtemp(prefix=prefix)
+            os.chmod(directory, 0o700)  # a umask may have taken away the owner's rights
             path = os.path.join(directory, "access-token")
             write_token(path, token)
         except OSError as error:

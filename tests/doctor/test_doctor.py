@@ -1238,3 +1238,13 @@ def test_status_says_who_would_check_what_it_does_not(world: World) -> None:
     world.configure(CONFIG.replace("file: live.client-secret", "command: [vault]"))
     assert "client_secret  not checked (tastyauth doctor): command vault" in world.run("status").out
     assert '"state": "not checked"' in world.run("status", "--format", "json").out
+
+
+def test_a_program_that_somebody_else_could_replace_is_reported(world: World) -> None:
+    program = world.script("vault", f"echo {world.client_secret}")
+    world.configure(CONFIG.replace("file: live.client-secret", "command: [vault]"))
+    assert permissions(world, world.config)[0] == "passed"
+    os.chmod(program, 0o777)
+    state, message, hint = permissions(world, world.config)
+    assert (state, message) == ("warned", "~/bin/vault can be written by everybody")
+    assert "chmod go-w" in hint

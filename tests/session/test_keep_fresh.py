@@ -59,9 +59,10 @@ def brief(short: Simulator, tmp_path: os.PathLike[str]) -> World:
     return world
 
 
-def test_a_private_file_holds_the_token_and_is_gone_at_the_end(world: World) -> None:
+@pytest.mark.parametrize("mask", ["0", "777"])
+def test_a_private_file_holds_the_token_and_is_gone_at_the_end(mask: str, world: World) -> None:
     look = f'stat -c "%a %n" "${FILE}" "${{{FILE}%/*}}"; cat "${FILE}"'
-    done = world.shell(f"umask 0; tastyauth {' '.join(KEEP)} sh -c '{look}'")
+    done = world.shell(f"umask {mask}; tastyauth {' '.join(KEEP)} sh -c '{look}'")
     file, directory, content = done.out.split("\n")
     assert (done.code, done.err) == (0, "")
     assert content == world.run("token").out.rstrip("\n")
