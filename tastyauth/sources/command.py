@@ -148,9 +148,8 @@ class Program(Reference):
                 directory=home if os.path.isdir(home) and os.access(home, os.X_OK) else "/",
             )
         except process.CannotStart as error:
-            raise SecretError(
-                f"{label} cannot be started: {error}", f"look at {printable(program)}"
-            ) from None
+            what, hint = f"{label} cannot be started: {error}", f"look at {printable(program)}"
+            raise SecretError(what, hint) from None
 
     def _collect(self, running: "Running", around: Surroundings) -> Secret:
         """The secret that the started program gives, within its time limit from its start."""
@@ -269,7 +268,7 @@ def _ending(returncode: int) -> str:
         return f"failed with exit code {returncode}"
     try:
         return f"was ended by {signal.Signals(-returncode).name}"
-    except ValueError:
+    except ValueError:  # it has no name
         return f"was ended by signal {-returncode}"
 
 
@@ -282,21 +281,15 @@ def _pick(stdout: bytes, command: Command, label: str) -> Secret:
     except UnicodeDecodeError:
         return accept(stdout, label)
     if command.line is not None:
-        text = _pick_line(text, command.line, label)
+        lines = without_line_ending(text).split("\n")
+        if command.line > len(lines):
+            count = "1 line" if len(lines) == 1 else f"{len(lines)} lines"
+            what = f"{label} gave {count}, and `line: {command.line}` asks for more"
+            raise SecretError(what, "correct `line` in the config")
+        text = lines[command.line - 1].removesuffix("\r")
     if command.json is not None:
         text = _pick_json(text, command.json, label)
     return accept(text.encode("utf-8", "surrogatepass"), label)
-
-
-def _pick_line(text: str, number: int, label: str) -> str:
-    lines = without_line_ending(text).split("\n")
-    if number > len(lines):
-        count = "1 line" if len(lines) == 1 else f"{len(lines)} lines"
-        raise SecretError(
-            f"{label} gave {count}, and `line: {number}` asks for more",
-            "correct `line` in the config",
-        )
-    return lines[number - 1].removesuffix("\r")
 
 
 def _keys(pointer: str) -> list[str]:

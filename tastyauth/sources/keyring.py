@@ -26,22 +26,28 @@ _IN_CHILD = "keyring"
 
 _INSTALL = "install the extra: pipx inject tastyauth keyring"
 
-_ABSENT = {
-    "no extra": ("needs keyring, which is not installed", _INSTALL),
+_STATES = {
+    "no extra": (SecretAbsent, "needs keyring, which is not installed", _INSTALL),
     "no keyring": (
+        SecretAbsent,
         "is not available here: there is no keyring",
         "cron and servers have none (no session bus); use a file or a systemd credential there",
     ),
-    "no entry": ("does not exist", "store it: tastyauth secret set"),
-}
-_BROKEN = {
-    "locked": ("is locked", "unlock the keyring: log in to the desktop, or unlock it by hand"),
-    "denied": ("was denied", "allow it when the keyring asks"),
+    "no entry": (SecretAbsent, "does not exist", "store it: tastyauth secret set"),
+    "locked": (
+        SecretError,
+        "is locked",
+        "unlock the keyring: log in to the desktop, or unlock it by hand",
+    ),
+    "denied": (SecretError, "was denied", "allow it when the keyring asks"),
     "refused": (
+        SecretError,
         "is kept by a back end that is not a keyring",
         "choose another with PYTHON_KEYRING_BACKEND, or use a file reference instead",
     ),
 }
+_UNUSABLE = (SecretError, "cannot be used", "try it by hand: keyring get …")
+"""What the child says, and what it means."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,12 +136,8 @@ class Keyring(Reference):
         return {k: str(v) for k, v in answer.items()} if isinstance(answer, dict) else {}
 
     def _failure(self, answer: dict[str, str], *private: Secret) -> SecretError:
-        state = answer.get("state", "")
         reason = mask(answer.get("reason", ""), private)
         more = ": ".join(filter(None, (answer.get("backend"), reason)))
         why = f" ({printable(more)})" if more else ""
-        if state in _ABSENT:
-            what, hint = _ABSENT[state]
-            return SecretAbsent(f"{self.describe()} {what}{why}", hint)
-        what, hint = _BROKEN.get(state, ("cannot be used", "try it by hand: keyring get …"))
-        return SecretError(f"{self.describe()} {what}{why}", hint)
+        kind, what, hint = _STATES.get(answer.get("state", ""), _UNUSABLE)
+        return kind(f"{self.describe()} {what}{why}", hint)

@@ -54,10 +54,6 @@ class Surroundings:
         """The same, with more variables that no program gets."""
         return replace(self, withheld=self.withheld.union(names))
 
-    def with_variable(self, name: str, value: str) -> "Surroundings":
-        """The same, with one variable more."""
-        return replace(self, environ={**self.environ, name: value})
-
 
 class Reference(ABC):
     """Where one secret lives. Each kind is a frozen subclass, listed in `sources.KINDS`."""
@@ -125,10 +121,8 @@ class Reference(ABC):
         """Whether it plainly is not available here."""
         try:
             self.look(around)
-        except SecretAbsent:
-            return True
-        except SecretError:
-            return False
+        except SecretError as error:
+            return isinstance(error, SecretAbsent)
         return False
 
     def store(self, value: Secret, around: Surroundings) -> None:

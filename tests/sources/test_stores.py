@@ -9,6 +9,7 @@ import os
 import stat
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import needs
@@ -409,7 +410,7 @@ def test_a_child_that_asks_the_keyring_asks_for_no_keyring_itself(tmp_path: Path
     """Where nothing else shows that the program was started for that."""
     surroundings = keyring(tmp_path, "Guarded")
     guard = KEYRING.resolve(surroundings).reveal()
-    inside = surroundings.with_variable("TASTYAUTH_SOURCE", guard)
+    inside = replace(surroundings, environ={**surroundings.environ, "TASTYAUTH_SOURCE": guard})
     assert isinstance(refusal(KEYRING, inside), SecretAbsent)
     assert isinstance(refusal(KEYRING, inside), SecretError)
 
