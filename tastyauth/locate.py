@@ -156,6 +156,18 @@ def cache_directory(environ: Environ) -> str:
     return own if own.startswith("/") else _xdg(environ, "XDG_CACHE_HOME", ".cache")
 
 
+def ignored_cache_directory(environ: Environ) -> str:
+    """A warning about a `$TASTYAUTH_CACHE_DIR` that is not an absolute path; '' when there is none.
+
+    A relative one would be another directory in every place where tastyauth is called.
+    """
+    own = environ.get("TASTYAUTH_CACHE_DIR", "")
+    if not own or own.startswith("/"):
+        return ""
+    used = cache_directory(environ)
+    return f"TASTYAUTH_CACHE_DIR is not an absolute path and is ignored: tokens are kept in {used}"
+
+
 def _xdg(environ: Environ, variable: str, fallback: str) -> str:
     base = environ.get(variable, "")
     if not base.startswith("/"):  # empty and relative values count as absent, says the standard

@@ -88,6 +88,9 @@ def check_cache(findings: Findings) -> Verdict:
     """Access tokens can be kept."""
     directory = locate.cache_directory(findings.surroundings.environ)
     reason = _unusable(directory)
+    ignored = locate.ignored_cache_directory(findings.surroundings.environ)
+    if reason is None and ignored:
+        return warned(ignored, "write the whole path, from / on")
     if reason is None:
         return passed(directory)
     return warned(

@@ -57,6 +57,9 @@ class Session:
 
         Raises UsageError for an unknown profile, and whatever keeps the token from coming.
         """
+        ignored = locate.ignored_cache_directory(self.asked.environ)
+        if ignored:
+            self._audience.warn(ignored)
         with lock.handed_on() as held:
             found = self._turn(held)
             if found is None:
