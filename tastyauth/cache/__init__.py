@@ -14,7 +14,7 @@ from _imp import source_hash  # SipHash, in every interpreter, where `_blake2` i
 from tastyauth import __version__, export, locate
 
 OUTLINE_MAGIC = f"tastyauth {__version__} outline 4"
-ENTRY_MAGIC = "tastyauth entry 2"
+ENTRY_MAGIC = "tastyauth entry 3"
 END = b"\nend\n"
 """What stands between the lines of an outline and the config."""
 
@@ -31,6 +31,9 @@ SOFT_GAP = 60.0
 
 _DEFAULT_MIN_VALID = 60.0
 """Seconds a token must have left; a sixth of a shorter life."""
+
+_LATEST = 1e11
+"""Epoch seconds; some three thousand years from now."""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -255,6 +258,11 @@ def name_of(belongs_to: str) -> str:
     return source_hash(0, belongs_to.encode("utf-8", "surrogateescape")).hex()
 
 
+def checksum_of(content: bytes) -> bytes:
+    """The line that stands before the fields of an entry."""
+    return source_hash(0, content).hex().encode()
+
+
 def digest(content: bytes, key: bytes) -> str:
     """BLAKE2b, keyed, 128 bits, in hex: tells secrets apart without telling what they are."""
     try:
@@ -276,13 +284,18 @@ def read_outline(directory: str, config: str) -> Outline | None:
 
 def read_entry(path: str, belongs_to: str) -> Entry | None:
     """The entry at `path`, if that is what it belongs to, or None; raises nothing."""
-    content = _read(path, f"{ENTRY_MAGIC} {belongs_to}")
+    checksum, _, content = _read(path, f"{ENTRY_MAGIC} {belongs_to}").partition(b"\n")
+    if checksum != checksum_of(content):
+        return None
     try:
         fields = dict(line.split("\t") for line in _lines(content))
         issued_at, stored_at = int(fields.pop("issued_at")), float(fields.pop("stored_at"))
-        return Entry(fields, issued_at, stored_at)
+        entry = Entry(fields, issued_at, stored_at)
     except (ValueError, KeyError):
         return None
+    # a larger number is no time, and may be none that can be reckoned with
+    times = (issued_at, stored_at, entry.expires_at)
+    return entry if all(abs(each) < _LATEST for each in times) else None
 
 
 class Terms:

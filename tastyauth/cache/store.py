@@ -4,7 +4,16 @@ import os
 import re
 
 from tastyauth import locate
-from tastyauth.cache import END, ENTRY_MAGIC, OUTLINE_MAGIC, Entry, Outline, View, name_of
+from tastyauth.cache import (
+    END,
+    ENTRY_MAGIC,
+    OUTLINE_MAGIC,
+    Entry,
+    Outline,
+    View,
+    checksum_of,
+    name_of,
+)
 from tastyauth.cache.lock import remove_unless_held
 from tastyauth.posix import files
 
@@ -48,7 +57,9 @@ def write_entry(path: str, belongs_to: str, entry: Entry) -> None:
     """Writes an entry; raises OSError, or ValueError for a field that a line cannot hold."""
     lines = [f"{key}\t{value}" for key, value in entry.fields.items()]
     lines += [f"issued_at\t{entry.issued_at}", f"stored_at\t{entry.stored_at!r}"]
-    files.write(path, _content([f"{ENTRY_MAGIC} {belongs_to}", *lines]))
+    content = _content(lines)
+    head = f"{ENTRY_MAGIC} {belongs_to}\n".encode("utf-8", "surrogateescape")
+    files.write(path, head + checksum_of(content) + b"\n" + content)
 
 
 def clear(directory: str, config: str = "") -> int:

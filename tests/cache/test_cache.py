@@ -318,8 +318,8 @@ def test_a_file_with_any_other_bytes_raises_nothing(
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        (b"tastyauth entry 2 ", b"tastyauth entry 3 "),
-        (b"tastyauth entry 2 ", b"other-tool entry 1 "),
+        (b"tastyauth entry 3 ", b"tastyauth entry 4 "),
+        (b"tastyauth entry 3 ", b"other-tool entry 1 "),
         (OF.encode(), OF.swapcase().encode()),
         (b"expires_at\t2900", b"expires_at\tsoon"),
         (b"expires_at\t2900", b"expires_at\t2900\t2900"),
@@ -340,7 +340,37 @@ def test_a_newer_foreign_or_damaged_entry_is_a_miss(
     whole = read(path)
     assert before in whole
     overwrite(path, whole.replace(before, after))
-    assert cache.read_entry(f"{directory}/{NAME}.entry", OF) is None
+    assert cache.read_entry(path, OF) is None
+    head, _, content = whole.replace(before, after).partition(b"\n")
+    overwrite(path, with_checksum(head, content.partition(b"\n")[2]))
+    assert cache.read_entry(path, OF) is None
+
+
+def with_checksum(head: bytes, content: bytes) -> bytes:
+    return b"\n".join((head, cache.checksum_of(content), content))
+
+
+@pytest.mark.parametrize("field", [b"expires_at\t2900", b"issued_at\t2000", b"stored_at\t2000.25"])
+@pytest.mark.parametrize("number", [b"1" * 400, b"-" + b"1" * 400, b"9" * 5000, b"nan", b"inf"])
+def test_a_time_that_nobody_can_reckon_with_is_a_miss(
+    directory: str, field: bytes, number: bytes
+) -> None:
+    path = f"{directory}/{NAME}.entry"
+    store.write_entry(path, OF, ENTRY)
+    head, _, content = read(path).split(b"\n", 2)
+    assert field in content
+    changed = content.replace(field, field.partition(b"\t")[0] + b"\t" + number)
+    overwrite(path, with_checksum(head, changed))
+    assert cache.read_entry(path, OF) is None
+
+
+def test_a_token_of_which_one_character_was_changed_is_a_miss(directory: str) -> None:
+    path = f"{directory}/{NAME}.entry"
+    store.write_entry(path, OF, ENTRY)
+    whole = read(path)
+    token = ENTRY.fields["access_token"].encode()
+    overwrite(path, whole.replace(token, token[:-1] + b"A"))
+    assert cache.read_entry(path, OF) is None
 
 
 @pytest.mark.parametrize(
@@ -433,7 +463,7 @@ def test_a_file_larger_than_any_of_ours_is_a_miss(directory: str, kind: Kind) ->
         lambda path: overwrite(path, b"\x00" * 100),
         lambda path: overwrite(path, b""),
         lambda path: overwrite(path, read(path)[:-1]),
-        lambda path: overwrite(path, read(path).replace(b" entry 2 ", b" entry 3 ")),
+        lambda path: overwrite(path, read(path).replace(b" entry 3 ", b" entry 4 ")),
         lambda path: os.chmod(path, 0o644),
         move_behind_a_link,
     ],
