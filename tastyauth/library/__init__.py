@@ -8,15 +8,18 @@ share one token. Nothing is asked and nothing printed: what `tastyauth` would wa
 logger `tastyauth`, which never hears a secret.
 """
 
+import atexit
 import logging
 import os
+import sys
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass
-from functools import cache as once
 from functools import partial
-from typing import TYPE_CHECKING, TypeVar
+from queue import SimpleQueue
+from threading import Thread
+from typing import TypeVar
 
 from tastyauth import cache, locate
 from tastyauth.cache import Asked, Entry, Terms
@@ -26,15 +29,12 @@ from tastyauth.secret import Secret, shown
 from tastyauth.session import LONGEST_MIN_VALID, Session
 from tastyauth.sources import Surroundings
 
-if TYPE_CHECKING:
-    from concurrent.futures import ThreadPoolExecutor
-
 T = TypeVar("T")
 
 LOGGER = logging.getLogger("tastyauth")
 
-_THREADS = 4
-"""One gets the token; the others answer those who wait for it, one after the other."""
+_PATIENCE = 0.8
+"""Seconds for an exchange that is under way when the program ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,8 @@ def get_credential(
     processes that ask at once cause one exchange. The token shows itself only to
     `credential.access_token.reveal()`. Raises TastyauthError, whose branches say who must act.
     """
-    return _credential(want(profile, min_valid, config), time.time(), refresh=refresh)
+    wanted = want(profile, min_valid, config)
+    return _credential(wanted.obtain(time.time(), refresh=refresh))
 
 
 async def aget_credential(
@@ -82,13 +83,17 @@ async def aget_credential(
     refresh: bool = False,
     config: str | os.PathLike[str] | None = None,
 ) -> Credential:
-    """`get_credential` for asyncio: the event loop goes on while the token comes.
+    """`get_credential` for asyncio and trio: the event loop goes on while the token comes.
 
-    Who is cancelled stops waiting; an exchange that has begun is brought to its end all the same,
-    and what came of it is in the cache.
+    A fresh token in the cache is handed out at once. A task that is cancelled stops waiting; an
+    exchange that has begun goes on, and what comes of it is in the cache. A program that ends
+    meanwhile waits for it for a second at most.
     """
-    wanted = want(profile, min_valid, config)
-    return await off_the_loop(partial(_credential, wanted, time.time(), refresh=refresh))
+    wanted, started_at = want(profile, min_valid, config), time.time()
+    entry = None if refresh else wanted.cached()
+    if entry is None or wanted.decide(entry) != cache.SERVE:
+        entry = await off_the_loop(wanted, partial(wanted.obtain, started_at, refresh=refresh))
+    return _credential(entry)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +122,10 @@ class Wanted:
             return cache.look(self._asked()).entry
         except OSError:  # there can be no cache
             return None
+
+    def decide(self, entry: Entry) -> str:
+        """What is to be done about this token: `cache.decide`."""
+        return cache.decide(entry, None, Terms(self.min_valid), time.time())
 
     def profile(self) -> Profile:
         """The profile, checked and trusted; raises UsageError, ConfigError, ConfigNotAllowed."""
@@ -153,23 +162,93 @@ def want(
     return Wanted(found, profile or os.environ.get("TASTYAUTH_PROFILE") or None, min_valid)
 
 
-async def off_the_loop(work: Callable[[], T]) -> T:
-    """What `work` returns or raises, done in a thread; whoever is cancelled leaves it behind."""
+async def off_the_loop(wanted: Wanted, work: Callable[[], T]) -> T:
+    """What `work` returns or raises, done in the thread of its profile; for asyncio and trio.
+
+    A task that is cancelled leaves it behind.
+    """
+    result: list[T] = []
+    ended = _Ended()
+
+    def run() -> None:
+        with ended:
+            result.append(work())
+        with suppress(RuntimeError):  # the loop has ended
+            wake()
+
+    wake, wait = _event()
+    worker = (wanted.found, wanted.profile_name)
+    _WORKERS.setdefault(worker, _Worker()).put(run)
+    await wait()
+    if ended.error is not None:
+        raise ended.error
+    return result[0]
+
+
+def _event() -> tuple[Callable[[], object], Callable[[], Awaitable[object]]]:
+    """What wakes this task from another thread, and what it waits with."""
+    trio = sys.modules.get("trio")
+    if trio is not None:
+        with suppress(RuntimeError):  # trio is loaded, and not what runs this
+            token, event = trio.lowlevel.current_trio_token(), trio.Event()
+            return partial(token.run_sync_soon, event.set), event.wait
     import asyncio  # dearer than all that a program without it needs
 
-    return await asyncio.get_running_loop().run_in_executor(_threads(), work)
+    loop, done = asyncio.get_running_loop(), asyncio.Event()
+    return partial(loop.call_soon_threadsafe, done.set), done.wait
 
 
-@once
-def _threads() -> "ThreadPoolExecutor":
-    from concurrent.futures import ThreadPoolExecutor
+class _Ended:
+    """A context that keeps the error that ended it, to be raised in another thread."""
 
-    # Not those of asyncio, which also look up host names: a token endpoint that hangs must not
-    # keep the rest of a program from connecting to other hosts.
-    return ThreadPoolExecutor(_THREADS, thread_name_prefix="tastyauth")
+    error: BaseException | None = None
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> bool:
+        self.error = error
+        return True
 
 
-os.register_at_fork(after_in_child=_threads.cache_clear)  # the child has none of the threads
+class _Worker:
+    """A thread that gets the tokens of one profile, one after the other.
+
+    Not one of asyncio's own, which also look up host names, nor one for all profiles: a server that
+    hangs keeps nobody else waiting. Nor does the end of the program wait for it.
+    """
+
+    def __init__(self) -> None:
+        self._work: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._begun = False
+        self.is_busy = False
+
+    def put(self, work: Callable[[], None]) -> None:
+        """Has `work` done; it raises nothing."""
+        self.is_busy = True
+        self._work.put(work)
+        if not self._begun:
+            self._begun = True
+            Thread(target=self._run, name="tastyauth", daemon=True).start()
+
+    def _run(self) -> None:
+        while True:
+            self._work.get()()
+            self.is_busy = not self._work.empty()
+
+
+_WORKERS: dict[tuple[tuple[str, str], str | None], _Worker] = {}
+
+
+def _finish() -> None:
+    """Gives an exchange that is under way a moment at the end of the program."""
+    until = time.monotonic() + _PATIENCE
+    while time.monotonic() < until and any(each.is_busy for each in _WORKERS.values()):
+        time.sleep(0.01)
+
+
+atexit.register(_finish)
+os.register_at_fork(after_in_child=_WORKERS.clear)  # the child has none of the threads
 
 
 class _Log:
@@ -190,8 +269,7 @@ class _Log:
         LOGGER.debug(_lines_shown(text))
 
 
-def _credential(wanted: Wanted, started_at: float, *, refresh: bool) -> Credential:
-    entry = wanted.obtain(started_at, refresh=refresh)
+def _credential(entry: Entry) -> Credential:
     fields = entry.fields
     return Credential(
         access_token=Secret(fields["access_token"]),

@@ -7,16 +7,17 @@ program has loaded, and loads neither. All other use of httpx comes through
 """
 
 import sys
+import time
 from collections.abc import AsyncGenerator, Generator
 from functools import cache as once
 from functools import partial
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
+from tastyauth import cache
 from tastyauth.cache import Entry
-from tastyauth.errors import UsageError
-from tastyauth.library import off_the_loop, want
-from tastyauth.library.bearer import Bearer
+from tastyauth.errors import TastyauthError, UsageError
+from tastyauth.library import LOGGER, Wanted, off_the_loop, want
 from tastyauth.secret import shown
 
 if TYPE_CHECKING:
@@ -29,6 +30,97 @@ else:
     _Auth = object
 
 _PACKAGES = ("httpx", "httpx2")
+
+_PAUSE = 60.0
+"""Seconds between two forced refreshes, and between two tries while a token is good still."""
+
+_forced_at: dict[tuple[str, str], float] = {}
+"""When the last forced refresh of a profile of a config had ended, on the monotonic clock."""
+
+
+class Bearer:
+    """The token of one profile, in memory; safe from threads, which need no lock but the cache's.
+
+    `obtain` and `instead_of` may take as long as an exchange.
+    """
+
+    def __init__(self, wanted: Wanted) -> None:
+        self.wanted = wanted
+        self._entry: Entry | None = None
+        self._not_before = 0.0
+        self._api_url = ""
+
+    def at_hand(self) -> Entry | None:
+        """The token, as long as there is nothing to be done about it."""
+        if self._entry is None:
+            return None
+        decision = self.wanted.decide(self._entry)
+        waits = decision == cache.AHEAD and time.monotonic() < self._not_before
+        return self._entry if waits or decision == cache.SERVE else None
+
+    def obtain(self, *, refresh: bool = False) -> Entry:
+        """A token that lives long enough; `refresh` for a new one in any case.
+
+        Raises TastyauthError, but not while the token at hand is good: that is then a warning.
+        """
+        entry = self._entry
+        try:
+            self._entry = self.wanted.obtain(time.time(), refresh=refresh)
+        except TastyauthError as error:
+            if refresh or entry is None or self.wanted.decide(entry) == cache.ASK:
+                raise
+            LOGGER.warning(f"the token could not be renewed ahead: {error.message}")
+            self._not_before = time.monotonic() + _PAUSE
+            return entry
+        return self._entry
+
+    def instead_of(self, refused: Entry) -> Entry | None:
+        """Another token than the one that an API has refused.
+
+        Somebody may have got it already; else it is asked for, at most once a minute. None when
+        that minute is not over. Raises TastyauthError.
+        """
+        started_at = time.time()
+        asked_lately = self._asked_lately(
+            refused
+        )  # before the look, which then sees what came of it
+        newer = self._newer(refused)
+        if newer is None and not asked_lately:
+            newer = self._forced(refused, started_at)
+        self._entry = newer or self._entry
+        return newer
+
+    def api_url(self) -> str:
+        """Where the token belongs; raises what `Wanted.profile` raises. Sends nothing."""
+        if self._entry is not None:
+            return self._entry.fields["api_url"]
+        if not self._api_url:
+            self._api_url = self.wanted.profile().api_url
+        return self._api_url
+
+    def _newer(self, refused: Entry) -> Entry | None:
+        token = refused.fields["access_token"]
+        for entry in (self._entry, self.wanted.cached()):
+            if (
+                entry
+                and entry.fields["access_token"] != token
+                and self.wanted.decide(entry) != cache.ASK
+            ):
+                return entry
+        return None
+
+    def _forced(self, refused: Entry, started_at: float) -> Entry:
+        """Those who come here at the same time queue for the lock, and share what comes of it."""
+        try:
+            return self.wanted.obtain(started_at, refresh=True)
+        finally:
+            _forced_at[self._key(refused)] = time.monotonic()
+
+    def _asked_lately(self, refused: Entry) -> bool:
+        return time.monotonic() < _forced_at.get(self._key(refused), -_PAUSE) + _PAUSE
+
+    def _key(self, entry: Entry) -> tuple[str, str]:
+        return self.wanted.found[0], entry.fields["profile"]
 
 
 class TastytradeAuth(_Auth):
@@ -43,8 +135,8 @@ class TastytradeAuth(_Auth):
     * It is renewed before it expires. When the API answers 401 all the same, it is replaced, at
       most once a minute, and the request is sent once more, unless its body was a stream, which is
       consumed by then. What is answered after that is the answer.
-    * One object serves any number of clients, threads, and tasks of asyncio, whose event loop
-      never waits for it.
+    * One object serves any number of clients, threads, and tasks of asyncio or trio, whose event
+      loop never waits for it.
     """
 
     requires_request_body = False
@@ -79,14 +171,14 @@ class TastytradeAuth(_Auth):
                 yield request
 
     async def async_auth_flow(self, request: Any) -> AsyncGenerator[Any, Any]:  # noqa: ANN401
-        """The same for an asynchronous client on asyncio."""
+        """The same for an asynchronous client."""
         entry = self.bearer.at_hand()
         if entry is None:
-            entry = await off_the_loop(partial(self._obtain, request))
+            entry = await off_the_loop(self.bearer.wanted, partial(self._obtain, request))
         _sign(request, entry)
         response = yield request
         if _is_refused(request, response):
-            newer = await off_the_loop(partial(self.bearer.instead_of, entry))
+            newer = await off_the_loop(self.bearer.wanted, partial(self.bearer.instead_of, entry))
             if newer is not None and _is_replayable(request):
                 _sign(request, newer)
                 yield request

@@ -6,6 +6,7 @@ async with tastyauth.sdk.session("live") as session:
 
 import os
 from functools import cache as once
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -75,7 +76,9 @@ def _session_class() -> Any:  # noqa: ANN401
             """Shows the SDK the token that its next request carries; `force` gets a new one."""
             entry = None if force else self._bearer.at_hand()
             if entry is None:
-                entry = await off_the_loop(lambda: self._bearer.obtain(refresh=force))
+                entry = await off_the_loop(
+                    self._bearer.wanted, partial(self._bearer.obtain, refresh=force)
+                )
             self.session_token = entry.fields["access_token"]
             self.session_expiration = float(entry.expires_at)
 

@@ -19,7 +19,7 @@ import pexpect
 import pytest
 from aging import only_entry, set_left
 from gated import Gated
-from world import CONFIG, LIMIT, Completed, World, closed_port
+from world import CONFIG, LIMIT, Completed, World, closed_port, finish, until
 
 import tastyauth
 from tastyauth import errors
@@ -261,6 +261,53 @@ def test_a_task_that_is_cancelled_is_so_at_once_and_its_token_is_kept(
     simulator.gate.set()
     assert token(tastyauth.get_credential()).startswith("eyJ")
     assert simulator.token_requests == 1
+
+
+TWO = (CONFIG + CONFIG.partition("profiles:\n")[2].replace("  live:", "  paper:")).replace(
+    "profiles:", "default_profile: live\nprofiles:"
+)
+
+
+def test_a_hung_exchange_of_one_profile_keeps_no_other_and_nothing_cached_waiting(
+    world: World, simulator: Gated
+) -> None:
+    world.configure(TWO)
+    cached = token(tastyauth.get_credential("live"))
+
+    async def ask() -> tuple[str, float]:
+        hung = [asyncio.create_task(tastyauth.aget_credential("paper")) for _ in range(8)]
+        await simulator.asked()
+        started = time.monotonic()
+        credential = await tastyauth.aget_credential("live")
+        took = time.monotonic() - started
+        assert not any(each.done() for each in hung)
+        simulator.gate.set()
+        assert len({token(each) for each in await asyncio.gather(*hung)}) == 1
+        return token(credential), took
+
+    simulator.shut()
+    found, took = asyncio.run(ask())
+    assert found == cached
+    assert took < 1
+
+
+INTERRUPTED = """\
+import asyncio, tastyauth
+asyncio.run(tastyauth.aget_credential())
+"""
+
+
+def test_an_interruption_while_an_exchange_hangs_ends_the_program(
+    world: World, simulator: Gated
+) -> None:
+    simulator.shut()
+    with world.started(sys.executable, "-c", INTERRUPTED) as process:
+        until(simulator.is_asked.is_set)
+        process.send_signal(signal.SIGINT)
+        started = time.monotonic()
+        assert finish(process).code == -signal.SIGINT
+        assert time.monotonic() - started < 2  # a second, and one for a machine that is busy
+    simulator.gate.set()
 
 
 # -- when there is no token -----------------------------------------------------------------------
