@@ -7,7 +7,6 @@ GROUPS = ("use", "set up", "trust", "look closer")
 """The headings of the help, in its order."""
 
 _SHELLS = "bash zsh fish"
-_REPORTS = "human json"
 
 VERSION = Argument("--version", "print the version")
 HELP = Argument("--help -h", "print this help")
@@ -39,6 +38,11 @@ _TERMS = (
     ),
     Argument("--refresh", "get a new token even if one is cached"),
 )
+
+_JSON = Argument(
+    "--format", "the output format (default: human)", choices="human json", default="human"
+)
+_REPORT = _JSON._replace(choices="human json github")
 
 _FOUND = Argument(
     "file", "default: the config that is found", value="FILE", read=command.name, nargs="?"
@@ -196,12 +200,7 @@ in GitHub Actions:
             Argument(
                 "files", "default: the config that is found; - is stdin", value="FILE", nargs="*"
             ),
-            Argument(
-                "--format",
-                "the output format (default: human)",
-                choices="human json github",
-                default="human",
-            ),
+            _REPORT,
         ),
     ),
     Command(
@@ -214,12 +213,7 @@ A line with the comment `tastyauth: allow` is not searched.
 """,
         (
             Argument("files", "- is stdin", value="FILE", nargs="+"),
-            Argument(
-                "--format",
-                "the output format (default: human)",
-                choices="human json github",
-                default="human",
-            ),
+            _REPORT,
         ),
     ),
     Command("schema", "look closer", "print the JSON Schema of the config", "validate:run_schema"),
@@ -251,7 +245,7 @@ what to write, and where:
         "look closer",
         "show what is configured, cached, refused and missing",
         "status:run_status",
-        arguments=(Argument("--format", choices=_REPORTS, default="human"),),
+        arguments=(_JSON,),
     ),
     Command(
         "as-curl",
@@ -283,7 +277,7 @@ something failed, else with 0; warnings do not count.
         (
             Argument("--offline", "stop before going online"),
             Argument("--cron", "try what cron would find"),
-            Argument("--format", choices=_REPORTS, default="human"),
+            _JSON,
         ),
     ),
     Command(

@@ -31,7 +31,8 @@ class Words:
 
     `given` holds what each known flag was given last: a text, or True for a switch. `rest` is all
     but the command and what follows `exec --`, which is `argv`. `misplaced` is a flag of a command
-    that comes before it. `is_plain` is False when only argparse can say what is meant.
+    that comes before it, `unknown` one of no command. `is_plain` is False when only argparse can
+    say what is meant.
     """
 
     def __init__(self, words: Sequence[str]) -> None:
@@ -42,6 +43,7 @@ class Words:
         self.rest: list[str] = []
         self.argv: list[str] = []
         self.misplaced = ""
+        self.unknown = ""
         self.is_plain = True
 
     def text(self, name: str) -> str | None:
@@ -75,6 +77,7 @@ def read(words: Sequence[str]) -> Words:
             found.is_plain = False
             flag = _last_of(word)
         if flag is None:
+            found.unknown = found.unknown or (word if word[2:] and word[:2] == "--" else "")
             continue
         if found.command is None and flag not in COMMON:
             found.misplaced = found.misplaced or name

@@ -57,7 +57,12 @@ def parse(words: Words) -> Arguments:
             f"{words.misplaced} comes before its command",
             f"write it after the command: tastyauth {command.name} {words.misplaced}",
         )
-    arguments, strays = parser.parse_known_args(words.rest, Arguments(command=words.command))
+    try:
+        arguments, strays = parser.parse_known_args(words.rest, Arguments(command=words.command))
+    except UsageError:
+        if words.unknown:  # rather than what is missing beside it
+            raise _stray(words.unknown, parser, command) from None
+        raise
     if strays:
         raise _stray(strays[0], parser, command)
     if command is None:

@@ -111,6 +111,8 @@ def test_a_mistake_is_told_with_what_to_do(words: list[str]) -> None:
         (["validat"], "tastyauth validate"),
         (["xyz"], "--help"),
         (["env", "--unsett"], "--unset"),
+        (["no-secrets", "--forma"], "--format"),
+        (["hook", "--profil", "live"], "--profile"),
         (["env", "--confg", "a"], "--config"),
         (["exec", "bot"], "exec -- CMD"),
         (["--unset", "env"], "tastyauth env --unset"),
