@@ -227,6 +227,11 @@ ATTACKS: dict[str, tuple[Attack, ...]] = {
     ),
     "Destination": (
         Attack(
+            "the script of as-curl sends both secrets for this machine through http_proxy",
+            "shells/test_curl_script.py::test_no_proxy_gets_what_stays_on_this_machine",
+            "--noproxy",
+        ),
+        Attack(
             "an address reads like another: user information, backslash, other alphabets, dots,"
             " ports, capitals, and loopback in decimal, octal, hexadecimal or IPv6",
             "test_attack_destination.py::test_an_address_that_reads_like_another_gets_nothing",
@@ -319,6 +324,11 @@ ATTACKS: dict[str, tuple[Attack, ...]] = {
         ),
     ),
     "Output": (
+        Attack(
+            "a server's words steer the terminal, or repeat a secret, in the script of as-curl",
+            "shells/test_curl_script.py::test_what_a_server_says_is_shown_without_harm",
+            "tr, sed and cut",
+        ),
         Attack(
             "an answer holds commands, quotes, escapes, wrong types, duplicate keys, deep JSON,"
             " 30 MB, a compression bomb, headers without end",
