@@ -7,12 +7,14 @@ import gc
 import os
 import stat
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 
-from tastyauth import locate
+from tastyauth import locate, validation
 from tastyauth.cli.command import Arguments
 from tastyauth.cli.console import Console
 from tastyauth.errors import ConfigNotFound, UsageError, reason_of
 from tastyauth.secret import mask, with_tilde
+from tastyauth.validation import pasted_secrets
 from tastyauth.validation.masking import HIDDEN
 from tastyauth.validation.problem import Checked, Document
 
@@ -29,7 +31,6 @@ _KINDS = {stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket"} | dict.fromkeys(
 def run_validate(arguments: Arguments, console: Console) -> int:
     """Checks each file, whatever it is called: 1 when one has errors, 66 when one is not read."""
     gc.disable()  # the run is short, and collecting between imports would take 5 % of it
-    from tastyauth import validation
     from tastyauth.validation import document
 
     def check(content: bytes, name: str) -> Checked:
@@ -51,8 +52,6 @@ def run_no_secrets(arguments: Arguments, console: Console) -> int:
 
 def run_schema(_: Arguments, console: Console) -> int:
     """Prints the JSON Schema, for an editor or another validator."""
-    from tastyauth import validation
-
     console.out(validation.text())
     return 0
 
@@ -83,17 +82,21 @@ def _check_each(
     checked = []
     unread = False
     for file in dict.fromkeys(files):
+        name = _name(file, console)
         try:
             content = _read(file, most)
         except OSError as error:
-            console.error(_unreadable(_name(file, console), error))
+            advice = "check the name and its permissions"
+            advice = advice if error.errno else "name a file, or - for stdin"
+            console.error(ConfigNotFound(f"cannot read {name}: {reason_of(error)}", advice))
             unread = True
             continue
         if len(content) > _MOST_SEARCHED:
-            console.error(_too_large(_name(file, console)))
+            message = f"{name} is larger than {_MOST_SEARCHED >> 20} MiB, and was not searched"
+            console.error(ConfigNotFound(message, "search it in pieces: split -C 32m FILE PIECE-"))
             unread = True
             continue
-        checked.append(check(content, _name(file, console)))
+        checked.append(check(content, name))
     return checked, unread
 
 
@@ -113,42 +116,24 @@ def _read(file: str, most: int) -> bytes:
         return opened.read(most + 1)
 
 
-def _too_large(name: str) -> ConfigNotFound:
-    return ConfigNotFound(
-        f"{name} is larger than {_MOST_SEARCHED >> 20} MiB, and was not searched",
-        "search it in pieces: split -C 32m FILE PIECE-",
-    )
-
-
-def _unreadable(name: str, error: OSError) -> ConfigNotFound:
-    advice = "check the name and its permissions" if error.errno else "name a file, or - for stdin"
-    return ConfigNotFound(f"cannot read {name}: {reason_of(error)}", advice)
-
-
 def _name(file: str, console: Console) -> str:
-    """What the report calls a file: as it was named, home as ~, nothing that forges a line."""
-    from tastyauth.validation import pasted_secrets
+    """What the report calls a file: as it was named, home as ~, nothing that forges a line.
 
+    A file below the working directory is named from there, as GitHub and people want it.
+    """
     if file == _STDIN:
         return "<stdin>"
-    name = with_tilde(_from_here(file), locate.home_directory(console.environ))
+    with suppress(OSError):
+        file = file.removeprefix(f"{os.getcwd()}/")
+    name = with_tilde(file, locate.home_directory(console.environ))
     printable = "".join(letter if letter.isprintable() else "?" for letter in name)
     return HIDDEN if pasted_secrets.shape(printable) else printable
-
-
-def _from_here(file: str) -> str:
-    """A file below the working directory relative to it, as GitHub and people want it."""
-    try:
-        here = os.getcwd() + "/"
-    except OSError:
-        return file
-    return file.removeprefix(here)
 
 
 def _search(content: bytes, name: str) -> Checked:
     """What looks like a secret; a file that is called like a config is searched like one."""
     if os.path.basename(name).lstrip(".") in {"tastyauth.yaml", "tastyauth.yml"}:
-        from tastyauth.validation import document, pasted_secrets
+        from tastyauth.validation import document
 
         config = document.read(content, name)
         return Checked(config, tuple(pasted_secrets.in_document(config)))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tastyauth.errors import APPLICATIONS_PAGE
 from tastyauth.validation import consistency, masking, pasted_secrets, schema
-from tastyauth.validation.problem import Data, Document, Label, Path, Problem, Span, in_order
+from tastyauth.validation.problem import Data, Document, Label, Path, Problem, in_order
 from tastyauth.validation.schema import text
 
 if TYPE_CHECKING:
@@ -111,52 +111,35 @@ def _refused(document: Document, data: Data) -> list[Problem]:
                 on_key,
             )
         )
-    lacking: dict[Path, Failure] = {}
-    for failure in failures:
-        if failure.keyword == "required":
-            lacking[failure.path] = failure
-        elif failure.path not in explained and (told := _problem(failure)) is not None:
-            found.append(told)
+    lacking = {each.path: each for each in failures if each.keyword == "required"}
+    others = [each for each in failures if each.keyword != "required"]
     for failure in lacking.values():
         present: Any = failure.value
-        missing = [
-            key
-            for key in failure.limit
-            if key not in present and (*failure.path, key) not in explained
-        ]
+        missing = [key for key in failure.limit if key not in present]
+        missing = [key for key in missing if (*failure.path, key) not in explained]
         if missing:
-            found.append(_lacks(failure._replace(limit=missing)))
-    return found
+            others.append(failure._replace(limit=missing))
+    told = [
+        _problem(each)
+        for each in others
+        if each.keyword == "required" or each.path not in explained
+    ]
+    return [*found, *(problem for problem in told if problem is not None)]
 
 
 def _problem(failure: Failure) -> Problem | None:
+    """None when there is one source beside an unknown key, which is a problem of its own."""
+    document, path, on_key = failure.document, failure.path, failure.on_key
+    labels: tuple[Label, ...] = ()
+    span = document.key_span(path) if on_key else document.value_span(path)
+    if failure.keyword == "required":
+        on_key, span = True, document.key_span(path) if path else document.first_key()
     if failure.keyword == "maxProperties":
-        return _several_sources(failure)
-    document, path = failure.document, failure.path
-    span = document.key_span(path) if failure.on_key else document.value_span(path)
-    return _said(failure, path, span, on_key=failure.on_key)
-
-
-def _several_sources(failure: Failure) -> Problem | None:
-    """None when the other key is unknown, which is a problem of its own."""
-    document, path = failure.document, failure.path
-    kinds = _sources(failure)
-    if len(kinds) < 2:
-        return None
-    first, second, *others = [document.key_span((*path, kind)) for kind in kinds]
-    labels = (Label(first, "or this one"), *(Label(span, "and this one") for span in others))
-    return _said(failure, path, second)._replace(labels=labels)
-
-
-def _lacks(failure: Failure) -> Problem:
-    """One problem for each mapping that lacks keys, with the lines to paste."""
-    path, document = failure.path, failure.document
-    span = document.key_span(path) if path else document.first_key()
-    return _said(failure, path, span, on_key=True)
-
-
-def _said(failure: Failure, path: Path, span: Span, *, on_key: bool = False) -> Problem:
-    """The problem in the words of the schema: those of the place, else the usual ones."""
+        keys = [document.key_span((*path, kind)) for kind in _sources(failure)]
+        if len(keys) < 2:
+            return None
+        first, span, *others = keys
+        labels = (Label(first, "or this one"), *(Label(key, "and this one") for key in others))
     usual = schema.root()["x-usual-problems"][failure.keyword]
     entry = {**usual, **failure.rules.get("x-problems", {}).get(failure.keyword, {})}
     cases = (case for case in entry.get("cases", ()) if _applies(case["when"], failure))
@@ -165,8 +148,7 @@ def _said(failure: Failure, path: Path, span: Span, *, on_key: bool = False) -> 
     message, label, *help = (
         _filled(text, failure) for text in (said["message"], said["label"], *said["help"])
     )
-    code = str(said["code"])
-    return Problem(code, "error", message, path, span, label, (), tuple(help), on_key)
+    return Problem(said["code"], "error", message, path, span, label, labels, tuple(help), on_key)
 
 
 def _applies(condition: dict[str, str], failure: Failure) -> bool:
@@ -233,7 +215,8 @@ def _advice(failure: Failure) -> str:
     path = failure.path
     while path and not {"x-help", "examples"} & schema.at(path).keys():
         path = path[:-1]
-    return str(schema.at(path).get("x-help", "{example}"))
+    help = str(schema.at(path).get("x-help", "{example}"))
+    return help.replace("{example}", _example(failure._replace(path=path)))
 
 
 def _reference(failure: Failure) -> str:

@@ -33,24 +33,20 @@ def human(files: Sequence[Checked], color: bool = False) -> str:  # noqa: FBT001
     return "\n".join(parts)
 
 
-def _summary(checked: Checked) -> str:
-    counts = [
-        f"{count} {noun}{'' if count == 1 else 's'}"
-        for count, noun in ((checked.errors, "error"), (checked.warnings, "warning"))
-        if count
-    ]
-    return f"{checked.document.name}: {', '.join(counts)}"
-
-
 def _file(checked: Checked, paint: _Paint) -> Iterator[str]:
     if not checked.problems:
         return
     snippets = Snippets(checked.document)
     for problem in checked.problems[:_MOST]:
         yield _problem(problem, checked.document.name, snippets, paint)
+    counts = [
+        f"{count} {noun}{'' if count == 1 else 's'}"
+        for count, noun in ((checked.errors, "error"), (checked.warnings, "warning"))
+        if count
+    ]
     rest = len(checked.problems) - _MOST
     more = f" ({rest} more not shown)" if rest > 0 else ""
-    yield f"{_summary(checked)}{more}\n"
+    yield f"{checked.document.name}: {', '.join(counts)}{more}\n"
 
 
 def _problem(problem: Problem, name: str, snippets: Snippets, paint: _Paint) -> str:

@@ -449,6 +449,22 @@ def test_a_mistyped_source_is_recognised(written: str, meant: str | None) -> Non
     assert recognised(written, schema.source_kinds()) == meant
 
 
+@pytest.mark.parametrize("piece", ["", "5", "true", "text", "[a]", "[[a]]", "{ b: c }", "{ b: 1 }"])
+def test_whatever_stands_wherever_gets_a_message(piece: str) -> None:
+    """Each value of a valid file replaced by each kind of value."""
+    with open(f"{EXAMPLES}/valid/everything.yaml", encoding="utf-8") as file:
+        text = file.read()
+    lines = text.split("\n")
+    for scalar in of(text).document.scalars:
+        line, start, end = scalar.span.line - 1, scalar.span.column - 1, scalar.span.end_column - 1
+        changed = [*lines]
+        changed[line] = f"{lines[line][:start]}{piece}{lines[line][end:]}"
+        for problem in of("\n".join(changed)).problems:
+            assert problem.message
+            assert "{" not in problem.message
+            assert "{}" not in "".join(problem.help)
+
+
 def test_a_trailing_line_break_is_no_part_of_a_name() -> None:
     """`$` of a pattern is the very end, in Python as in editors."""
     assert errors(profile(client_secret='{ env: "A\\n" }')) == ["TA108"]
