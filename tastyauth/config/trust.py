@@ -97,14 +97,19 @@ def require(config: Config, origin: str, surroundings: Surroundings) -> str:
     given = _given_hash(surroundings)
     if given in plans:
         return given
+    environ = surroundings.environ
+    look_first = f"look at the plan with: tastyauth allow --print {named} - and set"
+    is_silenced = environ.get("CI") or environ.get("TASTYAUTH_NON_INTERACTIVE")
     if given:
         what = "of another plan" if _HASH.fullmatch(given) else "no SHA-256 of 64 hex digits"
-        raise ConfigNotAllowed(
-            f"the config is not approved: {reason}, and ${HASH_VARIABLE} is {what}",
-            f"look at the plan with: tastyauth allow --print {named} - and set the hash it shows",
-        )
-    if surroundings.environ.get(HASH_VARIABLE):
+        reason += f", and ${HASH_VARIABLE} is {what}"
+        look = f"{look_first} the hash it shows"
+    elif environ.get(HASH_VARIABLE):
         reason += f"; at a terminal ${HASH_VARIABLE} does not count"
+        if is_silenced:
+            look = f"unset CI and TASTYAUTH_NON_INTERACTIVE, then {look}"
+    elif is_silenced:
+        look = f"{look_first} ${HASH_VARIABLE} to the hash it shows"
     raise ConfigNotAllowed(f"the config is not approved: {reason}", look)
 
 

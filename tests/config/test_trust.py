@@ -447,6 +447,15 @@ def test_a_hash_may_be_spelled_as_tools_spell_it(home: Path, spelled: str) -> No
     assert trust.require(config, "project", surroundings) == right
 
 
+@pytest.mark.parametrize("variable", ["CI", "TASTYAUTH_NON_INTERACTIVE"])
+def test_in_ci_the_hint_is_what_can_be_done_there(home: Path, variable: str) -> None:
+    """`allow` asks nobody there."""
+    surroundings = replace(around(home), environ={**around(home).environ, variable: "1"})
+    error = refusal(read(home), "project", surroundings)
+    assert "tastyauth allow --print" in error.hint
+    assert error.hint.endswith("set $TASTYAUTH_TRUST_SHA256 to the hash it shows")
+
+
 @pytest.mark.parametrize("number", [0, 1, 2])
 def test_whatever_variables_say_a_hash_does_not_count_at_a_terminal(
     home: Path, number: int, monkeypatch: pytest.MonkeyPatch
@@ -456,7 +465,9 @@ def test_whatever_variables_say_a_hash_does_not_count_at_a_terminal(
     variables = {"CI": "1", "TASTYAUTH_TRUST_SHA256": digest(config, around(home))}
     surroundings = around(home, interactive=False, **variables)
     monkeypatch.setattr(os, "isatty", lambda descriptor: descriptor == number)
-    assert "at a terminal" in refusal(config, "project", surroundings).message
+    error = refusal(config, "project", surroundings)
+    assert "at a terminal" in error.message
+    assert error.hint.startswith("unset CI")
 
 
 def test_at_a_terminal_the_hash_does_not_count(home: Path) -> None:
