@@ -9,7 +9,7 @@ _tastyauth() {
             return
         fi
         case $word in
-            --config | --profile | -p | --color | --format | --min-valid | --environment | --api-url | --client-id | --store | --from | --port | --fail | --lifetime)
+            --config | --profile | -p | --color | --format | --min-valid | --environment | --api-url | --client-id | --store | --from | --port | --fail | --lifetime | --seed)
                 if [[ ${COMP_WORDS[i + 1]-} == = ]]; then ((i += 1)); fi
                 ((i += 1))
                 if [[ $word == --config ]]; then config=${COMP_WORDS[i]-}; fi
@@ -45,6 +45,7 @@ _tastyauth() {
         'simulator --fail') words='grant-revoked secret-mismatch invalid-jwt not-a-customer 429 503 html-401 slow redirect not-json echo' ;;
         'simulator --lifetime') : ;;
         'simulator --environment') words='production sandbox' ;;
+        'simulator --seed') : ;;
         *)
             case "$command $place" in
                 ' 0') words='env token exec init secret hook allow deny validate no-secrets schema explain completion status as-curl clear doctor simulator demo' ;;
@@ -70,7 +71,7 @@ _tastyauth() {
                     status) words+=' --format' ;;
                     clear) words+=' --all' ;;
                     doctor) words+=' --offline --cron --format' ;;
-                    simulator) words+=' --port --fail --lifetime --environment' ;;
+                    simulator) words+=' --port --fail --lifetime --environment --seed' ;;
                 esac
             fi
             ;;

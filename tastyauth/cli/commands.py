@@ -332,6 +332,12 @@ kinds of failure, all of the token endpoint:
                 choices="production sandbox",
                 default="sandbox",
             ),
+            Argument(
+                "--seed",
+                "make the same credentials at each start with this word",
+                value="WORD",
+                read=command.name,
+            ),
         ),
     ),
     Command(

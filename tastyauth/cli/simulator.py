@@ -89,10 +89,12 @@ def run_simulator(arguments: Arguments, console: Console) -> int:
         port=arguments.port,
         fail=arguments.fail,
         lifetime=arguments.lifetime,
+        seed=arguments.seed,
     ) as simulator:
         application = simulator.application
         accepted = {
             "origin": simulator.origin,
+            "api_url": simulator.origin,  # as a config calls it
             "client_id": application.client_id,
             "client_secret": application.client_secret.reveal(),
             "refresh_token": application.refresh_token.reveal(),

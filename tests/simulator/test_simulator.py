@@ -351,6 +351,13 @@ def test_a_quote_token_is_for_production_only() -> None:
     assert content(answer)["error"]["code"] == "quote_streamer.customer_not_found_error"
 
 
+def test_a_customer_is_described() -> None:
+    body, after = exchange(a_broker())
+    answer = call(after, body["access_token"], "GET", "/customers/me")
+    assert answer.status == 200
+    assert content(answer)["data"]["id"] == "me"
+
+
 def test_a_session_can_be_validated() -> None:
     body, after = exchange(a_broker())
     assert call(after, body["access_token"], "POST", "/sessions/validate").status == 200
@@ -771,7 +778,9 @@ def test_the_command_prints_what_it_accepts_and_serves_until_it_is_stopped(
 ) -> None:
     with command("--environment", "production", "--lifetime", "60") as running:
         printed = first_line(running)
-        assert set(printed) == {"origin", "client_id", "client_secret", "refresh_token"}
+        names = {"origin", "api_url", "client_id", "client_secret", "refresh_token"}
+        assert set(printed) == names
+        assert printed.pop("api_url") == printed["origin"]
         assert decoded(printed["refresh_token"])[1]["iss"] == "https://api.tastytrade.com"
         connection = http.client.HTTPConnection(urlsplit(printed["origin"]).netloc, timeout=LIMIT)
         origin = printed.pop("origin")
@@ -786,6 +795,32 @@ def test_the_command_prints_what_it_accepts_and_serves_until_it_is_stopped(
     assert all(line.startswith("tastyauth: ") for line in errors.splitlines())
     assert printed["client_secret"] not in errors
     assert printed["refresh_token"] not in errors
+
+
+def test_a_seed_gives_the_same_credentials_at_each_start() -> None:
+    """Whatever the time; another word, environment or run without one gives others."""
+
+    def credentials(*words: str) -> dict[str, str]:
+        with command(*words) as running:
+            printed = first_line(running)
+        return {name: printed[name] for name in ("client_id", "client_secret", "refresh_token")}
+
+    rehearsed = credentials("--seed", "rehearsal")
+    with Simulator(seed="rehearsal", now=lambda: NOW) as again:
+        assert again.application.client_id == rehearsed["client_id"]
+        assert again.application.client_secret.reveal() == rehearsed["client_secret"]
+        assert again.application.refresh_token.reveal() == rehearsed["refresh_token"]
+        body = {"grant_type": "refresh_token", **rehearsed}
+        assert again.answer(token_request(body)).status == 200
+    for other in (
+        Simulator(seed="another"),
+        Simulator(seed="rehearsal", environment="production"),
+        Simulator(),
+    ):
+        application = other.application
+        assert application.client_id != rehearsed["client_id"]
+        assert application.client_secret.reveal() != rehearsed["client_secret"]
+        assert application.refresh_token.reveal() != rehearsed["refresh_token"]
 
 
 def test_the_command_fails_as_it_is_told() -> None:
