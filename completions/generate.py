@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 
 from tastyauth.cli.command import Argument, Command
 from tastyauth.cli.commands import COMMANDS, COMMON
-from tastyauth.shells.template import filled
+from tastyauth.shells import filled
 
 _OFFERED = (*COMMON, *(flag for command in COMMANDS.values() for flag in command.flags))
 

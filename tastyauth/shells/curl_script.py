@@ -7,7 +7,7 @@ an argument, which every user of the machine can read: they go through stdin.
 import shlex
 
 from tastyauth.config import Profile
-from tastyauth.shells.template import filled
+from tastyauth.shells import filled
 from tastyauth.sources import Reference, Surroundings
 
 _SCRIPT = r"""#!/bin/sh

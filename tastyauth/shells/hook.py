@@ -15,9 +15,8 @@ from shlex import quote
 from tastyauth import export
 from tastyauth.cache import SOFT_WINDOW, Entry
 from tastyauth.export import Exports
-from tastyauth.shells import formats
+from tastyauth.shells import filled, formats
 from tastyauth.shells.formats import Emission
-from tastyauth.shells.template import filled
 
 USAGE = {
     "bash": 'eval "$(tastyauth hook bash)"',

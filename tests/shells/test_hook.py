@@ -568,3 +568,24 @@ def test_a_renewal_is_due_when_it_would_be_made(life: int) -> None:
 
 def _waiting(answer: str) -> int:
     return int(answer.partition("_tastyauth_wait=")[2].partition(";")[0])
+
+
+@pytest.mark.parametrize("name", ["bash", "zsh", "fish"])
+def test_what_fails_is_tried_after_twice_the_time_up_to_ten_minutes(
+    name: str, world: World
+) -> None:
+    """And after ten seconds again, once it has succeeded."""
+    path = shutil.which(name, path=PATH)
+    if path is None:
+        missing(f"{name} is missing; install its package, see tests/e2e/debian-packages.txt")
+    if name == "fish":
+        fails, works = "function _tastyauth_call; return 1; end", "function _tastyauth_call; end"
+        source, tell = "tastyauth hook fish | source", "math $_tastyauth_due - 1000"
+    else:
+        fails, works = "_tastyauth_call() { return 1; }", "_tastyauth_call() { :; }"
+        source, tell = f'eval "$(tastyauth hook {name})"', "echo $((_tastyauth_due - 1000))"
+    step = f"_tastyauth_renew 1000; {tell}; "
+    script = f"{source}; {fails}; {step * 8}{works}; {step}{fails}; {step}"
+    done = world.shell(script, path)
+    waits = [10, 20, 40, 80, 160, 320, 600, 600, 60, 10]
+    assert (done.out.split(), done.err) == (list(map(str, waits)), "")
