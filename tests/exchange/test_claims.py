@@ -1,6 +1,7 @@
 """What a refresh token gives away before anything is sent."""
 
 import base64
+import contextlib
 import json
 
 import pytest
@@ -129,7 +130,8 @@ def test_a_profile_may_write_its_client_id_in_capitals() -> None:
 @given(st.text() | st.binary().map(lambda b: base64.urlsafe_b64encode(b).decode()))
 def test_any_token_passes_or_is_refused(token: str) -> None:
     """No token makes the check itself fail."""
-    check(f"{token}.{token}.{token}")
+    with contextlib.suppress(RefusedError):
+        check(f"{token}.{token}.{token}")
 
 
 json_values = st.recursive(
