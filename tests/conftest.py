@@ -28,6 +28,7 @@ for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
 
 settings.register_profile("any machine", deadline=None)  # a loaded one is slow now and then
 settings.register_profile("long", settings.get_profile("any machine"), max_examples=10_000)
+settings.register_profile("quick", settings.get_profile("any machine"), max_examples=20)
 settings.load_profile("any machine")
 
 _FOUND = dict(os.environ)
@@ -68,15 +69,17 @@ APART = ("e2e/test_distribution.py", "e2e/test_kills.py", "e2e/test_torture.py")
 """End-to-end tests that take minutes each."""
 
 SLOW = ("e2e/", "bench/", "fuzz/")
-"""What `--quick` leaves out besides every test that starts the real command."""
-
-STARTS = {"world", "sentinel", "place"}
-"""Fixtures of tests that start the real command."""
+"""What `--quick` leaves out besides the files of tests that start the real command."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--write", action="store_true", help="renew the golden files that are tested")
     parser.addoption("--quick", action="store_true", help="only what runs in the test process")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("--quick"):
+        settings.load_profile("quick")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -118,8 +121,10 @@ def _turn(path: str, workers: bool) -> int:
 
 
 def _is_quick(item: pytest.Item) -> bool:
-    fixtures = set(getattr(item, "fixturenames", ()))
-    return not (_path(item).startswith(SLOW) or fixtures & STARTS or _is_alone(item))
+    """Whether nothing in the file of a test starts the real command."""
+    found = item.getparent(pytest.Module)
+    module = vars(found.obj) if found else {}
+    return not (_path(item).startswith(SLOW) or {"World", "COMMAND"} & module.keys())
 
 
 def _is_alone(item: pytest.Item) -> bool:
