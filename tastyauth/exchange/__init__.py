@@ -1,8 +1,8 @@
 """One refresh token for one access token (RFC 6749, section 6).
 
 The mix-ups that a grant gives away (`claims`) and the reading of an answer (`response`) need no
-network. `route` and `certificate_authorities` say where a request goes and who is trusted there,
-`transport` sends it, `deadline` ends it in time, and `exchange` puts them together.
+network. `route` says where a request goes and who is trusted there, `transport` sends it, and
+`deadline` ends it in time.
 """
 
 import random

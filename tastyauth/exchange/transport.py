@@ -11,11 +11,18 @@ import httpcore
 import httpx as http  # to move on to its continuation is to change this line
 
 from tastyauth.errors import ConfigError, ProtocolError, TastyauthError, TemporaryError
-from tastyauth.exchange.certificate_authorities import Authorities, authorities_for, context
 from tastyauth.exchange.claims import RefreshGrant
 from tastyauth.exchange.deadline import CONNECTED, Backend, Wire, within
 from tastyauth.exchange.response import is_temporary
-from tastyauth.exchange.route import Endpoint, Proxy, proxy_for, read_endpoint
+from tastyauth.exchange.route import (
+    Authorities,
+    Endpoint,
+    Proxy,
+    authorities_for,
+    context,
+    proxy_for,
+    read_endpoint,
+)
 from tastyauth.exchange.server_text import LONGEST_BODY, Answer, shown
 from tastyauth.secret import Secret
 

@@ -10,7 +10,7 @@ elsewhere, and it makes no connection itself. It ignores `scope`, since nobody k
 token endpoint does with it.
 """
 
-from tastyauth.simulator.failures import FAILURES
+from tastyauth.simulator.messages import FAILURES
 from tastyauth.simulator.simulator import Simulator
 
 __all__ = ["FAILURES", "Simulator"]

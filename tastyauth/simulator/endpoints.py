@@ -3,19 +3,19 @@
 import hashlib
 import hmac
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qsl
 
 from tastyauth.broker import REFRESH_TOKEN_TYPE
 from tastyauth.secret import Secret
 from tastyauth.simulator.broker import Broker, accepts, decode, hand_out
-from tastyauth.simulator.failures import failure
 from tastyauth.simulator.messages import (
     USER_AGENT_MISSING,
     Answer,
     Request,
     api_error,
+    failure,
     json_answer,
     refusal,
 )
@@ -51,6 +51,28 @@ _CLOSED_ACCOUNT = _OPEN_ACCOUNT | {
     "is-futures-approved": False,
     "margin-or-cash": "Cash",
 }
+_ACCOUNTS = (_OPEN_ACCOUNT, _CLOSED_ACCOUNT)
+
+_CONTENT: dict[tuple[str, str], dict[str, object] | None] = {
+    ("GET", "/customers/me"): {
+        "id": "me",
+        "first-name": "Simulated",
+        "last-name": "Customer",
+        "email": "simulated@example.invalid",
+        "external-id": "U0000000001",
+        "is-professional": False,
+    },
+    ("GET", "/customers/me/accounts"): {
+        "items": [{"account": it, "authority-level": "owner"} for it in _ACCOUNTS]
+    },
+    ("GET", "/api-quote-tokens"): None,
+    ("POST", "/sessions/validate"): {
+        "username": "simulated",
+        "email": "simulated@example.invalid",
+        "external-id": "U0000000001",
+    },
+}
+"""What each endpoint of the API answers; None is a token for quotes, new for every request."""
 
 
 def asks_for_token(request: Request) -> bool:
@@ -153,40 +175,23 @@ def _parameters(request: Request) -> dict[str, str] | None:
 
 def _call(request: Request, broker: Broker, now: float) -> Answer:
     """The answer to a request that needs an access token (RFC 6750, section 2.1)."""
-    endpoint = _ENDPOINTS.get((request.method, request.path))
-    if endpoint is None:
+    endpoint = (request.method, request.path)
+    if endpoint not in _CONTENT:
         return api_error(404, "not_found", "There is nothing at this path")
     scheme, _, access_token = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not accepts(broker, access_token.strip(), now):
         return api_error(401, "token_invalid", "This token is invalid or has expired")
-    content = endpoint(broker, now)
+    content = _CONTENT[endpoint]
     if content is None:
-        return api_error(
-            404, "quote_streamer.customer_not_found_error", "Customer is not found for streamer"
-        )
+        if broker.environment == "sandbox":  # which has no market data
+            return api_error(
+                404, "quote_streamer.customer_not_found_error", "Customer is not found for streamer"
+            )
+        content = _quote_token(broker, datetime.fromtimestamp(int(now), UTC))
     return json_answer(200, {"data": content, "context": request.path})
 
 
-def _customer(_broker: Broker, _now: float) -> dict[str, object]:
-    return {
-        "id": "me",
-        "first-name": "Simulated",
-        "last-name": "Customer",
-        "email": "simulated@example.invalid",
-        "external-id": "U0000000001",
-        "is-professional": False,
-    }
-
-
-def _accounts(_broker: Broker, _now: float) -> dict[str, object]:
-    accounts = (_OPEN_ACCOUNT, _CLOSED_ACCOUNT)
-    return {"items": [{"account": it, "authority-level": "owner"} for it in accounts]}
-
-
-def _quote_token(broker: Broker, now: float) -> dict[str, object] | None:
-    if broker.environment == "sandbox":  # which has no market data
-        return None
-    issued = datetime.fromtimestamp(int(now), UTC)
+def _quote_token(broker: Broker, issued: datetime) -> dict[str, object]:
     return {
         "token": hmac.digest(broker.key, issued.isoformat().encode(), hashlib.sha256).hex(),
         "dxlink-url": "wss://streamer.invalid/realtime",  # RFC 2606: leads nowhere
@@ -194,16 +199,3 @@ def _quote_token(broker: Broker, now: float) -> dict[str, object] | None:
         "issued-at": issued.isoformat(),
         "expires-at": (issued + timedelta(days=1)).isoformat(),
     }
-
-
-def _session(_broker: Broker, _now: float) -> dict[str, object]:
-    user: dict[str, object] = {"username": "simulated", "email": "simulated@example.invalid"}
-    return user | {"external-id": "U0000000001"}
-
-
-_ENDPOINTS: dict[tuple[str, str], Callable[[Broker, float], dict[str, object] | None]] = {
-    ("GET", "/customers/me"): _customer,
-    ("GET", "/customers/me/accounts"): _accounts,
-    ("GET", "/api-quote-tokens"): _quote_token,
-    ("POST", "/sessions/validate"): _session,
-}

@@ -14,7 +14,7 @@ from typing import Self
 
 import trustme
 
-from tastyauth.exchange.certificate_authorities import authorities_for
+from tastyauth.exchange.route import authorities_for
 from tastyauth.simulator.messages import Answer, Request
 from tastyauth.simulator.simulator import Simulator
 
