@@ -44,6 +44,9 @@ SUITE = (
 )
 """Tests of what a Python or a library can change; all others are about the machine."""
 
+STARTED = ("test_entry.py", "session/test_session.py")
+"""Those of them that start the real command and run on every Python; the lowest one runs all."""
+
 
 NAMED = ("3.11", "3.12", "3.13")
 """The Pythons that a release is for. A newer one is tried where it is installed."""
@@ -184,13 +187,15 @@ def test_the_tests_pass_on_the_built_wheel(
     # in the versions that fit those that are there
     tests = [Requirement(each).name for each in project["dependency-groups"]["test"]]
     done(*into, "--constraint", kept, "mypy", *tests)
-    suite = [f"{unpacked}/tests/{name}" for name in SUITE]
-    done(
-        *(f"{venv}/bin/python", "-m", "pytest", "-q", "-p", "no:cacheprovider", *suite),
-        limit=SUITE_LIMIT,
-        at=unpacked,
-        variables={"PATH": f"{venv}/bin:{PATH}", "TMPDIR": CALLERS.get("TMPDIR", "/tmp")},
-    )
+    runs = [SUITE] if version == NAMED[0] else [("--quick", *SUITE), STARTED]
+    for words in runs:
+        suite = [each if each.startswith("-") else f"{unpacked}/tests/{each}" for each in words]
+        done(
+            *(f"{venv}/bin/python", "-m", "pytest", "-q", "-p", "no:cacheprovider", *suite),
+            limit=SUITE_LIMIT,
+            at=unpacked,
+            variables={"PATH": f"{venv}/bin:{PATH}", "TMPDIR": CALLERS.get("TMPDIR", "/tmp")},
+        )
 
 
 def _project(unpacked: str) -> Any:
