@@ -15,8 +15,8 @@ from tastyauth.cli.console import Console
 from tastyauth.errors import ConfigNotFound, UsageError, reason_of
 from tastyauth.secret import mask, with_tilde
 from tastyauth.validation import pasted_secrets
-from tastyauth.validation.masking import HIDDEN
 from tastyauth.validation.problem import Checked, Document
+from tastyauth.validation.schema import HIDDEN
 
 _STDIN = "-"
 

@@ -10,7 +10,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tastyauth.errors import APPLICATIONS_PAGE
-from tastyauth.validation import consistency, masking, pasted_secrets, schema
+from tastyauth.validation import consistency, pasted_secrets, schema
 from tastyauth.validation.problem import Data, Document, Label, Path, Problem, in_order
 from tastyauth.validation.schema import text
 
@@ -190,7 +190,7 @@ def _sources(failure: Failure) -> list[str]:
 def _keys(failure: Failure) -> str:
     names = [f'"{key}"' for key in failure.limit]
     listed = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-    where = f" in {masking.quoted(failure.path)}" if failure.path else ""
+    where = f" in {schema.quoted(failure.path)}" if failure.path else ""
     return f"key{'' if len(names) == 1 else 's'} {listed}{where}"
 
 
@@ -202,10 +202,10 @@ def _example(failure: Failure) -> str:
     """What belongs here, ready to paste: the missing keys, else the key itself."""
     path, required = failure.path, schema.at(failure.path).get("required")
     if failure.keyword == "required":
-        return masking.examples(failure.limit, path)
+        return schema.examples(failure.limit, path)
     if required and "examples" not in schema.at(path):
-        return masking.examples(required, path)
-    return masking.examples([path[-1]], path[:-1])
+        return schema.examples(required, path)
+    return schema.examples([path[-1]], path[:-1])
 
 
 def _advice(failure: Failure) -> str:
@@ -220,7 +220,7 @@ def _advice(failure: Failure) -> str:
 
 
 def _reference(failure: Failure) -> str:
-    return masking.example(failure.path, failure.source or _word(failure))
+    return schema.example(failure.path, failure.source or _word(failure))
 
 
 def _word(failure: Failure) -> str:
@@ -231,32 +231,27 @@ def _word(failure: Failure) -> str:
 
 
 def _fixed(failure: Failure) -> str:
-    from tastyauth.validation.yaml_problems import corrected  # late: few files need it
-
-    return corrected(_word(failure), failure.text.partition(":")[2])
+    return schema.corrected(_word(failure), failure.text.partition(":")[2])
 
 
 def _meant(failure: Failure) -> str:
-    from tastyauth.validation import unknown_keys  # late: most files have no such mistake
-
-    allowed = [str(each) for each in failure.limit]
-    return unknown_keys.meant(failure.text, allowed) or ""
+    return schema.meant(failure.text, [str(each) for each in failure.limit]) or ""
 
 
 def _upper(failure: Failure) -> str:
     """The key as the name of a variable, if it can be shown."""
     upper = failure.text[:80].replace("-", "_").upper()
-    return upper if schema.is_variable_name(upper) and masking.shown(upper) == upper else ""
+    return upper if schema.is_variable_name(upper) and schema.shown(upper) == upper else ""
 
 
 def _name(failure: Failure) -> str:
     name = failure.text
-    return name if name in schema.reserved_names() else masking.shown(name)
+    return name if name in schema.reserved_names() else schema.shown(name)
 
 
 def _quoted(failure: Failure) -> str:
     text = str(failure.value).lower()
-    return f'"{text if masking.is_harmless(text) else "..."}"'
+    return f'"{text if schema.is_harmless(text) else "..."}"'
 
 
 def _shape(failure: Failure) -> str:
@@ -286,9 +281,9 @@ WORDS: dict[str, Callable[[Failure], str]] = {
     "needed": lambda failure: _NEEDED[failure.limit],
     "nothing": _nothing,
     "page": lambda _: APPLICATIONS_PAGE,
-    "place": lambda failure: masking.quoted(failure.path),
+    "place": lambda failure: schema.quoted(failure.path),
     "prefix": lambda failure: failure.text.partition(":")[0],
-    "profile": lambda failure: masking.quoted(failure.path[:2]),
+    "profile": lambda failure: schema.quoted(failure.path[:2]),
     "quoted": _quoted,
     "reference": _reference,
     "shape": _shape,

@@ -7,8 +7,8 @@ from typing import TypeAlias
 
 from tastyauth.export import DEFAULT_EXPORTS
 from tastyauth.validation import schema
-from tastyauth.validation.masking import examples, quoted, shown
 from tastyauth.validation.problem import Data, Document, Label, Path, Problem, about, problem
+from tastyauth.validation.schema import examples, meant, quoted, shown
 
 _Mapping: TypeAlias = Mapping[str, Data]
 
@@ -45,8 +45,6 @@ def _default_profile(document: Document, data: _Mapping, profiles: _Mapping) -> 
     name = data.get("default_profile")
     if not isinstance(name, str) or name in profiles or not profiles:
         return
-    from tastyauth.validation.unknown_keys import meant  # late: rarely needed
-
     nearest = meant(name, profiles)
     known = ", ".join(shown(each) for each in islice(profiles, _MOST_NAMES))
     label = f'did you mean "{shown(nearest)}"?' if nearest else "no profile has this name"

@@ -17,8 +17,8 @@ from typing import Literal, NamedTuple, TypeAlias
 
 import yaml
 
-from tastyauth.validation.masking import shown
 from tastyauth.validation.problem import Data, Document, Label, Path, Problem, Scalar, Span, problem
+from tastyauth.validation.schema import shown
 
 Plain: TypeAlias = str | int | float | bool | None
 

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Literal, NamedTuple, TypeAlias
 
-from tastyauth.validation.masking import quoted
 from tastyauth.validation.schema import Path as Path
+from tastyauth.validation.schema import quoted
 
 Data: TypeAlias = "dict[str, Data] | list[Data] | str | int | float | bool | None"
 """What a YAML file can hold when it is read as JSON is."""

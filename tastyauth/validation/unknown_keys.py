@@ -3,11 +3,16 @@
 from collections.abc import Iterable, Sequence
 
 from tastyauth.validation import schema
-from tastyauth.validation.masking import example, examples, normalized, quoted, shown
 from tastyauth.validation.problem import Document, Label, Path, Problem, about
-
-_LONGEST_MISTYPED = 28
-"""Letters. No word of a config is half as long."""
+from tastyauth.validation.schema import (
+    corrected,
+    example,
+    examples,
+    meant,
+    normalized,
+    quoted,
+    shown,
+)
 
 _ONE_LEVEL_UP = "belongs one level up, in the profile"
 
@@ -51,42 +56,6 @@ def problems(
         if intended:
             explained.add((*path, intended))
     return found, explained
-
-
-def meant(word: str, known: Iterable[str]) -> str | None:
-    """The one of `known` that `word` was most likely meant to be, or None.
-
-    First the same word in another case or with other separators, then a word that other programs
-    use for it, then one or two mistyped letters (one for short words, a third of longer ones).
-    """
-    candidates = tuple(known)
-    plain = normalized(word[: 2 * _LONGEST_MISTYPED])
-    for candidate in candidates:
-        if plain and normalized(candidate) == plain:
-            return candidate
-    for candidate in candidates:
-        if plain in schema.aliases().get(candidate, ()):
-            return candidate
-    if not 3 <= len(plain) <= _LONGEST_MISTYPED:
-        return None
-    allowed = 1 if len(plain) <= 5 else min(len(plain) // 3, 3)
-    distances = [(_distance(plain, normalized(each)), each) for each in candidates]
-    distance, nearest = min(distances, default=(allowed + 1, ""), key=lambda pair: pair[0])
-    return nearest if distance <= allowed else None
-
-
-def _distance(left: str, right: str) -> int:
-    """Insertions, deletions, replacements and swaps of neighbours that turn one into the other."""
-    rows = [list(range(len(right) + 1))]
-    for i, a in enumerate(left, 1):
-        row = [i]
-        for j, b in enumerate(right, 1):
-            cost = min(rows[-1][j] + 1, row[-1] + 1, rows[-1][j - 1] + (a != b))
-            if i > 1 and j > 1 and a == right[j - 2] and left[i - 2] == b:
-                cost = min(cost, rows[-2][j - 2] + 1)
-            row.append(cost)
-        rows.append(row)
-    return rows[-1][-1]
 
 
 def _unknown(
@@ -146,7 +115,7 @@ def _advice(path: Path, key: str, misplaced: str | None) -> Iterable[str]:
         first = schema.keys((*path, owner))[:1]
         inner = [example((*path, owner, name)) for name in dict.fromkeys((*first, key))]
         yield f"write {owner}: {{ {', '.join(inner)} }}"
-    elif schema.is_reference(path) and plain in schema.reference()["x-programs"]:
+    elif schema.is_reference(path) and plain in schema.root()["$defs"]["reference"]["x-programs"]:
         yield f"run its program, for example\n{example((*path, 'command'))}"
     elif plain in schema.root()["x-unneeded"]:
         yield schema.root()["x-unneeded"][plain]
@@ -165,8 +134,6 @@ def _empty_above(document: Document, path: Path, present: Sequence[str], key: st
 
 def _punctuation(document: Document, path: Path, missing: str, word: str, rest: str) -> Problem:
     """A known key whose colon, or the space after it, is missing."""
-    from tastyauth.validation.yaml_problems import corrected  # late: few files need it
-
     written = f"{word}:" if missing == "a space" else word
     return about(
         document,

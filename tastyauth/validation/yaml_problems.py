@@ -10,8 +10,16 @@ from collections.abc import Iterable
 import yaml
 
 from tastyauth.validation import schema
-from tastyauth.validation.masking import HIDDEN, is_harmless, is_known, quoted, shown
 from tastyauth.validation.problem import Path, Problem, Scalar, Span, problem, table
+from tastyauth.validation.schema import (
+    HIDDEN,
+    ODD_QUOTES,
+    ODD_SPACES,
+    corrected,
+    is_harmless,
+    quoted,
+    shown,
+)
 
 _LINE_END = "\r\n|[\n\r\x85\u2028\u2029]"
 _UNPRINTABLE = "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
@@ -141,21 +149,9 @@ def _unpunctuated(lines: tuple[str, ...], line: int) -> Problem | None:
     return None
 
 
-def corrected(key: str, value: str) -> str:
-    """`key: value` as it should be written; of the value only what may be shown."""
-    value = value.partition(" #")[0].strip(_SPACES + _QUOTES + " \t")
-    if value[:1] in ("{", "["):
-        value = "{ ... }" if value[0] == "{" else "[...]"
-    elif value:
-        value = value if is_known(value) or is_harmless(value) else "..."
-    return f"{key}: {value}".rstrip()
-
-
 # Characters that look like those of YAML
 
 _COLONS = "\uff1a\ufe55\u2236\ua789\ufe13"
-_SPACES = "\xa0\u2002\u2003\u2007\u2009\u202f\u3000\u200b"
-_QUOTES = "\u201c\u201d\u201e\u201f\u2018\u2019\u201a\u201b\xab\xbb"
 _LOOK_ALIKE = {
     "\uff1a": "a full-width colon",
     "\xa0": "a no-break space",
@@ -164,14 +160,14 @@ _LOOK_ALIKE = {
     "\u200b": "a zero-width space",
     "\u2013": "an en dash",
     "\u2014": "an em dash",
-    **dict.fromkeys(_QUOTES, "a curly quote"),
+    **dict.fromkeys(ODD_QUOTES, "a curly quote"),
 }
 _DASHES = "\u2013\u2014\u2212\u2010"
-_ODD = re.compile(f"[{_COLONS}{_SPACES}{_QUOTES}{_DASHES}]")
+_ODD = re.compile(f"[{_COLONS}{ODD_SPACES}{ODD_QUOTES}{_DASHES}]")
 _PAIR = re.compile(
-    rf"(?:^[ {_SPACES}]*(?:[-{_DASHES}][ {_SPACES}]+)?|[{{,][ {_SPACES}]*)"
-    rf"(?P<key>[{_QUOTES}]?[A-Za-z_][\w.-]*[{_QUOTES}]?)"
-    rf"(?P<colon>[ {_SPACES}]*[:{_COLONS}][ {_SPACES}]*)(?=(?P<value>[^,}}]{{0,200}}))"
+    rf"(?:^[ {ODD_SPACES}]*(?:[-{_DASHES}][ {ODD_SPACES}]+)?|[{{,][ {ODD_SPACES}]*)"
+    rf"(?P<key>[{ODD_QUOTES}]?[A-Za-z_][\w.-]*[{ODD_QUOTES}]?)"
+    rf"(?P<colon>[ {ODD_SPACES}]*[:{_COLONS}][ {ODD_SPACES}]*)(?=(?P<value>[^,}}]{{0,200}}))"
 )
 
 
@@ -186,9 +182,9 @@ def look_alikes(
     found = []
     for number, line in enumerate(lines, 1):
         for pair in _PAIR.finditer(line) if _ODD.search(line) else ():
-            key = pair["key"].strip(_QUOTES)
+            key = pair["key"].strip(ODD_QUOTES)
             odd = _ODD.search(line[: pair.end("colon")], pair.start())
-            if not odd and not is_yaml and pair["value"][:1] in tuple(_QUOTES):
+            if not odd and not is_yaml and pair["value"][:1] in tuple(ODD_QUOTES):
                 odd = _ODD.match(line, pair.start("value"))
             if odd and (not is_yaml or key in schema.vocabulary()):
                 span = Span(number, odd.start() + 1, number, odd.end() + 1)
@@ -204,17 +200,19 @@ def _at_an_end(scalar: Scalar) -> Problem | None:
     line, column, end_line, end_column = scalar.span
     ends = ((scalar.text[0], line, column), (scalar.text[-1], end_line, end_column - 1))
     for character, row, start in ends:
-        if character in _QUOTES + _SPACES:
+        if character in ODD_QUOTES + ODD_SPACES:
             span, last = Span(row, start, row, start + 1), scalar.path[-1] if scalar.path else ""
             if scalar.is_key:
-                return _look_alike(span, (), character, scalar.text.strip(_SPACES + _QUOTES), "...")
+                return _look_alike(
+                    span, (), character, scalar.text.strip(ODD_SPACES + ODD_QUOTES), "..."
+                )
             return _look_alike(span, scalar.path, character, last, scalar.text)
     return None
 
 
 def _look_alike(span: Span, path: Path, character: str, key: str | int, value: str) -> Problem:
     usual = "a colon" if character in _COLONS else "a space"
-    usual = "a straight quote" if character in _QUOTES else usual
+    usual = "a straight quote" if character in ODD_QUOTES else usual
     usual = "a hyphen" if character in _DASHES else usual
     name = _LOOK_ALIKE.get(character, f"a character that looks like {usual}")
     name = f"{name} (U+{ord(character):04X})"

@@ -19,7 +19,7 @@ from told import BEYOND_A_SCHEMA, EXAMPLES, INVALID, VALID, checked, errors, of
 from tastyauth import config, validation
 from tastyauth.errors import ConfigError
 from tastyauth.validation import document, schema
-from tastyauth.validation.unknown_keys import meant as recognised
+from tastyauth.validation.schema import meant as recognised
 
 REPOSITORY = os.path.dirname(os.path.dirname(EXAMPLES))
 
