@@ -15,11 +15,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from needs import missing
 
-from tastyauth import export
+from tastyauth import export, shells
 from tastyauth.cache import ProfileOutline
 from tastyauth.errors import ConfigError
-from tastyauth.shells import formats
-from tastyauth.shells.formats import Emission
+from tastyauth.shells import Emission
 
 PRINTABLE = "".join(map(chr, range(0x20, 0x7F)))
 TOKEN = "eyJhbGciOiJFZERTQSJ9.eyJpc3MiOiJhcGkifQ.c2ln_bmF0-dXJl"
@@ -102,7 +101,7 @@ def emit(text: str, directory: str) -> None:
 
 def read_back(shell: Shell, evaluate: str, values: Sequence[str], directory: str) -> None:
     """One shell reads all of `values`, then hands its environment to another program."""
-    emit(formats.RENDER[shell.format](emission(*values)), directory)
+    emit(shells.RENDER[shell.format](emission(*values)), directory)
     code, output = run(shell, f"{evaluate}; exec env -0", directory)
     assert code == 0
     environ = dict(line.split("=", 1) for line in output.decode().split("\0") if line)
@@ -282,7 +281,7 @@ def test_a_variable_that_is_read_only_fails_the_eval(
     shell: Shell, evaluate: str, name: str, tmp_path: os.PathLike[str]
 ) -> None:
     """Some shells end at once, and the others must not go on with a stale token."""
-    emit(formats.sh(emission(TOKEN, "1764000900", unset=("OLD",))), os.fspath(tmp_path))
+    emit(shells.sh(emission(TOKEN, "1764000900", unset=("OLD",))), os.fspath(tmp_path))
     done = subprocess.run(
         [*shell.argv, f"{name}=stale; readonly {name}; {evaluate} && echo went on; :"],
         cwd=tmp_path,
@@ -311,7 +310,7 @@ SHELL_FORMATS = ("sh", "fish", "csh")
 @settings(deadline=None)
 @given(value=st.text(PRINTABLE))
 def test_a_shell_form_is_one_line_that_ends_in_a_semicolon(shell_format: str, value: str) -> None:
-    text = formats.RENDER[shell_format](emission(value, value, unset=("A", "B")))
+    text = shells.RENDER[shell_format](emission(value, value, unset=("A", "B")))
     assert text.endswith(";\n")
     assert text.count("\n") == 1
     assert "#" not in text  # in an unquoted eval it would swallow the rest
@@ -331,7 +330,7 @@ PLAIN = [TOKEN, "1764000900", "https://api.tastyworks.com", "a=b", "a-b"]
 )
 def test_a_plain_value_stays_plain(shell_format: str, statement: str, value: str) -> None:
     """Tokens, numbers and URLs never pass through `printf`, which some shells run as a program."""
-    text = formats.RENDER[shell_format](emission(value))
+    text = shells.RENDER[shell_format](emission(value))
     assert text.endswith(statement.format(value))
     assert "printf" not in text
 
@@ -340,15 +339,15 @@ def test_a_plain_value_stays_plain(shell_format: str, statement: str, value: str
     ("value", "octal"), [("", ""), ("~", r"\176"), ("a b", r"a\040b"), ("-n", r"\055n")]
 )
 def test_any_other_value_is_octal(value: str, octal: str) -> None:
-    assert formats.sh(emission(value)).endswith(f"&&export V0=\"$(printf '{octal}')\";\n")
-    assert formats.csh(emission(value)) == f"setenv V0 \"`printf '{octal}'`\";\n"
+    assert shells.sh(emission(value)).endswith(f"&&export V0=\"$(printf '{octal}')\";\n")
+    assert shells.csh(emission(value)) == f"setenv V0 \"`printf '{octal}'`\";\n"
 
 
 @pytest.mark.parametrize(
     ("value", "word"), [("", "''"), ("~", r"\X7e"), ("a b", r"a\X20b"), ("-n", r"\X2dn")]
 )
 def test_fish_has_escapes_of_its_own(value: str, word: str) -> None:
-    assert formats.fish(emission(value)) == f"set -gx V0 {word};\n"
+    assert shells.fish(emission(value)) == f"set -gx V0 {word};\n"
 
 
 @pytest.mark.parametrize(
@@ -360,7 +359,7 @@ def test_fish_has_escapes_of_its_own(value: str, word: str) -> None:
     ],
 )
 def test_the_names_of_other_profiles_are_unset_first(shell_format: str, expected: str) -> None:
-    assert formats.RENDER[shell_format](emission("a", unset=("OLD", "OTHER"))).endswith(expected)
+    assert shells.RENDER[shell_format](emission("a", unset=("OLD", "OTHER"))).endswith(expected)
 
 
 def report(shell: Shell) -> str:
@@ -374,7 +373,7 @@ def test_switching_leaves_nothing_of_the_other_profile(
 ) -> None:
     """What was never set is no failure either."""
     directory = os.fspath(tmp_path)
-    emit(formats.RENDER[shell.format](emission("new", unset=("OLD", "NEVER_SET"))), directory)
+    emit(shells.RENDER[shell.format](emission("new", unset=("OLD", "NEVER_SET"))), directory)
     script = f"{evaluate}; {report(shell)}"
     assert run(shell, script, directory, OLD="stale", V0="old") == (0, b"0 gone new\n")
 
@@ -384,7 +383,7 @@ def test_unsetting_takes_everything_back(
     shell: Shell, evaluate: str, tmp_path: os.PathLike[str]
 ) -> None:
     directory = os.fspath(tmp_path)
-    emit(formats.UNSET[shell.format](("OLD", "NEVER_SET", "V0")), directory)
+    emit(shells.UNSET[shell.format](("OLD", "NEVER_SET", "V0")), directory)
     script = f"{evaluate}; {report(shell)}"
     assert run(shell, script, directory, OLD="stale", V0="old") == (0, b"0 gone gone\n")
 
@@ -395,7 +394,7 @@ def test_eval_of_a_failure_fails_with_the_code_and_leaves_no_old_value(
     shell: Shell, evaluate: str, names: tuple[str, ...], tmp_path: os.PathLike[str]
 ) -> None:
     directory = os.fspath(tmp_path)
-    emit(formats.FAILURE[shell.format](names, 75), directory)
+    emit(shells.FAILURE[shell.format](names, 75), directory)
     script = f"{evaluate}; {report(shell)}"
     expected = b"75 gone kept\n" if names else b"75 stale kept\n"
     assert run(shell, script, directory, OLD="stale", V0="kept") == (0, expected)
@@ -414,8 +413,8 @@ def test_a_failure_stops_a_script_that_stops_at_errors(
 @pytest.mark.parametrize("code", [1, 2, 66, 69, 70, 74, 75, 76, 77, 78, 130, 143])
 def test_the_failure_lines(code: int) -> None:
     assert export.sh_failure(("A", "B"), code) == f"unset A B;! :;(exit {code});\n"
-    assert formats.fish_failure(("A", "B"), code) == f"set -e A B;sh -c 'exit {code}';\n"
-    assert formats.csh_failure(("A", "B"), code) == f"unsetenv A;unsetenv B;(exit {code});\n"
+    assert shells.fish_failure(("A", "B"), code) == f"set -e A B;sh -c 'exit {code}';\n"
+    assert shells.csh_failure(("A", "B"), code) == f"unsetenv A;unsetenv B;(exit {code});\n"
 
 
 @pytest.mark.parametrize(
@@ -428,7 +427,7 @@ def test_the_unset_line(names: tuple[str, ...], expected: str) -> None:
 @settings(deadline=None)
 @given(value=st.text(PRINTABLE))
 def test_json_is_one_object_on_one_line(value: str) -> None:
-    text = formats.json(emission(value, "b"))
+    text = shells.json(emission(value, "b"))
     assert text.endswith("\n")
     assert text.count("\n") == 1
     assert json.loads(text) == {
@@ -441,7 +440,7 @@ def test_json_is_one_object_on_one_line(value: str) -> None:
 
 def test_an_emission_assigns_what_the_exports_name() -> None:
     exports = (("TOKEN", "access_token"), ("UNTIL", "expires_at"), ("WHO", "profile"))
-    result = formats.emission(ProfileOutline("live", exports, (), (), ()), FIELDS, ("OLD",))
+    result = shells.emission(ProfileOutline("live", exports, (), (), ()), FIELDS, ("OLD",))
     assert result.pairs == [("TOKEN", TOKEN), ("UNTIL", "1764000900"), ("WHO", "live")]
     assert (result.profile, result.expires_at, result.unset) == ("live", 1764000900, ("OLD",))
 
@@ -450,7 +449,7 @@ def test_an_emission_assigns_what_the_exports_name() -> None:
 def test_env_never_hands_out_a_long_lived_secret(secret: str) -> None:
     """Its value is not even needed: no cache holds it."""
     exports = (("LONG_LIVED", secret), ("TOKEN", "access_token"))
-    assert formats.emission(ProfileOutline("live", exports, (), (), ()), FIELDS, ()).pairs == [
+    assert shells.emission(ProfileOutline("live", exports, (), (), ()), FIELDS, ()).pairs == [
         ("TOKEN", TOKEN)
     ]
     assert export.for_shell(exports) == (("TOKEN", "access_token"),)
@@ -478,14 +477,14 @@ PLAIN_FOR_ALL = [*PLAIN, f"Bearer {TOKEN}", "a b", "a:b", "a~b", "50%", "a,b;c(d
 @pytest.mark.parametrize("value", PLAIN_FOR_ALL)
 def test_dotenv_lines_need_no_quotes(value: str) -> None:
     """docker would take quotes for part of the value."""
-    assert formats.dotenv(emission(value, "b", unset=("OLD",))) == f"V0={value}\nV1=b\n"
+    assert shells.dotenv(emission(value, "b", unset=("OLD",))) == f"V0={value}\nV1=b\n"
 
 
 @pytest.mark.parametrize("value", [*PLAIN_FOR_ALL, " x"])
 def test_a_library_reads_what_dotenv_says(value: str) -> None:
     """What systemd, docker and other libraries read is in e2e/test_dotenv.py."""
     try:
-        text = formats.dotenv(emission(value))
+        text = shells.dotenv(emission(value))
     except ConfigError:
         assert value != value.strip()
         return
@@ -498,7 +497,7 @@ def test_a_library_reads_what_dotenv_says(value: str) -> None:
 def test_dotenv_refuses_what_its_readers_disagree_on(value: str, character: str) -> None:
     hidden = value.format(character) + "-a-value-to-be-hidden"
     with pytest.raises(ConfigError) as caught:
-        formats.dotenv(emission("a", hidden))
+        shells.dotenv(emission("a", hidden))
     assert "V1" in caught.value.message
     assert hidden not in caught.value.message + caught.value.hint
     assert "--format" in caught.value.hint
@@ -507,11 +506,11 @@ def test_dotenv_refuses_what_its_readers_disagree_on(value: str, character: str)
 def test_github_masks_the_token_and_nothing_that_is_public() -> None:
     """A log full of stars for `sandbox` would tell nobody anything."""
     fields = {"access_token": TOKEN, "authorization": f"Bearer {TOKEN}"}
-    said = formats.github_masks(emission(TOKEN, "sandbox", f"Bearer {TOKEN}"), fields)
+    said = shells.github_masks(emission(TOKEN, "sandbox", f"Bearer {TOKEN}"), fields)
     assert said == f"::add-mask::{TOKEN}\n::add-mask::Bearer {TOKEN}\n"
 
 
 def test_a_shell_format_fails_and_unsets_and_a_data_format_does_not() -> None:
-    assert set(SHELL_FORMATS) == set(formats.FAILURE) == set(formats.UNSET)
-    assert set(formats.FORMATS) == {*SHELL_FORMATS, "json", "dotenv", "github-env"}
-    assert set(formats.RENDER) == set(formats.FORMATS) - {"github-env"}
+    assert set(SHELL_FORMATS) == set(shells.FAILURE) == set(shells.UNSET)
+    assert set(shells.FORMATS) == {*SHELL_FORMATS, "json", "dotenv", "github-env"}
+    assert set(shells.RENDER) == set(shells.FORMATS) - {"github-env"}

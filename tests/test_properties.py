@@ -33,7 +33,7 @@ from tastyauth.errors import (
 )
 from tastyauth.exchange import read_response
 from tastyauth.exchange.server_text import Answer
-from tastyauth.shells.formats import RENDER, Emission
+from tastyauth.shells import RENDER, Emission
 from tastyauth.sources import Reference, Surroundings
 from tastyauth.sources.command import Command
 from tastyauth.sources.dotenv import Dotenv

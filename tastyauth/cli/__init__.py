@@ -26,7 +26,6 @@ from tastyauth.cli.commands import COMMANDS
 from tastyauth.cli.console import Console, reserve_standard_descriptors
 from tastyauth.errors import OutputError, Stopped, TastyauthError
 from tastyauth.posix.signals import raise_when_stopped
-from tastyauth.shells import formats
 
 Run = Callable[[Arguments, Console], int]
 """Runs a command: takes what was asked and where to speak; returns the exit code."""
@@ -84,32 +83,32 @@ def ended(words: Sequence[str], error: BaseException, console: Console | None = 
         known = error if isinstance(error, TastyauthError) else _bug(error, console)
         console.error(known)
         code = known.exit_code
-    asked = grammar.read(words)
-    failure = formats.FAILURE.get(_eval_format(asked))
-    if failure is not None:
+    failure = _eval_failure(grammar.read(words), code, console)
+    if failure:
         with suppress(OutputError):
-            console.out(failure(_names_to_unset(asked.text("config"), console), code))
+            console.out(failure)
     return code
 
 
-def _eval_format(asked: grammar.Words) -> str:
-    """The format of an `env`, even of one that could not be parsed; empty for other commands."""
+def _eval_failure(asked: grammar.Words, code: int, console: Console) -> str:
+    """What tells `eval` that an `env` failed, even one that could not be parsed; else nothing."""
     command = asked.command or ""
     meant = command if command in COMMANDS else grammar.nearest(command, COMMANDS)
     if meant != "env" and (command in COMMANDS or "env" not in asked.every):
         return ""
+    from tastyauth import shells  # late, as below: most runs do not fail
+
     output = asked.text("format")
-    return output if output in formats.FORMATS else "sh"
-
-
-def _names_to_unset(config: str | None, console: Console) -> tuple[str, ...]:
-    """The names that a trusted config exports, else the defaults."""
-    try:
+    failure = shells.FAILURE.get(output if output in shells.FORMATS else "sh")
+    if failure is None:
+        return ""
+    try:  # the names that a trusted config exports
         from tastyauth.cli.inputs import trusted_config
 
-        return trusted_config(config, console).shell_names()
+        names = trusted_config(asked.text("config"), console).shell_names()
     except Exception:  # noqa: BLE001  # this run has failed already, and said why
-        return export.DEFAULT_NAMES
+        names = export.DEFAULT_NAMES
+    return failure(names, code)
 
 
 def _bug(error: BaseException, console: Console) -> TastyauthError:

@@ -3,13 +3,13 @@
 import time
 from shlex import quote
 
-from tastyauth import cache, export, locate
+from tastyauth import cache, export, locate, shells
 from tastyauth.cache import Asked, Entry, ProfileOutline
 from tastyauth.cli.command import Arguments
 from tastyauth.cli.console import Console
 from tastyauth.cli.inputs import open_session, this_program
 from tastyauth.errors import ConfigNotFound, UsageError
-from tastyauth.shells import formats, hook
+from tastyauth.shells import hook
 from tastyauth.shells.hook import Binding
 
 
@@ -60,7 +60,7 @@ def _answer(shell: str, arguments: Arguments, console: Console) -> str:
     if not _is_ours(profile, entry, case, console):
         return _stepping_aside(shell, arguments, console)
     unset = cache.others_names(profile, session.asked)
-    emission = formats.emission(profile, entry.fields, unset)
+    emission = shells.emission(profile, entry.fields, unset)
     return hook.renewal(shell, emission, entry, time.time(), warned=console.warned)
 
 

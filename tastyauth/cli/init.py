@@ -6,7 +6,7 @@ import stat
 from dataclasses import dataclass
 
 from tastyauth import config as configs
-from tastyauth import locate, validation
+from tastyauth import locate, shells, validation
 from tastyauth.cli import interview
 from tastyauth.cli.command import Arguments
 from tastyauth.cli.console import Console
@@ -17,7 +17,6 @@ from tastyauth.errors import ConfigError, ConfigNotFound, SecretAbsent, UsageErr
 from tastyauth.posix import files
 from tastyauth.secret import with_tilde
 from tastyauth.session import refresh
-from tastyauth.shells import formats
 from tastyauth.validation import document
 
 
@@ -180,5 +179,5 @@ def _say_next(config: Config, profile: Profile, arguments: Arguments, console: C
         words += f" --config {shlex.quote(config.path)}"
     if profile.name != config.default_name:
         words += f" -p {profile.name}"
-    output = formats.for_shell(console.environ.get("SHELL", ""))
-    console.say(f"next, type: {formats.usage(output, words)}")
+    output = shells.for_shell(console.environ.get("SHELL", ""))
+    console.say(f"next, type: {shells.usage(output, words)}")

@@ -2,12 +2,11 @@
 
 import shlex
 
-from tastyauth import cache, export, launch
+from tastyauth import cache, export, launch, shells
 from tastyauth.cli.command import Arguments
 from tastyauth.cli.console import Console
 from tastyauth.cli.inputs import open_session, trusted_config
 from tastyauth.errors import OutputError, UsageError, reason_of
-from tastyauth.shells import formats
 
 
 def run_env(arguments: Arguments, console: Console) -> int:
@@ -19,15 +18,15 @@ def run_env(arguments: Arguments, console: Console) -> int:
     entry = session.obtain()
     profile = session.profile
     unset = cache.others_names(profile, session.asked)
-    emission = formats.emission(profile, entry.fields, unset)
+    emission = shells.emission(profile, entry.fields, unset)
     if not emission.pairs:
         raise UsageError(
             f"profile {profile.name} exports nothing that env may hand out",
             f"use: tastyauth exec -p {profile.name} -- CMD; or export its access_token",
         )
-    if output == formats.GITHUB:
+    if output == shells.GITHUB:
         return _run_github(emission, entry.fields, console)
-    console.out(formats.RENDER[output](emission))
+    console.out(shells.RENDER[output](emission))
     if console.stdout_is_terminal:
         _say_usage(output, arguments, console)
     return 0
@@ -38,8 +37,8 @@ def _say_usage(output: str, arguments: Arguments, console: Console) -> None:
     words = ["tastyauth", "env"]
     words += ["--config", arguments.config] if arguments.config else []
     words += ["-p", arguments.profile] if arguments.profile else []
-    meant = formats.for_shell(console.environ.get("SHELL", "")) if output == "sh" else output
-    usage = formats.usage(meant, shlex.join(words))
+    meant = shells.for_shell(console.environ.get("SHELL", "")) if output == "sh" else output
+    usage = shells.usage(meant, shlex.join(words))
     if usage:
         console.say(f"this prints the exports; to use them, type: {usage}")
 
@@ -75,17 +74,17 @@ def run_exec(arguments: Arguments, console: Console) -> int:
     return 0
 
 
-def _run_github(emission: formats.Emission, fields: dict[str, str], console: Console) -> int:
+def _run_github(emission: shells.Emission, fields: dict[str, str], console: Console) -> int:
     """Masks first: what is in the file may be printed by any later step."""
     path = console.environ.get("GITHUB_ENV")
     if not path:
         raise UsageError(
             "GITHUB_ENV is not set", "this format is for a step of GitHub Actions, which sets it"
         )
-    console.out(formats.github_masks(emission, fields))
+    console.out(shells.github_masks(emission, fields))
     try:
         with open(path, "a", encoding="ascii") as file:
-            file.write(formats.dotenv(emission))
+            file.write(shells.dotenv(emission))
     except OSError as error:
         raise OutputError(
             f"cannot write to $GITHUB_ENV: {reason_of(error)}",
@@ -95,11 +94,11 @@ def _run_github(emission: formats.Emission, fields: dict[str, str], console: Con
 
 
 def _run_unset(output: str, arguments: Arguments, console: Console) -> int:
-    if output not in formats.UNSET:
+    if output not in shells.UNSET:
         raise UsageError(
             f"--unset needs the format of a shell, not {output}",
-            f"one of: {', '.join(formats.UNSET)}",
+            f"one of: {', '.join(shells.UNSET)}",
         )
     names = trusted_config(arguments.config, console).shell_names()
-    console.out(formats.UNSET[output](names))
+    console.out(shells.UNSET[output](names))
     return 0

@@ -1,6 +1,12 @@
-"""Shells and formats: what is printed for each, the hook, and the curl script."""
+"""Names and values in the words of every shell and format that `env` knows."""
 
 import re
+
+from tastyauth import export
+from tastyauth.cache import ProfileOutline
+from tastyauth.export import LETTERS, Pairs, is_bare, octal
+
+_DOTENV_SPECIAL = frozenset("'\"\\$`#")
 
 _PLACE = re.compile("@([A-Z]+)@")
 
@@ -8,3 +14,147 @@ _PLACE = re.compile("@([A-Z]+)@")
 def filled(text: str, **values: str) -> str:
     """`text` with every `@NAME@` replaced, in one pass: a value may look like a place."""
     return _PLACE.sub(lambda place: values[place[1]], text)
+
+
+class Emission:
+    """What one run of `env` says: names with values, and names that must not stay set."""
+
+    __slots__ = ("expires_at", "pairs", "profile", "unset")
+
+    def __init__(self, profile: str, expires_at: int, pairs: Pairs, unset: tuple[str, ...]) -> None:
+        self.profile = profile
+        self.expires_at = expires_at
+        self.pairs = pairs
+        self.unset = unset
+
+
+def emission(profile: ProfileOutline, fields: dict[str, str], unset: tuple[str, ...]) -> Emission:
+    """What `env` says for a token of `profile` with these `fields`."""
+    pairs = export.assign(export.for_shell(profile.exports), fields)
+    return Emission(profile.name, int(fields["expires_at"]), pairs, unset)
+
+
+def sh(emission: Emission) -> str:
+    """As `export.sh`."""
+    return export.sh(emission.pairs, emission.unset)
+
+
+def fish(emission: Emission) -> str:
+    """For fish, whose escapes are its own (`\\Xhh` is a byte)."""
+    statements = [f"set -gx {name} {_fish_word(value)};" for name, value in emission.pairs]
+    return f"{_fish_cleared(emission.unset)}{''.join(statements)}\n"
+
+
+def fish_failure(names: tuple[str, ...], code: int) -> str:
+    """fish has no `(exit 75)`: a subshell is not of its language."""
+    return f"{_fish_unset(names)}sh -c 'exit {code}';\n"
+
+
+def fish_unset(names: tuple[str, ...]) -> str:
+    """What `--unset` prints."""
+    return f"{_fish_cleared(names)}\n"
+
+
+def csh(emission: Emission) -> str:
+    """For csh and tcsh."""
+    statements = [f"setenv {name} {_csh_word(value)};" for name, value in emission.pairs]
+    return f"{_csh_unset(emission.unset)}{''.join(statements)}\n"
+
+
+def csh_failure(names: tuple[str, ...], code: int) -> str:
+    """As `sh_failure`."""
+    return f"{_csh_unset(names)}(exit {code});\n"
+
+
+def csh_unset(names: tuple[str, ...]) -> str:
+    """What `--unset` prints."""
+    return f"{_csh_unset(names)}\n"
+
+
+def json(emission: Emission) -> str:
+    """One JSON object, for programs and for shells without `eval`."""
+    from json import dumps
+
+    document = {
+        "format_version": 1,
+        "profile": emission.profile,
+        "expires_at": emission.expires_at,
+        "exports": dict(emission.pairs),
+    }
+    return dumps(document) + "\n"
+
+
+def dotenv(emission: Emission) -> str:
+    """Lines that docker's --env-file, systemd's EnvironmentFile= and python-dotenv read alike.
+
+    docker takes quotes for part of the value and the others take them away, so nothing may need
+    any; nothing that is exported does. Raises ConfigError if it should.
+    """
+    for name, value in emission.pairs:
+        if _DOTENV_SPECIAL.intersection(value) or value != value.strip():
+            from tastyauth.errors import ConfigError
+
+            raise ConfigError(
+                f"the value of {name} cannot be written so that every reader of .env agrees",
+                "use another --format",
+            )
+    return "".join(f"{name}={value}\n" for name, value in emission.pairs)
+
+
+def github_masks(emission: Emission, fields: dict[str, str]) -> str:
+    """What a GitHub Actions step prints so that its log hides the token from then on."""
+    secret = (fields["access_token"], fields["authorization"])
+    return "".join(f"::add-mask::{value}\n" for _, value in emission.pairs if value in secret)
+
+
+RENDER = {"sh": sh, "fish": fish, "csh": csh, "json": json, "dotenv": dotenv}
+"""How each format says names and values."""
+
+FAILURE = {"sh": export.sh_failure, "fish": fish_failure, "csh": csh_failure}
+"""The shell formats, and how each fails; a data format prints nothing instead."""
+
+UNSET = {"sh": export.sh_unset, "fish": fish_unset, "csh": csh_unset}
+"""How each shell format takes everything back."""
+
+GITHUB = "github-env"
+"""The format that goes into a file: masks on stdout first, then lines in $GITHUB_ENV."""
+
+FORMATS = (*RENDER, GITHUB)
+
+_USAGE = {"sh": "eval $({})", "fish": "{} --format fish | source", "csh": "eval `{} --format csh`"}
+
+_NOT_POSIX = {"fish": "fish", "csh": "csh", "tcsh": "csh"}
+"""Shells that do not read sh, and the format for each."""
+
+
+def usage(output: str, command: str = "tastyauth env") -> str:
+    """What to type to use what `command` prints in a format; nothing for one that is data."""
+    return _USAGE[output].format(command) if output in _USAGE else ""
+
+
+def for_shell(shell: str) -> str:
+    """The format that somebody needs who types into `shell`, which is a path ($SHELL)."""
+    return _NOT_POSIX.get(shell.rpartition("/")[2], "sh")
+
+
+def _fish_unset(names: tuple[str, ...]) -> str:
+    return f"set -e {' '.join(names)};" if names else ""
+
+
+def _fish_cleared(names: tuple[str, ...]) -> str:
+    # erasing what is not set leaves a status behind that setting others does not change
+    return f"{_fish_unset(names)}true;" if names else ""
+
+
+def _fish_word(value: str) -> str:
+    if is_bare(value) and "%" not in value:  # %self is the number of the process
+        return value
+    return "".join(c if c in LETTERS else f"\\X{ord(c):02x}" for c in value) or "''"
+
+
+def _csh_unset(names: tuple[str, ...]) -> str:
+    return "".join(f"unsetenv {name};" for name in names)
+
+
+def _csh_word(value: str) -> str:
+    return value if is_bare(value) else f"\"`printf '{octal(value)}'`\""

@@ -15,8 +15,7 @@ from shlex import quote
 from tastyauth import export
 from tastyauth.cache import SOFT_WINDOW, Entry
 from tastyauth.export import Exports
-from tastyauth.shells import filled, formats
-from tastyauth.shells.formats import Emission
+from tastyauth.shells import RENDER, Emission, filled
 
 USAGE = {
     "bash": 'eval "$(tastyauth hook bash)"',
@@ -110,7 +109,7 @@ def renewal(shell: str, emission: Emission, entry: Entry, now: float, *, warned:
     if warned or left > ahead:
         state["told"] = int(warned)
     language = "fish" if shell == "fish" else "sh"
-    return formats.RENDER[language](emission).rstrip("\n") + _assigned(shell, state)
+    return RENDER[language](emission).rstrip("\n") + _assigned(shell, state)
 
 
 def stepping_aside(shell: str) -> str:

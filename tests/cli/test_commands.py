@@ -2,12 +2,12 @@
 
 import pytest
 
-from tastyauth import cli, session
+from tastyauth import cli, session, shells
 from tastyauth.cli import interview, secret
 from tastyauth.cli.command import Argument, min_valid
 from tastyauth.cli.commands import COMMANDS
 from tastyauth.config import trust
-from tastyauth.shells import formats, hook
+from tastyauth.shells import hook
 from tastyauth.simulator import FAILURES
 
 
@@ -18,7 +18,7 @@ def argument(command: str, name: str) -> Argument:
 @pytest.mark.parametrize(
     ("command", "name", "choices"),
     [
-        ("env", "--format", formats.FORMATS),
+        ("env", "--format", shells.FORMATS),
         ("hook", "shell", hook.SHELLS),
         ("hook", "--answer", hook.CASES),
         ("init", "--store", tuple(interview.STORES)),

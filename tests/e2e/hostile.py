@@ -2,9 +2,9 @@
 
 import random
 
+from tastyauth import shells
 from tastyauth.errors import ConfigError
-from tastyauth.shells import formats
-from tastyauth.shells.formats import Emission
+from tastyauth.shells import Emission
 
 _PRINTABLE = "".join(map(chr, range(0x20, 0x7F)))
 _MARKS = [character for character in _PRINTABLE if not character.isalnum()]
@@ -140,7 +140,7 @@ def agreed(values: tuple[str, ...] = VALUES) -> tuple[str, ...]:
     taken = []
     for value in values:
         try:
-            formats.dotenv(emission((value,)))
+            shells.dotenv(emission((value,)))
         except ConfigError:
             continue
         taken.append(value)

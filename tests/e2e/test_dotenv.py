@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from tastyauth.shells import formats
+from tastyauth import shells
 from tastyauth.simulator import Simulator
 
 from .credentials import Credentials, configure
@@ -35,7 +35,7 @@ def test_there_are_enough_values() -> None:
 
 
 def test_docker_reads_it_to_the_byte() -> None:
-    text = formats.dotenv(emission(agreed()))
+    text = shells.dotenv(emission(agreed()))
     assert read_as_docker(text) == variables(agreed())
 
 
@@ -43,7 +43,7 @@ def test_docker_reads_it_to_the_byte() -> None:
 def test_python_dotenv_reads_it_to_the_byte(place: Place, interpolate: str) -> None:
     path = os.path.join(place.home, ".env")
     with open(path, "w", encoding="ascii") as file:
-        file.write(formats.dotenv(emission(agreed())))
+        file.write(shells.dotenv(emission(agreed())))
     python = installed("dotenv/bin/python")
     finished = place.run(python, "-c", _PYTHON_DOTENV, path, interpolate)
     assert finished.err == ""

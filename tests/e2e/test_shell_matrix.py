@@ -8,8 +8,7 @@ from functools import partial
 
 import pytest
 
-from tastyauth import export
-from tastyauth.shells import formats
+from tastyauth import export, shells
 from tastyauth.simulator import Simulator
 
 from .credentials import Credentials, configure
@@ -90,7 +89,7 @@ def test_values_arrive_byte_for_byte(
     shell = SHELLS[name]
     for first in range(0, len(VALUES), shell.batch):
         values = VALUES[first : first + shell.batch]
-        _write(f"{printed.home}/printed", formats.RENDER[shell.format](emission(values)))
+        _write(f"{printed.home}/printed", shells.RENDER[shell.format](emission(values)))
         line = setting + shell.lines[label]
         seen = shell.variables_after(printed, line, LC_ALL=locale, **{FOREIGN[0]: "stale"})
         expected = {**variables(values), CODE: "0"}

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from tastyauth.shells import formats
+from tastyauth import shells
 from tastyauth.simulator import Simulator
 
 from .credentials import Credentials, configure
@@ -69,7 +69,7 @@ def test_exports_are_clean(dialect: str) -> None:
     Nor does it like that `export` hides a status (SC2155): that of printf, which cannot fail.
     """
     values = tuple(value for value in VALUES if value != "done")
-    assert shellcheck(formats.sh(emission(values)), dialect, besides="SC2155") == ""
+    assert shellcheck(shells.sh(emission(values)), dialect, besides="SC2155") == ""
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)

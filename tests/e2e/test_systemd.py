@@ -6,8 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from tastyauth import export
-from tastyauth.shells import formats
+from tastyauth import export, shells
 from tastyauth.simulator import Simulator
 
 from .credentials import Credentials
@@ -72,7 +71,7 @@ def run(directory: str, broker: Simulator) -> Report:
         "/home/me/bot/report": File(_PROGRAM, 0o755, USER),
         f"{UNITS}/bot.timer.d/soon.conf": File(SOON),
         f"{UNITS}/reader.service": File(READER),
-        "/etc/hostile.env": File(formats.dotenv(emission(agreed()))),
+        "/etc/hostile.env": File(shells.dotenv(emission(agreed()))),
     }
     for name in ("bot.service", "bot.timer", "bot-with-file.service"):
         files[f"{UNITS}/{name}"] = File(recipe("ini", f"# {UNITS}/{name}"))

@@ -12,9 +12,8 @@ import pytest
 from needs import missing
 from world import COMMAND, CONFIG, DEFAULT_NAMES, PATH, Completed, World
 
-from tastyauth import cache
+from tastyauth import cache, shells
 from tastyauth.cache import Entry
-from tastyauth.shells import formats
 from tastyauth.shells import hook as hooks
 
 TOKEN, EXPIRES_AT = DEFAULT_NAMES[:2]
@@ -557,7 +556,7 @@ def test_whose_the_variables_are(case: str, held: dict[str, str], ours: bool) ->
 @pytest.mark.parametrize("life", [6, 70, 900, 86400])
 def test_a_renewal_is_due_when_it_would_be_made(life: int) -> None:
     entry = Entry({"access_token": "T", "expires_at": str(1000 + life)}, 1000, 1000.0)
-    emission = formats.Emission("live", entry.expires_at, [], ())
+    emission = shells.Emission("live", entry.expires_at, [], ())
     due = 1000 + _waiting(hooks.renewal("bash", emission, entry, 1000.0, warned=False))
     assert cache.judge(entry, due + 1) == cache.SOFT
     assert cache.judge(entry, due - 1) == cache.FRESH
