@@ -1,6 +1,7 @@
 """Files that only their owner can read, written whole or not at all, and who else could write."""
 
 import os
+import pwd
 import stat
 from _thread import get_ident  # built in, where `threading` is a module to load
 
@@ -10,7 +11,6 @@ from tastyauth.posix.signals import HeldBack
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
-    from typing import BinaryIO
 
 _MOST_STEPS = 1000
 """Steps to a file; more are a loop of links."""
@@ -106,31 +106,15 @@ def leads_out(path: str, directory: str) -> bool:
     return not f"{os.path.realpath(path)}/".startswith(inside)
 
 
-def write_at_once(path: str, content: bytes) -> None:
-    """Makes a file as `write` does, in the fewest calls until `content` is safe; raises OSError.
-
-    A process that is killed meanwhile leaves part of it, so `content` must mark its own end.
-    """
-    with _created(path) as file:
-        try:
-            file.write(content)
-            file.flush()
-        except BaseException:
-            remove(path)
-            raise
-        try:
-            os.fsync(file.fileno())
-            _sync(os.path.dirname(path))
-        except OSError:
-            return  # written, on a disk that cannot promise to keep it when the power is cut
-
-
 def remove_unfinished(path: str, older_than: float) -> None:
     """Removes what is left of writes of `path` that began before a time; raises OSError."""
     directory, name = os.path.split(path)
-    with os.scandir(directory) as found:
-        paths = [file.path for file in found if _is_temporary(file.name, name)]
-    for left in paths:
+    for other in os.listdir(directory):
+        before, _, rest = other.partition(f"{name}.")
+        numbers = rest.removesuffix(".new")  # as `_beside` has them
+        if before or numbers == rest or not numbers.replace(".", "", 1).isdecimal():
+            continue
+        left = f"{directory}/{other}"
         try:
             if os.lstat(left).st_mtime < older_than:
                 remove(left)
@@ -146,35 +130,20 @@ def remove(path: str) -> None:
         return
 
 
-def _created(path: str, mode: int = 0o600) -> "BinaryIO":
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    remove(path)  # left by a process that was killed
-    descriptor = os.open(path, flags, 0o600)
-    try:
-        if stat.S_IMODE(os.fstat(descriptor).st_mode) != mode:
-            os.fchmod(descriptor, mode)  # a umask may have taken away even the owner's rights
-        return open(descriptor, "wb")
-    except BaseException:
-        os.close(descriptor)
-        raise
-
-
 def _beside(path: str) -> str:
     return f"{path}.{os.getpid()}.{get_ident()}.new"
 
 
 def _fill(path: str, content: bytes, mode: int, *, durable: bool) -> None:
-    with _created(path, mode) as file:
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    remove(path)  # left by a process that was killed
+    with open(os.open(path, flags, 0o600), "wb") as file:
+        if stat.S_IMODE(os.fstat(file.fileno()).st_mode) != mode:
+            os.fchmod(file.fileno(), mode)  # a umask may take away even the owner's rights
         file.write(content)
         file.flush()
         if durable:
             os.fsync(file.fileno())
-
-
-def _is_temporary(name: str, of: str) -> bool:
-    """Whether `write` would give its temporary file for `of` this name."""
-    begins, _, rest = name.partition(f"{of}.")
-    return not begins and rest.endswith(".new") and rest[:-4].replace(".", "", 1).isdecimal()
 
 
 def _sync(directory: str) -> None:
@@ -254,8 +223,7 @@ def _has_other_members(group: int) -> bool:
 
     A directory service need not list all users and groups; what it leaves out proves nothing.
     """
-    import grp
-    import pwd
+    import grp  # an extension module, which nobody who waits for a token needs
 
     try:
         own = pwd.getpwuid(os.geteuid())

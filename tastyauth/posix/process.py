@@ -5,10 +5,10 @@ import selectors
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Self, cast
+from typing import IO, Self, cast
 
 from tastyauth.errors import reason_of
 from tastyauth.posix.signals import HeldBack
@@ -64,24 +64,17 @@ class Completed:
     stderr: bytes = field(repr=False)
 
 
+@dataclass(eq=False, repr=False)
 class Running:
     """A program on its way; as a context manager it leaves nothing running behind."""
 
-    def __init__(
-        self,
-        program: subprocess.Popen[bytes],
-        stdin: bytes,
-        *,
-        owns_group: bool,
-        holds_exit_codes: bool,
-    ) -> None:
-        self._program = program
-        self._stdin = stdin
-        self._owns_group = owns_group
-        self._holds_exit_codes = holds_exit_codes
-        self._started = time.monotonic()
-        self._stdout = bytearray()
-        self._stderr = bytearray()
+    _program: subprocess.Popen[bytes]
+    _stdin: bytes
+    _owns_group: bool
+    _holds_exit_codes: bool
+    _started: float = field(default_factory=time.monotonic)
+    _stdout: bytearray = field(default_factory=bytearray)
+    _stderr: bytearray = field(default_factory=bytearray)
 
     def __enter__(self) -> Self:
         return self
@@ -93,8 +86,8 @@ class Running:
         """The answer, at most `timeout` seconds after the start.
 
         Complete means that the program itself has exited: an agent that it left behind may hold
-        its stdout for ever. Raises TimedOut and TooMuchOutput. However this ends, the program is
-        over and its pipes are closed.
+        its stdout for ever. Raises TimedOut and TooMuchOutput. However this ends, the program has
+        ended and its pipes are closed.
         """
         try:
             returncode = self._collect(self._started + timeout)
@@ -117,78 +110,68 @@ class Running:
 
     def _collect(self, deadline: float) -> int:
         with selectors.DefaultSelector() as pipes:
-            self._watch(pipes)
+            for pipe, event in (
+                (self._program.stdin, selectors.EVENT_WRITE),
+                (self._program.stdout, selectors.EVENT_READ),
+                (self._program.stderr, selectors.EVENT_READ),
+            ):
+                if pipe is not None:
+                    os.set_blocking(pipe.fileno(), False)
+                    pipes.register(pipe, event)
             while (returncode := self._program.poll()) is None:
                 remaining = deadline - time.monotonic()
                 if remaining <= 0:
-                    self._read(pipes, 0)
+                    self._transfer(pipes, 0)
                     raise TimedOut(bytes(self._stderr))
-                self._read(pipes, min(remaining, _LOOK))
+                self._transfer(pipes, min(remaining, _LOOK))
             drained = time.monotonic() + _DRAIN
             while pipes.get_map() and (remaining := drained - time.monotonic()) > 0:
-                self._read(pipes, remaining)
+                self._transfer(pipes, remaining)
         return returncode
 
-    def _watch(self, pipes: selectors.BaseSelector) -> None:
-        for pipe, event, act in (
-            (self._program.stdin, selectors.EVENT_WRITE, self._feed),
-            (self._program.stdout, selectors.EVENT_READ, self._keep_stdout),
-            (self._program.stderr, selectors.EVENT_READ, self._keep_stderr),
-        ):
-            if pipe is not None:
-                os.set_blocking(pipe.fileno(), False)
-                pipes.register(pipe, event, (act, pipe.close))
-
-    def _read(self, pipes: selectors.BaseSelector, seconds: float) -> None:
+    def _transfer(self, pipes: selectors.BaseSelector, seconds: float) -> None:
+        """Moves what the pipes give and take within `seconds`; closes those that are done."""
         if not pipes.get_map():
             with suppress(subprocess.TimeoutExpired):
                 self._program.wait(seconds)
             return
         for key, _ in pipes.select(seconds):
-            act, close = cast(tuple[Callable[[int], bool], Callable[[], None]], key.data)
-            if not act(key.fd):
-                pipes.unregister(key.fileobj)
-                close()
-
-    def _feed(self, descriptor: int) -> bool:
-        """Writes what the pipe takes; False when there is no more to do."""
-        try:
-            self._stdin = self._stdin[os.write(descriptor, self._stdin) :]
-        except BrokenPipeError:  # it does not want to know
-            self._stdin = b""
-        return bool(self._stdin)
-
-    def _keep_stdout(self, descriptor: int) -> bool:
-        chunk = os.read(descriptor, STDOUT_LIMIT)
-        self._stdout += chunk
-        if len(self._stdout) > STDOUT_LIMIT:
-            raise TooMuchOutput(f"wrote more than {STDOUT_LIMIT} bytes")
-        return bool(chunk)
-
-    def _keep_stderr(self, descriptor: int) -> bool:
-        chunk = os.read(descriptor, STDOUT_LIMIT)
-        self._stderr += chunk
-        del self._stderr[:-STDERR_TAIL]
-        return bool(chunk)
+            pipe = cast(IO[bytes], key.fileobj)
+            if pipe is self._program.stdin:
+                try:
+                    self._stdin = self._stdin[os.write(key.fd, self._stdin) :]
+                except BrokenPipeError:  # it does not want to know
+                    self._stdin = b""
+                is_open = bool(self._stdin)
+            else:
+                chunk = os.read(key.fd, STDOUT_LIMIT)
+                is_open = bool(chunk)
+                if pipe is self._program.stdout:
+                    self._stdout += chunk
+                else:
+                    self._stderr += chunk
+            if len(self._stdout) > STDOUT_LIMIT:
+                raise TooMuchOutput(f"wrote more than {STDOUT_LIMIT} bytes")
+            del self._stderr[:-STDERR_TAIL]
+            if not is_open:
+                pipes.unregister(pipe)
+                pipe.close()
 
     def _kill(self) -> None:
         # A plain sleep: to see the leader end is to reap it, and that would set its number free
         # before the last signal to the group is sent.
+        end = os.killpg if self._owns_group else os.kill
+        # macOS answers EPERM for a group of which only a zombie is left.
+        gone = suppress(ProcessLookupError, PermissionError)
         try:
-            self._signal(signal.SIGTERM)
+            with gone:
+                end(self._program.pid, signal.SIGTERM)
             time.sleep(_GRACE)
         finally:
-            self._signal(signal.SIGKILL)
+            with gone:
+                end(self._program.pid, signal.SIGKILL)
             with suppress(subprocess.TimeoutExpired):
                 self._program.wait(_REAP)
-
-    def _signal(self, number: signal.Signals) -> None:
-        # macOS answers EPERM for a group of which only a zombie is left.
-        with suppress(ProcessLookupError, PermissionError):
-            if self._owns_group:
-                os.killpg(self._program.pid, number)
-            else:
-                os.kill(self._program.pid, number)
 
 
 def start(
@@ -222,9 +205,7 @@ def start(
                 stderr=None if interactive else subprocess.PIPE,
                 start_new_session=not interactive,
             )
-            running = Running(
-                program, stdin, owns_group=not interactive, holds_exit_codes=holds_exit_codes
-            )
+            running = Running(program, stdin, not interactive, holds_exit_codes)
         return running  # noqa: RET504  # a stop is raised where this ends, and `running` is stopped
     except BaseException as error:
         if running is not None:

@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from tastyauth.errors import SecretAbsent, SecretError
+from tastyauth.posix import process
 from tastyauth.secret import Secret, mask, printable
 from tastyauth.sources.reference import (
     GUARD,
@@ -25,9 +26,6 @@ from tastyauth.sources.reference import (
     spelled,
     without_line_ending,
 )
-
-if TYPE_CHECKING:
-    from tastyauth.posix.process import Running
 
 _BY_HAND = "run it by hand, as the same user, until it gives the secret"
 
@@ -120,10 +118,8 @@ class Program(Reference):
             stages.append(shlex.join(["python3", "-I", "-c", _STEP, *_keys(self.command.json)]))
         return output_of(f"cd && {' | '.join(stages)}")
 
-    def _start(self, around: Surroundings) -> "Running":
+    def _start(self, around: Surroundings) -> process.Running:
         """Starts the program; raises SecretAbsent when it is missing, SecretError when it fails."""
-        from tastyauth.posix import process  # subprocess is dearer than all the rest
-
         label = self.describe(around.home)
         if around.environ.get(GUARD):
             raise SecretError(
@@ -151,10 +147,8 @@ class Program(Reference):
             what, hint = f"{label} cannot be started: {error}", f"look at {printable(program)}"
             raise SecretError(what, hint) from None
 
-    def _collect(self, running: "Running", around: Surroundings) -> Secret:
+    def _collect(self, running: process.Running, around: Surroundings) -> Secret:
         """The secret that the started program gives, within its time limit from its start."""
-        from tastyauth.posix import process
-
         label = self.describe(around.home)
         limit = self.time_limit(around)
         try:
@@ -249,11 +243,9 @@ def complaint(stderr: bytes, private: bytes = b"") -> str:
     The order matters: a colour code inside a secret would hide it from the mask, and a cut before
     the mask could leave the rest of a secret unrecognised.
     """
-    from tastyauth.posix.process import STDERR_TAIL
-
     text = _TERMINAL_SEQUENCE.sub("", stderr.decode("utf-8", "replace"))
     text = "".join(c if c.isprintable() else " " for c in text if c.isprintable() or c.isspace())
-    if len(stderr) >= STDERR_TAIL:
+    if len(stderr) >= process.STDERR_TAIL:
         text = text.partition(" ")[2]  # the first word has lost its beginning
     answer = private.decode("utf-8", "replace").strip()
     text = mask(text, [Secret(answer)] if len(answer) >= _SHORTEST_ANSWER else [])

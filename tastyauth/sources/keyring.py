@@ -9,6 +9,7 @@ import shlex
 from dataclasses import dataclass
 
 from tastyauth.errors import SecretAbsent, SecretError
+from tastyauth.posix import process
 from tastyauth.secret import Secret, mask, printable
 from tastyauth.sources.reference import (
     GUARD,
@@ -104,8 +105,6 @@ class Keyring(Reference):
         return output_of(shlex.join([*program, "get", self.service, self.username]))
 
     def _ask(self, action: str, secret: str, around: Surroundings) -> dict[str, str]:
-        from tastyauth.posix import process  # subprocess is dearer than all the rest
-
         python = interpreter()
         if python is None or around.environ.get(GUARD) == _IN_CHILD:
             raise SecretAbsent(

@@ -2,15 +2,12 @@
 
 import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from tastyauth.errors import SecretError
+from tastyauth.posix import process
 from tastyauth.secret import Secret
 from tastyauth.sources.command import Command, Program, complaint
 from tastyauth.sources.reference import GUARD, Surroundings, resolve_program
-
-if TYPE_CHECKING:
-    from tastyauth.posix.process import Completed
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +72,7 @@ class Pass(Program):
 
     def _pass(
         self, words: tuple[str, ...], around: Surroundings, stdin: bytes = b""
-    ) -> "Completed":
-        from tastyauth.posix import process  # subprocess is dearer than all the rest
-
+    ) -> process.Completed:
         label = self.describe()
         program = self.program(around)
         if program is None:

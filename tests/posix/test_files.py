@@ -112,31 +112,27 @@ def test_a_leftover_that_is_a_link_is_not_followed(place: str) -> None:
     assert locate.read_private(f"{place}/a") == b"new"
 
 
-WAYS = pytest.mark.parametrize("write", [files.write, files.write_at_once])
-
-
-@WAYS
 @pytest.mark.parametrize("link", [os.symlink, os.link])
 def test_a_link_is_replaced_and_its_target_left_alone(
-    place: str, link: Callable[[str, str], None], write: Callable[[str, bytes], None]
+    place: str, link: Callable[[str, str], None]
 ) -> None:
     Path(f"{place}/victim").write_bytes(b"mine")
     link(f"{place}/victim", f"{place}/a")
-    write(f"{place}/a", b"new")
+    files.write(f"{place}/a", b"new")
     assert Path(f"{place}/victim").read_bytes() == b"mine"
     assert not os.path.islink(f"{place}/a")
     assert locate.read_private(f"{place}/a") == b"new"
     assert mode(f"{place}/a") == 0o600
 
 
-def test_what_cannot_be_written_at_once_leaves_no_part_of_it(place: str) -> None:
+def test_what_cannot_be_written_leaves_no_part_of_it(place: str) -> None:
     """On a disk that is full after the first block."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
     try:
         with pytest.raises(OSError):
-            files.write_at_once(f"{place}/a", b"x" * 10_000)
+            files.write(f"{place}/a", b"x" * 10_000)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
         signal.signal(signal.SIGXFSZ, ignored)
