@@ -13,7 +13,7 @@ from tastyauth.errors import TemporaryError
 from tastyauth.exchange.claims import RefreshGrant, check_offline
 from tastyauth.exchange.response import NOT_SOON, TokenResponse, read_response
 from tastyauth.exchange.route import Route, route
-from tastyauth.exchange.transport import Channel
+from tastyauth.exchange.transport import Channel, token_request
 
 __all__ = [
     "RefreshGrant",
@@ -58,7 +58,8 @@ def exchange(
     while True:
         tried += 1
         try:
-            return read_response(channel.send(grant, remaining), grant, now())
+            answer = channel.send(lambda: token_request(grant), remaining, grant.timeout)
+            return read_response(answer, grant, now())
         except TemporaryError as error:
             # Full jitter, so that callers who fail together do not return together.
             backoff = jitter() * _FIRST_PAUSE * 2.0 ** (tried - 1)

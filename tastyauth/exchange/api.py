@@ -7,7 +7,7 @@ from typing import cast
 from tastyauth.errors import APPLICATIONS_PAGE, ProtocolError, RefusedError, TemporaryError
 from tastyauth.exchange.response import is_temporary, server_words
 from tastyauth.exchange.server_text import Answer, shown
-from tastyauth.exchange.transport import Channel
+from tastyauth.exchange.transport import Channel, api_request
 from tastyauth.secret import Secret
 
 
@@ -25,8 +25,11 @@ def get(
     ProtocolError or ConfigError.
     """
     deadline = time.monotonic() + seconds
-    channel = Channel(url, environ)
-    return channel.get(url, access_token, user_agent, lambda: deadline - time.monotonic())
+    return Channel(url, environ).send(
+        lambda: api_request(url, access_token, user_agent),
+        lambda: deadline - time.monotonic(),
+        seconds,
+    )
 
 
 def read_data(answer: Answer, access_token: Secret) -> Mapping[str, object]:
@@ -45,10 +48,11 @@ def read_data(answer: Answer, access_token: Secret) -> Mapping[str, object]:
             "the exchange has just issued this token, but it may not do this; make a grant with"
             f" the scope read: Manage → Create Grant on {APPLICATIONS_PAGE}",
         )
-    if answer.status == 200 and not isinstance(fields.get("data"), dict):
+    if answer.status == 200:
+        data = fields.get("data")
+        if isinstance(data, dict):
+            return cast(Mapping[str, object], data)
         what = "the API answered without data"
-    elif answer.status == 200:
-        return cast(Mapping[str, object], fields.get("data"))
     raise ProtocolError(
         what, "does the API of tastytrade answer there, or a proxy or sign-in page?"
     )

@@ -177,24 +177,27 @@ def _token(fields: Fields, name: str, shape: re.Pattern[str], grant: RefreshGran
 
 def _expires_in(fields: Fields, grant: RefreshGrant) -> int:
     """Seconds; a missing value means what the vendor documents, a longer life is cut."""
-    if fields.get("expires_in") is None:
+    value = fields.get("expires_in")
+    if value is None:
         return _DEFAULT_LIFETIME
-    seconds = _seconds(fields.get("expires_in"))
-    if seconds is None:
+    seconds = float(value) if isinstance(value, str) and _NUMBER.fullmatch(value) else value
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
         raise _not_a_token("expires_in in the answer is not a number of seconds", grant)
     if seconds < 1:
         raise _not_a_token("expires_in in the answer is not positive: a dead token", grant)
     return math.floor(min(seconds, _LONGEST_LIFETIME))
 
 
-def _seconds(value: object) -> float | None:
-    if isinstance(value, str) and _NUMBER.fullmatch(value):
-        return float(value)
-    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-
 def _not_a_token(message: str, grant: RefreshGrant) -> ProtocolError:
-    return ProtocolError(message, _endpoint_hint(grant))
+    """The error for what something other than a token endpoint seems to have answered."""
+    if grant.environment == "custom":
+        hint = "does api_url name the origin of a token endpoint? -v shows what was asked"
+    else:
+        hint = (
+            "perhaps a proxy or the sign-in page of this network answered in its place; -v names"
+            " the proxy that is used"
+        )
+    return ProtocolError(message, hint)
 
 
 def clock_skew(answer: Answer, now: float) -> float | None:
@@ -219,7 +222,7 @@ def is_about_clock(warning: str) -> bool:
 def _refusal(answer: Answer, grant: RefreshGrant, now: float) -> TastyauthError:
     """The error to raise for an answer other than 200."""
     status, fields = answer.status, answer.fields_or_none()
-    code, description = _code(fields), _description(fields)
+    code, description = _code_and_description(fields)
     said = shown(server_words(fields), grant.secrets)
     if 400 <= status < 500 and code in _REFUSED:
         why = _WHY.get(description.strip(" .").lower(), _WHY[code])
@@ -238,7 +241,11 @@ def _refusal(answer: Answer, grant: RefreshGrant, now: float) -> TastyauthError:
             hint = f"try again in {math.ceil(wait)} s; the server asked for it"
         return TemporaryError(message, hint, wait)
     if 300 <= status < 400:
-        target = shown(_host(answer.header("location")), grant.secrets)
+        try:
+            host = urlsplit(answer.header("location")).netloc.rpartition("@")[2]
+        except ValueError:
+            host = ""
+        target = shown(host, grant.secrets)
         message = f"the server redirects{target and f' to {target}'}; secrets do not follow"
     elif status == 401 and answer.is_html:
         return ProtocolError(
@@ -246,7 +253,7 @@ def _refusal(answer: Answer, grant: RefreshGrant, now: float) -> TastyauthError:
             "user_agent must read product/version, like tastyauth/1.0; a proxy that removes the"
             " header has the same effect",
         )
-    return ProtocolError(message, _endpoint_hint(grant))
+    return _not_a_token(message, grant)
 
 
 def _not_a_customer(said: str, grant: RefreshGrant) -> TastyauthError:
@@ -289,39 +296,16 @@ def retry_after(answer: Answer, now: float) -> float | None:
 
 def server_words(fields: Fields) -> str:
     """Code and description of an error response, as the server wrote them: mask them to show."""
-    return ", ".join(word for word in (_code(fields), _description(fields)) if word)
+    return ", ".join(filter(None, _code_and_description(fields)))
 
 
-def _endpoint_hint(grant: RefreshGrant) -> str:
-    """What to check when something other than a token endpoint seems to answer."""
-    if grant.environment == "custom":
-        return "does api_url name the origin of a token endpoint? -v shows what was asked"
-    return (
-        "perhaps a proxy or the sign-in page of this network answered in its place; -v names the"
-        " proxy that is used"
-    )
-
-
-def _host(location: str) -> str:
-    try:
-        return urlsplit(location).netloc.rpartition("@")[2]
-    except ValueError:
-        return ""
-
-
-def _code(fields: Fields) -> str:
+def _code_and_description(fields: Fields) -> tuple[str, str]:
     """tastytrade's own field first, then RFC 6749's, then that of the rest of its API."""
     error = fields.get("error")
-    nested = error.get("code") if isinstance(error, dict) else None
-    for word in (fields.get("error_code"), error, nested):
-        # The API around the endpoint numbers some of its codes (406).
-        if isinstance(word, str | int) and not isinstance(word, bool) and word != "":
-            return str(word)
-    return ""
-
-
-def _description(fields: Fields) -> str:
-    error = fields.get("error")
-    nested = error.get("message") if isinstance(error, dict) else None
-    candidates = (fields.get("error_description"), nested, fields.get("message"))
-    return next((it for it in candidates if isinstance(it, str) and it), "")
+    nested = error if isinstance(error, dict) else {}
+    codes = (fields.get("error_code"), error, nested.get("code"))
+    texts = (fields.get("error_description"), nested.get("message"), fields.get("message"))
+    # The API around the endpoint numbers some of its codes (406).
+    known = (it for it in codes if isinstance(it, str | int) and not isinstance(it, bool))
+    code = next((str(it) for it in known if it != ""), "")
+    return code, next((it for it in texts if isinstance(it, str) and it), "")

@@ -45,7 +45,7 @@ class _BrokenOff(Exception):
 
 
 class Channel:
-    """The way to one token endpoint: its proxy, and what TLS trusts there."""
+    """The way to one endpoint: its proxy, and what TLS trusts there."""
 
     def __init__(self, token_endpoint: str, environ: Mapping[str, str]) -> None:
         self._endpoint = read_endpoint(token_endpoint)
@@ -53,54 +53,32 @@ class Channel:
         self._proxy = proxy_for(self._endpoint, environ)
         self._trust(Authorities("none") if self._is_plain else authorities_for(environ))
 
-    def send(self, grant: RefreshGrant, remaining: Callable[[], float]) -> Answer:
-        """Sends `grant` once and returns the answer, if it comes within the `remaining` seconds.
+    def send(
+        self, request: Callable[[], http.Request], remaining: Callable[[], float], limit: float
+    ) -> Answer:
+        """The answer to what `request` makes, if it comes within the `remaining` seconds.
 
-        Raises TemporaryError, ProtocolError (TLS, or not HTTP at all) or ConfigError (the proxy).
+        `limit` is how many there were at first. Raises TemporaryError, ProtocolError (TLS, or not
+        HTTP at all) or ConfigError (the proxy).
         """
-        return self._deliver(
-            lambda: _token_request(grant), grant.user_agent, remaining, grant.timeout
-        )
-
-    def get(
-        self,
-        url: str,
-        access_token: Secret | None,
-        user_agent: str,
-        remaining: Callable[[], float],
-    ) -> Answer:
-        """The answer of the API at the same origin, with or without an access token; as `send`."""
-        return self._deliver(
-            lambda: _api_request(url, access_token, user_agent), user_agent, remaining, remaining()
-        )
-
-    def _deliver(
-        self,
-        request: Callable[[], http.Request],
-        user_agent: str,
-        remaining: Callable[[], float],
-        limit: float,
-    ) -> Answer:
         while True:
-            # Raised below, so that no error of httpx, which may quote the answer, hangs on ours.
-            failure: TastyauthError | None = None
+            failure: TastyauthError
+            otherwise = None
             try:
-                return within(
-                    remaining(), lambda wire: self._answer(request(), user_agent, wire, remaining())
-                )
+                return within(remaining(), lambda wire: self._answer(request(), wire, remaining()))
             except TimeoutError:
                 failure = TemporaryError(
                     f"{self._endpoint.host} did not answer within {limit:g} s",
                     "try again later; `timeout` of the profile allows for more",
                 )
             except (http.TransportError, _BrokenOff) as error:
-                again = isinstance(_tls_failure(error), ssl.SSLCertVerificationError)
-                if self._authorities.otherwise is None or not again:
-                    failure = _fault(error, self._endpoint, self._proxy, self._authorities)
-            if failure is not None:
+                failure = _fault(error, self._endpoint, self._proxy, self._authorities)
+                if isinstance(_tls_failure(error), ssl.SSLCertVerificationError):
+                    otherwise = self._authorities.otherwise
+            if otherwise is None:
+                # Here, so that no error of httpx, which may quote the answer, hangs on ours.
                 raise failure
-            assert self._authorities.otherwise is not None
-            self._trust(self._authorities.otherwise)  # nothing has been sent yet
+            self._trust(otherwise)  # nothing has been sent yet
 
     def _trust(self, authorities: Authorities) -> None:
         self._authorities = authorities
@@ -108,7 +86,7 @@ class Channel:
         plain = self._is_plain
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if plain else context(authorities)
 
-    def _answer(self, request: http.Request, user_agent: str, wire: Wire, seconds: float) -> Answer:
+    def _answer(self, request: http.Request, wire: Wire, seconds: float) -> Answer:
         def trace(event: str, info: Mapping[str, object]) -> None:
             if self._is_plain and event == CONNECTED:
                 _require_loopback(info["return_value"])
@@ -119,9 +97,8 @@ class Channel:
         request.extensions = {"timeout": limits, "trace": trace}
         # The transport without a client: nothing there follows a redirect, reads a netrc, keeps a
         # cookie, adds a header or unpacks a body.
-        with http.HTTPTransport(
-            verify=self._tls, trust_env=False, proxy=self._httpx_proxy(user_agent)
-        ) as transport:
+        proxy = self._httpx_proxy(request.headers["User-Agent"])
+        with http.HTTPTransport(verify=self._tls, trust_env=False, proxy=proxy) as transport:
             # httpx has no argument for this, httpcore below it does.
             transport._pool._network_backend = Backend()
             response = transport.handle_request(request)
@@ -143,7 +120,7 @@ class Channel:
         )
 
 
-def _token_request(grant: RefreshGrant) -> http.Request:
+def token_request(grant: RefreshGrant) -> http.Request:
     """The access token request (RFC 6749, section 6), as JSON, which tastytrade asks for."""
     fields = {
         "grant_type": "refresh_token",
@@ -159,7 +136,8 @@ def _token_request(grant: RefreshGrant) -> http.Request:
     )
 
 
-def _api_request(url: str, access_token: Secret | None, user_agent: str) -> http.Request:
+def api_request(url: str, access_token: Secret | None, user_agent: str) -> http.Request:
+    """A request to the API, with or without an access token (RFC 6750, section 2.1)."""
     bearer = {"Authorization": f"Bearer {access_token.reveal()}"} if access_token else {}
     return http.Request("GET", url, headers=_headers(user_agent, bearer))
 
@@ -217,7 +195,9 @@ def _fault(
         return ConfigError(
             "the request cannot be written as HTTP", "user_agent must read product/version"
         )
-    if isinstance(error, http.RemoteProtocolError) and _is_of_h11(error):
+    # httpcore itself raises this for a connection lost, h11 for something that is not HTTP
+    is_of_h11 = any(type(cause).__module__.startswith("h11") for cause in _causes(error))
+    if isinstance(error, http.RemoteProtocolError) and is_of_h11:
         return ProtocolError(f"what answers at {where} does not speak HTTP", "is the port right?")
     return _broken(error, where, proxy)
 
@@ -281,11 +261,6 @@ def _tls_failure(error: Exception) -> ssl.SSLError | None:
     """The TLS error behind `error`; None also when the connection just ended during TLS."""
     found = next((it for it in _causes(error) if isinstance(it, ssl.SSLError)), None)
     return None if isinstance(found, ssl.SSLEOFError | ssl.SSLZeroReturnError) else found
-
-
-def _is_of_h11(error: http.RemoteProtocolError) -> bool:
-    """Whether something that is not HTTP came; httpcore itself raises one for a connection lost."""
-    return any(type(cause).__module__.startswith("h11") for cause in _causes(error))
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
