@@ -8,7 +8,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from tastyauth.doctor import config, grant, online, references
+from tastyauth.doctor import config, credentials, online
+from tastyauth.doctor.credentials import FIELDS
 from tastyauth.doctor.findings import FAILED, PASSED, SKIPPED, WARNED, Check, Findings, Verdict
 from tastyauth.errors import TastyauthError, UsageError
 from tastyauth.secret import fit_to_paste
@@ -40,12 +41,12 @@ STEPS = (
     Step("permissions", config.check_permissions, ("config",)),
     Step("cache", config.check_cache),
     Step("state", config.check_state),
-    *(Step(field, references.check_of(field), ("config", "trust")) for field in references.FIELDS),
-    Step("type", grant.check_type, ("client_id", "refresh_token")),
-    Step("audience", grant.check_audience, ("type",)),
-    Step("issuer", grant.check_issuer, ("type",)),
-    Step("age", grant.check_age, ("type",)),
-    Step("scope", grant.check_scope, ("type",)),
+    *(Step(field, credentials.check_of(field), ("config", "trust")) for field in FIELDS),
+    Step("type", credentials.check_type, ("client_id", "refresh_token")),
+    Step("audience", credentials.check_audience, ("type",)),
+    Step("issuer", credentials.check_issuer, ("type",)),
+    Step("age", credentials.check_age, ("type",)),
+    Step("scope", credentials.check_scope, ("type",)),
     Step("route", online.check_route, ("config", "trust")),
     Step("dns", online.check_dns, ("route",), online=True),
     Step("tls", online.check_tls, ("dns",), online=True),
@@ -53,7 +54,7 @@ STEPS = (
     Step(
         "exchange",
         online.check_exchange,
-        (*references.FIELDS, "type", "audience", "issuer", "tls"),
+        (*FIELDS, "type", "audience", "issuer", "tls"),
         online=True,
     ),
     Step("accounts", online.check_accounts, ("exchange",), online=True),

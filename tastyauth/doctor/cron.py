@@ -6,13 +6,14 @@ variable (crontab(5)). So this program is started with just that, in a session o
 
 import json
 import os
+import pwd
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, cast
 
 from tastyauth import locate, sources
+from tastyauth.doctor.credentials import ABSENT, ASKS, FAILS, FIELDS, HANGS, RESOLVED
 from tastyauth.doctor.findings import FAILED, PASSED, WARNED, Check, Findings
-from tastyauth.doctor.references import ABSENT, ASKS, FAILS, FIELDS, HANGS, RESOLVED
 from tastyauth.posix import process
 
 _SCHEDULE = "*/5 9-16 * * 1-5"
@@ -54,22 +55,31 @@ def rehearse(program: Sequence[str], findings: Findings) -> Rehearsal:
 
     Config and profile must have been found.
     """
-    chosen = [*_config_flag(findings), "-p", findings.profile.name]
+    # a job starts in the home directory, and may find the config without being told
+    found, home = findings.asked.path, findings.home
+    is_usual = found == f"{home}/.config/tastyauth/{locate.CONFIG_NAME}"
+    is_found = is_usual and not os.path.lexists(f"{home}/{locate.CONFIG_NAME}")
+    chosen = [*([] if is_found else ["--config", found]), "-p", findings.profile.name]
     with findings.audience.waiting("a rehearsal in the environment of cron"):
         report = _report([*program, "doctor", "--offline", "--format", "json", *chosen], findings)
+    checks = []
     if isinstance(report, str):
         hint = "run by hand what a crontab would, with env -i"
-        checks = [Check("rehearsal", FAILED, report, hint)]
+        checks.append(Check("rehearsal", FAILED, report, hint))
     else:
-        checks = [*_predicted(report, findings)]
+        profile = findings.profile
+        sought = [it for it in FIELDS if isinstance(getattr(profile, it), sources.Reference)]
+        for check in report:
+            if check.name in ("config", "trust") and check.state == FAILED:
+                checks.append(check)
+            if check.name in sought:
+                checks.append(_predicted(check))
     checks.append(_variables(findings.surroundings.environ))
     return Rehearsal(tuple(checks), line([*program, "exec", *chosen]))
 
 
 def environment(environ: Mapping[str, str]) -> dict[str, str]:
     """All the variables that cron gives a job."""
-    import pwd
-
     try:
         login_name = pwd.getpwuid(os.geteuid()).pw_name
     except KeyError:
@@ -93,7 +103,7 @@ def line(words: Sequence[str]) -> str:
     return f"{_SCHEDULE}  {command} -- CMD".replace("%", r"\%")
 
 
-def predict(check: Check) -> Check:
+def _predicted(check: Check) -> Check:
     """What the report on a reference, made in cron's environment, means for cron."""
     if check.outcome not in _PREDICTIONS:
         return Check(check.name, FAILED, f"cannot be told: {check.message}", check.hint)
@@ -129,29 +139,9 @@ def _report(argv: list[str], findings: Findings) -> list[Check] | str:
         return f"the rehearsal ended with exit code {completed.returncode} and no report"
 
 
-def _predicted(report: list[Check], findings: Findings) -> Iterator[Check]:
-    for check in report:
-        if check.name in ("config", "trust") and check.state == FAILED:
-            yield check
-        elif check.name in FIELDS and not isinstance(getattr(findings.profile, check.name), str):
-            yield predict(check)
-
-
 def _variables(environ: Mapping[str, str]) -> Check:
-    missed = [name for name in _FOLLOWED if environ.get(name)]
+    missed = ", ".join(name for name in _FOLLOWED if environ.get(name))
     if not missed:
         return Check("variables", PASSED, "none that tastyauth follows is set here and not there")
-    return Check(
-        "variables",
-        WARNED,
-        f"set here, and not in cron: {', '.join(missed)}",
-        "if the job needs them, write them above its line in the crontab: NAME=value",
-    )
-
-
-def _config_flag(findings: Findings) -> list[str]:
-    """`--config` with the path, unless a job that starts in the home directory finds it anyway."""
-    found, home = findings.asked.path, findings.home
-    usual = f"{home}/.config/tastyauth/{locate.CONFIG_NAME}"
-    is_found = found == usual and not os.path.lexists(f"{home}/{locate.CONFIG_NAME}")
-    return [] if is_found else ["--config", found]
+    hint = "if the job needs them, write them above its line in the crontab: NAME=value"
+    return Check("variables", WARNED, f"set here, and not in cron: {missed}", hint)

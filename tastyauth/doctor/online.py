@@ -163,12 +163,11 @@ def _limit(findings: Findings) -> float:
 def _refused(findings: Findings) -> TemporaryError:
     """The error for a port on which nothing listens: it says which, and not a word about TLS."""
     host, port, proxy = _first_host(findings)
-    where = f"{host}, port {port}" + (f" (the proxy of {proxy.variable})" if proxy else "")
+    where = f"{host}, port {port}"
     if proxy is not None:
-        hint = (
-            f"start that proxy, or correct {proxy.variable}; no_proxy lists hosts to reach"
-            " without it"
-        )
+        where += f" (the proxy of {proxy.variable})"
+        hint = f"start that proxy, or correct {proxy.variable}"
+        hint += "; no_proxy lists hosts to reach without it"
     elif findings.is_custom:
         hint = "start the server, or correct api_url in the config"
     else:

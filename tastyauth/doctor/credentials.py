@@ -1,0 +1,207 @@
+"""Checks of the client ID, the client secret and the refresh token, before any of them is sent."""
+
+import re
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from tastyauth.broker import REFRESH_TOKEN_TYPE
+from tastyauth.doctor.findings import (
+    FAILED,
+    PASSED,
+    WARNED,
+    Findings,
+    Verdict,
+    passed,
+    skipped,
+    warned,
+)
+from tastyauth.errors import APPLICATIONS_PAGE, RefusedError, SecretAbsent, SecretError
+from tastyauth.exchange import claims
+from tastyauth.exchange.server_text import shown
+from tastyauth.secret import Secret
+from tastyauth.session import refresh
+from tastyauth.sources import Reference
+from tastyauth.sources.first_of import none_of
+
+FIELDS = ("client_id", "client_secret", "refresh_token")
+
+RESOLVED, ABSENT, ASKS, HANGS, FAILS = OUTCOMES = ("resolved", "absent", "asks", "hangs", "fails")
+"""What became of a reference: it gave a value; it is not here; it wants somebody to answer (a
+passphrase, a login, an unlocked keyring); its time limit ended it; anything else."""
+
+_ASKING = re.compile(
+    r"passw|passphrase|pass code|\bpin\b|pinentry|\bioctl\b|\btty\b|terminal|prompt|askpass"
+    r"|no secret key|\block(?:ed)?\b|unlock|sign(?:ed)?[ -]?in|log(?:ged)?[ -]?in|interacti"
+    r"|session (?:key|exp)",
+    re.IGNORECASE,
+)
+"""How programs complain that there is nobody to answer (gpg, ssh, sudo, op, bw, vault, age).
+
+`no secret key` is all that is left of it when pass calls gpg with --quiet.
+"""
+
+_CLOCK_TOLERANCE = 60
+"""Seconds that a token may come from the future."""
+
+_DAY = 86400
+
+_SAYS_NOTHING = "the token says nothing of it"
+_NEW_GRANT = f"Manage → Create Grant on {APPLICATIONS_PAGE}"
+
+
+def check_of(field: str) -> Callable[[Findings], Verdict]:
+    """The check of `client_id`, `client_secret` or `refresh_token`."""
+
+    def check(findings: Findings) -> Verdict:
+        value: str | Reference = getattr(findings.profile, field)
+        if isinstance(value, Reference):
+            return _resolved(field, value, findings)
+        findings.secrets[field] = Secret(value)
+        return passed(f"{value}, in the config")
+
+    return check
+
+
+def _resolved(field: str, reference: Reference, findings: Findings) -> Verdict:
+    """The first member that is here at all, as `resolve` has it, but reported one by one."""
+    around = findings.surroundings.withholding(findings.profile.withheld)
+
+    def ask(member: Reference) -> Verdict | tuple[str, Secret]:
+        began = time.monotonic()
+        label = member.describe(findings.home)
+        try:
+            with findings.audience.waiting(f"{field} from {label}"):
+                return label, member.resolve(around)
+        except SecretAbsent:
+            raise
+        except SecretError as error:
+            took = time.monotonic() - began
+            hint = f"{error.hint}; {refresh.if_lost(field)}"
+            return Verdict(FAILED, error.message, hint, _outcome(error, member, took, findings))
+
+    found, absences = reference.first(ask)
+    if found is None:
+        absent = absences[0] if len(absences) == 1 else none_of(absences)
+        return Verdict(FAILED, absent.message, f"{absent.hint}; {refresh.if_lost(field)}", ABSENT)
+    if isinstance(found, Verdict):
+        return found
+    answered, findings.secrets[field] = found
+    if absences:
+        answered += f" (before it: {'; '.join(it.message for it in absences)})"
+    return _judged(field, findings.secrets[field], answered, findings)
+
+
+def _judged(field: str, value: Secret, answered: str, findings: Findings) -> Verdict:
+    """Names a mix-up; what a custom server may really issue gets a warning."""
+    is_same = field == "refresh_token" and findings.secrets.get("client_secret") == value
+    # a client secret that is a refresh token has been reported already
+    if is_same and claims.read_claims(value).kind != REFRESH_TOKEN_TYPE:
+        message = f"{answered}: this is the client secret, too"
+        return Verdict(FAILED, message, "one of them was stored in both places", RESOLVED)
+    for is_custom in (True, False) if findings.is_custom else (False,):
+        try:
+            claims.check_shape(field, value, is_custom=is_custom)
+        except RefusedError as error:
+            state = WARNED if findings.is_custom and not is_custom else FAILED
+            state = FAILED if field == "client_id" else state
+            return Verdict(state, f"{answered}: {error.message}", error.hint, RESOLVED)
+    return Verdict(PASSED, answered, outcome=RESOLVED)
+
+
+def _outcome(error: SecretError, member: Reference, took: float, findings: Findings) -> str:
+    if 0 < member.time_limit(findings.surroundings) <= took:
+        return HANGS
+    # where a secret is may be called anything
+    said = error.message.replace(member.describe(findings.home), "")
+    return ASKS if _ASKING.search(said) else FAILS
+
+
+def check_type(findings: Findings) -> Verdict:
+    """It is a refresh token, the newest of its grant."""
+    declared = findings.secrets["refresh_token"]
+    client_id = findings.secrets["client_id"].reveal()
+    newest = refresh.latest(findings.profile, client_id, declared, findings.surroundings)
+    findings.claims = claims.read_claims(newest)
+    claims.check_type(findings.claims)
+    rotated = "" if newest == declared else "; it was rotated, and the journal has the newest"
+    if findings.claims.kind == REFRESH_TOKEN_TYPE:
+        return passed(f"a refresh token ({REFRESH_TOKEN_TYPE}){rotated}")
+    return warned(
+        f"not of the kind that tastytrade gives ({REFRESH_TOKEN_TYPE}){rotated}",
+        f"if tastytrade gave it, store it again as it was shown, or make a new one: {_NEW_GRANT}",
+    )
+
+
+def check_audience(findings: Findings) -> Verdict:
+    """It belongs to the client ID of the profile."""
+    clients = claims.clients_of(findings.claims)
+    client_id = findings.secrets["client_id"].reveal()
+    claims.check_audience(findings.claims, client_id)
+    return passed(f"client ID {client_id}") if clients else skipped(_SAYS_NOTHING)
+
+
+def check_issuer(findings: Findings) -> Verdict:
+    """It was issued by the environment of the profile."""
+    claims.check_issuer(findings.claims, findings.profile.environment)
+    issuer = findings.claims.fields.get("iss")
+    if not isinstance(issuer, str):
+        return skipped(_SAYS_NOTHING)
+    said = shown(issuer, findings.secrets.values())
+    environment = claims.environment_of(findings.claims)
+    if environment is not None:
+        return passed(f"{said}: {environment}")
+    if findings.is_custom:
+        return passed(said)
+    return warned(
+        f"{said} is not known to issue for tastytrade",
+        f"if the exchange fails, make a new one: {_NEW_GRANT}",
+    )
+
+
+def check_age(findings: Findings) -> Verdict:
+    """It was issued in the past, and has not expired."""
+    now = time.time()
+    issued, ends = (_seconds(findings.claims.fields.get(name)) for name in ("iat", "exp"))
+    if ends is not None and ends <= now:
+        return warned(f"it expired on {_date(ends)}", f"make a new one: {_NEW_GRANT}")
+    if issued is None:
+        return skipped(_SAYS_NOTHING)
+    if issued > now + _CLOCK_TOLERANCE:
+        return warned(
+            f"issued on {_date(issued)}, which is still to come", "set the clock of this machine"
+        )
+    days = int(max(now - issued, 0) // _DAY)
+    ago = f"{days} day{'s' if days > 1 else ''} ago" if days else "today"
+    end = "it never expires" if ends is None else f"it expires on {_date(ends)}"
+    return passed(f"issued on {_date(issued)}, {ago}; {end}")
+
+
+def check_scope(findings: Findings) -> Verdict:
+    """It may read, and not trade."""
+    scope = findings.claims.fields.get("scope")
+    words = scope.split() if isinstance(scope, str) else []
+    if not words:
+        return skipped(_SAYS_NOTHING)
+    said = shown(" ".join(words), findings.secrets.values())
+    if "trade" in words:
+        return warned(
+            f"this grant can place orders ({said})",
+            f"unless your bot does, make one that can only read: {_NEW_GRANT}",
+        )
+    if "read" not in words:
+        return warned(
+            f"this grant cannot read accounts ({said})", f"tick read when making one: {_NEW_GRANT}"
+        )
+    return passed(said)
+
+
+def _seconds(value: object) -> float | None:
+    """A NumericDate (RFC 7519, section 2) that a calendar can show; None for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if 0 <= value < 1e11 else None
+
+
+def _date(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")
