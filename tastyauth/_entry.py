@@ -100,12 +100,12 @@ def _lane(wish: Wish, words: list[str], started_at: float) -> int | None:
 
 def _queue(wish: Wish, asked: cache.Asked, words: list[str], started_at: float) -> int | None:
     """Waits for the one who gets the token, before anything heavy is imported."""
+    from tastyauth import posix
     from tastyauth.cache import lock
     from tastyauth.errors import Stopped, TastyauthError
-    from tastyauth.posix import signals
 
     try:
-        signals.raise_when_stopped()
+        posix.raise_when_stopped()
         view = lock.line_up(asked, started_at)
         return None if view is None else _answer(wish, asked, view, words)
     except OSError:

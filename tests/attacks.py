@@ -715,7 +715,7 @@ ATTACKS: dict[str, tuple[Attack, ...]] = {
             "a signal in the middle of the write of a rotated token, in a program of the user's",
             "session/test_rotating_server.py"
             "::test_a_signal_while_a_new_refresh_token_is_written_waits_for_that",
-            "signals.HeldBack",
+            "posix.HeldBack",
         ),
         Attack(
             "`secret set` beside a rotation into a slow store is overwritten by the old grant",

@@ -25,7 +25,6 @@ WAITING = {
     "tastyauth.cache.lock",
     "tastyauth.posix",
     "tastyauth.posix.files",
-    "tastyauth.posix.signals",
 }
 BUILT_IN = {"fcntl", "gc"}
 HEAVY = {"yaml", "jsonschema", "httpx", "ssl"}

@@ -25,7 +25,7 @@ from tastyauth.cli.command import Arguments
 from tastyauth.cli.commands import COMMANDS
 from tastyauth.cli.console import Console, reserve_standard_descriptors
 from tastyauth.errors import OutputError, Stopped, TastyauthError
-from tastyauth.posix.signals import raise_when_stopped
+from tastyauth.posix import raise_when_stopped
 
 Run = Callable[[Arguments, Console], int]
 """Runs a command: takes what was asked and where to speak; returns the exit code."""

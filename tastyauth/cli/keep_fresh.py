@@ -10,7 +10,7 @@ from tastyauth.cache import Asked, Entry, Terms
 from tastyauth.cli.command import Arguments
 from tastyauth.cli.console import Console
 from tastyauth.errors import TastyauthError, TemporaryError
-from tastyauth.posix.signals import raise_when_stopped
+from tastyauth.posix import raise_when_stopped
 from tastyauth.secret import Secret
 from tastyauth.session import Session, keep_fresh
 from tastyauth.session.keep_fresh import Renewal, Supply

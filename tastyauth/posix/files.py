@@ -6,7 +6,7 @@ import stat
 from _thread import get_ident  # built in, where `threading` is a module to load
 
 from tastyauth import locate
-from tastyauth.posix.signals import HeldBack
+from tastyauth.posix import HeldBack
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import IO, Self, cast
 
 from tastyauth.errors import reason_of
-from tastyauth.posix.signals import HeldBack
+from tastyauth.posix import HeldBack
 
 STDOUT_LIMIT = 64 * 1024
 """Bytes. Four times the longest secret there may be; more is not an answer."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import NamedTuple, Protocol
 
-from tastyauth import cache, locate
+from tastyauth import cache, locate, posix
 from tastyauth.broker import is_uuid
 from tastyauth.cache import Entry
 from tastyauth.config import Profile
@@ -16,7 +16,6 @@ from tastyauth.errors import (
     SecretError,
     TemporaryError,
 )
-from tastyauth.posix import signals
 from tastyauth.secret import Secret
 from tastyauth.session.rotation import Grant, sole_writer
 from tastyauth.sources import Reference, Surroundings
@@ -215,7 +214,7 @@ def _keep(
     source, where = profile.refresh_token, profile.refresh_token.describe()
     present = grant.declared if is_stored else None
     is_kept = True
-    with signals.HeldBack():
+    with posix.HeldBack():
         try:
             grant.keep(rotated)
         except OSError:

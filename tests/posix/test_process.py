@@ -358,7 +358,8 @@ def test_a_program_that_may_ask_and_gets_no_answer_is_ended_at_the_limit(tmp_pat
 
 STOPPED_AT_ITS_START = """
 import os, signal, sys
-from tastyauth.posix import process, signals
+from tastyauth import posix
+from tastyauth.posix import process
 from tastyauth.errors import Stopped
 
 def right_behind_the_fork(frame, event, called):
@@ -370,7 +371,7 @@ def start():
     sleep = ["/bin/sleep", "60"]
     return process.start(sleep, environ={}, interactive=False, directory="/")
 
-signals.raise_when_stopped()
+posix.raise_when_stopped()
 sys.setprofile(right_behind_the_fork)
 """
 
@@ -401,7 +402,7 @@ try:
 def test_the_start_of_a_program_does_not_end_what_a_stop_was_waiting_for() -> None:
     script = f"""{STOPPED_AT_ITS_START}
 try:
-    with signals.HeldBack():
+    with posix.HeldBack():
         start().stop()
         print("done")
     print("never")
@@ -414,10 +415,11 @@ except Stopped as stopped:
 def test_a_stop_while_a_program_does_not_read_ends_it_too() -> None:
     script = f"""
 import os, signal, threading
-from tastyauth.posix import process, signals
+from tastyauth import posix
+from tastyauth.posix import process
 from tastyauth.errors import Stopped
 
-signals.raise_when_stopped()
+posix.raise_when_stopped()
 threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGTERM)).start()
 try:
     process.run(

@@ -9,7 +9,7 @@ import pytest
 STOPPED = """\
 import os, sys
 from tastyauth.errors import Stopped
-from tastyauth.posix.signals import HeldBack, raise_when_stopped
+from tastyauth.posix import HeldBack, raise_when_stopped
 
 first, second = map(int, sys.argv[1:])
 raise_when_stopped()
