@@ -1,7 +1,6 @@
 """Files that only their owner can read, written whole or not at all, and who else could write."""
 
 import os
-import pwd
 import stat
 from _thread import get_ident  # built in, where `threading` is a module to load
 
@@ -223,7 +222,8 @@ def _has_other_members(group: int) -> bool:
 
     A directory service need not list all users and groups; what it leaves out proves nothing.
     """
-    import grp  # an extension module, which nobody who waits for a token needs
+    import grp  # neither is for those who wait for a token of another process
+    import pwd
 
     try:
         own = pwd.getpwuid(os.geteuid())
