@@ -1,6 +1,5 @@
 """Checks of the client ID, the client secret and the refresh token, before any of them is sent."""
 
-import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -26,20 +25,8 @@ from tastyauth.sources.first_of import none_of
 
 FIELDS = ("client_id", "client_secret", "refresh_token")
 
-RESOLVED, ABSENT, ASKS, HANGS, FAILS = OUTCOMES = ("resolved", "absent", "asks", "hangs", "fails")
-"""What became of a reference: it gave a value; it is not here; it wants somebody to answer (a
-passphrase, a login, an unlocked keyring); its time limit ended it; anything else."""
-
-_ASKING = re.compile(
-    r"passw|passphrase|pass code|\bpin\b|pinentry|\bioctl\b|\btty\b|terminal|prompt|askpass"
-    r"|no secret key|\block(?:ed)?\b|unlock|sign(?:ed)?[ -]?in|log(?:ged)?[ -]?in|interacti"
-    r"|session (?:key|exp)",
-    re.IGNORECASE,
-)
-"""How programs complain that there is nobody to answer (gpg, ssh, sudo, op, bw, vault, age).
-
-`no secret key` is all that is left of it when pass calls gpg with --quiet.
-"""
+RESOLVED, ABSENT, FAILS = "resolved", "absent", "fails"
+"""What became of a reference, or the reason of its SecretError: ASKS or HANGS."""
 
 _CLOCK_TOLERANCE = 60
 """Seconds that a token may come from the future."""
@@ -68,7 +55,6 @@ def _resolved(field: str, reference: Reference, findings: Findings) -> Verdict:
     around = findings.surroundings.withholding(findings.profile.withheld)
 
     def ask(member: Reference) -> Verdict | tuple[str, Secret]:
-        began = time.monotonic()
         label = member.describe(findings.home)
         try:
             with findings.audience.waiting(f"{field} from {label}"):
@@ -76,9 +62,8 @@ def _resolved(field: str, reference: Reference, findings: Findings) -> Verdict:
         except SecretAbsent:
             raise
         except SecretError as error:
-            took = time.monotonic() - began
             hint = f"{error.hint}; {refresh.if_lost(field)}"
-            return Verdict(FAILED, error.message, hint, _outcome(error, member, took, findings))
+            return Verdict(FAILED, error.message, hint, error.reason or FAILS)
 
     found, absences = reference.first(ask)
     if found is None:
@@ -107,14 +92,6 @@ def _judged(field: str, value: Secret, answered: str, findings: Findings) -> Ver
             state = FAILED if field == "client_id" else state
             return Verdict(state, f"{answered}: {error.message}", error.hint, RESOLVED)
     return Verdict(PASSED, answered, outcome=RESOLVED)
-
-
-def _outcome(error: SecretError, member: Reference, took: float, findings: Findings) -> str:
-    if 0 < member.time_limit(findings.surroundings) <= took:
-        return HANGS
-    # where a secret is may be called anything
-    said = error.message.replace(member.describe(findings.home), "")
-    return ASKS if _ASKING.search(said) else FAILS
 
 
 def check_type(findings: Findings) -> Verdict:

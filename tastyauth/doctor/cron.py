@@ -12,9 +12,10 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple, cast
 
 from tastyauth import locate, sources
-from tastyauth.doctor.credentials import ABSENT, ASKS, FAILS, FIELDS, HANGS, RESOLVED
+from tastyauth.doctor.credentials import ABSENT, FAILS, FIELDS, RESOLVED
 from tastyauth.doctor.findings import FAILED, PASSED, WARNED, Check, Findings
 from tastyauth.posix import process
+from tastyauth.sources.reference import ASKS, HANGS
 
 _SCHEDULE = "*/5 9-16 * * 1-5"
 """Every five minutes while the market is open, in a time zone of New York."""

@@ -21,7 +21,7 @@ Obtain = Callable[[Asked, Secrets, Audience], Entry]
 class Verdict(NamedTuple):
     """The result of one check; `hint` says what to do next, if anything.
 
-    `outcome` says what became of a reference (`credentials.OUTCOMES`).
+    `outcome` says what became of a reference ("resolved", "absent", "asks", "hangs" or "fails").
     """
 
     state: str

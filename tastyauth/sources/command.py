@@ -16,12 +16,14 @@ from tastyauth.posix import process
 from tastyauth.secret import Secret, mask, printable
 from tastyauth.sources.reference import (
     GUARD,
+    HANGS,
     Reference,
     Surroundings,
     absolute,
     accept,
     expand,
     output_of,
+    reason_in,
     shown,
     spelled,
     without_line_ending,
@@ -157,6 +159,7 @@ class Program(Reference):
             raise self._explained(
                 f"{label} did not end within {limit:g} s{complaint(late.stderr)}",
                 "it may be waiting for an answer; run it by hand, or raise its `timeout`",
+                HANGS,
             ) from None
         except process.TooMuchOutput:
             raise SecretError(
@@ -165,18 +168,21 @@ class Program(Reference):
             ) from None
         if completed.returncode:
             said = complaint(completed.stderr, completed.stdout)
-            raise self._explained(f"{label} {_ending(completed.returncode)}{said}")
+            message = f"{label} {_ending(completed.returncode)}{said}"
+            raise self._explained(message, _BY_HAND, reason_in(message, label))
         if not completed.stdout.strip(b"\r\n"):
             # as bw ends when its vault is locked and nobody can type the password: with code 0
-            raise self._explained(f"the value of {label} is empty{complaint(completed.stderr)}")
+            message = f"the value of {label} is empty{complaint(completed.stderr)}"
+            raise self._explained(message, _BY_HAND, reason_in(message, label))
         return _pick(completed.stdout, self.command, label)
 
-    def _explained(self, message: str, hint: str = _BY_HAND) -> SecretError:
+    def _explained(self, message: str, hint: str, reason: str) -> SecretError:
         """The error for a `message` that quotes the program; `hint` where no advice fits."""
         said = message.lower()
         if any(words in said for words in self.absent):
             return SecretAbsent(message, self.if_absent)
-        return SecretError(message, next((it for w, it in self.advice if w in said), hint))
+        advice = next((it for words, it in self.advice if words in said), hint)
+        return SecretError(message, advice, reason=reason)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from tastyauth.errors import SecretAbsent, SecretError, reason_of
 from tastyauth.posix import files
 from tastyauth.secret import Secret, printable
 from tastyauth.sources.reference import (
+    HANGS,
     Reference,
     Surroundings,
     absolute,
@@ -284,4 +285,5 @@ def _read_pipe(descriptor: int, label: str, limit: float) -> bytes:
     raise SecretError(
         f"{label} is a named pipe that gave no whole value within {limit:g} s",
         "start the program that writes to it",
+        reason=HANGS,
     )

@@ -13,11 +13,13 @@ from tastyauth.posix import process
 from tastyauth.secret import Secret, mask, printable
 from tastyauth.sources.reference import (
     GUARD,
+    HANGS,
     Reference,
     Surroundings,
     accept,
     interpreter,
     output_of,
+    reason_in,
     resolve_program,
     shown,
 )
@@ -127,6 +129,7 @@ class Keyring(Reference):
             raise SecretError(
                 f"{self.describe()} did not answer within {around.limit:g} s",
                 "the keyring may be waiting to be unlocked; unlock it first",
+                reason=HANGS,
             ) from None
         except process.ProcessError as error:
             raise SecretError(f"{self.describe()} cannot be asked: {error}", _INSTALL) from None
@@ -139,4 +142,5 @@ class Keyring(Reference):
         more = ": ".join(filter(None, (answer.get("backend"), reason)))
         why = f" ({printable(more)})" if more else ""
         kind, what, hint = _STATES.get(answer.get("state", ""), _UNUSABLE)
-        return kind(f"{self.describe()} {what}{why}", hint)
+        message = f"{self.describe()} {what}{why}"
+        return kind(message, hint, reason=reason_in(message, self.describe()))

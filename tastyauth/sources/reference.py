@@ -22,6 +22,17 @@ LIMIT = 16 * 1024
 GUARD = "TASTYAUTH_SOURCE"
 """Set for every program that is run for a secret: one that ran tastyauth again would never end."""
 
+ASKS, HANGS = "asks", "hangs"
+"""Reasons of a SecretError: there is nobody to answer a question; the time limit ended it."""
+
+# How programs complain of that (gpg, ssh, sudo, op, bw, vault, age); `no secret key` is all that is
+# left of it when pass calls gpg with --quiet. Not compiled until one has failed.
+_ASKING = (
+    r"passw|passphrase|pass code|\bpin\b|pinentry|\bioctl\b|\btty\b|terminal|prompt|askpass"
+    r"|no secret key|\block(?:ed)?\b|unlock|sign(?:ed)?[ -]?in|log(?:ged)?[ -]?in|interacti"
+    r"|session (?:key|exp)"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
@@ -226,6 +237,12 @@ def accept(raw: bytes, label: str, several_lines: str = "") -> Secret:
         if "\n" in text and several_lines:
             hint = several_lines
     raise SecretError(f"the value of {label} {what}", hint) from None
+
+
+def reason_in(message: str, label: str) -> str:
+    """ASKS when a `message` on `label` says that there is nobody to answer, else an empty one."""
+    said = message.replace(label, "")  # where a secret is may be called anything
+    return ASKS if re.search(_ASKING, said, re.IGNORECASE) else ""
 
 
 def without_line_ending(text: str) -> str:
