@@ -383,7 +383,7 @@ def test_unsetting_takes_everything_back(
     shell: Shell, evaluate: str, tmp_path: os.PathLike[str]
 ) -> None:
     directory = os.fspath(tmp_path)
-    emit(shells.UNSET[shell.format](("OLD", "NEVER_SET", "V0")), directory)
+    emit(shells.unset(shell.format, ("OLD", "NEVER_SET", "V0")), directory)
     script = f"{evaluate}; {report(shell)}"
     assert run(shell, script, directory, OLD="stale", V0="old") == (0, b"0 gone gone\n")
 
@@ -510,7 +510,7 @@ def test_github_masks_the_token_and_nothing_that_is_public() -> None:
     assert said == f"::add-mask::{TOKEN}\n::add-mask::Bearer {TOKEN}\n"
 
 
-def test_a_shell_format_fails_and_unsets_and_a_data_format_does_not() -> None:
-    assert set(SHELL_FORMATS) == set(shells.FAILURE) == set(shells.UNSET)
+def test_a_shell_format_fails_and_a_data_format_does_not() -> None:
+    assert set(SHELL_FORMATS) == set(shells.FAILURE)
     assert set(shells.FORMATS) == {*SHELL_FORMATS, "json", "dotenv", "github-env"}
     assert set(shells.RENDER) == set(shells.FORMATS) - {"github-env"}

@@ -228,7 +228,7 @@ A line with the comment `tastyauth: allow` is not searched.
         "completion",
         "look closer",
         "print completions for a shell",
-        "completion:run_completion",
+        "hook:run_completion",
         """\
 what to write, and where:
   bash  eval "$(tastyauth completion bash)"     ~/.bashrc

@@ -1,4 +1,4 @@
-"""The command that keeps a shell's exports fresh: `hook`."""
+"""The commands that a shell's start-up file calls: `hook` and `completion`."""
 
 import time
 from shlex import quote
@@ -7,10 +7,12 @@ from tastyauth import cache, export, locate, shells
 from tastyauth.cache import Asked, Entry, ProfileOutline
 from tastyauth.cli.command import Arguments
 from tastyauth.cli.console import Console
-from tastyauth.cli.inputs import open_session, this_program
-from tastyauth.errors import ConfigNotFound, UsageError
+from tastyauth.cli.inputs import open_session, shipped, this_program, trusted_config
+from tastyauth.errors import ConfigNotFound, TastyauthError, UsageError
 from tastyauth.shells import hook
 from tastyauth.shells.hook import Binding
+
+_COMPLETIONS = {"bash": "tastyauth.bash", "zsh": "_tastyauth", "fish": "tastyauth.fish"}
 
 
 def run_hook(arguments: Arguments, console: Console) -> int:
@@ -100,3 +102,25 @@ def _cached(asked: Asked) -> tuple[ProfileOutline | None, Entry | None]:
     except OSError:
         return None, None  # where it matters, the session says that there is no cache
     return view.profile, view.entry
+
+
+def run_completion(arguments: Arguments, console: Console) -> int:
+    """Prints the script; or, when that asks, the names of the profiles that can be chosen."""
+    if not arguments.profiles:
+        console.out(shipped(_COMPLETIONS[arguments.shell], "completions"))
+        return 0
+    try:
+        found = locate.find_config(arguments.config, console.environ)
+        content = locate.read_config(found[0])
+        try:
+            outline = cache.look(Asked(found, content, None, console.environ)).outline
+        except OSError:
+            outline = None
+        if outline is not None:
+            names = list(outline.profiles)
+        else:
+            names = [each.name for each in trusted_config(arguments.config, console).profiles]
+    except TastyauthError as error:
+        return error.exit_code  # in silence: somebody is typing
+    console.out("".join(f"{name}\n" for name in names))
+    return 0

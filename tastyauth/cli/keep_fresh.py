@@ -2,7 +2,7 @@
 
 import gc
 import time
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 
 from tastyauth import cache, export, locate
@@ -54,8 +54,9 @@ def run(
         try:
             renewed = Session(asked, terms, surroundings, notes).obtain()
         except TastyauthError as error:
+            told = f"no new token for the running command, trying again: {error.message}"
             hint = _hint(error, asked, arguments.argv[0])
-            return Renewal(None, (*notes.warnings, _told(error.message, hint)))
+            return Renewal(None, (*notes.warnings, f"{told}\nhint: {hint}" if hint else told))
         return Renewal(renewed, notes.warnings)
 
     prefix = cache.file_prefix(asked, entry.fields["profile"])
@@ -74,26 +75,14 @@ def _token(entry: Entry) -> Secret:
     return Secret(entry.fields["access_token"])
 
 
-def _told(message: str, hint: str) -> str:
-    told = f"no new token for the running command, trying again: {message}"
-    return f"{told}\nhint: {hint}" if hint else told
-
-
 def _hint(error: TastyauthError, asked: Asked, command: str) -> str:
-    """What to do; a config that was corrected since is not the one the command was started with.
-
-    It never gets another one: that may be about another account.
-    """
-    if isinstance(error, TemporaryError) or not _has_changed(asked):
+    """What to do. The command never gets a config that was changed: it may be another account's."""
+    if isinstance(error, TemporaryError):
         return error.hint
+    with suppress(TastyauthError):  # it is gone
+        if locate.read_config(asked.path) == asked.content:
+            return error.hint
     return (
         f"the config has changed since {command} was started, which keeps the old one:"
         " start it again"
     )
-
-
-def _has_changed(asked: Asked) -> bool:
-    try:
-        return locate.read_config(asked.path) != asked.content
-    except TastyauthError:
-        return True  # it is gone

@@ -13,12 +13,18 @@ def run_env(arguments: Arguments, console: Console) -> int:
     """Prints the exports of a profile in the words of a shell or format."""
     output: str = arguments.format
     if arguments.unset:
-        return _run_unset(output, arguments, console)
+        if output not in shells.FAILURE:
+            raise UsageError(
+                f"--unset needs the format of a shell, not {output}",
+                f"one of: {', '.join(shells.FAILURE)}",
+            )
+        names = trusted_config(arguments.config, console).shell_names()
+        console.out(shells.unset(output, names))
+        return 0
     session = open_session(arguments, console)
     entry = session.obtain()
     profile = session.profile
-    unset = cache.others_names(profile, session.asked)
-    emission = shells.emission(profile, entry.fields, unset)
+    emission = shells.emission(profile, entry.fields, cache.others_names(profile, session.asked))
     if not emission.pairs:
         raise UsageError(
             f"profile {profile.name} exports nothing that env may hand out",
@@ -90,15 +96,4 @@ def _run_github(emission: shells.Emission, fields: dict[str, str], console: Cons
             f"cannot write to $GITHUB_ENV: {reason_of(error)}",
             "look at the runner's disk",
         ) from None
-    return 0
-
-
-def _run_unset(output: str, arguments: Arguments, console: Console) -> int:
-    if output not in shells.UNSET:
-        raise UsageError(
-            f"--unset needs the format of a shell, not {output}",
-            f"one of: {', '.join(shells.UNSET)}",
-        )
-    names = trusted_config(arguments.config, console).shell_names()
-    console.out(shells.UNSET[output](names))
     return 0

@@ -1,9 +1,12 @@
 """Names and values in the words of every shell and format that `env` knows."""
 
 import re
+from json import dumps
+from typing import NamedTuple
 
 from tastyauth import export
 from tastyauth.cache import ProfileOutline
+from tastyauth.errors import ConfigError
 from tastyauth.export import LETTERS, Pairs, is_bare, octal
 
 _DOTENV_SPECIAL = frozenset("'\"\\$`#")
@@ -16,16 +19,13 @@ def filled(text: str, **values: str) -> str:
     return _PLACE.sub(lambda place: values[place[1]], text)
 
 
-class Emission:
+class Emission(NamedTuple):
     """What one run of `env` says: names with values, and names that must not stay set."""
 
-    __slots__ = ("expires_at", "pairs", "profile", "unset")
-
-    def __init__(self, profile: str, expires_at: int, pairs: Pairs, unset: tuple[str, ...]) -> None:
-        self.profile = profile
-        self.expires_at = expires_at
-        self.pairs = pairs
-        self.unset = unset
+    profile: str
+    expires_at: int
+    pairs: Pairs
+    unset: tuple[str, ...]
 
 
 def emission(profile: ProfileOutline, fields: dict[str, str], unset: tuple[str, ...]) -> Emission:
@@ -35,24 +35,21 @@ def emission(profile: ProfileOutline, fields: dict[str, str], unset: tuple[str, 
 
 
 def sh(emission: Emission) -> str:
-    """As `export.sh`."""
+    """For POSIX shells: `export.sh`."""
     return export.sh(emission.pairs, emission.unset)
 
 
 def fish(emission: Emission) -> str:
     """For fish, whose escapes are its own (`\\Xhh` is a byte)."""
+    # erasing what is not set leaves a status behind that setting others does not change
+    cleared = f"{_fish_unset(emission.unset)}true;" if emission.unset else ""
     statements = [f"set -gx {name} {_fish_word(value)};" for name, value in emission.pairs]
-    return f"{_fish_cleared(emission.unset)}{''.join(statements)}\n"
+    return f"{cleared}{''.join(statements)}\n"
 
 
 def fish_failure(names: tuple[str, ...], code: int) -> str:
-    """fish has no `(exit 75)`: a subshell is not of its language."""
+    """As `export.sh_failure`; fish has no subshells."""
     return f"{_fish_unset(names)}sh -c 'exit {code}';\n"
-
-
-def fish_unset(names: tuple[str, ...]) -> str:
-    """What `--unset` prints."""
-    return f"{_fish_cleared(names)}\n"
 
 
 def csh(emission: Emission) -> str:
@@ -62,19 +59,12 @@ def csh(emission: Emission) -> str:
 
 
 def csh_failure(names: tuple[str, ...], code: int) -> str:
-    """As `sh_failure`."""
+    """As `export.sh_failure`."""
     return f"{_csh_unset(names)}(exit {code});\n"
-
-
-def csh_unset(names: tuple[str, ...]) -> str:
-    """What `--unset` prints."""
-    return f"{_csh_unset(names)}\n"
 
 
 def json(emission: Emission) -> str:
     """One JSON object, for programs and for shells without `eval`."""
-    from json import dumps
-
     document = {
         "format_version": 1,
         "profile": emission.profile,
@@ -92,8 +82,6 @@ def dotenv(emission: Emission) -> str:
     """
     for name, value in emission.pairs:
         if _DOTENV_SPECIAL.intersection(value) or value != value.strip():
-            from tastyauth.errors import ConfigError
-
             raise ConfigError(
                 f"the value of {name} cannot be written so that every reader of .env agrees",
                 "use another --format",
@@ -113,9 +101,6 @@ RENDER = {"sh": sh, "fish": fish, "csh": csh, "json": json, "dotenv": dotenv}
 FAILURE = {"sh": export.sh_failure, "fish": fish_failure, "csh": csh_failure}
 """The shell formats, and how each fails; a data format prints nothing instead."""
 
-UNSET = {"sh": export.sh_unset, "fish": fish_unset, "csh": csh_unset}
-"""How each shell format takes everything back."""
-
 GITHUB = "github-env"
 """The format that goes into a file: masks on stdout first, then lines in $GITHUB_ENV."""
 
@@ -125,6 +110,12 @@ _USAGE = {"sh": "eval $({})", "fish": "{} --format fish | source", "csh": "eval 
 
 _NOT_POSIX = {"fish": "fish", "csh": "csh", "tcsh": "csh"}
 """Shells that do not read sh, and the format for each."""
+
+
+def unset(output: str, names: tuple[str, ...]) -> str:
+    """How a shell format takes everything back."""
+    nothing = Emission("", 0, [], names)
+    return export.sh_unset(names) if output == "sh" else RENDER[output](nothing)
 
 
 def usage(output: str, command: str = "tastyauth env") -> str:
@@ -139,11 +130,6 @@ def for_shell(shell: str) -> str:
 
 def _fish_unset(names: tuple[str, ...]) -> str:
     return f"set -e {' '.join(names)};" if names else ""
-
-
-def _fish_cleared(names: tuple[str, ...]) -> str:
-    # erasing what is not set leaves a status behind that setting others does not change
-    return f"{_fish_unset(names)}true;" if names else ""
 
 
 def _fish_word(value: str) -> str:
