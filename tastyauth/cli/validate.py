@@ -6,7 +6,7 @@
 import gc
 import os
 import stat
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 from tastyauth import locate, validation
@@ -38,16 +38,12 @@ def run_validate(arguments: Arguments, console: Console) -> int:
         return Checked(read, validation.check(read))
 
     files = arguments.files or [locate.find_config(arguments.config, dict(console.environ))[0]]
-    checked, unread = _check_each(files, document.LARGEST, check, console)
-    _print(checked, arguments.format, console)
-    return _code(checked, unread=unread)
+    return _check_each(files, document.LARGEST, check, arguments.format, console)
 
 
 def run_no_secrets(arguments: Arguments, console: Console) -> int:
     """Looks for secrets in each file; 1 when one holds some, 66 when one cannot be read."""
-    checked, unread = _check_each(arguments.files, _MOST_SEARCHED, _search, console)
-    _print(checked, arguments.format, console)
-    return _code(checked, unread=unread)
+    return _check_each(arguments.files, _MOST_SEARCHED, _search, arguments.format, console)
 
 
 def run_schema(_: Arguments, console: Console) -> int:
@@ -76,9 +72,13 @@ def _check_each(
     files: Sequence[str],
     most: int,
     check: Callable[[bytes, str], Checked],
+    output: str,
     console: Console,
-) -> tuple[list[Checked], bool]:
-    """What `check` says of each file that can be read, and whether one could not be."""
+) -> int:
+    """Reports what `check` says of each file that can be read; returns the exit code.
+
+    Of a file without a problem it says so, but only on a terminal.
+    """
     checked = []
     unread = False
     for file in dict.fromkeys(files):
@@ -97,7 +97,17 @@ def _check_each(
             unread = True
             continue
         checked.append(check(content, name))
-    return checked, unread
+    if output != "human" or any(each.problems for each in checked):
+        from tastyauth.validation import report  # late: most runs find nothing
+
+        console.out(report.FORMATS[output](checked, console.colors(1)))
+    if console.stdout_is_terminal or console.verbose:
+        for each in checked:
+            if not each.problems:
+                console.say(f"{each.document.name}: valid")
+    if unread:
+        return ConfigNotFound.exit_code
+    return 1 if any(each.errors for each in checked) else 0
 
 
 def _read(file: str, most: int) -> bytes:
@@ -143,21 +153,3 @@ def _search(content: bytes, name: str) -> Checked:
     found = other_files.problems(text, os.path.basename(name))
     lines = tuple(text.split("\n")) if found else ()  # of many lines, a list takes a second
     return Checked(Document(name, text, lines, None), tuple(found))
-
-
-def _print(checked: Sequence[Checked], output: str, console: Console) -> None:
-    """The report; of files without a problem only a word, and only where somebody looks."""
-    if output != "human" or any(each.problems for each in checked):
-        from tastyauth.validation import report  # late: most runs find nothing
-
-        console.out(report.FORMATS[output](checked, console.colors(1)))
-    if console.stdout_is_terminal or console.verbose:
-        for each in checked:
-            if not each.problems:
-                console.say(f"{each.document.name}: valid")
-
-
-def _code(checked: Iterable[Checked], *, unread: bool) -> int:
-    if unread:
-        return ConfigNotFound.exit_code
-    return 1 if any(each.errors for each in checked) else 0

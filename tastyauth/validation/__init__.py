@@ -4,6 +4,7 @@ The schema is the contract that editors and other validators read, too, and it h
 (`x-problems`): a library's own messages repeat the value that they complain about.
 """
 
+import importlib.util
 import re
 from collections.abc import Callable
 from functools import cache
@@ -31,20 +32,15 @@ def check(
     """
     problems = [*document.problems, *pasted_secrets.in_document(document)]
     if document.data is not None:
+        installed = installed or (lambda library: importlib.util.find_spec(library) is not None)
         problems += _refused(document, document.data)
         malformed = {(problem.path, problem.on_key) for problem in problems}
         problems += [
             problem
-            for problem in consistency.problems(document, installed or _is_installed)
+            for problem in consistency.problems(document, installed)
             if (problem.path, problem.on_key) not in malformed
         ]
     return in_order(problems)
-
-
-def _is_installed(library: str) -> bool:
-    import importlib.util
-
-    return importlib.util.find_spec(library) is not None
 
 
 # What the schema refuses
@@ -194,10 +190,6 @@ def _keys(failure: Failure) -> str:
     return f"key{'' if len(names) == 1 else 's'} {listed}{where}"
 
 
-def _nothing(failure: Failure) -> str:
-    return "no value" if failure.document.is_empty(failure.path) else "null is no value"
-
-
 def _example(failure: Failure) -> str:
     """What belongs here, ready to paste: the missing keys, else the key itself."""
     path, required = failure.path, schema.at(failure.path).get("required")
@@ -219,23 +211,11 @@ def _advice(failure: Failure) -> str:
     return help.replace("{example}", _example(failure._replace(path=path)))
 
 
-def _reference(failure: Failure) -> str:
-    return schema.example(failure.path, failure.source or _word(failure))
-
-
 def _word(failure: Failure) -> str:
     """The known word that the value begins with, when a colon follows."""
     word, colon, rest = failure.text.partition(":")
     known = colon and word in schema.vocabulary() and rest and not rest[0].isspace()
     return word if known and "://" not in failure.text else ""
-
-
-def _fixed(failure: Failure) -> str:
-    return schema.corrected(_word(failure), failure.text.partition(":")[2])
-
-
-def _meant(failure: Failure) -> str:
-    return schema.meant(failure.text, [str(each) for each in failure.limit]) or ""
 
 
 def _upper(failure: Failure) -> str:
@@ -244,23 +224,9 @@ def _upper(failure: Failure) -> str:
     return upper if schema.is_variable_name(upper) and schema.shown(upper) == upper else ""
 
 
-def _name(failure: Failure) -> str:
-    name = failure.text
-    return name if name in schema.reserved_names() else schema.shown(name)
-
-
 def _quoted(failure: Failure) -> str:
     text = str(failure.value).lower()
     return f'"{text if schema.is_harmless(text) else "..."}"'
-
-
-def _shape(failure: Failure) -> str:
-    shape = pasted_secrets.shape(failure.text)
-    return pasted_secrets.looks_like(shape) if shape else ""
-
-
-def _leaked(failure: Failure) -> str:
-    return str(schema.at(failure.path[:3])["x-leaked"])
 
 
 WORDS: dict[str, Callable[[Failure], str]] = {
@@ -269,24 +235,28 @@ WORDS: dict[str, Callable[[Failure], str]] = {
     "choices": lambda failure: "\n".join(f"  - {kind}: ..." for kind in _sources(failure)),
     "count": lambda failure: str(len(_sources(failure))),
     "example": _example,
-    "fixed": _fixed,
+    "fixed": lambda failure: schema.corrected(_word(failure), failure.text.partition(":")[2]),
     "keys": _keys,
     "kind": lambda failure: _KINDS.get(_type(failure.value), "a number"),
     "kinds": lambda _: ", ".join(schema.source_kinds()),
-    "leaked": _leaked,
+    "leaked": lambda failure: str(schema.at(failure.path[:3])["x-leaked"]),
     "length": lambda failure: str(len(failure.text)),
     "limit": lambda failure: str(failure.limit),
-    "meant": _meant,
-    "name": _name,
+    "meant": lambda failure: schema.meant(failure.text, map(str, failure.limit)) or "",
+    "name": lambda failure: (
+        failure.text if failure.text in schema.reserved_names() else schema.shown(failure.text)
+    ),
     "needed": lambda failure: _NEEDED[failure.limit],
-    "nothing": _nothing,
+    "nothing": lambda failure: (
+        "no value" if failure.document.is_empty(failure.path) else "null is no value"
+    ),
     "page": lambda _: APPLICATIONS_PAGE,
     "place": lambda failure: schema.quoted(failure.path),
     "prefix": lambda failure: failure.text.partition(":")[0],
     "profile": lambda failure: schema.quoted(failure.path[:2]),
     "quoted": _quoted,
-    "reference": _reference,
-    "shape": _shape,
+    "reference": lambda failure: schema.example(failure.path, failure.source or _word(failure)),
+    "shape": lambda failure: pasted_secrets.looks_like(failure.text),
     "sources": lambda failure: ", ".join(_sources(failure)),
     "upper": _upper,
     "word": _word,

@@ -69,20 +69,16 @@ def _api_url(document: Document, path: Path, profile: _Mapping) -> Iterator[Prob
     if environment in ("production", "sandbox"):  # a set would have to hash it
         labels = (Label(document.value_span(beside), "this says where it is"),)
         yield about(document, "only custom", place, on_key=True, labels=labels)
-    if isinstance(url, str):
-        yield from _tasty_host(document, place, url)
-
-
-def _tasty_host(document: Document, path: Path, url: str) -> Iterator[Problem]:
-    """The broker's own hosts, which have an environment, and those that people take for them."""
+    if not isinstance(url, str):
+        return
     from tastyauth.broker import API_HOSTS, ENVIRONMENTS  # late: few configs name a host
 
     host = re.sub(r"^[a-z]+://|[:/].*$", "", url.lower())
     if host in ENVIRONMENTS:
-        yield about(document, "host", path, environment=ENVIRONMENTS[host])
+        yield about(document, "host", place, environment=ENVIRONMENTS[host])
     elif re.fullmatch(_NO_HOSTS, host):
         hosts = (f"{host} (environment: {name})" for name, host in API_HOSTS.items())
-        yield about(document, "no host", path, hosts=" and ".join(hosts))
+        yield about(document, "no host", place, hosts=" and ".join(hosts))
 
 
 def _exported(profiles: _Mapping) -> dict[str, list[tuple[str, str, bool]]]:

@@ -42,30 +42,30 @@ def read(content: bytes, name: str) -> Document:
     """
     if len(content) > LARGEST:
         return Document(name, "", ("",), None, (problem("too large"),))
-    try:
-        text = content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        from tastyauth.validation import yaml_problems  # late: most files have no problem
+    problems: list[Problem] = []
+    is_plain = content.isascii() and content.replace(b"\n", b"").decode().isprintable()
+    if is_plain:
+        text = content.decode()
+        lines = tuple(text.split("\n"))
+    else:
+        from tastyauth.validation import yaml_problems  # late: most files are plain
 
-        text, wrong = yaml_problems.not_utf8(content, error.start)
-        return Document(name, text, tuple(_LINE_END.split(text)), None, (wrong,))
-    problems = []
-    if text.startswith("\ufeff"):
-        text = text[1:]
-        problems.append(problem("byte order mark"))
-    lines = tuple(_LINE_END.split(text))
-    if not text.isascii() or not text.replace("\n", "").isprintable():
-        from tastyauth.validation import yaml_problems  # late: most files are of plain ASCII
-
+        try:
+            text = content.decode("utf-8")
+        except UnicodeDecodeError as error:
+            text, wrong = yaml_problems.not_utf8(content, error.start)
+            return Document(name, text, tuple(_LINE_END.split(text)), None, (wrong,))
+        if text.startswith("\ufeff"):
+            text = text[1:]
+            problems.append(problem("byte order mark"))
+        lines = tuple(_LINE_END.split(text))
         problems += yaml_problems.in_characters(text)
         if any(each.code == "TA013" for each in problems):
             return Document(name, text, lines, None, tuple(problems))
     composed = _Composition(lines)
     data = composed.run(text)
     scalars = tuple(composed.scalars)
-    if not text.isascii():
-        from tastyauth.validation import yaml_problems  # late, as above
-
+    if not is_plain and not text.isascii():
         problems += yaml_problems.look_alikes(lines, scalars, is_yaml=data is not None)
         if any(each.code == "TA018" and not each.path for each in problems):
             return Document(name, text, lines, None, tuple(problems), scalars)
@@ -145,44 +145,38 @@ class _Composition:
         if isinstance(event, yaml.MappingStartEvent):
             return self._mapping(event, path, depth)
         if isinstance(event, yaml.SequenceStartEvent):
-            return self._sequence(event, path, depth)
+            items: list[Data] = []
+            while not isinstance(end := next(self._events), yaml.SequenceEndEvent):
+                items.append(self._node(end, (*path, len(items)), depth + 1))
+            self.values[path] = self._collection(event, end)
+            return items
         assert isinstance(event, yaml.ScalarEvent)
         return self._value(event, path)
 
     def _refuse_properties(self, event: yaml.NodeEvent, path: Path) -> None:
-        tag = getattr(event, "tag", None)
-        for name, found in (("anchor", event.anchor), ("tag", tag)):
+        line, column, *_ = _span(event)
+        for name, found in (("anchor", event.anchor), ("tag", getattr(event, "tag", None))):
             if found is not None:
-                line, column, *_ = _span(event)
                 self._report(name, Span(line, column, line, column + 1), path)
-
-    def _sequence(self, start: yaml.Event, path: Path, depth: int) -> Data:
-        items: list[Data] = []
-        while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
-            items.append(self._node(event, (*path, len(items)), depth + 1))
-        self.values[path] = self._collection(start, event)
-        return items
 
     def _mapping(self, start: yaml.Event, path: Path, depth: int) -> Data:
         mapping: dict[str, Data] = {}
         seen: dict[str, Span] = {}
         while not isinstance(event := next(self._events), yaml.MappingEndEvent):
             key = self._key(event, path, depth)
-            value = self._node(next(self._events), (*path, key), depth + 1)
+            place = (*path, key)
+            value = self._node(next(self._events), place, depth + 1)
             if key in seen:
-                self._report_again((*path, key), seen[key])
-            if (*path, key) in self.keys:
-                seen[key] = self.keys[*path, key]
+                labels, name = (Label(seen[key], "first time here"),), shown(key)
+                again = self.keys[place]
+                self.problems.append(
+                    problem("duplicate", again, place, on_key=True, labels=labels, name=name)
+                )
+            if place in self.keys:
+                seen[key] = self.keys[place]
                 mapping[key] = value
         self.values[path] = self._collection(start, event)
         return mapping
-
-    def _report_again(self, path: Path, first: Span) -> None:
-        where, labels = self.keys[path], (Label(first, "first time here"),)
-        name = shown(str(path[-1]))
-        self.problems.append(
-            problem("duplicate", where, path, on_key=True, labels=labels, name=name)
-        )
 
     def _key(self, event: yaml.Event, parent: Path, depth: int) -> str:
         """The key of a pair; one that cannot be a key gets a problem and no position."""
@@ -317,8 +311,13 @@ def plain(text: str) -> Plain | Doubtful:
     number = _number(text)
     if number is not None:
         return number
-    readings = Doubtful(_kind_in_1_1(text), _kind_in_1_2(text))
-    return text if readings == ("text", "text") else readings
+    in_1_1: Kind = "text"
+    if re.fullmatch(_DATE_IN_1_1, text):
+        in_1_1 = "date"
+    elif any(map(str.isalnum, text)) and re.fullmatch(_NUMBER_IN_1_1, text):
+        in_1_1 = "number"
+    in_1_2: Kind = "number" if re.fullmatch(_NUMBER_IN_1_2, text) else "text"
+    return text if in_1_1 == in_1_2 == "text" else Doubtful(in_1_1, in_1_2)
 
 
 def _number(text: str) -> int | float | None:
@@ -334,14 +333,3 @@ def _number(text: str) -> int | float | None:
         number = float(text)
         return None if isinf(number) else number
     return None
-
-
-def _kind_in_1_1(text: str) -> Kind:
-    if re.fullmatch(_DATE_IN_1_1, text):
-        return "date"
-    is_number = any(map(str.isalnum, text)) and re.fullmatch(_NUMBER_IN_1_1, text)
-    return "number" if is_number else "text"
-
-
-def _kind_in_1_2(text: str) -> Kind:
-    return "number" if re.fullmatch(_NUMBER_IN_1_2, text) else "text"

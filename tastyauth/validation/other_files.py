@@ -95,16 +95,13 @@ def _finds(text: str, *, name_speaks: bool) -> Iterator[Find]:
         if _is_client_secret(around, name_speaks=name_speaks) and not _is_allowed(around):
             yield Find(*digits.span(), "client secret")
     for run in _BASE64.finditer(text):
-        inner = _from_base64(run.group())
-        found = inner and _in_base64(inner)
+        inner, found = _in_base64(run.group())
         if not found:
             continue
         around = _around(text, *run.span())
-        if found == "client secret" and not (
-            _SECRET.search(inner) or _speaks_of_secrets(around) or is_kubernetes()
-        ):
-            continue
-        if not _is_allowed(around):
+        speaks = found == "refresh token" or _SECRET.search(inner) is not None
+        speaks = speaks or any(_SECRET.search(part) or _TASTY.search(part) for part in around)
+        if (speaks or is_kubernetes()) and not _is_allowed(around):
             yield Find(*run.span(), found)
 
 
@@ -131,10 +128,6 @@ def _around(text: str, start: int, end: int) -> _Context:
     return _Context(before, after, above)
 
 
-def _speaks_of_secrets(around: _Context) -> bool:
-    return any(_SECRET.search(part) or _TASTY.search(part) for part in around)
-
-
 def _is_client_secret(around: _Context, *, name_speaks: bool) -> bool:
     before, after, above = around
     if above:
@@ -151,16 +144,13 @@ def _is_client_secret(around: _Context, *, name_speaks: bool) -> bool:
     return bool(tasty and _ASSIGNED.search(before[-9:]))
 
 
-def _from_base64(run: str) -> str:
-    """The ASCII text that `run` encodes; nothing when it does not."""
+def _in_base64(run: str) -> tuple[str, Shape | None]:
+    """The ASCII text that `run` encodes, if it does, and the secret in it."""
     try:
-        return b64decode(run + "=" * (-len(run) % 4)).decode("ascii")
+        inner = b64decode(run + "=" * (-len(run) % 4)).decode("ascii")
     except ValueError:
-        return ""
-
-
-def _in_base64(inner: str) -> Shape | None:
-    if any(shape == "refresh token" for *_, shape in pasted_secrets.tokens(inner)):
-        return "refresh token"
+        return "", None
+    if any(find.shape == "refresh token" for find in pasted_secrets.tokens(inner)):
+        return inner, "refresh token"
     digits = _FORTY_DIGITS.search(inner)
-    return "client secret" if digits and not _is_made_up(digits.group()) else None
+    return inner, "client secret" if digits and not _is_made_up(digits.group()) else None

@@ -7,12 +7,12 @@ searched for anything of the kind, everywhere; `other_files` is about all others
 
 import re
 from base64 import urlsafe_b64decode
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import islice
 from typing import Literal, NamedTuple, TypeAlias
 
 from tastyauth.errors import APPLICATIONS_PAGE
-from tastyauth.validation.problem import Document, Path, Problem, Scalar, Span, problem
+from tastyauth.validation.problem import Document, Path, Problem, Span, problem
 
 Shape: TypeAlias = Literal["refresh token", "access token", "JWT", "client secret"]
 
@@ -45,6 +45,7 @@ _JWT_BEGIN = re.compile(r"eyJ")
 _MOST_BEGINNINGS = 8
 """How often one run of token characters is tried; a token does not begin more often."""
 
+_JWTS: dict[str, Shape] = {"rt": "refresh token", "at": "access token", "": "JWT"}
 _JWT_HEADER = r'"(?:alg|typ|kid|jku)"'
 _SHORTEST_JWT = 30
 _LONGEST_HEADER = 1024
@@ -64,26 +65,39 @@ def shape(text: str) -> Shape | None:
     return next((find.shape for find in _finds(text)), None)
 
 
-def looks_like(shape: Shape) -> str:
-    """The shape in words, to follow "looks like"."""
-    return _KNOWN[shape][1]
+def looks_like(text: str) -> str:
+    """The shape in words, to follow "looks like"; empty when `text` holds no secret."""
+    found = shape(text)
+    return _KNOWN[found][1] if found else ""
 
 
 def in_document(document: Document) -> list[Problem]:
     """Whatever is shaped like a secret in a config: values, keys, arguments, paths, comments."""
     problems = []
-    told: dict[int, list[Span]] = {}
+    reported: dict[int, list[Span]] = {}
     for scalar in document.scalars:
-        found = _in_scalar(scalar)
+        wrapped = scalar.span.line != scalar.span.end_line
+        found = shape("".join(scalar.text.split()) if wrapped else scalar.text)
         if found is None:
             continue
-        if not _is_client_id_without_dashes(scalar):
-            problems.append(_about_scalar(scalar, found))
+        is_client_id = scalar.path[-1:] == ("client_id",)
+        # A client ID without its dashes is public, and is reported by the schema.
+        if not (is_client_id and re.fullmatch(r"[0-9A-Fa-f]{32}", scalar.text)):
+            name = "secret as client ID" if is_client_id else "secret"
+            name = "secret as key" if scalar.is_key else name
+            remedy, key = _remedy(scalar.path), scalar.is_key
+            problems.append(
+                _about(name, scalar.span, found, scalar.path, on_key=key, remedy=remedy)
+            )
         for line in range(scalar.span.line, scalar.span.end_line + 1):
-            told.setdefault(line, []).append(scalar.span)
-    for span, found, in_comment in _in_each(document.lines):
-        if not any(_within(span, other) for other in told.get(span.line, ())):
-            problems.append(in_line(span, found, "a comment" if in_comment else "this line"))
+            reported.setdefault(line, []).append(scalar.span)
+    for number, text in enumerate(document.lines, 1):
+        for find in _finds(text):
+            span = Span(number, find.start + 1, number, find.end + 1)
+            around = reported.get(number, ())
+            if not any(each[:2] <= span[:2] and span[2:] <= each[2:] for each in around):
+                where = "a comment" if "#" in text[: find.start] else "this line"
+                problems.append(in_line(span, find.shape, where))
     return problems
 
 
@@ -97,7 +111,8 @@ def tokens(text: str) -> Iterator[Find]:
             begins_word = start == run.start() or not text[start - 1].isalpha()
             in_parts = len(rest) >= 2 and all(rest[:2]) and end - start >= _SHORTEST_JWT
             if re.search(_JWT_HEADER, claimed) or (begins_word and in_parts):
-                yield Find(start, end, _kind_of_jwt(claimed))
+                kind = re.search(r'"typ"\s*:\s*"(?:application\\?/)?(rt|at)\+', claimed.lower())
+                yield Find(start, end, _JWTS[kind[1] if kind else ""])
                 break
 
 
@@ -105,13 +120,6 @@ def _finds(text: str) -> Iterator[Find]:
     yield from tokens(text)
     for found in _LONG_HEXADECIMAL.finditer(text):
         yield Find(found.start(), found.end(), "client secret")
-
-
-def _kind_of_jwt(header: str) -> Shape:
-    found = re.search(r'"typ"\s*:\s*"(?:application\\?/)?(rt|at)\+', header.lower())
-    if not found:
-        return "JWT"
-    return "refresh token" if found[1] == "rt" else "access token"
 
 
 def _decoded(segment: str) -> str:
@@ -124,42 +132,6 @@ def _decoded(segment: str) -> str:
         ).decode("latin-1")
     except ValueError:
         return ""
-
-
-def _in_scalar(scalar: Scalar) -> Shape | None:
-    text = scalar.text
-    if scalar.span.line != scalar.span.end_line:
-        text = "".join(text.split())  # a token that was wrapped
-    return shape(text)
-
-
-def _is_client_id_without_dashes(scalar: Scalar) -> bool:
-    """Public, and told as what it is by the schema's check."""
-    return scalar.path[-1:] == ("client_id",) and is_bare_uuid(scalar.text)
-
-
-def is_bare_uuid(text: str) -> bool:
-    """Whether `text` has the digits of a UUID, without its dashes."""
-    return re.fullmatch(r"[0-9A-Fa-f]{32}", text) is not None
-
-
-def _in_each(lines: Iterable[str]) -> Iterator[tuple[Span, Shape, bool]]:
-    for number, line in enumerate(lines, 1):
-        for find in _finds(line):
-            span = Span(number, find.start + 1, number, find.end + 1)
-            yield span, find.shape, "#" in line[: find.start]
-
-
-def _within(inner: Span, outer: Span) -> bool:
-    begins = (outer.line, outer.column) <= (inner.line, inner.column)
-    return begins and (inner.end_line, inner.end_column) <= (outer.end_line, outer.end_column)
-
-
-def _about_scalar(scalar: Scalar, found: Shape) -> Problem:
-    name = "secret as client ID" if scalar.path[-1:] == ("client_id",) else "secret"
-    name = "secret as key" if scalar.is_key else name
-    remedy = _remedy(scalar.path)
-    return _about(name, scalar.span, found, scalar.path, on_key=scalar.is_key, remedy=remedy)
 
 
 def _remedy(path: Path) -> str:

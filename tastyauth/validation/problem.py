@@ -1,8 +1,7 @@
 """A text with its positions, and the problems of a config: values, words and order.
 
-Lines and columns count from 1, columns in code points, as editors
-and GitHub show them. (Named tuples: a frozen dataclass takes six times as long to define, and the
-validator is measured against the bare import of its libraries.)
+Lines and columns count from 1, columns in code points, as editors and GitHub show them. (Named
+tuples, since a frozen dataclass takes six times as long to define.)
 """
 
 import os
@@ -126,25 +125,20 @@ class Checked(NamedTuple):
 _TOP = Span(1, 1, 1, 1)
 
 
-class _Said(NamedTuple):
-    code: str
-    severity: Severity
-    message: str
-    label: str
-    help: tuple[str, ...]
-
-
 @cache
-def table() -> dict[str, _Said]:
-    """What is said about each problem that the schema does not describe: `problems.txt`."""
+def table() -> dict[str, tuple[str, Severity, str, str, tuple[str, ...]]]:
+    """What is said about each problem that the schema does not describe: `problems.txt`.
+
+    By name: code, severity, message, label and help.
+    """
     path = os.path.join(os.path.dirname(__file__), "problems.txt")
     with open(path, encoding="utf-8") as file:
         _, *parts = re.split(r"^\[(.*)\] (TA\d{3})( warning)?\n", file.read(), flags=re.MULTILINE)
-    entries = {}
+    entries: dict[str, tuple[str, Severity, str, str, tuple[str, ...]]] = {}
     for name, code, is_warning, text in zip(*(parts[i::4] for i in range(4)), strict=True):
         message, label, *help = text.strip().split("\n")
         severity: Severity = "warning" if is_warning else "error"
-        entries[name] = _Said(code, severity, message, label, tuple(help))
+        entries[name] = (code, severity, message, label, tuple(help))
     return entries
 
 
@@ -159,17 +153,15 @@ def problem(
     **words: object,
 ) -> Problem:
     """The problem that is called `name` in the table, with `words` filled in."""
-    said = table()[name]
     words = {"place": quoted(path), "parent": quoted(path[:-1]), **words}
 
     def filled(text: str) -> str:
         text = text.replace("|", "\n")
         return re.sub(r"\{(\w+)\}", lambda word: str(words[word[1]]), text)
 
-    message, label, *help = map(filled, (said.message, said.label, *said.help))
-    return Problem(
-        said.code, said.severity, message, path, span, label, labels, tuple(help), on_key
-    )
+    code, severity, message, label, help = table()[name]
+    message, label, help = filled(message), filled(label), tuple(map(filled, help))
+    return Problem(code, severity, message, path, span, label, labels, help, on_key)
 
 
 def about(
@@ -192,14 +184,10 @@ _MOST = 200
 
 
 def in_order(problems: list[Problem]) -> tuple[Problem, ...]:
-    """The causes among `problems`, not too many of them, in the order of the file."""
-    return tuple(_limited(sorted(_causes(problems), key=_position)))
+    """`problems` in the order of the file, without those that follow from others, and not too many.
 
-
-def _causes(problems: list[Problem]) -> list[Problem]:
-    """`problems` without those that follow from another one at the same place.
-
-    A pasted secret explains whatever else is wrong with that value, and so does broken YAML.
+    A pasted secret explains whatever else is wrong with that value, and so does broken YAML. Of too
+    many, pasted secrets are reported before all others.
     """
 
     def rank(problem: Problem) -> int:
@@ -207,27 +195,22 @@ def _causes(problems: list[Problem]) -> list[Problem]:
             return 0
         return {"TA2": 1, "TA0": 2, "TA1": 3}[problem.code[:3]]
 
+    def position(problem: Problem) -> tuple[int, int, str]:
+        return (problem.span.line, problem.span.column, problem.code)
+
     best: dict[object, int] = {}
-    for problem in problems:
-        if problem.severity == "error" and problem.path:
-            place = (problem.path, problem.on_key)
-            best[place] = min(best.get(place, 3), rank(problem))
-    return [
-        problem
-        for problem in problems
-        if problem.severity == "warning"
-        or rank(problem) <= best.get((problem.path, problem.on_key), 3)
+    for each in problems:
+        if each.severity == "error" and each.path:
+            place = (each.path, each.on_key)
+            best[place] = min(best.get(place, 3), rank(each))
+    causes = [
+        each
+        for each in problems
+        if each.severity == "warning" or rank(each) <= best.get((each.path, each.on_key), 3)
     ]
-
-
-def _position(problem: Problem) -> tuple[int, int, str]:
-    return (problem.span.line, problem.span.column, problem.code)
-
-
-def _limited(problems: list[Problem]) -> list[Problem]:
-    """The first of too many `problems`, pasted secrets before all others, and a line about it."""
-    if len(problems) <= _MOST:
-        return problems
-    secrets_first = sorted(problems, key=lambda each: not each.code.startswith("TA2"))
-    reported = sorted(secrets_first[:_MOST], key=_position)
-    return [*reported, problem("too many", reported[-1].span, count=len(problems) - _MOST)]
+    causes.sort(key=position)
+    if len(causes) <= _MOST:
+        return tuple(causes)
+    secrets_first = sorted(causes, key=lambda each: not each.code.startswith("TA2"))
+    reported = sorted(secrets_first[:_MOST], key=position)
+    return (*reported, problem("too many", reported[-1].span, count=len(causes) - _MOST))

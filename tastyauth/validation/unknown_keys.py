@@ -31,7 +31,10 @@ def problems(
     outside = [key for key in unknown if key in schema.profile_keys()]
     if not path and len(outside) > 1:
         unknown = [key for key in unknown if key not in outside]
-        found.append(_outside_profiles(document, outside))
+        others = (document.key_span((key,)) for key in outside[1:])
+        labels = tuple(Label(other, "this one, too") for other in others)
+        first, example = (outside[0],), examples(["profiles"])
+        found.append(about(document, "outside", first, on_key=True, labels=labels, example=example))
         explained.add(("profiles",))
     missing = [key for key in known if key not in present]
     for key in unknown:
@@ -45,10 +48,10 @@ def problems(
             found.append(_punctuation(document, (*path, key), "a space", word, rest))
             explained.add((*path, word))
             continue
-        first_word, _, rest = key.partition(" ")
-        if first_word in missing:
-            found.append(_punctuation(document, (*path, key), "a colon", first_word, rest))
-            explained.add((*path, first_word))
+        word, _, rest = key.partition(" ")
+        if word in missing:
+            found.append(_punctuation(document, (*path, key), "a colon", word, rest))
+            explained.add((*path, word))
             continue
         misplaced = _misplaced(path, present, key)
         intended = None if misplaced else meant(key, missing)
@@ -85,7 +88,7 @@ def _misplaced(path: Path, present: Sequence[str], key: str) -> str | None:
             return f'belongs inside "{owner}"'
         if key in schema.profile_keys() and len(present) > 1:
             return _ONE_LEVEL_UP
-    if _is_profile(path):
+    if len(path) == 2 and path[0] == "profiles":
         if key in schema.keys(()):
             return "belongs at the top of the file"
         if key in schema.source_kinds():
@@ -95,17 +98,11 @@ def _misplaced(path: Path, present: Sequence[str], key: str) -> str | None:
     return None
 
 
-_ANY_REFERENCE = ("profiles", "live", "refresh_token")
-
-
 def _owner(key: str) -> str | None:
     """The source kind whose own mapping has this key."""
+    reference = ("profiles", "live", "refresh_token")
     kinds = schema.source_kinds()
-    return next((kind for kind in kinds if key in schema.keys((*_ANY_REFERENCE, kind))), None)
-
-
-def _is_profile(path: Path) -> bool:
-    return len(path) == 2 and path[0] == "profiles"
+    return next((kind for kind in kinds if key in schema.keys((*reference, kind))), None)
 
 
 def _advice(path: Path, key: str, misplaced: str | None) -> Iterable[str]:
@@ -123,13 +120,11 @@ def _advice(path: Path, key: str, misplaced: str | None) -> Iterable[str]:
 
 def _empty_above(document: Document, path: Path, present: Sequence[str], key: str) -> Path | None:
     """The empty reference just above a source kind that was not indented under it."""
-    if not _is_profile(path) or key not in schema.source_kinds():
-        return None
     index = present.index(key)
-    above = (*path, present[index - 1])
-    if not index or above[-1] not in schema.CREDENTIALS or not document.is_empty(above):
+    if len(path) != 2 or path[0] != "profiles" or key not in schema.source_kinds() or not index:
         return None
-    return above
+    above = (*path, present[index - 1])
+    return above if above[-1] in schema.CREDENTIALS and document.is_empty(above) else None
 
 
 def _punctuation(document: Document, path: Path, missing: str, word: str, rest: str) -> Problem:
@@ -159,10 +154,3 @@ def _not_indented(document: Document, path: Path, key: str, owner: Path) -> Prob
         owner=owner[-1],
         example=example((*owner, key)),
     )
-
-
-def _outside_profiles(document: Document, keys: Sequence[str]) -> Problem:
-    first, *others = keys
-    labels = tuple(Label(document.key_span((key,)), "this one, too") for key in others)
-    example = examples(["profiles"])
-    return about(document, "outside", (first,), on_key=True, labels=labels, example=example)

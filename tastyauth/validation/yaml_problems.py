@@ -98,7 +98,9 @@ def syntax(failure: yaml.MarkedYAMLError, lines: tuple[str, ...]) -> Problem:
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
     if (failure.context or "").startswith(("while scanning a tag", "while parsing a tag")):
         complaint = "PyYAML: found undefined tag handle"
-    if _follows_tab(lines[line - 1] if line <= len(lines) else "", column):
+    text = lines[line - 1] if line <= len(lines) else ""
+    indentation = text[: len(text) - len(text.lstrip())]
+    if "\t" in text[column - 1 : column] or "\t" in indentation:
         complaint = "PyYAML: found character '\\t'"
     elif complaint.startswith(_UNPUNCTUATED):
         cause = _unpunctuated(lines, line)
@@ -107,10 +109,6 @@ def syntax(failure: yaml.MarkedYAMLError, lines: tuple[str, ...]) -> Problem:
     names = (name for name in table() if name.startswith("PyYAML:"))
     name = next(name for name in names if complaint.startswith(name))
     return problem(name, Span(line, column, line, column + 1))
-
-
-def _follows_tab(text: str, column: int) -> bool:
-    return text[column - 1 : column] == "\t" or "\t" in text[: len(text) - len(text.lstrip())]
 
 
 _UNPUNCTUATED = (
