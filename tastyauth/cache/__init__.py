@@ -1,11 +1,9 @@
-"""Where access tokens wait between commands: found and judged.
+"""Finds cached access tokens and decides whether to use them.
 
-Two kinds of files serve a start. The *outline* of a config holds the very bytes that were found
-valid and says what each profile exports and which cheap inputs it has: variables, files,
-credentials. An *entry* is one access token. It opens with what it belongs to: an outline, a
-profile, and what those inputs hold at the moment; so a changed variable or file finds no entry,
-and a shell with a variable set beside a cron job without it keep one entry each. Both hold fields,
-one a line, and no shell code. Anything odd about a file makes it a miss.
+The *outline* of a config holds the very bytes that were found valid, and what each profile exports
+and reads: variables, files, credentials. An *entry* is one access token. It opens with what it
+belongs to: an outline, a profile, and what those inputs hold now, so a changed variable or file
+finds no entry. Both hold fields, one per line, and no shell code. Any damage is a miss.
 """
 
 import os
@@ -16,15 +14,13 @@ from tastyauth import __version__, export, locate
 OUTLINE_MAGIC = f"tastyauth {__version__} outline 4"
 ENTRY_MAGIC = "tastyauth entry 3"
 END = b"\nend\n"
-"""What stands between the lines of an outline and the config."""
-
-FRESH, SOFT, STALE = "fresh", "soft", "stale"
+"""Separates the lines of an outline from the config."""
 
 SERVE, AHEAD, ASK, HOLD = "serve", "ahead", "ask", "hold"
 """What `decide` says."""
 
 SOFT_WINDOW = 300.0
-"""Seconds before the end in which one caller renews ahead; a third of a shorter life."""
+"""Seconds before expiry in which one caller renews ahead; a third of a shorter life."""
 
 SOFT_GAP = 60.0
 """Seconds between two early renewals of one entry."""
@@ -40,24 +36,20 @@ if TYPE_CHECKING:
     from tastyauth.cache.last_attempt import Attempt
 
 Pairs = tuple[tuple[str, str], ...]
+Names = tuple[str, ...]
 
 
 class ProfileOutline:
-    """What the hot path needs of a profile, and nothing that is secret.
+    """What the hot path needs to know about a profile; nothing secret.
 
-    `names` is what tastyauth may set for another profile of the config; `variables` are those that
-    the references of any profile of the config read.
+    `names` are the variables that tastyauth may set for other profiles of the config; `variables`
+    are those that the references of any of its profiles read.
     """
 
     __slots__ = ("exports", "inputs", "name", "names", "variables")
 
     def __init__(
-        self,
-        name: str,
-        exports: Pairs,
-        names: tuple[str, ...],
-        inputs: Pairs,
-        variables: tuple[str, ...],
+        self, name: str, exports: Pairs, names: Names, inputs: Pairs, variables: Names
     ) -> None:
         self.name = name
         self.exports = exports
@@ -66,8 +58,8 @@ class ProfileOutline:
         self.variables = variables
 
     @property
-    def foreign(self) -> tuple[str, ...]:
-        """What tastyauth may set for other profiles, and `env` does not set for this one."""
+    def foreign(self) -> Names:
+        """The variables for other profiles that `env` does not set for this one."""
         own = {name for name, _ in export.for_shell(self.exports)}
         return tuple(name for name in self.names if name not in own)
 
@@ -75,8 +67,8 @@ class ProfileOutline:
 class Outline:
     """A config in the terms of the hot path.
 
-    `config` is the file, byte for byte, `data` all that it says, as JSON; `salt` tells these bytes
-    from every other config that was ever here.
+    `config` is the file, byte for byte, and `data` its content as JSON; `salt` is random, and new
+    when these bytes change.
     """
 
     __slots__ = ("approval", "config", "data", "default", "profiles", "salt")
@@ -97,15 +89,11 @@ class Outline:
         self.data = data
         self.profiles = profiles
 
-    def profile(self, name: str | None) -> ProfileOutline | None:
-        """The profile of that name, or the default one; None when there is none."""
-        return self.profiles.get(name or self.default)
-
 
 class Entry:
-    """An access token and what goes with it; `fields` is what exports may name.
+    """An access token and what belongs to it; `fields` are what exports may name.
 
-    Epoch seconds: `issued_at` is before the token was asked for, `stored_at` after it had come.
+    Epoch seconds: `issued_at` is before the request, `stored_at` after the response.
     """
 
     __slots__ = ("expires_at", "fields", "issued_at", "stored_at")
@@ -118,15 +106,15 @@ class Entry:
 
     @property
     def life(self) -> int:
-        """Seconds, from being asked for to the end."""
+        """Seconds from the request to expiry."""
         return self.expires_at - self.issued_at
 
 
 class View:
-    """What one look at the cache found for one profile of one config.
+    """What the cache holds for one profile of one config.
 
-    `outline` is None unless it belongs to these very bytes of the config and what approved it
-    still does; `profile`, `belongs_to`, `name` and `entry` follow from it.
+    `outline` is None unless it is of these very bytes of the config, and still approved;
+    `profile`, `belongs_to`, `name` and `entry` follow from it.
     """
 
     __slots__ = ("belongs_to", "directory", "entry", "name", "outline", "outline_name", "profile")
@@ -142,35 +130,31 @@ class View:
 
     @property
     def lock_path(self) -> str:
-        """Where those meet who are after the same thing: this entry, or the outline first."""
+        """The lock of this entry, or of the outline while there is none."""
         return f"{self.directory}/{self.name or self.outline_name}.lock"
 
     @property
     def entry_path(self) -> str:
-        """Where the token is."""
+        """The file of the token."""
         return f"{self.directory}/{self.name}.entry"
 
     @property
     def attempt_path(self) -> str:
-        """Where it is written how the last attempt at this entry ended."""
+        """The record of the last attempt to get this entry."""
         return f"{self.directory}/{self.name}.attempt"
 
 
 class Asked:
-    """Which token is meant: a profile of the config that was found, in an environment.
+    """Which token is wanted: a profile of a config, in an environment.
 
-    `path` and `origin` say which config and how it was found; `content` is what was read there,
+    `found` is the path of the config and its origin (how it was found); `content` was read there,
     once; `profile` is None for the default one.
     """
 
     __slots__ = ("content", "environ", "origin", "path", "profile")
 
     def __init__(
-        self,
-        found: tuple[str, str],
-        content: bytes,
-        profile: str | None,
-        environ: locate.Environ,
+        self, found: tuple[str, str], content: bytes, profile: str | None, environ: locate.Environ
     ) -> None:
         self.path, self.origin = found
         self.content = content
@@ -179,7 +163,7 @@ class Asked:
 
     @property
     def config(self) -> str:
-        """What an outline belongs to: `~` in a config depends on the home directory."""
+        """What its outline belongs to."""
         return config_of(self.path, self.environ)
 
 
@@ -188,15 +172,20 @@ def look(asked: Asked) -> View:
     environ = asked.environ
     directory = locate.cache_directory(environ)
     locate.check_private(directory)
-    config = asked.config
-    view = View(directory, name_of(config))
-    outline = read_outline(directory, config)
+    view = View(directory, name_of(asked.config))
+    outline = read_outline(directory, asked.config)
     if outline is None or outline.config != asked.content:
         return view
-    if not approved(outline, asked.origin, environ):
+    if outline.approval == "":
+        is_approved = asked.origin in locate.TRUSTED_ORIGINS
+    elif outline.approval.startswith("/"):
+        is_approved = os.path.lexists(outline.approval)
+    else:
+        is_approved = locate.approved_hash(environ) == outline.approval
+    if not is_approved:
         return view
     view.outline = outline
-    view.profile = outline.profile(asked.profile)
+    view.profile = outline.profiles.get(asked.profile or outline.default)
     if view.profile is not None:
         view.belongs_to = belongs_to(outline, view.profile, environ)
         view.name = f"{view.outline_name}.{name_of(view.belongs_to)}"
@@ -205,15 +194,16 @@ def look(asked: Asked) -> View:
 
 
 def config_of(path: str, environ: locate.Environ) -> str:
-    """What the outline of the config at `path` belongs to."""
+    """What the outline of the config at `path` belongs to; `~` in it depends on the home."""
     return f"{path}\0{locate.home_directory(environ)}"
 
 
 def setters(exports: dict[str, Pairs], variables: set[str]) -> dict[str, list[str]]:
-    """What tastyauth may set, sorted, and for which of the profiles with these `exports`.
+    """The variables that tastyauth may set, sorted, each with the profiles that it is set for.
 
-    `variables` are those that secrets are read from: a secret that `exec` hands out under the same
-    name was there before. The token file of an `exec --keep-fresh` may be of any other config.
+    `exports` are those of each profile. `variables` are those that secrets are read from: a secret
+    that `exec` hands out under the same name was there before. The token file of an
+    `exec --keep-fresh` may be from any other config.
     """
     found: dict[str, list[str]] = {export.TOKEN_FILE: []}
     for profile, pairs in exports.items():
@@ -223,15 +213,15 @@ def setters(exports: dict[str, Pairs], variables: set[str]) -> dict[str, list[st
     return {name: found[name] for name in sorted(found)}
 
 
-def set_for_others(profile: str, found: dict[str, list[str]]) -> tuple[str, ...]:
-    """Those of `setters` that are not for this profile alone."""
+def set_for_others(profile: str, found: dict[str, list[str]]) -> Names:
+    """Those of `setters` that are not set for this profile alone."""
     return tuple(name for name, profiles in found.items() if profiles != [profile])
 
 
-def others_names(profile: ProfileOutline, asked: Asked) -> tuple[str, ...]:
-    """What must not stay set when this profile is chosen, since another one may have set it.
+def others_names(profile: ProfileOutline, asked: Asked) -> Names:
+    """The variables to unset when this profile is chosen, since another may have set them.
 
-    The file of an `exec --keep-fresh` that is running for this very profile stays.
+    The token file of an `exec --keep-fresh` that runs for this very profile stays.
     """
     if f"/{file_prefix(asked, profile.name)}" not in asked.environ.get(export.TOKEN_FILE, ""):
         return profile.foreign
@@ -239,32 +229,30 @@ def others_names(profile: ProfileOutline, asked: Asked) -> tuple[str, ...]:
 
 
 def file_prefix(asked: Asked, profile: str) -> str:
-    """What the directory of a token file is called: it tells whose token is in it."""
+    """How the name of a token file's directory begins: it tells whose token is in it."""
     return f"tastyauth-{name_of(asked.config + chr(0) + profile)}-"
 
 
 def belongs_to(outline: Outline, profile: ProfileOutline, environ: locate.Environ) -> str:
-    """What an entry of a profile belongs to, for what its inputs hold now."""
+    """What an entry of a profile belongs to, given what its inputs hold now."""
     parts = [outline.salt, profile.name]
-    parts += [
-        f"{kind} {name} {_state(kind, name, outline.salt, environ)}"
-        for kind, name in profile.inputs
-    ]
+    for kind, name in profile.inputs:
+        parts.append(f"{kind} {name} {_state(kind, name, outline.salt, environ)}")
     return "\0".join(parts)
 
 
 def name_of(belongs_to: str) -> str:
-    """Where to look for something; what is found there says itself what it belongs to."""
+    """The name of a file; its first line says in full what it belongs to."""
     return source_hash(0, belongs_to.encode("utf-8", "surrogateescape")).hex()
 
 
 def checksum_of(content: bytes) -> bytes:
-    """The line that stands before the fields of an entry."""
+    """The line before the fields of an entry."""
     return source_hash(0, content).hex().encode()
 
 
 def digest(content: bytes, key: bytes) -> str:
-    """BLAKE2b, keyed, 128 bits, in hex: tells secrets apart without telling what they are."""
+    """BLAKE2b, keyed, 128 bits, in hex: tells secrets apart without revealing them."""
     try:
         from _blake2 import blake2b
     except ImportError:  # an interpreter built without it
@@ -275,15 +263,15 @@ def digest(content: bytes, key: bytes) -> str:
 def read_outline(directory: str, config: str) -> Outline | None:
     """The outline that belongs to `config`, or None; raises nothing."""
     content = _read(f"{directory}/{name_of(config)}.outline", f"{OUTLINE_MAGIC} {config}")
-    head, end, own = content.partition(END)
+    lines, end, own = content.partition(END)
     try:
-        return _outline(_lines(head + b"\n"), own) if end else None
+        return _outline(_lines(lines + b"\n"), own) if end else None
     except (ValueError, IndexError, KeyError):
         return None
 
 
 def read_entry(path: str, belongs_to: str) -> Entry | None:
-    """The entry at `path`, if that is what it belongs to, or None; raises nothing."""
+    """The entry at `path` if it belongs to `belongs_to`, else None; raises nothing."""
     checksum, _, content = _read(path, f"{ENTRY_MAGIC} {belongs_to}").partition(b"\n")
     if checksum != checksum_of(content):
         return None
@@ -293,17 +281,17 @@ def read_entry(path: str, belongs_to: str) -> Entry | None:
         entry = Entry(fields, issued_at, stored_at)
     except (ValueError, KeyError):
         return None
-    # a larger number is no time, and may be none that can be reckoned with
+    # a larger number is not a time, and may be infinite or not a number
     times = (issued_at, stored_at, entry.expires_at)
     return entry if all(abs(each) < _LATEST for each in times) else None
 
 
 class Terms:
-    """What a caller wants of its token.
+    """Which token a caller accepts.
 
     `min_valid` is in seconds, None for the default; `started_at` is in epoch seconds. With
-    `refresh` only a token that comes after that will do; `heedful` callers, which are programs and
-    not persons, then still leave a server alone that has just failed.
+    `refresh`, only a token that comes after `started_at` will do; a `heedful` caller (a program,
+    not a person) still leaves a server alone that has just failed.
     """
 
     __slots__ = ("heedful", "min_valid", "refresh", "started_at")
@@ -328,18 +316,23 @@ def decide(
     now: float,
     secrets: str | None = None,
 ) -> str:
-    """The one policy: what is to be done about a token.
+    """The one policy: what to do about a token.
 
-    SERVE the entry; serve it, and whoever gets the lock at once renews it AHEAD of time; ASK the
+    SERVE the entry; serve it, and renew it AHEAD of time if the lock can be had at once; ASK the
     server for another; or HOLD back, because the last attempt failed and the server must be left
-    alone. `attempt` is None where it was not looked at, `secrets` the digest of what would be
-    sent, None while that is not known.
+    alone. `attempt` is None where it was not read, `secrets` the digest of what would be sent,
+    None while that is not known.
     """
     if entry is not None:
         came_since = entry.stored_at >= terms.started_at
-        state = judge(entry, now, 0.0 if came_since else terms.min_valid)
-        if state != STALE and (came_since or not terms.refresh):
-            if state == FRESH or came_since:
+        life, left = entry.life, entry.expires_at - now
+        wanted = 0.0 if came_since else terms.min_valid
+        if wanted is None or wanted >= life:  # more than a token of this server can have
+            wanted = min(_DEFAULT_MIN_VALID, life / 6)
+        # a token from the future: the clock was set back, and its expiry cannot be believed
+        is_good = entry.issued_at <= now < entry.expires_at and left >= wanted
+        if is_good and (came_since or not terms.refresh):
+            if came_since or left >= min(SOFT_WINDOW, life / 3):
                 return SERVE
             if attempt is None:
                 return AHEAD
@@ -351,27 +344,6 @@ def decide(
         return HOLD  # a failure is the outcome of all who were waiting
     insists = terms.refresh and not terms.heedful
     return HOLD if not insists and attempt.forbids(now, secrets) else ASK
-
-
-def judge(entry: Entry, now: float, min_valid: float | None = None) -> str:
-    """Whether an entry is FRESH, worth renewing ahead (SOFT), or no answer any more (STALE)."""
-    life, left = entry.life, entry.expires_at - now
-    if life <= 0 or entry.issued_at > now:
-        return STALE  # a clock was set back, or is not to be believed
-    if min_valid is None or min_valid >= life:  # more than a token of this server can have
-        min_valid = min(_DEFAULT_MIN_VALID, life / 6)
-    if left <= 0 or left < min_valid:
-        return STALE
-    return SOFT if left < min(SOFT_WINDOW, life / 3) else FRESH
-
-
-def approved(outline: Outline, origin: str, environ: locate.Environ) -> bool:
-    """Whether what allowed this config to act still does."""
-    if outline.approval == "":
-        return origin in locate.TRUSTED_ORIGINS
-    if outline.approval.startswith("/"):
-        return os.path.lexists(outline.approval)
-    return locate.approved_hash(environ) == outline.approval
 
 
 def _state(kind: str, name: str, salt: str, environ: locate.Environ) -> str:
@@ -425,7 +397,7 @@ def _lines(content: bytes) -> list[str]:
 
 
 def _read(path: str, magic: str) -> bytes:
-    """What follows the first line; empty when that is another: foreign, or of another version."""
+    """What follows the first line; empty unless that line is `magic`."""
     try:
         content = locate.read_private(path) or b""
     except OSError:

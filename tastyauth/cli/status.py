@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 from tastyauth import cache, locate
-from tastyauth.cache import Asked, config_of, store
+from tastyauth.cache import Asked, Terms, config_of, store
 from tastyauth.cache import last_attempt as attempts
 from tastyauth.cache.last_attempt import Attempt
 from tastyauth.cli.command import Arguments
@@ -160,7 +160,7 @@ def _cached(profile: Profile, asked: Asked, now: float) -> tuple[int, Attempt]:
     except OSError:
         return 0, Attempt()
     record = attempts.read(view.attempt_path) if view.name else Attempt()
-    if view.entry is None or cache.judge(view.entry, now, 0) == cache.STALE:
+    if view.entry is None or cache.decide(view.entry, None, Terms(0), now) == cache.ASK:
         return 0, record
     return view.entry.expires_at, record
 

@@ -17,12 +17,13 @@ from hypothesis import strategies as st
 from world import CONFIG, World
 
 from tastyauth import cache, config, locate
-from tastyauth.cache import FRESH, SOFT, STALE, Asked, Entry, Outline, ProfileOutline, store
+from tastyauth.cache import Asked, Entry, Outline, ProfileOutline, Terms, store
 
 NAME = "0123456789abcdef.fedcba9876543210"
 OF = "5a5a\0live\0file /home/me/a file 1 2 3"
 CONFIG_OF = "/home/me/tastyauth.yaml\0/home/me"
 OUTLINE_NAME = cache.name_of(CONFIG_OF)
+FRESH, SOFT, STALE = cache.SERVE, cache.AHEAD, cache.ASK
 FOREIGN_USER = 54321
 
 FIELDS = {
@@ -541,20 +542,24 @@ def entry_of(life: int, issued_at: int = 10_000) -> Entry:
 )
 def test_freshness(life: int, left: float, min_valid: float | None, verdict: str) -> None:
     entry = entry_of(life)
-    assert cache.judge(entry, entry.expires_at - left, min_valid) == verdict
+    assert verdict_on(entry, entry.expires_at - left, min_valid) == verdict
+
+
+def verdict_on(entry: Entry, now: float, min_valid: float | None = None) -> str:
+    return cache.decide(entry, None, Terms(min_valid), now)
 
 
 @pytest.mark.parametrize("life", [0, -1])
 def test_a_token_that_never_lived_is_stale(life: int) -> None:
     entry = entry_of(life)
-    assert cache.judge(entry, entry.issued_at, 0) == STALE
+    assert verdict_on(entry, entry.issued_at, 0) == STALE
 
 
 @pytest.mark.parametrize("back", [0.1, 60, 86400 * 365])
 def test_a_clock_that_was_set_back_makes_an_entry_stale(back: float) -> None:
     entry = entry_of(900)
-    assert cache.judge(entry, entry.issued_at, 0) == FRESH
-    assert cache.judge(entry, entry.issued_at - back, 0) == STALE
+    assert verdict_on(entry, entry.issued_at, 0) == FRESH
+    assert verdict_on(entry, entry.issued_at - back, 0) == STALE
 
 
 @given(
@@ -565,7 +570,7 @@ def test_a_clock_that_was_set_back_makes_an_entry_stale(back: float) -> None:
 def test_only_a_living_token_answers(life: int, age: float, min_valid: float | None) -> None:
     entry = entry_of(life)
     now = entry.issued_at + age
-    if cache.judge(entry, now, min_valid) != STALE:
+    if verdict_on(entry, now, min_valid) != STALE:
         assert entry.issued_at <= now < entry.expires_at
 
 
@@ -577,7 +582,7 @@ def test_a_clock_that_steps_costs_one_exchange_and_no_harm(world: World, seconds
     assert {done.code for done in again} == {0}
     assert len({done.out for done in again}) == 1
     assert world.simulator.exchanges == 2
-    assert cache.judge(only_entry(world.cache), time.time()) == FRESH
+    assert verdict_on(only_entry(world.cache), time.time()) == FRESH
 
 
 # Which entry: every cheap input counts.

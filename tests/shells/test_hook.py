@@ -13,7 +13,7 @@ from needs import missing
 from world import COMMAND, CONFIG, DEFAULT_NAMES, PATH, Completed, World
 
 from tastyauth import cache, shells
-from tastyauth.cache import Entry
+from tastyauth.cache import Entry, Terms
 from tastyauth.shells import hook as hooks
 
 TOKEN, EXPIRES_AT = DEFAULT_NAMES[:2]
@@ -558,8 +558,8 @@ def test_a_renewal_is_due_when_it_would_be_made(life: int) -> None:
     entry = Entry({"access_token": "T", "expires_at": str(1000 + life)}, 1000, 1000.0)
     emission = shells.Emission("live", entry.expires_at, [], ())
     due = 1000 + _waiting(hooks.renewal("bash", emission, entry, 1000.0, warned=False))
-    assert cache.judge(entry, due + 1) == cache.SOFT
-    assert cache.judge(entry, due - 1) == cache.FRESH
+    assert cache.decide(entry, None, Terms(), due + 1) == cache.AHEAD
+    assert cache.decide(entry, None, Terms(), due - 1) == cache.SERVE
     # and once it is, it is tried every now and then up to the end
     waited = _waiting(hooks.renewal("bash", emission, entry, due + 1.0, warned=False))
     assert 1 <= waited <= min(60, life / 4)
