@@ -13,8 +13,7 @@ from tastyauth import __version__, export, locate
 
 OUTLINE_MAGIC = f"tastyauth {__version__} outline 4"
 ENTRY_MAGIC = "tastyauth entry 3"
-END = b"\nend\n"
-"""Separates the lines of an outline from the config."""
+END = b"\nend\n"  # between the lines of an outline and the config
 
 SERVE, AHEAD, ASK, HOLD = "serve", "ahead", "ask", "hold"
 """What `decide` says."""
@@ -28,14 +27,13 @@ SOFT_GAP = 60.0
 _DEFAULT_MIN_VALID = 60.0
 """Seconds a token must have left; a sixth of a shorter life."""
 
-_LATEST = 1e11
-"""Epoch seconds; some three thousand years from now."""
+_LATEST = 1e11  # epoch seconds; some three thousand years from now
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from tastyauth.cache.last_attempt import Attempt
 
-Pairs = tuple[tuple[str, str], ...]
+Pairs = export.Exports
 Names = tuple[str, ...]
 
 
@@ -93,21 +91,18 @@ class Outline:
 class Entry:
     """An access token and what belongs to it; `fields` are what exports may name.
 
-    Epoch seconds: `issued_at` is before the request, `stored_at` after the response.
+    Epoch seconds: `issued_at` is before the request, `stored_at` after the response. `life` is
+    the time from the request to expiry, in seconds.
     """
 
-    __slots__ = ("expires_at", "fields", "issued_at", "stored_at")
+    __slots__ = ("expires_at", "fields", "issued_at", "life", "stored_at")
 
     def __init__(self, fields: dict[str, str], issued_at: int, stored_at: float) -> None:
         self.fields = fields
         self.issued_at = issued_at
         self.expires_at = int(fields["expires_at"])
+        self.life = self.expires_at - issued_at
         self.stored_at = stored_at
-
-    @property
-    def life(self) -> int:
-        """Seconds from the request to expiry."""
-        return self.expires_at - self.issued_at
 
 
 class View:
@@ -148,10 +143,10 @@ class Asked:
     """Which token is wanted: a profile of a config, in an environment.
 
     `found` is the path of the config and its origin (how it was found); `content` was read there,
-    once; `profile` is None for the default one.
+    once; `profile` is None for the default one; `config` is what its outline belongs to.
     """
 
-    __slots__ = ("content", "environ", "origin", "path", "profile")
+    __slots__ = ("config", "content", "environ", "origin", "path", "profile")
 
     def __init__(
         self, found: tuple[str, str], content: bytes, profile: str | None, environ: locate.Environ
@@ -160,11 +155,7 @@ class Asked:
         self.content = content
         self.profile = profile
         self.environ = environ
-
-    @property
-    def config(self) -> str:
-        """What its outline belongs to."""
-        return config_of(self.path, self.environ)
+        self.config = config_of(self.path, environ)
 
 
 def look(asked: Asked) -> View:
@@ -184,8 +175,7 @@ def look(asked: Asked) -> View:
         is_approved = locate.approved_hash(environ) == outline.approval
     if not is_approved:
         return view
-    view.outline = outline
-    view.profile = outline.profiles.get(asked.profile or outline.default)
+    view.outline, view.profile = outline, outline.profiles.get(asked.profile or outline.default)
     if view.profile is not None:
         view.belongs_to = belongs_to(outline, view.profile, environ)
         view.name = f"{view.outline_name}.{name_of(view.belongs_to)}"
@@ -196,26 +186,6 @@ def look(asked: Asked) -> View:
 def config_of(path: str, environ: locate.Environ) -> str:
     """What the outline of the config at `path` belongs to; `~` in it depends on the home."""
     return f"{path}\0{locate.home_directory(environ)}"
-
-
-def setters(exports: dict[str, Pairs], variables: set[str]) -> dict[str, list[str]]:
-    """The variables that tastyauth may set, sorted, each with the profiles that it is set for.
-
-    `exports` are those of each profile. `variables` are those that secrets are read from: a secret
-    that `exec` hands out under the same name was there before. The token file of an
-    `exec --keep-fresh` may be from any other config.
-    """
-    found: dict[str, list[str]] = {export.TOKEN_FILE: []}
-    for profile, pairs in exports.items():
-        for name, key in pairs:
-            if key not in export.SECRET_FIELDS or name not in variables:
-                found.setdefault(name, []).append(profile)
-    return {name: found[name] for name in sorted(found)}
-
-
-def set_for_others(profile: str, found: dict[str, list[str]]) -> Names:
-    """Those of `setters` that are not set for this profile alone."""
-    return tuple(name for name, profiles in found.items() if profiles != [profile])
 
 
 def others_names(profile: ProfileOutline, asked: Asked) -> Names:
@@ -237,7 +207,7 @@ def belongs_to(outline: Outline, profile: ProfileOutline, environ: locate.Enviro
     """What an entry of a profile belongs to, given what its inputs hold now."""
     parts = [outline.salt, profile.name]
     for kind, name in profile.inputs:
-        parts.append(f"{kind} {name} {_state(kind, name, outline.salt, environ)}")
+        parts.append(f"{kind} {name} {locate.input_state(kind, name, outline.salt, environ)}")
     return "\0".join(parts)
 
 
@@ -251,21 +221,12 @@ def checksum_of(content: bytes) -> bytes:
     return source_hash(0, content).hex().encode()
 
 
-def digest(content: bytes, key: bytes) -> str:
-    """BLAKE2b, keyed, 128 bits, in hex: tells secrets apart without revealing them."""
-    try:
-        from _blake2 import blake2b
-    except ImportError:  # an interpreter built without it
-        from hashlib import blake2b
-    return blake2b(content, digest_size=16, key=key).hexdigest()
-
-
 def read_outline(directory: str, config: str) -> Outline | None:
     """The outline that belongs to `config`, or None; raises nothing."""
     content = _read(f"{directory}/{name_of(config)}.outline", f"{OUTLINE_MAGIC} {config}")
-    lines, end, own = content.partition(END)
+    lines, end, config_bytes = content.partition(END)
     try:
-        return _outline(_lines(lines + b"\n"), own) if end else None
+        return _outline(_lines(lines + b"\n"), config_bytes) if end else None
     except (ValueError, IndexError, KeyError):
         return None
 
@@ -346,24 +307,6 @@ def decide(
     return HOLD if not insists and attempt.forbids(now, secrets) else ASK
 
 
-def _state(kind: str, name: str, salt: str, environ: locate.Environ) -> str:
-    """What an input holds now, without opening anything."""
-    if kind == "env":
-        value = environ.get(name, "").encode("utf-8", "surrogateescape")
-        return digest(value, bytes.fromhex(salt)) if value else "absent"
-    if kind == "credential":
-        directory = environ.get("CREDENTIALS_DIRECTORY")
-        if not directory:
-            return "absent"
-        name = f"{directory}/{name}"
-    try:
-        found = os.stat(name)
-    except OSError:
-        return "absent"
-    identity = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
-    return " ".join(map(str, identity))
-
-
 def _outline(lines: list[str], config: bytes) -> Outline:
     head = dict(line.split("\t", 1) for line in lines[:5])
     if int(head["size"]) != len(config):
@@ -380,12 +323,12 @@ def _outline(lines: list[str], config: bytes) -> Outline:
         else:
             exports, inputs = said[words[1]] = [], []
     variables = {name for _, inputs in said.values() for kind, name in inputs if kind == "env"}
-    found = setters({name: tuple(exports) for name, (exports, _) in said.items()}, variables)
+    found = export.setters({name: tuple(pairs) for name, (pairs, _) in said.items()}, variables)
     read = tuple(sorted(variables))
-    profiles = {
-        name: ProfileOutline(name, tuple(exports), set_for_others(name, found), tuple(inputs), read)
-        for name, (exports, inputs) in said.items()
-    }
+    profiles = {}
+    for name, (exports, inputs) in said.items():
+        others = export.set_for_others(name, found)
+        profiles[name] = ProfileOutline(name, tuple(exports), others, tuple(inputs), read)
     return Outline(config, head["salt"], head["approval"], head["default"], profiles, head["data"])
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple, cast
 
 from tastyauth import __version__, export, sources
 from tastyauth.broker import API_HOSTS
-from tastyauth.cache import Outline, ProfileOutline, set_for_others, setters
+from tastyauth.cache import Outline, ProfileOutline
 from tastyauth.errors import ConfigError, UsageError
 from tastyauth.secret import mask
 from tastyauth.sources import Reference
@@ -118,7 +118,7 @@ class Config:
 
     def _setters(self) -> dict[str, list[str]]:
         exports = {profile.name: profile.exports for profile in self.profiles}
-        return setters(exports, set(self.variables))
+        return export.setters(exports, set(self.variables))
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -132,7 +132,7 @@ class Config:
             profile.name: ProfileOutline(
                 profile.name,
                 profile.exports,
-                set_for_others(profile.name, found),
+                export.set_for_others(profile.name, found),
                 profile.inputs,
                 self.variables,
             )

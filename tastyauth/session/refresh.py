@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import NamedTuple, Protocol
 
-from tastyauth import cache, locate, posix
+from tastyauth import locate, posix
 from tastyauth.broker import is_uuid
 from tastyauth.cache import Entry
 from tastyauth.config import Profile
@@ -63,7 +63,7 @@ class Secrets(NamedTuple):
     def digest(self, key: bytes) -> str:
         """Tells these secrets from others without telling them."""
         parts = (self.client_id, self.client_secret.reveal(), self.refresh_token.reveal())
-        return cache.digest("\0".join(parts).encode(), key)
+        return locate.digest("\0".join(parts).encode(), key)
 
 
 class Refreshed(NamedTuple):

@@ -692,7 +692,9 @@ def test_a_value_cannot_be_guessed_from_its_digest_without_the_salt() -> None:
 
 def test_a_digest_is_that_of_blake2b() -> None:
     key = bytes(range(16))
-    assert cache.digest(b"a value", key) == blake2b(b"a value", digest_size=16, key=key).hexdigest()
+    assert (
+        locate.digest(b"a value", key) == blake2b(b"a value", digest_size=16, key=key).hexdigest()
+    )
 
 
 EVERY_KIND = CONFIG.replace(

@@ -383,5 +383,6 @@ def test_the_outline_says_for_each_profile_what_the_config_says() -> None:
     ],
 )
 def test_the_outline_has_the_same_default(text: str, expected: str | None) -> None:
-    profile = read(text).outline(b"d", "", "s").profile(None)
+    outline = read(text).outline(b"d", "", "s")
+    profile = outline.profiles.get(outline.default)
     assert (profile.name if profile else None) == expected
