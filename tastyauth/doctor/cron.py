@@ -15,7 +15,7 @@ from tastyauth import locate, sources
 from tastyauth.doctor.credentials import ABSENT, FAILS, FIELDS, RESOLVED
 from tastyauth.doctor.findings import FAILED, PASSED, WARNED, Check, Findings
 from tastyauth.posix import process
-from tastyauth.sources.reference import ASKS, HANGS
+from tastyauth.sources import ASKS, HANGS
 
 _SCHEDULE = "*/5 9-16 * * 1-5"
 """Every five minutes while the market is open, in a time zone of New York."""

@@ -1,15 +1,19 @@
-"""Where secrets live: a config's references, one object per kind of source."""
+"""Where secrets live: references that say where a secret is, never what; a class for each kind."""
 
+import os
+import re
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING
+from json import dumps
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
-from tastyauth.errors import ConfigError
-from tastyauth.sources.reference import (
-    Reference,
-    Surroundings,
-    accept,
-    resolve_program,
-)
+from tastyauth.errors import ConfigError, SecretAbsent, SecretError
+from tastyauth.secret import Secret, mask, printable, with_tilde
 
 if TYPE_CHECKING:  # this is also where freezers such as PyInstaller find these modules
     from tastyauth.sources import (  # noqa: F401
@@ -23,15 +27,7 @@ if TYPE_CHECKING:  # this is also where freezers such as PyInstaller find these 
         pass_store,
     )
 
-__all__ = [
-    "KINDS",
-    "Reference",
-    "Surroundings",
-    "accept",
-    "kind_of",
-    "parse",
-    "resolve_program",
-]
+T = TypeVar("T")
 
 KINDS = {
     "env": "env.Env",
@@ -46,6 +42,190 @@ KINDS = {
 }
 """Each kind of reference, and its class in this folder: imported when a config uses it."""
 
+LIMIT = 16 * 1024
+"""Characters. Larger than any client secret or refresh token seen, smaller than a pasted file."""
+
+GUARD = "TASTYAUTH_SOURCE"
+"""Set for every program that is run for a secret: one that ran tastyauth again would never end."""
+
+ASKS, HANGS = "asks", "hangs"
+"""Reasons of a SecretError: there is nobody to answer a question; the time limit ended it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What a source may look at besides its reference."""
+
+    environ: Mapping[str, str] = field(repr=False)
+    interactive: bool  # whether a program may ask the user
+    home: str
+    patience: float | None = None  # seconds for a source that names none of its own
+    withheld: frozenset[str] = frozenset()  # variables that no program gets
+
+    @property
+    def passed_on(self) -> Mapping[str, str]:
+        """The environment of a source's program: without the variables that hold other secrets."""
+        return {k: v for k, v in self.environ.items() if k not in self.withheld}
+
+    @property
+    def limit(self) -> float:
+        """Seconds: two minutes for a person to find a password, half a minute for a program."""
+        usual = 120.0 if self.interactive else 30.0
+        return usual if self.patience is None else self.patience
+
+    def withholding(self, names: Iterable[str]) -> "Surroundings":
+        """The same, with more variables that no program gets."""
+        return replace(self, withheld=self.withheld.union(names))
+
+
+class Reference(ABC):
+    """Where one secret lives. Each kind is a frozen subclass, listed in `KINDS`."""
+
+    __slots__: tuple[str, ...] = ()
+
+    kind: ClassVar[str]
+    can_store: ClassVar[bool] = False
+
+    @classmethod
+    def parse(cls, value: object, directory: str, home: str) -> "Reference | None":
+        """The reference that the config spells as `value`, None when `value` does not fit.
+
+        `directory` (the config's) and `home` are absolute: relative paths and `~` start there.
+        """
+        make: Callable[[str], Reference] = cls  # most kinds take one text
+        return make(value) if isinstance(value, str) else None
+
+    @classmethod
+    def spell(cls, profile: str, name: str) -> str:
+        """The reference, as YAML, that `init` writes for the credential `name` of a new profile."""
+        raise NotImplementedError(cls.kind)
+
+    @classmethod
+    def is_available(cls, around: Surroundings) -> bool:
+        """Whether secrets can be stored in this kind of source on this machine."""
+        return cls.can_store
+
+    def detail(self, home: str) -> str:
+        """What `describe` adds to the kind."""
+        return shown(getattr(self, self.__slots__[0]), home)
+
+    def describe(self, home: str = "") -> str:
+        """A short label: `env TT_SECRET`, `file ~/x`, `command pass show brokers/tastytrade`.
+
+        Paths below `home` begin with `~`. A secret that somebody pasted is masked, and control
+        characters are escaped.
+        """
+        return f"{self.kind} {self.detail(home)}"
+
+    @abstractmethod
+    def resolve(self, around: Surroundings) -> Secret:
+        """The secret.
+
+        Raises SecretAbsent when it is not available here (no such variable, file, program), and
+        SecretError when it is here but locked, denied, malformed, late or broken.
+        """
+
+    @contextmanager
+    def begin(self, around: Surroundings) -> Iterator[Callable[[], Secret]]:
+        """Starts what takes time, and yields the function that collects the secret, once.
+
+        What has not been collected is ended with the context. Both raise what `resolve` raises.
+        """
+        yield partial(self.resolve, around)
+
+    def look(self, around: Surroundings) -> bool:
+        """Raises what `resolve` raises, as far as it shows without opening or running anything.
+
+        False when only resolving could tell.
+        """
+        return False
+
+    def is_absent(self, around: Surroundings) -> bool:
+        """Whether it plainly is not available here."""
+        try:
+            self.look(around)
+        except SecretError as error:
+            return isinstance(error, SecretAbsent)
+        return False
+
+    def store(self, value: Secret, around: Surroundings) -> None:
+        """Writes `value` to where this points; raises SecretError when that is not possible."""
+        label = self.describe(around.home)
+        raise SecretError(f"{label} cannot be written by tastyauth", "store the secret by hand")
+
+    def file_to_store(self, around: Surroundings) -> str | None:
+        """The file that `store` writes, None where it writes none; raises SecretError."""
+        return None
+
+    def remove(self, around: Surroundings) -> None:
+        """Removes what `store` has written; raises SecretError or OSError."""
+        raise NotImplementedError(self.kind)
+
+    def how_to_store(self) -> str:
+        """What to type where `store` does not work."""
+        return "store it by hand"
+
+    def inputs(self) -> tuple[tuple[str, str], ...]:
+        """What can be compared on every start: pairs of `env`, `file` or `credential` and a name.
+
+        Variables are compared by value, files by their stat.
+        """
+        return ()
+
+    def time_limit(self, around: Surroundings) -> float:
+        """Seconds after which `resolve` has ended, well or badly."""
+        return around.limit
+
+    def runs(self) -> tuple[str, ...]:
+        """The command that `resolve` runs, empty when it runs none."""
+        return ()
+
+    def program(self, around: Surroundings) -> str | None:
+        """The path of the program that `resolve` runs; None without one, or when it is missing."""
+        argv = self.runs()
+        return resolve_program(argv[0], around.environ, around.home) if argv else None
+
+    def plan(self, prefix: str, around: Surroundings) -> Iterator[str]:
+        """The kind and all that it is given, a line of the plan: `command ["x"], line 1`."""
+        (_, first), *others = ((name, getattr(self, name)) for name in self.__slots__)
+        given = [f"{n} {spelled(v)}" for n, v in others if v is not None and v is not False]
+        yield prefix + ", ".join([f"{self.kind} {spelled(first)}", *given])
+
+    @abstractmethod
+    def shell_word(self, around: Surroundings) -> str:
+        """A word of sh that expands to the secret."""
+
+    @property
+    def members(self) -> "tuple[Reference, ...]":
+        """What `first_of` lists, or this reference alone."""
+        return (self,)
+
+    def first(self, act: Callable[["Reference"], T]) -> tuple[T | None, list[SecretAbsent]]:
+        """What `act` makes of the first member that is here, and why those before it are not.
+
+        None when `act` raised SecretAbsent for all of them.
+        """
+        reasons: list[SecretAbsent] = []
+        for member in self.members:
+            try:
+                return act(member), reasons
+            except SecretAbsent as absent:
+                reasons.append(absent)
+        return None, reasons
+
+    def replace(self, old: Secret, new: Secret, around: Surroundings) -> bool:
+        """Replaces `old` by `new` in the member that holds it; False when that is not possible."""
+        for member in self.members:
+            with suppress(SecretError):
+                if member.can_store and member.resolve(around) == old:
+                    break
+        else:
+            return False
+        with suppress(SecretError):
+            member.store(new, around)
+            return True
+        return False
+
 
 def kind_of(name: str) -> type[Reference]:
     """The class of a kind of `KINDS`."""
@@ -57,7 +237,7 @@ def kind_of(name: str) -> type[Reference]:
 def parse(value: object, *, directory: str, home: str) -> Reference:
     """The reference in `value`, a one-key mapping that the schema has found valid.
 
-    `directory` (the config's) and `home` are absolute: relative paths and `~` start there.
+    Raises ConfigError for any other value.
     """
     if isinstance(value, dict) and len(value) == 1:
         [(kind, content)] = value.items()
@@ -67,3 +247,104 @@ def parse(value: object, *, directory: str, home: str) -> Reference:
     raise ConfigError(
         "a reference is not a mapping with one known source kind", "see: tastyauth validate"
     )
+
+
+def accept(raw: bytes, label: str, several_lines: str = "") -> Secret:
+    """The secret in `raw`, without the one line ending that editors and programs add.
+
+    It is 1 to 16384 characters of printable ASCII (RFC 6749, appendix A) with no space at the
+    ends. Otherwise raises SecretError: what is wrong with the value of `label` and what to do;
+    `several_lines` is the advice for more than one line. The value is never shown.
+    """
+    what, hint = "is not UTF-8 text", "store it again as plain text"
+    with suppress(UnicodeDecodeError):
+        text = without_line_ending(raw.decode("utf-8"))
+        defect = _defect(text, several_lines or "keep the secret alone there, on one line")
+        if defect is None:
+            return Secret(text)
+        what, hint = defect
+    raise SecretError(f"the value of {label} {what}", hint) from None  # its cause holds the value
+
+
+def without_line_ending(text: str) -> str:
+    """`text` without one `\\n` or `\\r\\n` at its end."""
+    return text[:-1].removesuffix("\r") if text.endswith("\n") else text
+
+
+def _defect(text: str, several_lines: str) -> tuple[str, str] | None:
+    """What is wrong with a value, and what to do about it."""
+    if not text:
+        return "is empty", "store the secret there"
+    if "\n" in text:
+        lines = text.count("\n") + 1
+        return f"has {lines} lines, not one", several_lines
+    if len(text) > LIMIT:
+        return f"is longer than {LIMIT} characters", "store the secret alone there"
+    if "\r" in text:
+        position = text.index("\r") + 1
+        return f"has a carriage return at position {position}", "store it without Windows line ends"
+    if text[0] == "\ufeff":
+        return "begins with a byte order mark", "store it as UTF-8 without a byte order mark"
+    if text[0].isspace() or text[-1].isspace():
+        where = "begins" if text[0].isspace() else "ends"
+        return f"{where} with a space", "store it without spaces around it"
+    for position, character in enumerate(text, 1):
+        if not " " <= character <= "~":
+            what = "a control" if character.isascii() else "a non-ASCII"
+            return f"has {what} character at position {position}", "copy it again from the original"
+    return None
+
+
+def resolve_program(argv0: str, environ: Mapping[str, str], home: str) -> str | None:
+    """The absolute path of the program that `argv0` names, or None when it is not here.
+
+    The plan and the run both ask this. A bare name is looked up on PATH, of which empty and
+    relative entries are dropped: they mean the working directory, and with it a project's files.
+    A path is absolute or begins with `~/`; whether it can be executed shows when it is started.
+    """
+    if "/" in argv0:
+        path = expand(argv0, home)
+        return path if os.path.isabs(path) and os.path.exists(path) else None
+    for entry in environ.get("PATH", os.defpath).split(os.pathsep):
+        candidate = os.path.join(entry, argv0)
+        if os.path.isabs(entry) and os.path.isfile(candidate) and os.access(candidate, os.X_OK):
+            return candidate
+    return None
+
+
+def expand(path: str, home: str) -> str:
+    """`path` with a leading `~/` replaced by `home`; `~name` of other users is not read."""
+    return home + path[1:] if path == "~" or path.startswith("~/") else path
+
+
+def absolute(path: str, directory: str, home: str) -> str:
+    """`path` as the config means it: from `directory`, or from `home` after `~/`."""
+    joined = os.path.join(directory, expand(path, home))
+    # `..` after a symbolic link is for the kernel to follow; spelling it away may lead elsewhere.
+    return joined if ".." in joined.split("/") else os.path.normpath(joined)
+
+
+def shown(text: str, home: str = "") -> str:
+    """`text`, which may hold paths, for a label: `home` as `~`, secrets masked, all printable."""
+    # Between slashes: a whole path is as long, and made of the same characters, as a secret.
+    return printable("/".join(map(mask, with_tilde(text, home).split("/"))))
+
+
+def spelled(value: object) -> str:
+    """JSON in which nothing hides: it is ASCII, and no row of spaces pushes a part out of sight."""
+    return re.sub("  +", lambda found: r"\u0020" * len(found[0]), dumps(value))
+
+
+def interpreter() -> str | None:
+    """The Python that runs this; None in a frozen program or in one that embeds Python.
+
+    There `sys.executable -m …` would start the whole program once more.
+    """
+    name = os.path.basename(sys.executable or "").lower()
+    is_python = "python" in name or "pypy" in name
+    return sys.executable if is_python and not getattr(sys, "frozen", False) else None
+
+
+def output_of(command: str) -> str:
+    """The word of sh that expands to what `command`, a line of sh, writes."""
+    return f'"$({command})"'

@@ -14,7 +14,8 @@ from typing import ClassVar
 from tastyauth.errors import SecretAbsent, SecretError
 from tastyauth.posix import process
 from tastyauth.secret import Secret, mask, printable
-from tastyauth.sources.reference import (
+from tastyauth.sources import (
+    ASKS,
     GUARD,
     HANGS,
     Reference,
@@ -23,7 +24,6 @@ from tastyauth.sources.reference import (
     accept,
     expand,
     output_of,
-    reason_in,
     shown,
     spelled,
     without_line_ending,
@@ -39,6 +39,14 @@ _SHORTEST_ANSWER = 8
 
 _TERMINAL_SEQUENCE = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~])"  # ECMA-48, 5.3-5.6
+)
+
+# How programs complain that nobody can answer (gpg, ssh, sudo, op, bw, vault, age); `no secret key`
+# is all that is left of it when pass calls gpg with --quiet. Not compiled until one has failed.
+_ASKING = (
+    r"passw|passphrase|pass code|\bpin\b|pinentry|\bioctl\b|\btty\b|terminal|prompt|askpass"
+    r"|no secret key|\block(?:ed)?\b|unlock|sign(?:ed)?[ -]?in|log(?:ged)?[ -]?in|interacti"
+    r"|session (?:key|exp)"
 )
 
 _INDEX = re.compile(r"0|[1-9][0-9]*", re.ASCII)
@@ -259,6 +267,12 @@ def complaint(stderr: bytes, private: bytes = b"") -> str:
     if not text:
         return ""
     return f": …{text[-_COMPLAINT:]}" if len(text) > _COMPLAINT else f": {text}"
+
+
+def reason_in(message: str, label: str) -> str:
+    """ASKS when a `message` on `label` says that there is nobody to answer, else an empty one."""
+    said = message.replace(label, "")  # where a secret is may be called anything
+    return ASKS if re.search(_ASKING, said, re.IGNORECASE) else ""
 
 
 def _ending(returncode: int) -> str:

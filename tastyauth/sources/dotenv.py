@@ -8,8 +8,7 @@ from typing import IO, TYPE_CHECKING
 
 from tastyauth.errors import SecretAbsent, SecretError
 from tastyauth.secret import Secret, printable
-from tastyauth.sources.file import File
-from tastyauth.sources.reference import (
+from tastyauth.sources import (
     Reference,
     Surroundings,
     absolute,
@@ -18,6 +17,7 @@ from tastyauth.sources.reference import (
     output_of,
     shown,
 )
+from tastyauth.sources.file import File
 
 if TYPE_CHECKING:
     from dotenv.parser import Binding

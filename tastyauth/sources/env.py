@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from tastyauth.errors import SecretAbsent
 from tastyauth.secret import Secret, printable
-from tastyauth.sources.reference import Reference, Surroundings, accept
+from tastyauth.sources import Reference, Surroundings, accept
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from tastyauth.errors import SecretAbsent, SecretError, reason_of
 from tastyauth.posix import files
 from tastyauth.secret import Secret, printable
-from tastyauth.sources.reference import (
+from tastyauth.sources import (
     HANGS,
     Reference,
     Surroundings,

@@ -3,10 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tastyauth import sources
 from tastyauth.errors import SecretAbsent
 from tastyauth.secret import Secret
-from tastyauth.sources.reference import Reference, Surroundings
+from tastyauth.sources import Reference, Surroundings, parse
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +19,7 @@ class FirstOf(Reference):
     def parse(cls, value: object, directory: str, home: str) -> Reference | None:
         if not isinstance(value, list) or not value:
             return None
-        parsed = (sources.parse(member, directory=directory, home=home) for member in value)
+        parsed = (parse(member, directory=directory, home=home) for member in value)
         # A list in a list means what one longer list means; flat, no reader can miss a member.
         return cls(tuple(member for reference in parsed for member in reference.members))
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from tastyauth.errors import SecretAbsent, SecretError
 from tastyauth.posix import process
 from tastyauth.secret import Secret, mask, printable
-from tastyauth.sources.reference import (
+from tastyauth.sources import (
     GUARD,
     HANGS,
     Reference,
@@ -19,10 +19,10 @@ from tastyauth.sources.reference import (
     accept,
     interpreter,
     output_of,
-    reason_in,
     resolve_program,
     shown,
 )
+from tastyauth.sources.command import reason_in
 
 _IN_CHILD = "keyring"
 """What the guard variable says in the child."""

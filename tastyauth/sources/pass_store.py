@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from tastyauth.errors import SecretError
 from tastyauth.posix import process
 from tastyauth.secret import Secret
+from tastyauth.sources import GUARD, Surroundings, resolve_program
 from tastyauth.sources.command import Command, Program, complaint
-from tastyauth.sources.reference import GUARD, Surroundings, resolve_program
 
 
 @dataclass(frozen=True, slots=True)
