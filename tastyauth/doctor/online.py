@@ -15,7 +15,6 @@ from tastyauth.exchange.deadline import within
 from tastyauth.exchange.response import SET_IT, clock_skew, clock_warning, is_about_clock
 from tastyauth.exchange.route import Proxy, proxy_for, read_endpoint
 from tastyauth.exchange.server_text import Answer, shown
-from tastyauth.exchange.transport import REFUSED_CONNECTION
 from tastyauth.secret import Secret
 from tastyauth.session.refresh import Audience, Secrets
 
@@ -60,7 +59,7 @@ def check_tls(findings: Findings) -> Verdict:
     try:
         findings.answer = _get("/", None, findings)
     except TemporaryError as error:
-        if error.reason != REFUSED_CONNECTION:
+        if error.reason != exchange.REFUSED_CONNECTION:
             raise
         raise _refused(findings) from None
     if endpoint.scheme == "http":

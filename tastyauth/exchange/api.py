@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from typing import cast
 
 from tastyauth.errors import APPLICATIONS_PAGE, ProtocolError, RefusedError, TemporaryError
+from tastyauth.exchange import Channel, api_request
 from tastyauth.exchange.response import is_temporary, server_words
 from tastyauth.exchange.server_text import Answer, shown
-from tastyauth.exchange.transport import Channel, api_request
 from tastyauth.secret import Secret
 
 

@@ -3,7 +3,7 @@
 httpx has had no release since 2024, and httpx2 is its maintained continuation with the same
 interface. A client takes an Auth of its own package only, so this one is an Auth of each that the
 program has loaded, and loads neither. All other use of httpx comes through
-`tastyauth.exchange.transport`: moving on is one line there.
+`tastyauth.exchange`: moving on is one line there.
 """
 
 import sys
