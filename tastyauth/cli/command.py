@@ -49,11 +49,6 @@ class Argument(NamedTuple):
         """What the value is called."""
         return self.value or self.destination.upper()
 
-    @property
-    def absent(self) -> object:
-        """The value when the argument is not given."""
-        return False if self.is_switch else [] if self.nargs in ("*", "+") else self.default
-
 
 class Command(NamedTuple):
     """A command and its own arguments; the common flags come on top.

@@ -211,10 +211,7 @@ in GitHub Actions:
         """\
 A line with the comment `tastyauth: allow` is not searched.
 """,
-        (
-            Argument("files", "- is stdin", value="FILE", nargs="+"),
-            _REPORT,
-        ),
+        (Argument("files", "- is stdin", value="FILE", nargs="+"), _REPORT),
     ),
     Command("schema", "look closer", "print the JSON Schema of the config", "validate:run_schema"),
     Command(

@@ -140,7 +140,9 @@ def _value(argument: Argument, given: object) -> object:
     if given is None or given == []:
         if not argument.flags and argument.nargs in ("", "+"):
             raise ValueError("it is missing")
-        return argument.absent
+        if argument.is_switch:
+            return False
+        return [] if argument.nargs in ("*", "+") else argument.default
     if isinstance(given, str):
         if argument.choices and given not in argument.options:
             raise ValueError("it is none of the choices")

@@ -1,5 +1,7 @@
 """What a new profile says: from flags, from a bot's old .env, and from questions."""
 
+import webbrowser
+
 from tastyauth import locate
 from tastyauth.cli.command import Arguments
 from tastyauth.cli.console import Console
@@ -44,11 +46,8 @@ def ask(
     """
     if console.interactive and any(field not in old for field in SECRETS):
         console.say(new_profile.EXPLANATION)
-    if arguments.browser:
-        import webbrowser
-
-        if not webbrowser.open(APPLICATIONS_PAGE):
-            console.warn(f"no browser could be opened; the page is {APPLICATIONS_PAGE}")
+    if arguments.browser and not webbrowser.open(APPLICATIONS_PAGE):
+        console.warn(f"no browser could be opened; the page is {APPLICATIONS_PAGE}")
     environment = arguments.environment or console.choose(
         "environment", _ENVIRONMENTS, "--environment"
     )

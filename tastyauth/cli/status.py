@@ -126,30 +126,29 @@ def status(
 
     Looks at names, directories and the cache, and runs nothing.
     """
-    return tuple(
-        _profile_status(config, profile, asked, surroundings, now) for profile in config.profiles
-    )
-
-
-def _profile_status(
-    config: Config, profile: Profile, asked: Asked, surroundings: Surroundings, now: float
-) -> ProfileStatus:
-    expires_at, record = _cached(profile, asked, now)
     fields = ("client_id", "client_secret", "refresh_token")
-    return ProfileStatus(
-        name=profile.name,
-        is_default=profile.name == config.default_name,
-        environment=profile.environment,
-        api_url=profile.api_url,
-        fields=tuple(_field_status(it, getattr(profile, it), surroundings) for it in fields),
-        expires_at=expires_at,
-        last_success_at=record.succeeded_at,
-        last_failure_at=record.failed_at,
-        last_failure_code=record.failed_code,
-        last_failure=fit_to_paste(record.message, surroundings.home),
-        failures=record.failures,
-        asks_again_at=record.not_before,
-    )
+    found = []
+    for profile in config.profiles:
+        expires_at, record = _cached(profile, asked, now)
+        found.append(
+            ProfileStatus(
+                name=profile.name,
+                is_default=profile.name == config.default_name,
+                environment=profile.environment,
+                api_url=profile.api_url,
+                fields=tuple(
+                    _field_status(it, getattr(profile, it), surroundings) for it in fields
+                ),
+                expires_at=expires_at,
+                last_success_at=record.succeeded_at,
+                last_failure_at=record.failed_at,
+                last_failure_code=record.failed_code,
+                last_failure=fit_to_paste(record.message, surroundings.home),
+                failures=record.failures,
+                asks_again_at=record.not_before,
+            )
+        )
+    return tuple(found)
 
 
 def _cached(profile: Profile, asked: Asked, now: float) -> tuple[int, Attempt]:

@@ -37,10 +37,7 @@ def run_allow(arguments: Arguments, console: Console) -> int:
             f" - and set {trust.HASH_VARIABLE} to the hash it shows",
         )
     before = trust.last_approved(config.path, surroundings.environ)
-    facts = [
-        f"{printable(config.path)} would do this:",
-        *_shown(before, lines),
-    ]
+    facts = [f"{printable(config.path)} would do this:", *_shown(before, lines)]
     if not console.ask("\n".join(facts), "allow it?"):
         raise ConfigNotAllowed("not approved", "nothing was changed")
     try:

@@ -1,4 +1,4 @@
-"""Shell integration: at a prompt, once the token is nearly over, the shell gets the next one.
+"""Shell integration: at a prompt, once the token is about to expire, the shell gets the next one.
 
 The code that a shell sources (`script`) asks the shell's own clock, and starts nothing while the
 token is fresh. When it is not, it runs `tastyauth hook SHELL --answer CASE` and evaluates what that
@@ -24,13 +24,11 @@ USAGE = {
 }
 """The shells, and what to write into the file that each reads when it starts."""
 
-SHELLS = tuple(USAGE)
-
 FIRST, AGAIN, CHANGED = CASES = ("first", "again", "changed")
 """What a shell holds when it asks: what it was started with, what the hook has set, or neither."""
 
 _LONGEST_PAUSE = 60.0
-"""Seconds between two tries at a token that is nearly over."""
+"""Seconds between two tries at a token that is about to expire."""
 
 _CHANGING = ("access_token", "authorization", "expires_at")
 """What every new token changes; the rest says whose it is."""
@@ -55,7 +53,7 @@ class Binding:
 
 
 def script(shell: str, binding: Binding) -> str:
-    """The code for a shell of `SHELLS` to source."""
+    """The code for a shell of `USAGE` to source."""
     command = (*binding.command, "hook", shell, "--answer")
     if shell == "fish":
         return filled(
@@ -94,13 +92,20 @@ def is_ours(
         return True
     if case == CHANGED:
         return False
-    return not held or (_is_over(held, exports, now) and _is_same_account(held, exports, fields))
+    if not held:
+        return True
+    ends = [held.get(name, "") for name, field in exports if field == "expires_at"]
+    has_expired = any(
+        end.isascii() and end.isdigit() and len(end) < 16 and int(end) <= now for end in ends
+    )
+    lasting = [(name, fields[field]) for name, field in exports if field not in _CHANGING]
+    return has_expired and all(held.get(name, value) == value for name, value in lasting)
 
 
 def renewal(shell: str, emission: Emission, entry: Entry, now: float, *, warned: bool) -> str:
     """The answer that hands a token out, and says when to ask again.
 
-    `warned` says that the user has just heard of a trouble, and need not hear of it again.
+    `warned` says that the user has just seen a warning, and need not see it again.
     """
     left = entry.expires_at - now
     ahead = min(SOFT_WINDOW, entry.life / 3)
@@ -122,19 +127,6 @@ def by_hand(shell: str, words: str) -> str:
     if shell == "fish":
         return f"tastyauth {words} --format fish | source"
     return f"eval $(tastyauth {words})"
-
-
-def _is_over(held: Mapping[str, str], exports: Exports, now: float) -> bool:
-    """Whether the token that goes with these variables has certainly expired."""
-    ends = [held.get(name, "") for name, field in exports if field == "expires_at"]
-    return any(
-        end.isascii() and end.isdigit() and len(end) < 16 and int(end) <= now for end in ends
-    )
-
-
-def _is_same_account(held: Mapping[str, str], exports: Exports, fields: dict[str, str]) -> bool:
-    lasting = [(name, fields[field]) for name, field in exports if field not in _CHANGING]
-    return all(held.get(name, value) == value for name, value in lasting)
 
 
 def _assigned(shell: str, state: Mapping[str, str | int]) -> str:

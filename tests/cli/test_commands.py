@@ -19,7 +19,7 @@ def argument(command: str, name: str) -> Argument:
     ("command", "name", "choices"),
     [
         ("env", "--format", shells.FORMATS),
-        ("hook", "shell", hook.SHELLS),
+        ("hook", "shell", tuple(hook.USAGE)),
         ("hook", "--answer", hook.CASES),
         ("init", "--store", tuple(interview.STORES)),
         ("secret", "name", secret.SECRETS),
