@@ -2,7 +2,6 @@
 
 import os
 import stat
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
 from hashlib import sha256
@@ -12,13 +11,12 @@ from tastyauth.broker import LOOPBACK
 from tastyauth.config import DEFAULT_TIMEOUT, USER_AGENT, Config, Profile
 from tastyauth.errors import ConfigNotAllowed
 from tastyauth.posix import files
-from tastyauth.sources import Surroundings
+from tastyauth.sources import Reference, Surroundings
 
 Lines = tuple[str, ...]
 
 _VERSION_CONTROL = (".git", ".hg", ".jj", ".svn", ".bzr", ".fslckout", "_darcs", "CVS")
 """What lies in the root of a tree that the next pull or update can change."""
-
 
 _FIRST_EXPORTS = (
     ("TASTYTRADE_ACCESS_TOKEN", "access_token"),
@@ -37,7 +35,21 @@ def lines(config: Config, surroundings: Surroundings) -> Lines:
     """
     found = [f"default profile: {config.default_name or '(none)'}"]
     for profile in sorted(config.profiles, key=lambda profile: profile.name):
-        found += _profile_lines(profile, surroundings)
+        found.append(f"profile {profile.name}: {profile.environment}")
+        found.append(f"  token endpoint: {profile.token_endpoint}")
+        for field in ("client_id", "client_secret", "refresh_token"):
+            value: str | Reference = getattr(profile, field)
+            prefix = f"  {field}: "
+            if isinstance(value, str):
+                found.append(prefix + value)
+            else:
+                found += value.plan(prefix, surroundings)
+        found += [f"  exports {name}: {field}" for name, field in sorted(profile.exports)]
+        # what nobody has chosen is not for approval; our own name changes with each release
+        if profile.timeout != DEFAULT_TIMEOUT:
+            found.append(f"  timeout: {profile.timeout!r} s")
+        if profile.user_agent != USER_AGENT:
+            found.append(f"  user agent: {profile.user_agent}")
     return tuple(found)
 
 
@@ -92,27 +104,6 @@ def refuse_replaceable(config: Config, surroundings: Surroundings) -> None:
                 "take that right away (chmod go-w), or install the program where only you and root"
                 " can write",
             )
-
-
-def _profile_lines(profile: Profile, surroundings: Surroundings) -> Iterator[str]:
-    yield f"profile {profile.name}: {profile.environment}"
-    yield f"  token endpoint: {profile.token_endpoint}"
-    for field, value in (
-        ("client_id", profile.client_id),
-        ("client_secret", profile.client_secret),
-        ("refresh_token", profile.refresh_token),
-    ):
-        if isinstance(value, str):
-            yield f"  {field}: {value}"
-        else:
-            yield from value.plan(f"  {field}: ", surroundings)
-    for name, field in sorted(profile.exports):
-        yield f"  exports {name}: {field}"
-    # what nobody has chosen is not for approval; our own name would be another with each release
-    if profile.timeout != DEFAULT_TIMEOUT:
-        yield f"  timeout: {profile.timeout!r} s"
-    if profile.user_agent != USER_AGENT:
-        yield f"  user agent: {profile.user_agent}"
 
 
 def _programs(config: Config, surroundings: Surroundings) -> dict[str, Profile]:

@@ -158,22 +158,16 @@ def _content(path: str, lines: plan.Lines) -> bytes:
     return "\n".join((dumps(path), *lines, "")).encode()
 
 
-def _directory(environ: locate.Environ) -> str:
-    return f"{locate.state_directory(environ)}/allowed"
-
-
 def _record(path: str, digest: str, environ: locate.Environ) -> str:
-    return f"{_directory(environ)}/{_name(path)}.{digest}"
+    """Where the approval of a plan of the config at `path` is recorded."""
+    name = sha256(path.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+    return f"{locate.state_directory(environ)}/allowed/{name}.{digest}"
 
 
 def _records(path: str, environ: locate.Environ) -> list[str]:
-    directory = _directory(environ)
+    directory, beginning = os.path.split(_record(path, "", environ))
     try:
         names = os.listdir(directory)
     except OSError:
         return []
-    return [f"{directory}/{name}" for name in names if name.startswith(f"{_name(path)}.")]
-
-
-def _name(path: str) -> str:
-    return sha256(path.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+    return [f"{directory}/{name}" for name in names if name.startswith(beginning)]
