@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
@@ -40,7 +41,11 @@ def run_doctor(arguments: Arguments, console: Console) -> int:
         rehearsal = cron.rehearse(this_program(), findings)
         at_cron, line = _fit(rehearsal.checks, findings.home), rehearsal.line
     if arguments.format == "json":
-        console.out(_as_json(checks, at_cron, line))
+        document: dict[str, object] = {"format_version": 1}
+        document["checks"] = [it._asdict() for it in checks]
+        if line:
+            document["cron"] = {"checks": [it._asdict() for it in at_cron], "line": line}
+        console.out(json.dumps(document, indent=2) + "\n")
     else:
         blocks = filter(None, _as_text(checks, at_cron, line, console))
         console.out("\n".join("".join(f"{line}\n" for line in block) for block in blocks))
@@ -57,13 +62,6 @@ def _fit(checks: Sequence[Check], home: str) -> tuple[Check, ...]:
         )
         for check in checks
     )
-
-
-def _as_json(checks: Sequence[Check], at_cron: Sequence[Check], line: str) -> str:
-    document: dict[str, object] = {"format_version": 1, "checks": [it._asdict() for it in checks]}
-    if line:
-        document["cron"] = {"checks": [it._asdict() for it in at_cron], "line": line}
-    return json.dumps(document, indent=2) + "\n"
 
 
 def _as_text(
@@ -103,10 +101,8 @@ def _listed(checks: Sequence[Check], console: Console) -> Iterator[str]:
 
 
 def _summary(checks: Sequence[Check]) -> str:
-    counts = {
-        state: sum(check.state == state for check in checks)
-        for state in (FAILED, WARNED, PASSED, SKIPPED)
-    }
-    said = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
+    counts = Counter(check.state for check in checks)
+    states = (FAILED, WARNED, PASSED, SKIPPED)
+    said = ", ".join(f"{counts[state]} {state}" for state in states if counts[state])
     first = next((check for check in checks if check.state == FAILED), None)
     return f"{said}; begin with {first.name}" if first else said

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from tastyauth.cli.command import Arguments
 from tastyauth.cli.console import Console
@@ -42,8 +42,7 @@ for item in json.load(urllib.request.urlopen(request))["data"]["items"]:
 """
 
 
-@dataclass(frozen=True, slots=True)
-class _Step:
+class _Step(NamedTuple):
     says: str
     types: str
     ends_with: int = 0
@@ -128,12 +127,17 @@ def _furnish(home: str, simulator: Simulator) -> None:
     os.mkdir(f"{home}/bin")
     application = simulator.application
     config = _CONFIG.format(origin=simulator.origin, client_id=application.client_id)
-    _write(f"{directory}/tastyauth.yaml", config)
-    _write(f"{directory}/accounts.py", _ACCOUNTS)
-    _write(f"{directory}/demo.client-secret", application.client_secret.reveal())
-    _write(f"{directory}/demo.refresh-token", application.refresh_token.reveal())
-    script = f'#!/bin/sh\nexec "{sys.executable}" -P -m tastyauth "$@"\n'
-    _write(f"{home}/bin/tastyauth", script, mode=0o700)
+    contents = {
+        f"{directory}/tastyauth.yaml": config,
+        f"{directory}/accounts.py": _ACCOUNTS,
+        f"{directory}/demo.client-secret": application.client_secret.reveal(),
+        f"{directory}/demo.refresh-token": application.refresh_token.reveal(),
+        f"{home}/bin/tastyauth": f'#!/bin/sh\nexec "{sys.executable}" -P -m tastyauth "$@"\n',
+    }
+    for path, content in contents.items():
+        with open(path, "x", encoding="utf-8") as file:
+            file.write(content)
+    os.chmod(f"{home}/bin/tastyauth", 0o700)
     os.symlink(sys.executable, f"{home}/bin/python3")
 
 
@@ -156,9 +160,3 @@ def _take(step: _Step, home: str, console: Console) -> None:
             f"the demo step ended with {done.returncode}, not {step.ends_with}",
             "please report it, with the lines above",
         )
-
-
-def _write(path: str, content: str, mode: int = 0o600) -> None:
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    with open(descriptor, "w", encoding="utf-8") as file:
-        file.write(content)

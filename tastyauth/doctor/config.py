@@ -88,16 +88,14 @@ def check_cache(findings: Findings) -> Verdict:
     """Access tokens can be kept."""
     directory = locate.cache_directory(findings.surroundings.environ)
     reason = _unusable(directory)
+    if reason is not None:
+        return warned(
+            f"access tokens cannot be cached: {reason}",
+            "until that is fixed, every call asks the broker for a token of its own;"
+            " TASTYAUTH_CACHE_DIR can name another directory",
+        )
     ignored = locate.ignored_cache_directory(findings.surroundings.environ)
-    if reason is None and ignored:
-        return warned(ignored, "write the whole path, from / on")
-    if reason is None:
-        return passed(directory)
-    return warned(
-        f"access tokens cannot be cached: {reason}",
-        "until that is fixed, every call asks the broker for a token of its own;"
-        " TASTYAUTH_CACHE_DIR can name another directory",
-    )
+    return warned(ignored, "write the whole path, from / on") if ignored else passed(directory)
 
 
 def check_state(findings: Findings) -> Verdict:

@@ -15,7 +15,6 @@ from tastyauth.secret import Secret
 _LONGEST_TOKEN = 16 * 1024
 """Characters that are looked at; no reference yields more."""
 
-
 _LOOK_AGAIN = f"look again: {APPLICATIONS_PAGE}"
 
 _PLACEHOLDER = re.compile(
@@ -121,8 +120,14 @@ def check_shape(name: str, value: Secret, *, is_custom: bool = False) -> None:
         raise RefusedError(f"the {spoken} has quotes around it", "enter it without them")
     looks = _looks_like(text)
     if name == "client_id":
-        _check_client_id(text, looks)
-        return
+        if is_uuid(text):
+            return
+        if re.fullmatch("[0-9a-f]{32}", text, re.IGNORECASE):
+            raise RefusedError("this client ID has lost its dashes", "enter it as it is shown")
+        raise RefusedError(
+            f"this is not a client ID{f', it looks like {looks}' if looks else ''}",
+            f"a client ID is a UUID, shown beside the OAuth application: {APPLICATIONS_PAGE}",
+        )
     if looks == "a client ID" and not is_custom:
         raise RefusedError(f"this is a client ID, not a {spoken}", _LOOK_AGAIN)
     fits = looks in (None, "a client ID", *_FITTING[name])
@@ -132,17 +137,6 @@ def check_shape(name: str, value: Secret, *, is_custom: bool = False) -> None:
         raise RefusedError(
             f"this is more than the {spoken}", "enter the value alone, without NAME= or Bearer"
         )
-
-
-def _check_client_id(text: str, looks: str | None) -> None:
-    if is_uuid(text):
-        return
-    if re.fullmatch("[0-9a-f]{32}", text, re.IGNORECASE):
-        raise RefusedError("this client ID has lost its dashes", "enter it as it is shown")
-    raise RefusedError(
-        f"this is not a client ID{f', it looks like {looks}' if looks else ''}",
-        f"a client ID is a UUID, shown beside the OAuth application: {APPLICATIONS_PAGE}",
-    )
 
 
 def _looks_like(text: str) -> str | None:

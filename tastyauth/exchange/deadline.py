@@ -73,11 +73,9 @@ class Wire:
 def within(seconds: float, call: Callable[[Wire], T]) -> T:
     """What `call` returns or raises; TimeoutError when it has not after `seconds`.
 
-    Raises TemporaryError where no thread can be started (RLIMIT_NPROC).
-
-    Limits per read are not enough: they do not apply to a name server that hangs, and a server that
-    sends a byte now and then meets them all. So the call runs in a thread, and the caller, who can
-    still receive signals, cuts the connection when the time is up. The thread ends soon after.
+    Raises TemporaryError where no thread can be started (RLIMIT_NPROC). Limits per read are not
+    enough: a name server may hang, and a server that sends a byte now and then meets them all. So
+    the call runs in a thread, and the caller cuts the connection when the time is up.
     """
     deadline = time.monotonic() + seconds
     wire = Wire()
@@ -110,12 +108,7 @@ class Backend(httpcore.SyncBackend):
     """Connects for httpcore, which would give a dead address the whole time limit."""
 
     def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        *_: object,
-        **__: object,
+        self, host: str, port: int, timeout: float | None = None, *_: object, **__: object
     ) -> httpcore.NetworkStream:
         """A stream to the first address of `host` that answers."""
         try:
