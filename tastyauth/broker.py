@@ -1,6 +1,4 @@
-"""What is known of tastytrade: its hosts, who signs its tokens, and what an ID looks like."""
-
-import re
+"""What is known of tastytrade: its hosts, and who signs its tokens."""
 
 API_HOSTS = {"production": "api.tastyworks.com", "sandbox": "api.cert.tastyworks.com"}
 """The host to call for each environment (developer.tastytrade.com)."""
@@ -15,11 +13,3 @@ LOOPBACK = ("127.0.0.1", "[::1]", "localhost")
 """The hosts that plain http may go to: what is sent there does not leave the machine."""
 
 REFRESH_TOKEN_TYPE = "rt+jwt"  # noqa: S105  # a media type
-
-UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-"""The pattern of a client ID."""
-
-
-def is_uuid(text: str) -> bool:
-    """Whether `text` could be a client ID."""
-    return re.fullmatch(UUID, text, re.IGNORECASE) is not None

@@ -4,8 +4,6 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NoReturn, Self
 
-from tastyauth.broker import UUID
-
 MASK = "[hidden]"
 
 _SHORTEST_FRAGMENT = 8
@@ -20,6 +18,9 @@ _OWN_SHAPE = (
     r"|(?<![0-9A-Za-z])[0-9A-Fa-f]{32,}(?![0-9A-Za-z])"  # a client secret
 )
 
+UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
+"""The pattern of a client ID, which is public."""
+
 _CREDENTIAL_SHAPE = (
     r"eyJ[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)*"  # a JWT, or the beginning of one
     rf"|(?<![A-Za-z0-9+/_=-])(?!{UUID}(?![A-Za-z0-9+/_=-]))"
@@ -27,6 +28,11 @@ _CREDENTIAL_SHAPE = (
 )
 
 _ACCOUNT_NUMBER = r"(?<![A-Za-z0-9])[0-9][A-Z]{2}[0-9](?=[0-9]{4}(?![A-Za-z0-9]))"
+
+
+def is_uuid(text: str) -> bool:
+    """Whether `text` could be a client ID."""
+    return re.fullmatch(UUID, text, re.IGNORECASE) is not None
 
 
 class Secret:

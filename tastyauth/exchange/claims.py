@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from tastyauth.broker import ENVIRONMENTS, REFRESH_TOKEN_TYPE, is_uuid
+from tastyauth.broker import ENVIRONMENTS, REFRESH_TOKEN_TYPE
 from tastyauth.errors import APPLICATIONS_PAGE, RefusedError
 from tastyauth.exchange.server_text import read_object
-from tastyauth.secret import Secret
+from tastyauth.secret import Secret, is_uuid
 
 _LONGEST_TOKEN = 16 * 1024
 """Characters that are looked at; no reference yields more."""

@@ -6,7 +6,6 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import NamedTuple, Protocol
 
 from tastyauth import locate, posix
-from tastyauth.broker import is_uuid
 from tastyauth.cache import Entry
 from tastyauth.config import Profile
 from tastyauth.errors import (
@@ -16,7 +15,7 @@ from tastyauth.errors import (
     SecretError,
     TemporaryError,
 )
-from tastyauth.secret import Secret
+from tastyauth.secret import Secret, is_uuid
 from tastyauth.session.rotation import Grant, sole_writer
 from tastyauth.sources import Reference, Surroundings
 
