@@ -84,14 +84,13 @@ def _refused(document: Document, data: Data) -> list[Problem]:
     found: list[Problem] = []
     failures: list[Failure] = []
     explained: set[Path] = set()
-    refusals: list[Any] = list(_validator().iter_errors(data))
-    for refusal in refusals:
+    refusal: Any
+    for refusal in _validator().iter_errors(data):
         path: Path = tuple(refusal.absolute_path)
         if refusal.validator == "additionalProperties":
-            from tastyauth.validation import unknown_keys  # late: most files have none
-
             known = tuple(refusal.schema["properties"])
-            strange, causes = unknown_keys.problems(document, path, tuple(refusal.instance), known)
+            present = tuple(refusal.instance)
+            strange, causes = consistency.unknown_keys(document, path, present, known)
             found += strange
             explained |= causes
             continue
@@ -110,17 +109,19 @@ def _refused(document: Document, data: Data) -> list[Problem]:
     lacking = {each.path: each for each in failures if each.keyword == "required"}
     others = [each for each in failures if each.keyword != "required"]
     for failure in lacking.values():
-        present: Any = failure.value
-        missing = [key for key in failure.limit if key not in present]
-        missing = [key for key in missing if (*failure.path, key) not in explained]
+        there: Any = failure.value
+        missing = [
+            key
+            for key in failure.limit
+            if key not in there and (*failure.path, key) not in explained
+        ]
         if missing:
             others.append(failure._replace(limit=missing))
-    told = [
-        _problem(each)
-        for each in others
-        if each.keyword == "required" or each.path not in explained
-    ]
-    return [*found, *(problem for problem in told if problem is not None)]
+    for failure in others:
+        if failure.keyword == "required" or failure.path not in explained:
+            problem = _problem(failure)
+            found += [problem] if problem else []
+    return found
 
 
 def _problem(failure: Failure) -> Problem | None:
@@ -224,11 +225,6 @@ def _upper(failure: Failure) -> str:
     return upper if schema.is_variable_name(upper) and schema.shown(upper) == upper else ""
 
 
-def _quoted(failure: Failure) -> str:
-    text = str(failure.value).lower()
-    return f'"{text if schema.is_harmless(text) else "..."}"'
-
-
 WORDS: dict[str, Callable[[Failure], str]] = {
     "advice": _advice,
     "allowed": lambda failure: ", ".join(str(each) for each in failure.limit),
@@ -254,7 +250,7 @@ WORDS: dict[str, Callable[[Failure], str]] = {
     "place": lambda failure: schema.quoted(failure.path),
     "prefix": lambda failure: failure.text.partition(":")[0],
     "profile": lambda failure: schema.quoted(failure.path[:2]),
-    "quoted": _quoted,
+    "quoted": lambda failure: schema.in_quotes(str(failure.value).lower()),
     "reference": lambda failure: schema.example(failure.path, failure.source or _word(failure)),
     "shape": lambda failure: pasted_secrets.looks_like(failure.text),
     "sources": lambda failure: ", ".join(_sources(failure)),

@@ -1,19 +1,17 @@
-"""What a JSON Schema cannot say about a config: whether its parts fit together."""
+"""What a JSON Schema cannot say about a config: which key was meant, and what does not fit."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TypeAlias
 
+from tastyauth.broker import API_HOSTS, ENVIRONMENTS
 from tastyauth.export import DEFAULT_EXPORTS
 from tastyauth.validation import schema
 from tastyauth.validation.problem import Data, Document, Label, Path, Problem, about, problem
-from tastyauth.validation.schema import examples, meant, quoted, shown
+from tastyauth.validation.schema import corrected, example, examples, meant, quoted, shown
 
 _Mapping: TypeAlias = Mapping[str, Data]
-
-_MOST_NAMES = 12
-"""How many profiles are listed."""
 
 
 def problems(document: Document, installed: Callable[[str], bool]) -> Iterator[Problem]:
@@ -34,7 +32,12 @@ def problems(document: Document, installed: Callable[[str], bool]) -> Iterator[P
                 yield from _variable(document, place, reference, exported)
                 yield from _program(document, place, reference)
                 yield from _literals(document, place, reference)
-                yield from _extra(document, place, reference, installed)
+                for kind in reference:
+                    where = (*place, kind)
+                    library = schema.at(where).get("x-extra")
+                    if library and not installed(kind):
+                        span = document.key_span(where)
+                        yield problem("extra", span, where, kind=kind, library=library)
 
 
 def _mapping(value: Data) -> _Mapping:
@@ -46,7 +49,7 @@ def _default_profile(document: Document, data: _Mapping, profiles: _Mapping) -> 
     if not isinstance(name, str) or name in profiles or not profiles:
         return
     nearest = meant(name, profiles)
-    known = ", ".join(shown(each) for each in islice(profiles, _MOST_NAMES))
+    known = ", ".join(shown(each) for each in islice(profiles, 12))
     label = f'did you mean "{shown(nearest)}"?' if nearest else "no profile has this name"
     yield about(document, "default", ("default_profile",), label=label, known=known)
 
@@ -71,8 +74,6 @@ def _api_url(document: Document, path: Path, profile: _Mapping) -> Iterator[Prob
         yield about(document, "only custom", place, on_key=True, labels=labels)
     if not isinstance(url, str):
         return
-    from tastyauth.broker import API_HOSTS, ENVIRONMENTS  # late: few configs name a host
-
     host = re.sub(r"^[a-z]+://|[:/].*$", "", url.lower())
     if host in ENVIRONMENTS:
         yield about(document, "host", place, environment=ENVIRONMENTS[host])
@@ -162,11 +163,7 @@ _LITERALS = (  # what is taken as it is written, with what to do instead
         "no variable is replaced here",
         "write the path itself; ~/ is your home directory",
     ),
-    (
-        r"~[^/]+(?:/.*)?",
-        "only ~/ is a home directory, your own",
-        "write the whole path, from /",
-    ),
+    (r"~[^/]+(?:/.*)?", "only ~/ is a home directory, your own", "write the whole path, from /"),
     (
         r"[A-Za-z]:[\\/].*",
         "a path of Windows",
@@ -202,13 +199,144 @@ def _literals(document: Document, path: Path, reference: _Mapping) -> Iterator[P
                 break
 
 
-def _extra(
-    document: Document, path: Path, reference: _Mapping, installed: Callable[[str], bool]
-) -> Iterator[Problem]:
-    """A source whose library is an extra that is not installed here."""
-    for kind in reference:
-        library = schema.at((*path, kind)).get("x-extra")
-        if library and not installed(kind):
-            where = (*path, kind)
-            span = document.key_span(where)
-            yield problem("extra", span, where, kind=kind, library=library)
+# Keys that the schema does not know: mistyped, in the wrong place, or not needed at all
+
+_ONE_LEVEL_UP = "belongs one level up, in the profile"
+
+
+def unknown_keys(
+    document: Document, path: Path, present: Sequence[str], known: Sequence[str]
+) -> tuple[list[Problem], set[Path]]:
+    """The problems of those keys of the mapping at `path` that are not `known`, of all `present`.
+
+    Also what these explain: the places of keys that were only misspelt, misplaced or not indented,
+    since that those are missing, or empty, is no second mistake.
+    """
+    unknown = [key for key in present if key not in known]
+    found: list[Problem] = []
+    explained: set[Path] = set()
+    outside = [key for key in unknown if key in schema.profile_keys()]
+    if not path and len(outside) > 1:
+        unknown = [key for key in unknown if key not in outside]
+        others = (document.key_span((key,)) for key in outside[1:])
+        labels = tuple(Label(other, "this one, too") for other in others)
+        first, text = (outside[0],), examples(["profiles"])
+        found.append(about(document, "outside", first, on_key=True, labels=labels, example=text))
+        explained.add(("profiles",))
+    missing = [key for key in known if key not in present]
+    for key in unknown:
+        place = (*path, key)
+        owner = _empty_above(document, path, present, key)
+        if owner is not None:
+            labels = (Label(document.key_span(owner), "this one is empty"),)
+            found.append(
+                about(
+                    document,
+                    "not indented",
+                    place,
+                    on_key=True,
+                    labels=labels,
+                    key=key,
+                    owner=owner[-1],
+                    example=example((*owner, key)),
+                )
+            )
+            explained.add(owner)
+            continue
+        word, _, rest = key.partition(":")
+        written, lacks = f"{word}:", "a space"
+        if word not in missing or not rest[:1].strip(" /"):
+            word, _, rest = key.partition(" ")
+            written, lacks = word, "a colon"
+        if word in missing:
+            found.append(
+                about(
+                    document,
+                    "unpunctuated",
+                    place,
+                    on_key=True,
+                    name=shown(key),
+                    missing=lacks,
+                    written=written,
+                    fixed=corrected(word, rest),
+                )
+            )
+            explained.add((*path, word))
+            continue
+        misplaced = _misplaced(path, present, key)
+        intended = None if misplaced else meant(key, missing)
+        found.append(_unknown(document, path, key, known, misplaced, intended))
+        if intended:
+            explained.add((*path, intended))
+    return found, explained
+
+
+def _unknown(
+    document: Document,
+    path: Path,
+    key: str,
+    known: Sequence[str],
+    misplaced: str | None,
+    intended: str | None,
+) -> Problem:
+    label = misplaced or (
+        f'did you mean "{intended}"?' if intended else "not a key of this mapping"
+    )
+    found = about(
+        document,
+        "unknown key",
+        (*path, key),
+        on_key=True,
+        name=shown(key),
+        where=f" in {quoted(path)}" if path else "",
+        label=label,
+        known=", ".join(known),
+    )
+    if intended:
+        return found
+    plain, owner, is_reference = schema.normalized(key), _owner(key), schema.is_reference(path)
+    programs = schema.root()["$defs"]["reference"]["x-programs"]
+    help = []
+    if is_reference and owner and misplaced != _ONE_LEVEL_UP:
+        first = schema.keys((*path, owner))[:1]
+        inner = [example((*path, owner, name)) for name in dict.fromkeys((*first, key))]
+        help = [f"write {owner}: {{ {', '.join(inner)} }}"]
+    elif is_reference and plain in programs:
+        help = [f"run its program, for example\n{example((*path, 'command'))}"]
+    elif plain in schema.root()["x-unneeded"]:
+        help = [schema.root()["x-unneeded"][plain]]
+    return found._replace(help=(*help, *found.help))
+
+
+def _misplaced(path: Path, present: Sequence[str], key: str) -> str | None:
+    """Where a key that is known elsewhere belongs."""
+    if schema.is_reference(path):
+        owner = _owner(key)
+        if owner in present:
+            return f'belongs inside "{owner}"'
+        if key in schema.profile_keys() and len(present) > 1:
+            return _ONE_LEVEL_UP
+    if len(path) == 2 and path[0] == "profiles":
+        if key in schema.keys(()):
+            return "belongs at the top of the file"
+        if key in schema.source_kinds():
+            return "a source kind belongs under client_secret or refresh_token"
+    if not path and key in schema.profile_keys():
+        return "belongs inside a profile"
+    return None
+
+
+def _owner(key: str) -> str | None:
+    """The source kind whose own mapping has this key."""
+    reference = ("profiles", "live", "refresh_token")
+    kinds = schema.source_kinds()
+    return next((kind for kind in kinds if key in schema.keys((*reference, kind))), None)
+
+
+def _empty_above(document: Document, path: Path, present: Sequence[str], key: str) -> Path | None:
+    """The empty reference just above a source kind that was not indented under it."""
+    index = present.index(key)
+    if len(path) != 2 or path[0] != "profiles" or key not in schema.source_kinds() or not index:
+        return None
+    above = (*path, present[index - 1])
+    return above if above[-1] in schema.CREDENTIALS and document.is_empty(above) else None

@@ -164,6 +164,11 @@ def is_harmless(text: str) -> bool:
     return re.fullmatch(_HARMLESS, text) is not None
 
 
+def in_quotes(text: str) -> str:
+    """`text` in quotes if it is harmless, else three dots."""
+    return f'"{text if is_harmless(text) else "..."}"'
+
+
 def shown(text: str) -> str:
     """`text` when it reads like a name somebody gave to a thing, else `[hidden]`.
 

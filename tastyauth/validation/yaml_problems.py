@@ -16,7 +16,6 @@ from tastyauth.validation.schema import (
     ODD_QUOTES,
     ODD_SPACES,
     corrected,
-    is_harmless,
     quoted,
     shown,
 )
@@ -85,7 +84,7 @@ def doubtful(scalar: Scalar, in_1_1: str, in_1_2: str) -> Problem:
         on_key=scalar.is_key,
         place=f"the key {quoted(scalar.path)}" if scalar.is_key else quoted(scalar.path),
         kind=_KINDS[kind],
-        quoted=f'"{scalar.text if is_harmless(scalar.text) else "..."}"',
+        quoted=schema.in_quotes(scalar.text),
     )
 
 
