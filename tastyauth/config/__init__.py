@@ -21,7 +21,6 @@ DEFAULT_TIMEOUT = 15.0
 USER_AGENT = f"tastyauth/{__version__}"
 """What tastyauth calls itself where a profile says nothing else."""
 
-
 _NOBODY = "(none)"
 """A default profile that no profile can be called."""
 
@@ -93,19 +92,16 @@ class Config:
 
     def profile(self, name: str | None) -> Profile:
         """The profile of that name, or the default one; raises UsageError."""
-        names = ", ".join(profile.name for profile in self.profiles)
+        profiles = {profile.name: profile for profile in self.profiles}
+        names = ", ".join(profiles)
         wanted = name or self.default_name
         if not wanted:
-            raise UsageError(
-                f"several profiles and no default_profile in {self.path}",
-                f"say which one with -p: {names}",
-            )
-        for profile in self.profiles:
-            if profile.name == wanted:
-                return profile
-        # somebody may have typed a secret there
-        message = f"no profile {mask(wanted)!r} in {self.path}"
-        raise UsageError(message, f"its profiles are: {names}")
+            message = f"several profiles and no default_profile in {self.path}"
+            raise UsageError(message, f"say which one with -p: {names}")
+        if wanted not in profiles:  # somebody may have typed a secret there
+            message = f"no profile {mask(wanted)!r} in {self.path}"
+            raise UsageError(message, f"its profiles are: {names}")
+        return profiles[wanted]
 
     def only(self, name: str) -> "Config":
         """The same with one profile, whose name must still be given where it must be now."""
@@ -126,7 +122,7 @@ class Config:
         return tuple(sorted({name for profile in self.profiles for name in profile.variables}))
 
     def outline(self, content: bytes, approval: str, salt: str) -> Outline:
-        """This config in the terms of the hot path; `content` are its bytes."""
+        """This config in the terms of the hot path; `content` is its bytes."""
         found = self._setters()
         profiles = {
             profile.name: ProfileOutline(
@@ -147,11 +143,10 @@ def parse(content: bytes, path: str, *, home: str, known_valid: bool = False) ->
     `known_valid` leaves the schema out: these very bytes have passed it before.
     """
     # with the schema, most of the time that a changed config costs
-    from tastyauth import validation
-    from tastyauth.validation import document
+    from tastyauth.validation import check, document
 
     text = document.read(content, path)
-    problems = text.problems if known_valid else validation.check(text)
+    problems = text.problems if known_valid else check(text)
     errors = [problem for problem in problems if problem.severity == "error"]
     if errors:
         first = errors[0]

@@ -72,17 +72,10 @@ class Program(Reference):
 
     __slots__ = ()
 
-    variables: ClassVar[Mapping[str, str]] = {}
-    """What is set for the program where nobody can be asked."""
-
-    absent: ClassVar[tuple[str, ...]] = ()
-    """What the program says, in lower case, when the entry does not exist."""
-
-    if_absent: ClassVar[str] = ""
-    """What helps then."""
-
-    advice: ClassVar[tuple[tuple[str, str], ...]] = ()
-    """What its complaints contain, in lower case, and what helps."""
+    variables: ClassVar[Mapping[str, str]] = {}  # set for the program where nobody can be asked
+    absent: ClassVar[tuple[str, ...]] = ()  # its words, in lower case, when there is no entry
+    if_absent: ClassVar[str] = ""  # what helps then
+    advice: ClassVar[tuple[tuple[str, str], ...]] = ()  # its words for other failures; what helps
 
     @property
     def command(self) -> "Command":
@@ -239,14 +232,11 @@ class Command(Program):
 
 def _argv(argv: Sequence[object], directory: str, home: str) -> tuple[str, ...]:
     """Arguments that begin with a dot and a slash start from the config, as paths do."""
-    program, *arguments = map(str, argv)
-    return (
-        expand(program, home),
-        *(
-            absolute(it, directory, home) if it.startswith(("./", "../")) else it
-            for it in arguments
-        ),
-    )
+    program, *words = map(str, argv)
+    for index, word in enumerate(words):
+        if word.startswith(("./", "../")):
+            words[index] = absolute(word, directory, home)
+    return expand(program, home), *words
 
 
 def complaint(stderr: bytes, private: bytes = b"") -> str:

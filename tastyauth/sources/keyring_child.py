@@ -30,7 +30,8 @@ def _answer(action: str, service: str, username: str) -> dict[str, str]:
         if isinstance(error, ImportError) and error.name in (None, "keyring"):
             return {"state": "no extra"}
         return {"state": "no keyring", "reason": _reason(error)}
-    names = [f"{type(it).__module__}.{type(it).__name__}" for it in _each(backend)]
+    chain = getattr(backend, "backends", [backend])
+    names = [f"{type(it).__module__}.{type(it).__name__}" for it in chain]
     state = {"backend": ", ".join(names)}
     if any(name.startswith("keyring.backends.fail") for name in names):
         return state | {"state": "no keyring"}
@@ -51,11 +52,6 @@ def _answer(action: str, service: str, username: str) -> dict[str, str]:
     return state | (
         {"state": "no entry"} if secret is None else {"state": "found", "secret": secret}
     )
-
-
-def _each(backend: object) -> list[object]:
-    """The back ends of a chain, or the one alone."""
-    return list(getattr(backend, "backends", [backend]))
 
 
 def _state_of(error: Exception, no_keyring: tuple[type[Exception], ...]) -> dict[str, str]:
