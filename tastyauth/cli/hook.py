@@ -1,6 +1,7 @@
 """The commands that a shell's start-up file calls: `hook` and `completion`."""
 
 import time
+from contextlib import suppress
 from shlex import quote
 
 from tastyauth import cache, export, locate, shells
@@ -78,21 +79,17 @@ def _is_ours(
 def _stepping_aside(shell: str, arguments: Arguments, console: Console) -> str:
     profile: str = arguments.profile
     words = f"env -p {profile}"
-    if arguments.config and not _is_found(arguments.config, console):
-        words += f" --config {quote(arguments.config)}"
+    if arguments.config:
+        found = ""
+        with suppress(ConfigNotFound):
+            found = locate.find_config(None, console.environ)[0]
+        if found != arguments.config:
+            words += f" --config {quote(arguments.config)}"
     console.say(
         f"the hook steps aside: it did not set what the variables of profile {profile} hold now\n"
         f"to go back to {profile}: {hook.by_hand(shell, words)}"
     )
     return hook.stepping_aside(shell)
-
-
-def _is_found(path: str, console: Console) -> bool:
-    """Whether this config is the one that is used when none is named."""
-    try:
-        return locate.find_config(None, console.environ)[0] == path
-    except ConfigNotFound:
-        return False
 
 
 def _cached(asked: Asked) -> tuple[ProfileOutline | None, Entry | None]:

@@ -124,7 +124,13 @@ def _written(path: str, content: bytes, console: Console) -> dict[str, tuple[byt
 
 def _complete(config: Config, profile: Profile, arguments: Arguments, console: Console) -> None:
     """Asks for what an existing profile cannot resolve, and for nothing else."""
-    missing = tuple(field for field in SECRETS if _is_absent(field, profile, console))
+    missing: tuple[str, ...] = ()
+    for field in SECRETS:
+        reference = getattr(profile, field)
+        try:
+            refresh.resolve(field, reference, profile, console.surroundings, console)
+        except SecretAbsent:
+            missing += (field,)
     if _asks_for_another(profile, arguments) or (arguments.dotenv and not missing):
         raise UsageError(
             f"profile {profile.name} exists already, and stays as it is",
@@ -155,14 +161,6 @@ def _asks_for_another(profile: Profile, arguments: Arguments) -> bool:
             (arguments.store, stores),
         )
     )
-
-
-def _is_absent(field: str, profile: Profile, console: Console) -> bool:
-    try:
-        refresh.resolve(field, getattr(profile, field), profile, console.surroundings, console)
-    except SecretAbsent:
-        return True
-    return False
 
 
 def _say_next(config: Config, profile: Profile, arguments: Arguments, console: Console) -> None:
