@@ -20,6 +20,9 @@ of one class apart looks at `reason`, never at the text.
 APPLICATIONS_PAGE = "https://my.tastytrade.com/app.html#/manage/api-access/oauth-applications"
 """Where grants and client secrets are made and deleted (developer.tastytrade.com, OAuth2)."""
 
+CREATE_GRANT = f"Manage → Create Grant on {APPLICATIONS_PAGE}"
+"""How to make a grant, for hints."""
+
 
 class TastyauthError(Exception):
     """Something tastyauth can say in a sentence; never raised directly.

@@ -11,7 +11,8 @@ from tastyauth.cache import Asked, Entry, Terms
 from tastyauth.cli.command import Arguments
 from tastyauth.cli.console import Console
 from tastyauth.cli.inputs import this_program
-from tastyauth.doctor import FAILED, PASSED, SKIPPED, WARNED, Check, Findings, cron, fit_to_paste
+from tastyauth.doctor import FAILED, PASSED, SKIPPED, WARNED, Check, Findings, cron
+from tastyauth.secret import fit_to_paste
 from tastyauth.session import Session
 from tastyauth.session.refresh import Audience, Secrets
 

@@ -12,7 +12,6 @@ from tastyauth.doctor import config, credentials, online
 from tastyauth.doctor.credentials import FIELDS
 from tastyauth.doctor.findings import FAILED, PASSED, SKIPPED, WARNED, Check, Findings, Verdict
 from tastyauth.errors import TastyauthError, UsageError
-from tastyauth.secret import fit_to_paste
 
 __all__ = [
     "FAILED",
@@ -22,7 +21,6 @@ __all__ = [
     "Check",
     "Findings",
     "examine",
-    "fit_to_paste",
 ]
 
 

@@ -15,7 +15,7 @@ from tastyauth.doctor.findings import (
     skipped,
     warned,
 )
-from tastyauth.errors import APPLICATIONS_PAGE, RefusedError, SecretAbsent, SecretError
+from tastyauth.errors import CREATE_GRANT, RefusedError, SecretAbsent, SecretError
 from tastyauth.exchange import claims
 from tastyauth.exchange.server_text import shown
 from tastyauth.secret import Secret
@@ -34,7 +34,6 @@ _CLOCK_TOLERANCE = 60
 _DAY = 86400
 
 _SAYS_NOTHING = "the token says nothing of it"
-_NEW_GRANT = f"Manage → Create Grant on {APPLICATIONS_PAGE}"
 
 
 def check_of(field: str) -> Callable[[Findings], Verdict]:
@@ -106,7 +105,7 @@ def check_type(findings: Findings) -> Verdict:
         return passed(f"a refresh token ({REFRESH_TOKEN_TYPE}){rotated}")
     return warned(
         f"not of the kind that tastytrade gives ({REFRESH_TOKEN_TYPE}){rotated}",
-        f"if tastytrade gave it, store it again as it was shown, or make a new one: {_NEW_GRANT}",
+        f"if tastytrade gave it, store it again as it was shown, or make a new one: {CREATE_GRANT}",
     )
 
 
@@ -132,7 +131,7 @@ def check_issuer(findings: Findings) -> Verdict:
         return passed(said)
     return warned(
         f"{said} is not known to issue for tastytrade",
-        f"if the exchange fails, make a new one: {_NEW_GRANT}",
+        f"if the exchange fails, make a new one: {CREATE_GRANT}",
     )
 
 
@@ -141,7 +140,7 @@ def check_age(findings: Findings) -> Verdict:
     now = time.time()
     issued, ends = (_seconds(findings.claims.fields.get(name)) for name in ("iat", "exp"))
     if ends is not None and ends <= now:
-        return warned(f"it expired on {_date(ends)}", f"make a new one: {_NEW_GRANT}")
+        return warned(f"it expired on {_date(ends)}", f"make a new one: {CREATE_GRANT}")
     if issued is None:
         return skipped(_SAYS_NOTHING)
     if issued > now + _CLOCK_TOLERANCE:
@@ -164,11 +163,12 @@ def check_scope(findings: Findings) -> Verdict:
     if "trade" in words:
         return warned(
             f"this grant can place orders ({said})",
-            f"unless your bot does, make one that can only read: {_NEW_GRANT}",
+            f"unless your bot does, make one that can only read: {CREATE_GRANT}",
         )
     if "read" not in words:
         return warned(
-            f"this grant cannot read accounts ({said})", f"tick read when making one: {_NEW_GRANT}"
+            f"this grant cannot read accounts ({said})",
+            f"tick read when making one: {CREATE_GRANT}",
         )
     return passed(said)
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Mapping
 from typing import cast
 
-from tastyauth.errors import APPLICATIONS_PAGE, ProtocolError, RefusedError, TemporaryError
+from tastyauth.errors import CREATE_GRANT, ProtocolError, RefusedError, TemporaryError
 from tastyauth.exchange import Channel, api_request
 from tastyauth.exchange.response import is_temporary, server_words
 from tastyauth.exchange.server_text import Answer, shown
@@ -46,7 +46,7 @@ def read_data(answer: Answer, access_token: Secret) -> Mapping[str, object]:
         raise RefusedError(
             what,
             "the exchange has just issued this token, but it may not do this; make a grant with"
-            f" the scope read: Manage → Create Grant on {APPLICATIONS_PAGE}",
+            f" the scope read: {CREATE_GRANT}",
         )
     if answer.status == 200:
         data = fields.get("data")

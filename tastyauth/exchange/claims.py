@@ -8,13 +8,16 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from tastyauth.broker import ENVIRONMENTS, REFRESH_TOKEN_TYPE
-from tastyauth.errors import APPLICATIONS_PAGE, RefusedError
+from tastyauth.errors import APPLICATIONS_PAGE, CREATE_GRANT, RefusedError
 from tastyauth.exchange.server_text import read_object
 from tastyauth.secret import Secret, is_uuid
 
-_LONGEST_TOKEN = 16 * 1024
-"""Characters that are looked at; no reference yields more."""
+LONGEST_TOKEN = 16 * 1024
+"""Characters; a longer token could not be read back from a reference, or exported."""
 
+ONE_APPLICATION = (
+    f"take client ID, client secret and refresh token from one application: {CREATE_GRANT}"
+)
 _LOOK_AGAIN = f"look again: {APPLICATIONS_PAGE}"
 
 _PLACEHOLDER = re.compile(
@@ -79,7 +82,7 @@ class Claims:
 
 def read_claims(token: Secret) -> Claims:
     """Decodes the token; the server verifies it."""
-    header, _, rest = token.reveal()[:_LONGEST_TOKEN].partition(".")
+    header, _, rest = token.reveal()[:LONGEST_TOKEN].partition(".")
     kind = _part(header).get("typ")
     # `application/` may be left out (RFC 7515, section 4.1.9)
     kind = kind.lower().removeprefix("application/") if isinstance(kind, str) else ""
@@ -113,7 +116,7 @@ def check_shape(name: str, value: Secret, *, is_custom: bool = False) -> None:
 
     With `is_custom` a credential may have any shape, but not that of another one of tastytrade.
     """
-    text, spoken = value.reveal()[:_LONGEST_TOKEN], _SPOKEN[name]
+    text, spoken = value.reveal()[:LONGEST_TOKEN], _SPOKEN[name]
     if _PLACEHOLDER.fullmatch(text):
         raise RefusedError(f"this is a placeholder, not a {spoken}", _LOOK_AGAIN)
     if text[:1] in ('"', "'", "`") and text[-1] == text[0]:
@@ -159,8 +162,7 @@ def check_type(claims: Claims) -> None:
     if claims.kind.startswith("at+"):  # RFC 9068, section 2.1
         raise RefusedError(
             "the refresh token is an access token",
-            "store what is shown as refresh token after Manage → Create Grant on"
-            f" {APPLICATIONS_PAGE}",
+            f"store what is shown as refresh token after {CREATE_GRANT}",
         )
 
 
@@ -171,8 +173,7 @@ def check_issuer(claims: Claims, environment: str) -> None:
         return
     raise RefusedError(
         f"the refresh token was issued by {issued_by}, the profile says {environment}",
-        f"set environment: {issued_by}, or make a grant for {environment}:"
-        f" Manage → Create Grant on {APPLICATIONS_PAGE}",
+        f"set environment: {issued_by}, or make a grant for {environment}: {CREATE_GRANT}",
     )
 
 
@@ -195,8 +196,7 @@ def check_audience(claims: Claims, client_id: str) -> None:
     raise RefusedError(
         f"the refresh token belongs to client ID {clients[0]}, the profile says {client_id}:"
         " these are different OAuth applications",
-        "take client ID, client secret and refresh token from one application:"
-        f" Manage → Create Grant on {APPLICATIONS_PAGE}",
+        ONE_APPLICATION,
     )
 
 

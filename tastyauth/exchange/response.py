@@ -8,21 +8,18 @@ from urllib.parse import urlsplit
 
 from tastyauth.broker import REFRESH_TOKEN_TYPE
 from tastyauth.errors import (
-    APPLICATIONS_PAGE,
+    CREATE_GRANT,
     ProtocolError,
     RefusedError,
     TastyauthError,
     TemporaryError,
 )
-from tastyauth.exchange.claims import RefreshGrant, read_claims
+from tastyauth.exchange.claims import LONGEST_TOKEN, ONE_APPLICATION, RefreshGrant, read_claims
 from tastyauth.exchange.server_text import DATE, Answer, Fields, http_date, shown
 from tastyauth.secret import Secret
 
 NOT_SOON = "not soon"
 """The reason of a TemporaryError that lasts for minutes: trying again at once does not help."""
-
-_LONGEST_TOKEN = 16 * 1024
-"""Characters; a longer one could not be read back from a reference, or exported."""
 
 _DEFAULT_LIFETIME = 900
 """Seconds that a token of tastytrade lives (developer.tastytrade.com, OAuth2)."""
@@ -47,14 +44,7 @@ _REFRESH_TOKEN = re.compile(r"[!-~](?:[ -~]*[!-~])?")  # what a reference can ho
 _NUMBER = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,20})?")
 _WAIT = re.compile(rf"(?:^|,)\s*({DATE}|[0-9]+)\s*(?=,|$)")
 
-_NEW_GRANT = (
-    f"make a new one: Manage → Create Grant on {APPLICATIONS_PAGE};"
-    " tastyauth secret set -p NAME stores it"
-)
-_ONE_APPLICATION = (
-    "take client ID, client secret and refresh token from one application:"
-    f" Manage → Create Grant on {APPLICATIONS_PAGE}"
-)
+_NEW_GRANT = f"make a new one: {CREATE_GRANT}; tastyauth secret set -p NAME stores it"
 
 _REFUSED = {
     "invalid_grant": "grant",
@@ -70,17 +60,17 @@ _WHY = {
     ),
     "client secret mismatch": (
         "the client secret was mistyped, cut short or regenerated, or is not of the refresh token's"
-        f" application; {_ONE_APPLICATION}"
+        f" application; {ONE_APPLICATION}"
     ),
-    "client id mismatch": f"the client ID is not that of this refresh token; {_ONE_APPLICATION}",
+    "client id mismatch": f"the client ID is not that of this refresh token; {ONE_APPLICATION}",
     "invalid jwt": (
         "the refresh token was cut short, quoted, or is something else, perhaps a password;"
         f" store it again as it was shown, or {_NEW_GRANT}"
     ),
     "invalid_grant": f"the refresh token is not valid any more; {_NEW_GRANT}",
-    "invalid_client": f"client ID and client secret do not belong together; {_ONE_APPLICATION}",
+    "invalid_client": f"client ID and client secret do not belong together; {ONE_APPLICATION}",
     "unauthorized_client": (
-        f"this OAuth application may not use refresh tokens; {_ONE_APPLICATION}"
+        f"this OAuth application may not use refresh tokens; {ONE_APPLICATION}"
     ),
 }
 """Hints by description (lower case; seen live), else by code."""
@@ -168,7 +158,7 @@ def _token(fields: Fields, name: str, shape: re.Pattern[str], grant: RefreshGran
     token = fields.secret(name)
     if token is None or (name == "refresh_token" and fields.get(name) == ""):
         return None
-    if not 0 < len(token.reveal()) <= _LONGEST_TOKEN:
+    if not 0 < len(token.reveal()) <= LONGEST_TOKEN:
         raise _not_a_token(f"the {name} in the answer is empty or not a token", grant)
     if not shape.fullmatch(token.reveal()):
         raise _not_a_token(f"the {name} in the answer has characters no token has", grant)

@@ -1,5 +1,6 @@
 """Where a request goes, by which proxy, and the certificate authorities that are trusted there."""
 
+import contextlib
 import os
 import re
 import ssl
@@ -133,20 +134,16 @@ def _is_excepted(endpoint: Endpoint, environ: Mapping[str, str]) -> bool:
         entry = re.sub(r"^(?:https|all)://", "", entry).strip(".")
         if entry in ("*", f"*:{endpoint.port}", host, endpoint.host):
             return True
-        if "/" in entry and _is_in(host, entry):
-            return True
+        if "/" in entry:
+            block = entry.replace("[", "").replace("]", "")
+            with contextlib.suppress(ValueError):  # a name, or not a block of addresses
+                if ip_address(host) in ip_network(block, strict=False):
+                    return True
         if entry and f".{endpoint.host}:{endpoint.port}".endswith(
             (f".{entry}:{endpoint.port}", f".{entry}")
         ):
             return True
     return False
-
-
-def _is_in(host: str, block: str) -> bool:
-    try:
-        return ip_address(host) in ip_network(block.replace("[", "").replace("]", ""), strict=False)
-    except ValueError:
-        return False
 
 
 def _read_proxy(variable: str, value: str) -> Proxy:

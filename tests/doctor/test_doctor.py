@@ -25,8 +25,9 @@ from tastyauth import config
 from tastyauth.cli import doctor as command
 from tastyauth.cli import grammar
 from tastyauth.cli.console import Console
-from tastyauth.doctor import STEPS, Findings, cron, fit_to_paste, online
+from tastyauth.doctor import STEPS, Findings, cron, online
 from tastyauth.errors import UsageError
+from tastyauth.secret import fit_to_paste
 from tastyauth.simulator import Simulator
 from tastyauth.simulator.messages import Answer, Request, api_error, json_answer
 from tastyauth.sources import Surroundings
