@@ -28,35 +28,19 @@ if TYPE_CHECKING:
     from tastyauth.library import Credential, aget_credential, get_credential, sdk
     from tastyauth.library.auth import TastytradeAuth
 else:  # to a type checker, every misspelt name would be one of these
+    _HOMES = {
+        "Credential": "library",
+        "TastyauthError": "errors",
+        "TastytradeAuth": "library.auth",
+        "aget_credential": "library",
+        "errors": "errors",
+        "get_credential": "library",
+        "sdk": "library.sdk",
+    }
 
     def __getattr__(name: str) -> object:
-        match name:
-            case "Credential":
-                from tastyauth.library import Credential
-
-                return Credential
-            case "TastyauthError":
-                from tastyauth.errors import TastyauthError
-
-                return TastyauthError
-            case "TastytradeAuth":
-                from tastyauth.library.auth import TastytradeAuth
-
-                return TastytradeAuth
-            case "aget_credential":
-                from tastyauth.library import aget_credential
-
-                return aget_credential
-            case "errors":
-                import tastyauth.errors as errors  # the other form would ask here again
-
-                return errors
-            case "get_credential":
-                from tastyauth.library import get_credential
-
-                return get_credential
-            case "sdk":
-                from tastyauth.library import sdk
-
-                return sdk
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        home = _HOMES.get(name)
+        if home is None:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        module = __import__(f"tastyauth.{home}", fromlist=[name])
+        return module if home.endswith(name) else getattr(module, name)

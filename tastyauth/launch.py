@@ -146,10 +146,11 @@ def environment(
 
 def _limit_core_dumps(limit: tuple[int, int]) -> None:
     import resource
-    from contextlib import suppress
 
-    with suppress(OSError, ValueError):  # a sandbox may forbid it; the token matters more
+    try:
         resource.setrlimit(resource.RLIMIT_CORE, limit)
+    except (OSError, ValueError):
+        return  # a sandbox may forbid it; the token matters more
 
 
 def _python_set_locale() -> bool:

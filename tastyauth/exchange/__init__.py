@@ -19,7 +19,13 @@ import httpx as http  # to move on to its continuation is to change this line
 from tastyauth.errors import ConfigError, ProtocolError, TastyauthError, TemporaryError
 from tastyauth.exchange.claims import RefreshGrant, check_offline
 from tastyauth.exchange.deadline import CONNECTED, Backend, Wire, within
-from tastyauth.exchange.response import NOT_SOON, TokenResponse, is_temporary, read_response
+from tastyauth.exchange.response import (
+    NOT_SOON,
+    RotatedError,
+    TokenResponse,
+    is_temporary,
+    read_response,
+)
 from tastyauth.exchange.route import (
     Authorities,
     Endpoint,
@@ -36,6 +42,7 @@ from tastyauth.secret import Secret
 
 __all__ = [
     "RefreshGrant",
+    "RotatedError",
     "Route",
     "TokenResponse",
     "check_offline",

@@ -75,19 +75,27 @@ class Bearer:
         return self._entry
 
     def instead_of(self, refused: Entry) -> Entry | None:
-        """Another token than the one that an API has refused.
+        """A newer token than the one that an API has refused.
 
-        Somebody may have got it already; else it is asked for, at most once a minute. None when
-        that minute is not over. Raises TastyauthError.
+        It may be in the cache already, else it is asked for, at most once a minute. None within
+        that minute. Raises TastyauthError.
         """
         started_at = time.time()
-        asked_lately = self._asked_lately(
-            refused
-        )  # before the look, which then sees what came of it
-        newer = self._newer(refused)
-        if newer is None and not asked_lately:
-            newer = self._forced(refused, started_at)
-        self._entry = newer or self._entry
+        key = self.wanted.found[0], refused.fields["profile"]
+        # before the look, which then sees what came of it
+        asked_lately = time.monotonic() < _forced_at.get(key, -_PAUSE) + _PAUSE
+        for entry in (self._entry, self.wanted.cached()):
+            is_new = entry and entry.fields["access_token"] != refused.fields["access_token"]
+            if entry and is_new and self.wanted.decide(entry) != cache.ASK:
+                self._entry = entry
+                return entry
+        if asked_lately:
+            return None
+        try:  # those who come here at the same time queue for the lock, and share the outcome
+            newer = self.wanted.obtain(started_at, refresh=True)
+        finally:
+            _forced_at[key] = time.monotonic()
+        self._entry = newer
         return newer
 
     def api_url(self) -> str:
@@ -97,30 +105,6 @@ class Bearer:
         if not self._api_url:
             self._api_url = self.wanted.profile().api_url
         return self._api_url
-
-    def _newer(self, refused: Entry) -> Entry | None:
-        token = refused.fields["access_token"]
-        for entry in (self._entry, self.wanted.cached()):
-            if (
-                entry
-                and entry.fields["access_token"] != token
-                and self.wanted.decide(entry) != cache.ASK
-            ):
-                return entry
-        return None
-
-    def _forced(self, refused: Entry, started_at: float) -> Entry:
-        """Those who come here at the same time queue for the lock, and share what comes of it."""
-        try:
-            return self.wanted.obtain(started_at, refresh=True)
-        finally:
-            _forced_at[self._key(refused)] = time.monotonic()
-
-    def _asked_lately(self, refused: Entry) -> bool:
-        return time.monotonic() < _forced_at.get(self._key(refused), -_PAUSE) + _PAUSE
-
-    def _key(self, entry: Entry) -> tuple[str, str]:
-        return self.wanted.found[0], entry.fields["profile"]
 
 
 class TastytradeAuth(_Auth):

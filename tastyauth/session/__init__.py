@@ -16,8 +16,8 @@ from tastyauth.errors import TastyauthError, reason_of
 from tastyauth.posix import files
 
 if TYPE_CHECKING:  # a hit needs none of these: no YAML, no source, no HTTP
-    from tastyauth.config import Config, Profile
-    from tastyauth.session.refresh import Audience, Refreshed, Secrets
+    from tastyauth.config import Config
+    from tastyauth.session.refresh import Audience, Secrets
     from tastyauth.sources import Surroundings
 
 LONGEST_MIN_VALID = 840
@@ -68,7 +68,12 @@ class Session:
                 view, answered = found
                 assert view.profile is not None
                 self.profile = view.profile
-                entry = self._from_cache(view, held) if answered else self._asked_for(view, held)
+                if answered:
+                    entry = self._from_cache(view, held)
+                else:
+                    record = attempts.read(view.attempt_path)
+                    self._hold_back(record)
+                    entry = self._attempt(view, held, record)
             held.let_go()  # at once, also where a child of another thread has it open for a moment
         if entry.expires_at - time.time() < (self._terms.min_valid or 0):
             self._audience.warn("the new token lives shorter than was asked for")
@@ -107,9 +112,6 @@ class Session:
             ).reveal(),
         }
 
-    def _look(self) -> View:
-        return cache.look(self.asked)
-
     def _decide(
         self, entry: Entry | None, record: Attempt | None, secrets: str | None = None
     ) -> str:
@@ -130,7 +132,7 @@ class Session:
             files.make_directory(locate.cache_directory(self.asked.environ))
             while True:
                 with self._audience.waiting("another tastyauth that is getting this token"):
-                    view, answered = held.turn(self._look, answers)
+                    view, answered = held.turn(lambda: cache.look(self.asked), answers)
                 if view.profile is not None:
                     return view, answered
                 if not self._write_outline(view):
@@ -156,7 +158,7 @@ class Session:
             store.write_outline(view.directory, config, outline)
         except ValueError as error:
             raise OSError(str(error)) from None
-        if self._look().profile is not None:
+        if cache.look(self.asked).profile is not None:
             return True
         if cache.read_outline(view.directory, config) is None:
             raise OSError("what was written there cannot be read")
@@ -171,7 +173,7 @@ class Session:
         try:
             if held.path != view.lock_path and not held.try_take(view.lock_path):
                 return entry
-            view = self._look()
+            view = cache.look(self.asked)
         except OSError:
             return entry
         record = attempts.read(view.attempt_path)
@@ -186,15 +188,10 @@ class Session:
             self._audience.warn(f"the token could not be renewed ahead: {error.message}")
             return view.entry
 
-    def _asked_for(self, view: View, held: Lock) -> Entry:
-        record = attempts.read(view.attempt_path)
-        self._hold_back(record)
-        return self._attempt(view, held, record)
-
     def _attempt(
         self, view: View, held: Lock, record: Attempt, *, in_a_hurry: bool = False
     ) -> Entry:
-        """One exchange, its outcome written down; in a hurry for who has a token still."""
+        """One exchange, its outcome recorded; `in_a_hurry` where a token is still good."""
         from tastyauth.session import refresh
 
         assert view.outline is not None
@@ -204,43 +201,26 @@ class Session:
             surroundings = replace(surroundings, interactive=False, patience=refresh.HURRY)
         held.promise(refresh.time_limit(profile, surroundings) + _GRACE)
         with self._recorded(view, record, "", in_a_hurry=in_a_hurry):
-            secrets = self._secrets or self._resolved(profile, surroundings)
+            secrets = self._secrets or refresh.resolve_secrets(
+                profile, surroundings, self._audience
+            )
         used = secrets.digest(bytes.fromhex(view.outline.salt))
         self._hold_back(record, used)
         held.promise(2 * profile.timeout + _GRACE)  # it may wait for the grant as long
         with self._recorded(view, record, used, in_a_hurry=in_a_hurry):
-            refreshed = self._refreshed(profile, secrets, surroundings, in_a_hurry=in_a_hurry)
+            refreshed = refresh.refresh_stored(
+                profile, secrets, surroundings, self._audience, in_a_hurry=in_a_hurry
+            )
         entry = refreshed.entry
         with self._storing():
             if refreshed.moved:  # a rotated refresh token has changed the file it is declared in
-                view = self._look()
+                view = cache.look(self.asked)
             if not view.name:
                 return entry  # cleared meanwhile
             store.write_entry(view.entry_path, view.belongs_to, entry)
             attempts.write(view.attempt_path, record.succeeded(time.time()))
             store.prune(view, time.time())
         return entry
-
-    def _refreshed(
-        self,
-        profile: "Profile",
-        secrets: "Secrets",
-        surroundings: "Surroundings",
-        *,
-        in_a_hurry: bool = False,
-    ) -> "Refreshed":
-        """What `refresh` returns or raises, with secrets resolved anew if they have just moved."""
-        from tastyauth.session import refresh, rotation
-
-        try:
-            return refresh.refresh(
-                profile, secrets, surroundings, self._audience, in_a_hurry=in_a_hurry
-            )
-        except rotation.MovedError:
-            secrets = self._resolved(profile, surroundings)
-            return refresh.refresh(
-                profile, secrets, surroundings, self._audience, in_a_hurry=in_a_hurry
-            )
 
     @contextmanager
     def _recorded(
@@ -274,23 +254,21 @@ class Session:
 
         Raises whatever keeps it from coming.
         """
+        from tastyauth.session import refresh
+
         found = self.config()
         profile = found.profile(self.asked.profile)
         self.profile = found.outline(b"", "", "").profiles[profile.name]
-        secrets = self._secrets or self._resolved(profile, self._surroundings)
+        around, audience = self._surroundings, self._audience
+        secrets = self._secrets or refresh.resolve_secrets(profile, around, audience)
         place = "\0".join((self.asked.config, profile.name))
         used = secrets.digest(b"")
         record = attempts.read(place)
         self._hold_back(record, used)
         try:
-            refreshed = self._refreshed(profile, secrets, self._surroundings)
+            refreshed = refresh.refresh_stored(profile, secrets, around, audience)
         except TastyauthError as error:
             attempts.remember(place, record.failed(error, used, time.time()))
             raise
         attempts.remember(place, Attempt())
         return refreshed.entry
-
-    def _resolved(self, profile: "Profile", surroundings: "Surroundings") -> "Secrets":
-        from tastyauth.session import refresh
-
-        return refresh.resolve_secrets(profile, surroundings, self._audience)

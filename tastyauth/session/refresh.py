@@ -1,4 +1,4 @@
-"""The cold path in one function: profile, secrets, exchange, credential."""
+"""The cold path: profile, secrets, exchange, credential."""
 
 import time
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from tastyauth.errors import (
     TemporaryError,
 )
 from tastyauth.secret import Secret, is_uuid
-from tastyauth.session.rotation import Grant, sole_writer
+from tastyauth.session.rotation import Grant, MovedError, sole_writer
 from tastyauth.sources import Reference, Surroundings
 
 _WHERE_FROM = {
@@ -36,20 +36,20 @@ HURRY = 3.0
 
 
 class Audience(Protocol):
-    """Whoever hears how it goes."""
+    """Where progress and warnings go."""
 
     @property
     def verbose(self) -> bool:
         """Whether details are worth the work of finding them out."""
 
     def waiting(self, what: str) -> AbstractContextManager[None]:
-        """Told what is being waited for, for as long as it lasts."""
+        """A context for as long as `what` is being waited for."""
 
     def warn(self, text: str) -> None:
-        """Told what should be looked at."""
+        """Takes what the user should look at."""
 
     def detail(self, text: str) -> None:
-        """Told what only the curious want to know."""
+        """Takes what only --verbose shows."""
 
 
 class Secrets(NamedTuple):
@@ -60,7 +60,7 @@ class Secrets(NamedTuple):
     refresh_token: Secret
 
     def digest(self, key: bytes) -> str:
-        """Tells these secrets from others without telling them."""
+        """Tells these secrets from others without revealing them."""
         parts = (self.client_id, self.client_secret.reveal(), self.refresh_token.reveal())
         return locate.digest("\0".join(parts).encode(), key)
 
@@ -83,13 +83,11 @@ def refresh(
 ) -> Refreshed:
     """A new access token for `profile` (RFC 6749, section 6).
 
-    `is_stored` says that the secrets come from the profile's sources, where a rotated one belongs.
-
-    Raises RefusedError, TemporaryError, ProtocolError, ConfigError for proxies and roots, or
-    SecretError where a newer refresh token may be kept that cannot be read.
+    With `is_stored` the secrets come from the profile's sources, where a rotated one belongs.
+    Raises RefusedError, TemporaryError, ProtocolError, ConfigError for proxies and certificate
+    authorities, or SecretError where a newer refresh token may be kept that cannot be read.
     """
     from tastyauth import exchange
-    from tastyauth.exchange.response import RotatedError
 
     grant = exchange.RefreshGrant(
         token_endpoint=profile.token_endpoint,
@@ -115,7 +113,7 @@ def refresh(
                     environ=surroundings.environ,
                     tries=1 if in_a_hurry else 3,
                 )
-        except RotatedError as error:
+        except exchange.RotatedError as error:
             _keep(error.refresh_token, kept, profile, is_stored, surroundings, audience)
             raise ProtocolError(error.message, error.hint) from None
         rotated = response.refresh_token
@@ -137,6 +135,22 @@ def refresh(
     return Refreshed(Entry(fields, int(asked_at), time.time()), moved)
 
 
+def refresh_stored(
+    profile: Profile,
+    secrets: Secrets,
+    surroundings: Surroundings,
+    audience: Audience,
+    *,
+    in_a_hurry: bool = False,
+) -> Refreshed:
+    """What `refresh` returns or raises, with secrets resolved again if they have just moved."""
+    try:
+        return refresh(profile, secrets, surroundings, audience, in_a_hurry=in_a_hurry)
+    except MovedError:
+        secrets = resolve_secrets(profile, surroundings, audience)
+        return refresh(profile, secrets, surroundings, audience, in_a_hurry=in_a_hurry)
+
+
 def latest(
     profile: Profile, client_id: str, declared: Secret, surroundings: Surroundings
 ) -> Secret:
@@ -156,7 +170,7 @@ def resolve_secrets(profile: Profile, surroundings: Surroundings, audience: Audi
     ):
         from tastyauth import exchange  # noqa: F401  # httpx loads while the command runs
 
-        with audience.waiting(_source("client_secret", profile.client_secret)):
+        with audience.waiting(f"client_secret from {profile.client_secret.describe()}"):
             client_secret = collect()
     refresh_token = resolve("refresh_token", profile.refresh_token, profile, surroundings, audience)
     return Secrets(_client_id(profile, surroundings, audience), client_secret, refresh_token)
@@ -170,7 +184,8 @@ def resolve(
     audience: Audience,
 ) -> Secret:
     """What `reference` yields now; errors name the field and the profile."""
-    with _named(field, profile), audience.waiting(_source(field, reference)):
+    waiting = audience.waiting(f"{field} from {reference.describe()}")
+    with _named(field, profile), waiting:
         return reference.resolve(surroundings.withholding(profile.withheld))
 
 
@@ -256,10 +271,6 @@ def _named(field: str, profile: Profile) -> Iterator[None]:
     except SecretError as error:
         message = f"{field} of profile {profile.name}: {error.message}"
         raise type(error)(message, f"{error.hint}; {if_lost(field)}") from None
-
-
-def _source(field: str, reference: Reference) -> str:
-    return f"{field} from {reference.describe()}"
 
 
 def _client_id(profile: Profile, surroundings: Surroundings, audience: Audience) -> str:
