@@ -185,10 +185,10 @@ def start(
     """Starts `argv`, whose first item is the path of the program, in `directory`.
 
     Not interactive: stdin is the null device and the session is its own, so that nothing can ask
-    and all of it can be killed. Interactive: session, process group and terminal are ours (in a
-    group of its own a program is stopped by its first read of the terminal), stdin and stderr
-    pass through; at the limit only the program itself is ended. `stdin` is given to it instead,
-    while it is waited for. Raises CannotStart.
+    and all of it can be killed. Interactive: it shares the session, process group and terminal of
+    tastyauth (in a group of its own its first read of the terminal would stop it), stdin and stderr
+    pass through, and at the limit only the program itself is ended. `stdin` replaces either stdin
+    and is written while `wait` runs. Raises CannotStart.
     """
     given = subprocess.PIPE if stdin else None if interactive else subprocess.DEVNULL
     running: Running | None = None
@@ -220,7 +220,7 @@ def start(
 
 
 _holders = 0
-"""How many programs run for which SIGCHLD is no longer ignored."""
+"""Programs that run while SIGCHLD, which the process had ignored, is not."""
 
 
 def _hold_exit_codes() -> bool:
