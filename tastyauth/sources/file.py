@@ -13,14 +13,7 @@ from dataclasses import dataclass
 from tastyauth.errors import SecretAbsent, SecretError, reason_of
 from tastyauth.posix import files
 from tastyauth.secret import Secret, printable
-from tastyauth.sources import (
-    HANGS,
-    Reference,
-    Surroundings,
-    absolute,
-    accept,
-    output_of,
-)
+from tastyauth.sources import HANGS, Reference, Surroundings, absolute, accept, output_of
 
 LIMIT = 64 * 1024
 """Bytes. A larger file is not a secret, and need not be read to say so."""
