@@ -1,4 +1,4 @@
-"""How the last attempt at a token ended: shared by those who waited, and not repeated too soon."""
+"""Records how the last attempt to get a token ended, for those who waited and to limit retries."""
 
 from tastyauth import errors, locate
 from tastyauth.posix import files
@@ -41,11 +41,11 @@ _FIELDS: dict[str, float | int | str] = {
 
 
 class Attempt:
-    """The last attempt, and the last of each kind before it. Times are epoch seconds.
+    """The last attempt, with the last success and failure. Times are in epoch seconds.
 
     `code` is an exit code; `secrets` a keyed digest of what was sent, empty when the server must
-    be left alone whatever is sent; `not_before` when to ask again; `failures` how many ended so in
-    a row; `soft_at` when a token was last renewed ahead of time.
+    be left alone whatever is sent; `not_before` when to ask again; `failures` how often in a row
+    it failed with that code; `soft_at` when a token was last renewed ahead of time.
     """
 
     ended_at: float
@@ -72,8 +72,7 @@ class Attempt:
 
     def error(self) -> errors.TastyauthError:
         """The failure, as it was raised."""
-        kind = _KINDS.get(self.code, errors.TemporaryError)
-        return kind(self.message, self.hint)
+        return _KINDS.get(self.code, errors.TemporaryError)(self.message, self.hint)
 
     def ended_since(self, started_at: float, now: float) -> bool:
         """Whether it failed after a caller had started, whose outcome it therefore is."""
@@ -85,7 +84,7 @@ class Attempt:
         return self.ended_at <= now < self.not_before and self.secrets in ("", secrets)
 
     def failure(self, started_at: float, now: float) -> errors.TastyauthError:
-        """What a caller is told that does not ask: its own outcome, or that of an earlier one."""
+        """The error for a caller that holds back: its own outcome, or that of an earlier caller."""
         error = self.error()
         if self.ended_since(started_at, now):
             return error
@@ -102,7 +101,7 @@ class Attempt:
         return self._with(soft_at=now)
 
     def succeeded(self, now: float) -> "Attempt":
-        """The record after a token has come."""
+        """The record after a success."""
         return Attempt(
             ended_at=now,
             soft_at=self.soft_at,
@@ -116,8 +115,8 @@ class Attempt:
     ) -> "Attempt":
         """The record after `error`.
 
-        No pace is set where nothing was sent (`secrets` is empty), nor where there was no answer
-        to an attempt `in_a_hurry`, which may have failed for that alone.
+        The server may be asked again at once where nothing was sent (`secrets` is empty), or where
+        an attempt `in_a_hurry` got no answer, which may be the only reason.
         """
         again = self.failures + 1 if self.code == error.exit_code else 1
         asked_for = error.retry_after if isinstance(error, errors.TemporaryError) else None
@@ -141,11 +140,11 @@ class Attempt:
 
 
 _unwritten: dict[str, Attempt] = {}
-"""Records that no file could take; the rest of this process goes by them."""
+"""Records that could not be written; the rest of this process uses them."""
 
 
 def read(path: str) -> Attempt:
-    """The record at `path`; an empty one when there is none that can be used. Raises nothing."""
+    """The record at `path`, or an empty one if there is none to use; raises nothing."""
     if path in _unwritten:
         return _unwritten[path]
     try:
@@ -160,7 +159,7 @@ def read(path: str) -> Attempt:
 
 
 def write(path: str, attempt: Attempt) -> None:
-    """Raises OSError; the rest of this process knows of `attempt` all the same."""
+    """Writes a record; raises OSError, and this process remembers `attempt` all the same."""
     lines = [f"{name}\t{' '.join(str(getattr(attempt, name)).split(chr(10)))}" for name in _FIELDS]
     remember(path, attempt)
     files.write(path, "\n".join((_MAGIC, *lines, "")).encode("utf-8", "backslashreplace"))

@@ -1,8 +1,8 @@
-"""Single flight: one process gets a token, while the others wait for what comes of it.
+"""Single flight: one process gets a token, while the others wait for the outcome.
 
 A kernel lock on a file of its own, so that a killed holder frees it at once. The file holds the
-holder's pid and the moment, on the machine's monotonic clock, by which it will be done; nobody
-waits longer than that, and nobody goes on without the lock while somebody has it.
+holder's pid and its promise: the time, on the machine's monotonic clock, by which it will be done.
+Nobody waits longer than that, or goes on without the lock while another process has it.
 """
 
 import _thread  # built in, where `threading` is a module to load
@@ -48,9 +48,8 @@ _ANSWERS = (cache.SERVE, cache.AHEAD)
 class Lock(FileIO):
     """A context in which locks can be taken, one at a time; leaving it frees the lock.
 
-    It is a file because files are left and closed in C, where no signal can come in between. What
-    ends the block or drops the lock therefore frees it. `path` is what is locked now, empty for
-    nothing.
+    It is a file because files are closed in C, where no signal can interrupt: leaving the block or
+    dropping the object always frees the lock. `path` is what is locked now, or empty.
     """
 
     path = ""
@@ -60,7 +59,7 @@ class Lock(FileIO):
         _locks[:] = [*filter(_is_open, _locks), ref(self)]
 
     def try_take(self, path: str) -> bool:
-        """Whether the lock at `path` could be had at once; gives up the one before.
+        """Takes the lock at `path` if it is free, and gives up the one before.
 
         Raises OSError where there can be no lock.
         """
@@ -92,11 +91,11 @@ class Lock(FileIO):
     def turn(
         self, look: "Callable[[], View]", answers: "Callable[[View], bool]"
     ) -> tuple[View, bool]:
-        """A view and whether it answers; where it does not, the lock of what is to be got is held.
+        """A view and whether it answers; if not, the lock of what is missing is held.
 
-        Looks again after each wait, and once more under the lock. Where the lock of an outline was
-        waited for and the outline has come, it moves on to the lock of the entry. Raises
-        TemporaryError when a holder is late, OSError where there can be no lock.
+        Looks again after each wait, and once more under the lock. Once an outline that it waited
+        for has come, it moves on to the lock of the entry. Raises TemporaryError when a holder is
+        late, OSError where there can be no lock.
         """
         waiter: Waiter | None = None
         view = look()
@@ -111,14 +110,14 @@ class Lock(FileIO):
         return view, answered
 
     def promise(self, seconds: float) -> None:
-        """Tells those who wait when this holder will be done at the latest."""
+        """Promises to those who wait to be done within `seconds`."""
         try:
             self._promise(seconds)
         except (OSError, ValueError):
-            return  # a full disk or a forked child; the promise before this one stands
+            return  # a full disk or a forked child; the earlier promise still holds
 
     def let_go(self) -> None:
-        """Frees what is locked; again is harmless."""
+        """Frees what is locked; calling it again is harmless."""
         if not self.closed:
             fcntl.flock(self.fileno(), fcntl.LOCK_UN)
         self.path = ""
@@ -137,10 +136,9 @@ def _is_open(reference: "ref[Lock]") -> bool:
 
 
 def _close_in_child() -> None:
-    """A lock is its process's own: a forked child would keep it from everybody."""
-    for each in _locks:
-        lock = each()
-        if lock is not None:
+    """A lock belongs to one process: a forked child would keep it from everybody."""
+    for reference in _locks:
+        if (lock := reference()) is not None:
             lock.close()
 
 
@@ -150,15 +148,15 @@ _handed_on: list[Lock] = []
 
 
 def handed_on() -> Lock:
-    """The lock that the fast lane of this process has waited for, else a new one."""
+    """The lock that the fast lane of this process has taken, else a new one."""
     return _handed_on.pop() if _handed_on else Lock()
 
 
 def line_up(asked: Asked, started_at: float) -> View | None:
-    """A view to be served to a caller on default terms, after a wait for another process if any.
+    """A view to serve to a caller on default terms, after waiting for another process if need be.
 
-    None when this is the process to get or renew the token; the lock is then handed on. Raises
-    TemporaryError, what the last attempt has failed with, and OSError where there can be no cache.
+    None when this process is to get or renew the token; the lock is then handed on. Raises
+    TemporaryError, the failure of the last attempt, and OSError where there can be no cache.
     """
     files.make_directory(locate.cache_directory(asked.environ))
     terms = Terms(started_at=started_at)
@@ -183,7 +181,7 @@ def line_up(asked: Asked, started_at: float) -> View | None:
 
 
 def remove_unless_held(path: str) -> None:
-    """Removes `path`, but not a lock that somebody holds; raises OSError."""
+    """Removes `path`, unless it is a lock that is held; raises OSError."""
     if not path.endswith(".lock"):
         files.remove(path)
         return
@@ -198,7 +196,7 @@ class Waiter:
     def __init__(self, path: str, longest: float = LONGEST_WAIT) -> None:
         self.path = path
         self._until = time.monotonic() + longest
-        self._overdue = ("", 0.0)  # a broken promise, and since when it was seen
+        self._overdue = ("", 0.0)  # a broken promise, and when it was first seen
         self._released: _thread.LockType | None = None
 
     def wait(self) -> None:
@@ -210,8 +208,8 @@ class Waiter:
             left = float(promised) - now
         except ValueError:
             left = _LONGEST_SLEEP  # being written at this moment
-        # the promise of a killed holder stands until the next one has written its own, so a
-        # promise counts as broken only when it has stood there for a while
+        # the promise of a killed holder stays until the next one has written its own, so a promise
+        # counts as broken only after a while
         if left >= 0:
             self._overdue = ("", now)
         elif holder != self._overdue[0]:
@@ -221,7 +219,9 @@ class Waiter:
                 f"another tastyauth (pid {pid or 'unknown'}) is getting this token and is late",
                 "try again; if it stays, look at what that process is waiting for",
             )
-        if pid == str(os.getpid()) or _threads_are_replaced():
+        # where gevent or the like replaces threads, one that waits in the kernel stops all
+        are_replaced = not isinstance(_thread.start_new_thread, type(len))
+        if pid == str(os.getpid()) or are_replaced:
             time.sleep(_POLL)
         else:
             self._sleep(min(max(left, 0.05), _LONGEST_SLEEP))
@@ -229,9 +229,9 @@ class Waiter:
     def _sleep(self, seconds: float) -> None:
         """Until the holder lets go, or for so many seconds.
 
-        A thread waits in the kernel, which no limit can be given, and this one for the thread: a
-        signal ends that wait, and looking again and again would cost two hundred waiting
-        processes more than the exchange they wait for.
+        A thread waits in the kernel, which takes no time limit, and this one for the thread, which
+        a signal interrupts. Polling would cost two hundred waiting processes more than the
+        exchange they wait for.
         """
         if self._released is None:
             self._released = _thread.allocate_lock()
@@ -245,11 +245,6 @@ class Waiter:
         if self._released.acquire(timeout=seconds):
             self._released = None
         time.sleep(_BREATH)
-
-
-def _threads_are_replaced() -> bool:
-    """Whether gevent or the like runs threads one after the other: one that waits stops all."""
-    return not isinstance(_thread.start_new_thread, type(len))
 
 
 def _tell_when_free(path: str, released: _thread.LockType) -> None:

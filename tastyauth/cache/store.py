@@ -19,9 +19,9 @@ from tastyauth.posix import files
 
 _OURS = re.compile(
     r"[0-9a-f]{16}(?:\.[0-9a-f]{16})?\.(?:outline|entry|attempt|lock)"
-    r"(?:\.[0-9]+\.[0-9]+\.new)?"  # what `private.write` has not finished
+    r"(?:\.[0-9]+\.[0-9]+\.new)?"  # what `files.write` has not finished
 )
-"""How the files of a cache are called; whatever else is in the directory is somebody's own."""
+"""The names of cache files; other files in the directory are not touched."""
 
 _UNUSED = 7 * 24 * 3600.0
 """Seconds after which an entry, its record and its lock go."""

@@ -1,8 +1,8 @@
-"""A command that outlives its token: started, left alone, and supplied with fresh ones as it runs.
+"""Runs a command that outlives its token, and supplies it with fresh ones.
 
-Its parent passes signals on, has a token renewed before the old one expires, and ends as the
-command ended. Renewing takes place in another process: a server or a secret store that hangs keeps
-neither a signal nor the end waiting.
+The parent passes signals on, renews the token before it expires, and ends as the command ended. It
+renews in another process, so that a server or secret store that hangs delays neither a signal nor
+the end.
 """
 
 import os
@@ -200,7 +200,10 @@ def keep(argv: list[str], environment: Mapping[str, str], supply: Supply) -> int
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
     command = _Command(launch.spawn(argv, environment, unblock))
-    _let_go_of_streams()
+    nowhere = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+    for descriptor in (0, 1):  # what the command closes is then closed for the other end, too
+        os.dup2(nowhere, descriptor)
+    os.close(nowhere)
     while True:
         number, is_from_kernel = _next_signal(handled, supply.attend(handled))
         if number in (signal.SIGCHLD, signal.SIGCONT):
@@ -287,21 +290,10 @@ def _has_terminal() -> bool:
     return True
 
 
-def _let_go_of_streams() -> None:
-    """What the command closes is then closed, for whoever reads or writes the other end."""
-    nowhere = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
-    for descriptor in (0, 1):
-        os.dup2(nowhere, descriptor)
-    os.close(nowhere)
-
-
 def _encoded(renewal: Renewal) -> bytes:
-    entry = renewal.entry and (
-        renewal.entry.fields,
-        renewal.entry.issued_at,
-        renewal.entry.stored_at,
-    )
-    return dumps((entry, renewal.troubles)).encode()
+    entry = renewal.entry
+    parts = entry and (entry.fields, entry.issued_at, entry.stored_at)
+    return dumps((parts, renewal.troubles)).encode()
 
 
 def _decoded(answer: bytes) -> Renewal:

@@ -30,7 +30,7 @@ class MovedError(RefusedError):
 
 
 class Grant:
-    """The refresh token that a profile declares, and what the server has made of it."""
+    """The refresh token that a profile declares, and the newest one that the server gave for it."""
 
     def __init__(
         self, directory: str, token_endpoint: str, client_id: str, declared: Secret
@@ -74,9 +74,9 @@ class Grant:
                     files.remove(self._file_of(token))
 
     def moved(self, new: Secret, where: str) -> None:
-        """Removes the newest token, which the declared source now has.
+        """Removes the file of the newest token, which is now in the declared source.
 
-        For those who have read that source before, it leaves behind `where` that is.
+        Those who read that source before it changed find `where` the newest one is.
         """
         with suppress(OSError):
             if new != self.declared:
@@ -118,7 +118,7 @@ class Grant:
         return chain
 
     def _read(self, path: str) -> Secret | None:
-        """The token in a file; None when there is none, or its writer was killed at it."""
+        """The token in a file; None when there is none, or its writer was killed."""
         try:
             content = locate.read_private(path) or b""
             token, end, _ = content.decode("ascii").partition("\n")
@@ -135,7 +135,7 @@ class Grant:
         raise self._unusable(what, error, path)
 
     def _is_made(self) -> bool:
-        """Whether the directory is there, or may be, below one that is only ours to close."""
+        """Whether the directory, or the one above it, is there and belongs to this user."""
         places = (self.directory, os.path.dirname(self.directory))
         return any(os.path.isdir(it) and os.stat(it).st_uid == os.geteuid() for it in places)
 
@@ -148,7 +148,7 @@ class Grant:
         )
 
     def _sweep(self, now: float) -> None:
-        """Removes what killed processes have left, and notes that nobody needs any more."""
+        """Removes what killed processes have left, and old notes of where a token has moved."""
         with os.scandir(self.directory) as found:
             paths = [it.path for it in found if it.name.endswith((".new", ".lock", ".moved"))]
         for path in paths:
