@@ -21,7 +21,7 @@ _NO_CORE = 1
 1 is Linux's own sign for "never" (fs/coredump.c), and too short for a file."""
 
 _core_limit: tuple[int, int] | None = None
-"""The limit of the caller, while ours is another."""
+"""The caller's limit, once it was changed."""
 
 
 class CannotStart(TastyauthError):

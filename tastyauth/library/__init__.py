@@ -1,11 +1,10 @@
-"""What a program calls for a token: the way of the command line, from Python.
+"""Access tokens for Python programs, obtained as on the command line.
 
     credential = tastyauth.get_credential("live")
     headers = {"Authorization": f"Bearer {credential.access_token.reveal()}"}
 
-Config, trust, cache and lock are those of the command line, so a program and the commands beside it
-share one token. Nothing is asked and nothing printed: what `tastyauth` would warn of goes to the
-logger `tastyauth`, which never hears a secret.
+Programs and commands share config, trust, cache and lock, and so one token. Nothing is asked and
+nothing printed: warnings go to the logger `tastyauth`, and never hold a secret.
 """
 
 import atexit
@@ -151,7 +150,7 @@ class Wanted:
 def want(
     profile: str | None, min_valid: float | None, config: str | os.PathLike[str] | None
 ) -> Wanted:
-    """Settles what is wanted; raises ConfigNotFound, and UsageError for what cannot be meant."""
+    """Finds the config, once; raises ConfigNotFound, and UsageError for a wrong argument."""
     if min_valid is not None and not 0 <= min_valid <= LONGEST_MIN_VALID:
         raise UsageError(
             f"min_valid is {min_valid} seconds", f"give 0 to {LONGEST_MIN_VALID} seconds"
@@ -186,13 +185,13 @@ async def off_the_loop(wanted: Wanted, work: Callable[[], T]) -> T:
 
 
 def _event() -> tuple[Callable[[], object], Callable[[], Awaitable[object]]]:
-    """What wakes this task from another thread, and what it waits with."""
+    """A function that wakes this task from another thread, and one to wait with."""
     trio = sys.modules.get("trio")
     if trio is not None:
         with suppress(RuntimeError):  # trio is loaded, and not what runs this
             token, event = trio.lowlevel.current_trio_token(), trio.Event()
             return partial(token.run_sync_soon, event.set), event.wait
-    import asyncio  # dearer than all that a program without it needs
+    import asyncio  # costs more than all that a program without it loads
 
     loop, done = asyncio.get_running_loop(), asyncio.Event()
     return partial(loop.call_soon_threadsafe, done.set), done.wait
@@ -214,8 +213,8 @@ class _Ended:
 class _Worker:
     """A thread that gets the tokens of one profile, one after the other.
 
-    Not one of asyncio's own, which also look up host names, nor one for all profiles: a server that
-    hangs keeps nobody else waiting. Nor does the end of the program wait for it.
+    It is not one of asyncio's, which also look up host names, nor one for all profiles, so a server
+    that hangs delays nothing else, and not the end of the program.
     """
 
     def __init__(self) -> None:
@@ -262,11 +261,11 @@ class _Log:
         self.detail(f"waiting for {what}")
         return nullcontext()
 
-    def warn(self, text: str) -> None:
-        LOGGER.warning(_lines_shown(text))
+    def warn(self, text: str, level: int = logging.WARNING) -> None:
+        LOGGER.log(level, "\n".join(map(shown, text.split("\n"))))
 
     def detail(self, text: str) -> None:
-        LOGGER.debug(_lines_shown(text))
+        self.warn(text, logging.DEBUG)
 
 
 def _credential(entry: Entry) -> Credential:
@@ -280,7 +279,3 @@ def _credential(entry: Entry) -> Credential:
         api_url=fields["api_url"],
         client_id=fields["client_id"],
     )
-
-
-def _lines_shown(text: str) -> str:
-    return "\n".join(map(shown, text.split("\n")))

@@ -32,7 +32,7 @@ else:
 _PACKAGES = ("httpx", "httpx2")
 
 _PAUSE = 60.0
-"""Seconds between two forced refreshes, and between two tries while a token is good still."""
+"""Seconds between two forced refreshes, and between two tries while the token is still good."""
 
 _forced_at: dict[tuple[str, str], float] = {}
 """When the last forced refresh of a profile of a config had ended, on the monotonic clock."""
@@ -51,7 +51,7 @@ class Bearer:
         self._api_url = ""
 
     def at_hand(self) -> Entry | None:
-        """The token, as long as there is nothing to be done about it."""
+        """The token in memory, unless it is due to be renewed."""
         if self._entry is None:
             return None
         decision = self.wanted.decide(self._entry)
