@@ -85,14 +85,13 @@ class Session:
         Raises ConfigError and ConfigNotAllowed.
         """
         if self._config is None:
-            from tastyauth import config
-            from tastyauth.config import trust
+            from tastyauth.config import parse, recall, trust
 
             path, home = self.asked.path, self._surroundings.home
             if known:
-                found = config.recall(known, path, home=home)
+                found = recall(known, path, home=home)
             else:
-                found = config.parse(self.asked.content, path, home=home)
+                found = parse(self.asked.content, path, home=home)
             found, self._approval = trust.admitted(
                 found, self.asked.origin, self._surroundings, self.asked.profile
             )
