@@ -580,7 +580,7 @@ ATTACKS: dict[str, tuple[Attack, ...]] = {
         ),
         Attack(
             "a disk becomes full in the middle of a rotated token",
-            "posix/test_files.py::test_what_cannot_be_written_at_once_leaves_no_part_of_it",
+            "posix/test_files.py::test_what_cannot_be_written_leaves_no_part_of_it",
             "what is not whole is removed",
         ),
     ),
