@@ -118,9 +118,12 @@ class Lock(FileIO):
 
     def let_go(self) -> None:
         """Frees what is locked; calling it again is harmless."""
-        if not self.closed:
-            fcntl.flock(self.fileno(), fcntl.LOCK_UN)
         self.path = ""
+        try:
+            if not self.closed:
+                fcntl.flock(self.fileno(), fcntl.LOCK_UN)
+        except OSError:
+            return  # a file system without locks: nothing was locked
 
     def _promise(self, seconds: float) -> None:
         promised = f"{os.getpid()} {time.monotonic() + seconds:.3f}"
