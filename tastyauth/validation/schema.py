@@ -316,7 +316,8 @@ def meant(word: str, known: Iterable[str]) -> str | None:
     if not 3 <= len(plain) <= _LONGEST_MISTYPED:
         return None
     allowed = 1 if len(plain) <= 5 else min(len(plain) // 3, 3)
-    distances = [(_distance(plain, normalized(each)), each) for each in candidates]
+    likely = [each for each in candidates if abs(len(normalized(each)) - len(plain)) <= allowed]
+    distances = [(_distance(plain, normalized(each)), each) for each in likely]
     distance, nearest = min(distances, default=(allowed + 1, ""), key=lambda pair: pair[0])
     return nearest if distance <= allowed else None
 

@@ -170,7 +170,7 @@ def assert_served(finished: Finished, container: Container, exchanges: int) -> N
     """The program had a token, and no secret; a warning goes with each exchange but the cached."""
     assert finished.code == 0, finished.err
     seen = dict(pair.split("=", 1) for pair in finished.out.split("\0"))
-    assert seen.keys() >= set(export.DEFAULT_NAMES)
+    assert seen.keys() >= set(dict(export.DEFAULT_EXPORTS))
     assert container.broker.exchanges == exchanges
     assert (seen["AGAIN"] == seen["TASTYTRADE_ACCESS_TOKEN"]) == (exchanges == 1)
     for secret in (container.credentials.client_secret, container.credentials.refresh_token):

@@ -93,7 +93,7 @@ def test_later_steps_have_the_variables_and_the_log_hides_the_token(
     finished = job.run()
     assert (finished.code, finished.err) == (0, "")
     seen = variables_in(job.file)
-    assert tuple(seen) == export.DEFAULT_NAMES
+    assert tuple(seen) == tuple(dict(export.DEFAULT_EXPORTS))
     assert seen["TASTYTRADE_API_URL"] == simulator.origin
     assert seen["TASTYTRADE_ACCESS_TOKEN"] in masked_in(finished.out)
     assert simulator.exchanges == 1
@@ -103,7 +103,7 @@ def test_what_earlier_steps_have_written_stays(job: Job) -> None:
     with open(job.file, "w", encoding="ascii") as file:
         file.write("EARLIER=1\n")
     assert job.run().code == 0
-    assert {"EARLIER", *export.DEFAULT_NAMES} == set(variables_in(job.file))
+    assert {"EARLIER", *dict(export.DEFAULT_EXPORTS)} == set(variables_in(job.file))
 
 
 def test_the_masks_come_before_the_file(job: Job) -> None:

@@ -101,7 +101,7 @@ def test_the_timer_runs_the_program_with_a_token(well: Report) -> None:
     assert seen["TRIGGER_UNIT"] == "bot.timer"
     assert seen["USER"] == "me"
     assert seen["TASTYTRADE_ACCESS_TOKEN"].startswith("eyJ")
-    assert {name for name in seen if name.startswith("TASTY")} == set(export.DEFAULT_NAMES)
+    assert {name for name in seen if name.startswith("TASTY")} == set(dict(export.DEFAULT_EXPORTS))
     assert well["bot.end"] == "Result=success\nExecMainStatus=0\n"
 
 
@@ -116,7 +116,7 @@ def test_a_file_of_variables_reaches_the_program(well: Report) -> None:
     """It lies where only its user can see it, and is gone when the program has ended."""
     seen = variables_of(well["bot-with-file.ran"])
     assert seen["TASTYTRADE_ACCESS_TOKEN"].startswith("eyJ")
-    assert {name for name in seen if name.startswith("TASTY")} == set(export.DEFAULT_NAMES)
+    assert {name for name in seen if name.startswith("TASTY")} == set(dict(export.DEFAULT_EXPORTS))
     assert well["bot-with-file.end"] == "0\n"
     assert well["directory"] == "700 me\n"
     assert well["left"] == ""
