@@ -14,7 +14,7 @@ SECRET = "4d1e0c9b7a52f83e6d0b9c1a7e5f3d2b8a6c4e0f"
 CLASSES = {
     "letters": "abcdefghij",
     "digits": "1234567890",
-    "hexadecimal digits": "a1b2c3d4e5",
+    "hexadecimal digits": "a1b2",
     "base64": "aB3+/xYz9Q",
     "spaces": " ",
     "tabs": "\t",
