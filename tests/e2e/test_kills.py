@@ -251,5 +251,6 @@ def test_whoever_stores_a_secret_and_is_killed_leaves_the_old_or_the_new(
 
 
 def is_stored(world: World) -> bool:
-    """Whether the newest refresh token has been written down."""
-    return any(content(path) == f"{world.refresh_token}\n" for path in files(world.home))
+    """Whether the newest refresh token is in its place."""
+    in_place = [path for path in files(world.home) if not path.endswith(".new")]
+    return any(content(path) == f"{world.refresh_token}\n" for path in in_place)
