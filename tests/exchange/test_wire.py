@@ -675,6 +675,9 @@ def test_no_secret_is_in_the_trace_of_a_failure() -> None:
         assert not reveals("".join(traceback.format_exception(caught.value)))
 
 
+TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
 def locals_of(error: BaseException) -> str:
     """The local variables of every frame, as error trackers (Sentry) log them.
 
@@ -692,7 +695,7 @@ def locals_of(error: BaseException) -> str:
     shown = [
         spelled(value)
         for frame, _ in frames
-        if "tests" not in frame.f_code.co_filename
+        if not frame.f_code.co_filename.startswith(TESTS)
         for value in frame.f_locals.values()
     ]
     after = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
