@@ -254,7 +254,7 @@ def _tell_when_free(path: str, released: _thread.LockType) -> None:
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_SH)  # shared: all who wait are told at once
+            fcntl.flock(descriptor, fcntl.LOCK_SH)  # shared: wakes all waiters at once
             fcntl.flock(descriptor, fcntl.LOCK_UN)
         finally:
             os.close(descriptor)
