@@ -143,12 +143,14 @@ def refresh_stored(
     *,
     in_a_hurry: bool = False,
 ) -> Refreshed:
-    """What `refresh` returns or raises, with secrets resolved again if they have just moved."""
-    try:
-        return refresh(profile, secrets, surroundings, audience, in_a_hurry=in_a_hurry)
-    except MovedError:
-        secrets = resolve_secrets(profile, surroundings, audience)
-        return refresh(profile, secrets, surroundings, audience, in_a_hurry=in_a_hurry)
+    """What `refresh` returns or raises, with secrets resolved again whenever they have moved."""
+    while True:
+        try:
+            return refresh(profile, secrets, surroundings, audience, in_a_hurry=in_a_hurry)
+        except MovedError:
+            stale, secrets = secrets, resolve_secrets(profile, surroundings, audience)
+            if secrets == stale:
+                raise
 
 
 def latest(
