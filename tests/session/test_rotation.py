@@ -19,6 +19,8 @@ from locks import acquired
 from tastyauth.errors import SecretError, TemporaryError
 from tastyauth.posix import files
 from tastyauth.secret import Secret
+from tastyauth.session import refresh
+from tastyauth.session.refresh import Secrets
 from tastyauth.session.rotation import Grant, MovedError, sole_writer
 
 ENDPOINT = "https://api.tastyworks.com/oauth/token"
@@ -421,3 +423,23 @@ def test_the_newest_token_is_used_where_a_file_system_has_no_locks(
         assert newest == token(1)
         grant.keep(token(2))
     assert grant.newest() == token(2)
+
+
+def test_a_token_is_followed_for_as_long_as_its_source_has_another(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    secrets = [Secrets(CLIENT, Secret("s"), token(number)) for number in (1, 2, 3, 3)]
+    later = secrets[1:]
+    sent: list[Secrets] = []
+    nothing: Any = None
+
+    def moved(_: object, secrets: Secrets, *__: object, **___: object) -> None:
+        sent.append(secrets)
+        raise MovedError("it has moved")
+
+    monkeypatch.setattr(refresh, "refresh", moved)
+    monkeypatch.setattr(refresh, "resolve_secrets", lambda *_: later.pop(0))
+    with pytest.raises(MovedError):  # the last one is where the source says, and no use either
+        refresh.refresh_stored(nothing, secrets[0], nothing, nothing)
+    assert sent == secrets[:3]
+    assert later == []
