@@ -167,7 +167,7 @@ ATTACKS: dict[str, tuple[Attack, ...]] = {
         Attack(
             "somebody else, or a link, makes the record of an approval",
             "config/test_trust.py::test_a_record_that_others_could_have_made_approves_nothing",
-            "private.read",
+            "locate.read_private",
         ),
         Attack(
             "the cache serves a token to a config whose approval is gone",
@@ -285,12 +285,12 @@ ATTACKS: dict[str, tuple[Attack, ...]] = {
         Attack(
             "a proxy's answer makes us show its password",
             "test_sentinel.py::test_a_proxy_cannot_make_us_show_its_password",
-            "foreign.shown",
+            "server_text.shown",
         ),
         Attack(
             "a certificate is expired, of another name or of an unknown authority",
             "exchange/test_tls.py::test_a_certificate_that_does_not_hold",
-            "roots.context",
+            "route.context",
         ),
         Attack(
             "a server only speaks TLS 1.0 or 1.1",
@@ -300,7 +300,7 @@ ATTACKS: dict[str, tuple[Attack, ...]] = {
         Attack(
             "SSLKEYLOGFILE records the keys of every exchange",
             "exchange/test_tls.py::test_no_key_log_is_written",
-            "not ssl.create_default_context",
+            "a context of our own, without a key log",
         ),
         Attack(
             "roots that cannot be read are replaced by others",
@@ -310,12 +310,12 @@ ATTACKS: dict[str, tuple[Attack, ...]] = {
         Attack(
             "a token of production is sent to the sandbox, or the reverse",
             "exchange/test_claims.py::test_a_sandbox_token_is_not_for_production",
-            "exchange.offline",
+            "claims.check_offline",
         ),
         Attack(
             "a secret of one application is sent for another",
             "exchange/test_claims.py::test_another_client_is_named",
-            "exchange.offline",
+            "claims.check_offline",
         ),
         Attack(
             "a token of one account stays in a shell that asked for another",
@@ -325,6 +325,42 @@ ATTACKS: dict[str, tuple[Attack, ...]] = {
     ),
     "Output": (
         Attack(
+            "the file of one account's fresh token reaches a command of another account",
+            "shells/test_shells.py"
+            "::test_nothing_of_a_kept_fresh_command_reaches_a_command_of_another_account",
+            "names of every profile are unset first",
+        ),
+        Attack(
+            "a read-only variable in the shell keeps an old token",
+            "test_export.py::test_a_variable_that_is_read_only_fails_the_eval",
+            "`unset` before each export",
+        ),
+        Attack(
+            "an odd IFS makes the unquoted eval succeed without the token, or print it",
+            "test_export.py::test_odd_separators_never_succeed_without_the_token_nor_print_it",
+            "words that fail when they are split",
+        ),
+        Attack(
+            "a signal in the middle leaves nothing to evaluate, and eval succeeds",
+            "shells/test_shells.py::test_a_signal_in_the_middle_is_a_failure",
+            "posix.raise_when_stopped",
+        ),
+        Attack(
+            "an answer whose access token is our own secret",
+            "exchange/test_response.py::test_a_secret_is_never_taken_for_an_access_token",
+            "response.read_response",
+        ),
+        Attack(
+            "a long line makes the search for secrets take minutes",
+            "validation/test_time.py::test_a_long_line_is_searched_and_reported_in_linear_time",
+            "every reader of text is linear",
+        ),
+        Attack(
+            "a long line makes validation take minutes",
+            "validation/test_time.py::test_a_long_line_is_validated_and_reported_in_linear_time",
+            "every reader of text is linear",
+        ),
+        Attack(
             "a server's words steer the terminal, or repeat a secret, in the script of as-curl",
             "shells/test_curl_script.py::test_what_a_server_says_is_shown_without_harm",
             "tr, sed and cut",
@@ -333,37 +369,37 @@ ATTACKS: dict[str, tuple[Attack, ...]] = {
             "an answer holds commands, quotes, escapes, wrong types, duplicate keys, deep JSON,"
             " 30 MB, a compression bomb, headers without end",
             "test_attack_output.py::test_an_answer_that_is_none_does_nothing",
-            "foreign.read_body, response.read_response, 64 KiB, nothing is unpacked",
+            "server_text.Answer, response.read_response, 64 KiB, nothing is unpacked",
         ),
         Attack(
             "an answer drips, breaks off, or never ends",
             "test_attack_output.py::test_an_answer_that_does_not_come_ends_in_time",
-            "exchange.deadline",
+            "deadline.within",
         ),
         Attack(
             "the text of a refusal steers the terminal, now or when it is remembered",
             "test_attack_output.py::test_hostile_words_are_shown_tame",
-            "foreign.shown",
+            "server_text.shown",
         ),
         Attack(
             "a server drips in any phase of its answer",
             "exchange/test_wire.py::test_a_server_that_drips_does_not_keep_anyone",
-            "exchange.deadline",
+            "deadline.within",
         ),
         Attack(
             "a name server, or a handshake, hangs",
             "exchange/test_wire.py::test_a_name_server_that_hangs_ends_on_time",
-            "exchange.deadline",
+            "deadline.within",
         ),
         Attack(
             "a server echoes our secrets, cut, escaped or encoded",
             "exchange/test_response.py::test_no_echo_shows_a_secret",
-            "foreign.shown",
+            "server_text.shown",
         ),
         Attack(
             "a failure of any kind shows a secret in output, errors, cache or state",
             "test_sentinel.py::test_no_secret_is_shown_however_it_ends",
-            "Secret, mask, foreign.shown",
+            "Secret, mask, server_text.shown",
         ),
         Attack(
             "a bug shows a secret in its trace",
@@ -413,6 +449,18 @@ ATTACKS: dict[str, tuple[Attack, ...]] = {
         ),
     ),
     "Hygiene": (
+        Attack(
+            "a command of one profile sees the secrets of another",
+            "cli/test_exec.py"
+            "::test_variables_that_hold_the_secrets_of_another_profile_are_gone_too",
+            "Profile.withheld",
+        ),
+        Attack(
+            "the program of one secret sees the variables of the others",
+            "sources/test_stores.py"
+            "::test_a_program_does_not_get_the_variables_that_hold_other_secrets",
+            "Surroundings.withholding",
+        ),
         Attack(
             "a program is given a secret in its arguments or variables",
             "e2e/test_system_calls.py::test_no_program_is_given_a_secret_in_arguments_or_variables",
@@ -494,7 +542,7 @@ ATTACKS: dict[str, tuple[Attack, ...]] = {
         Attack(
             "the cache directory is a link, open, or somebody else's",
             "session/test_places.py::test_a_cache_directory_that_is_not_ours_alone_is_not_used",
-            "private.check",
+            "locate.check_private",
         ),
         Attack(
             "a file of the cache is a link",
@@ -504,7 +552,7 @@ ATTACKS: dict[str, tuple[Attack, ...]] = {
         Attack(
             "a file of the cache belongs to another user",
             "cache/test_cache.py::test_a_file_of_another_user_is_a_miss",
-            "private.read",
+            "locate.read_private",
         ),
         Attack(
             "a left-over temporary file is a link",
@@ -519,7 +567,7 @@ ATTACKS: dict[str, tuple[Attack, ...]] = {
         Attack(
             "as root, files are made in the home of another user",
             "session/test_places.py::test_root_creates_nothing_in_the_home_of_another_user",
-            "private.make_ancestors",
+            "files.make_ancestors",
         ),
         Attack(
             "the disk is read-only",
@@ -571,7 +619,7 @@ ATTACKS: dict[str, tuple[Attack, ...]] = {
             "what a kill left beside a secret file stays there",
             "session/test_rotating_server.py"
             "::test_what_a_killed_writer_has_left_beside_the_file_goes_with_the_next_rotation",
-            "private.remove_unfinished",
+            "files.remove_unfinished",
         ),
         Attack(
             "what a kill left beside the files of grants stays there",

@@ -39,6 +39,30 @@ def test_no_attack_is_listed_twice() -> None:
         assert sorted(names) == sorted(set(names))
 
 
+def test_every_part_that_a_defence_names_is_there() -> None:
+    named = {it for row in ROWS for it in re.findall(r"\b([a-z_]+)\.([A-Za-z_]+)", row.defence)}
+    assert named
+    missing = []
+    for module, name in sorted(named):
+        paths = glob.glob(f"{REPOSITORY}/tastyauth/**/{module}.py", recursive=True)
+        paths += glob.glob(f"{REPOSITORY}/tastyauth/**/{module}/__init__.py", recursive=True)
+        if not any(name in every_name(path) for path in paths):
+            missing.append(f"{module}.{name}")
+    assert missing == []
+
+
+def every_name(path: str) -> set[str]:
+    """What a module defines or imports at its top."""
+    with open(path, encoding="utf-8") as file:
+        tree = ast.parse(file.read())
+    return {node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.ClassDef)} | {
+        alias.asname or alias.name
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+
+
 def defined(path: str) -> Iterator[str]:
     """The tests of a file, as the table names them."""
     with open(path, encoding="utf-8") as file:
