@@ -166,9 +166,9 @@ def _answer(wish: Wish, asked: cache.Asked, view: cache.View, words: list[str]) 
         return _print(export.sh(pairs, unset), words)
     if len(exports) < len(profile.exports):
         return None  # a long-lived secret is resolved anew each time
-    from tastyauth import launch
+    from tastyauth import posix
 
-    launch.become(argv, os.environ, profile.variables + unset, pairs)
+    posix.become(argv, os.environ, profile.variables + unset, pairs)
     return None
 
 

@@ -14,7 +14,8 @@
 
 The numbers are those of sysexits.h where one fits. A message is one lower-case sentence without a
 full stop; the hint says what to do next. Neither ever holds a secret. Code that has to tell errors
-of one class apart looks at `reason`, never at the text.
+of one class apart looks at `reason`, never at the text. What is known of tastytrade, its pages and
+hosts, is here as well.
 """
 
 APPLICATIONS_PAGE = "https://my.tastytrade.com/app.html#/manage/api-access/oauth-applications"
@@ -22,6 +23,20 @@ APPLICATIONS_PAGE = "https://my.tastytrade.com/app.html#/manage/api-access/oauth
 
 CREATE_GRANT = f"Manage → Create Grant on {APPLICATIONS_PAGE}"
 """How to make a grant, for hints."""
+
+API_HOSTS = {"production": "api.tastyworks.com", "sandbox": "api.cert.tastyworks.com"}
+"""The host to call for each environment (developer.tastytrade.com)."""
+
+ISSUERS = {"production": "api.tastytrade.com", "sandbox": "api.cert.tastyworks.com"}
+"""The host that signs the tokens of each environment; production answers at another one."""
+
+ENVIRONMENTS = {host: name for known in (API_HOSTS, ISSUERS) for name, host in known.items()}
+"""The environment that each host belongs to."""
+
+LOOPBACK = ("127.0.0.1", "[::1]", "localhost")
+"""The hosts that plain http may go to: what is sent there does not leave the machine."""
+
+REFRESH_TOKEN_TYPE = "rt+jwt"  # noqa: S105  # a media type
 
 
 class TastyauthError(Exception):

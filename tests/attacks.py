@@ -489,27 +489,27 @@ ATTACKS: dict[str, tuple[Attack, ...]] = {
         Attack(
             "CMD of exec sees the variables that hold the long-lived secrets",
             "cli/test_exec.py::test_variables_that_hold_the_secrets_are_gone",
-            "launch.environment",
+            "posix.environment",
         ),
         Attack(
             "a crash leaves an image of the memory with secrets in it",
             "test_attack_hygiene.py::test_while_secrets_are_held_a_crash_leaves_no_image",
-            "launch.forbid_core_dumps",
+            "posix.forbid_core_dumps",
         ),
         Attack(
             "a crash of the keeper of a fresh token does",
             "test_attack_hygiene.py::test_the_keeper_of_a_fresh_token_leaves_no_image_either",
-            "launch.forbid_core_dumps",
+            "posix.forbid_core_dumps",
         ),
         Attack(
             "a crash of a secret's program does",
             "test_attack_hygiene.py::test_a_program_for_a_secret_leaves_no_image_either",
-            "launch.forbid_core_dumps, inherited",
+            "posix.forbid_core_dumps, inherited",
         ),
         Attack(
             "CMD of exec can leave no core dump, though its caller wants one",
             "test_attack_hygiene.py::test_any_limit_of_the_caller_is_taken",
-            "launch.become gives the limit back",
+            "posix.become gives the limit back",
         ),
         Attack(
             "a json.py or httpx.py of the working directory is imported",

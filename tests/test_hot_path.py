@@ -18,7 +18,7 @@ HOT = {
     "tastyauth.export",
     "tastyauth.locate",
 }
-BECOMING = {"tastyauth.errors", "tastyauth.launch"}  # what `exec` loads besides
+BECOMING = {"tastyauth.errors", "tastyauth.posix"}  # what `exec` loads besides
 WAITING = {
     "tastyauth.cache.last_attempt",
     "tastyauth.errors",

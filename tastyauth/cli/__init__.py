@@ -19,13 +19,12 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib import import_module
 
-from tastyauth import export, launch
+from tastyauth import export, posix
 from tastyauth.cli import grammar
 from tastyauth.cli.command import Arguments
 from tastyauth.cli.commands import COMMANDS
 from tastyauth.cli.console import Console, reserve_standard_descriptors
 from tastyauth.errors import OutputError, Stopped, TastyauthError
-from tastyauth.posix import raise_when_stopped
 
 Run = Callable[[Arguments, Console], int]
 """Runs a command: takes what was asked and where to speak; returns the exit code."""
@@ -45,8 +44,8 @@ def main(argv: Sequence[str] | None = None, started_at: float | None = None) -> 
         gc.enable()
     console = Console(os.environ)
     try:
-        raise_when_stopped()
-        launch.forbid_core_dumps()  # from here on there may be secrets
+        posix.raise_when_stopped()
+        posix.forbid_core_dumps()  # from here on there may be secrets
         signal(SIGCHLD, SIG_DFL)  # ignored, every child would seem to succeed
         arguments = grammar.parse(words)
         console.quiet = arguments.quiet

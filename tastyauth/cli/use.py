@@ -2,7 +2,7 @@
 
 import shlex
 
-from tastyauth import cache, export, launch, shells
+from tastyauth import cache, export, posix, shells
 from tastyauth.cli.command import Arguments
 from tastyauth.cli.console import Console
 from tastyauth.cli.inputs import open_session, trusted_config
@@ -74,9 +74,9 @@ def run_exec(arguments: Arguments, console: Console) -> int:
     if arguments.keep_fresh:
         from tastyauth.cli import keep_fresh
 
-        variables = launch.environment(console.environ, removed, exports)
+        variables = posix.environment(console.environ, removed, exports)
         return keep_fresh.run(arguments, console, session.asked, entry, variables)
-    launch.become(argv, console.environ, removed, exports)
+    posix.become(argv, console.environ, removed, exports)
     return 0
 
 

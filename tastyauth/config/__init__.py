@@ -6,9 +6,8 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple, cast
 
 from tastyauth import __version__, export, sources
-from tastyauth.broker import API_HOSTS
 from tastyauth.cache import Outline, ProfileOutline
-from tastyauth.errors import ConfigError, UsageError
+from tastyauth.errors import API_HOSTS, ConfigError, UsageError
 from tastyauth.secret import mask
 from tastyauth.sources import Reference
 

@@ -7,9 +7,8 @@ from dataclasses import replace
 from hashlib import sha256
 
 from tastyauth import export, locate
-from tastyauth.broker import LOOPBACK
 from tastyauth.config import DEFAULT_TIMEOUT, USER_AGENT, Config, Profile
-from tastyauth.errors import ConfigNotAllowed
+from tastyauth.errors import LOOPBACK, ConfigNotAllowed
 from tastyauth.posix import files
 from tastyauth.sources import Reference, Surroundings
 

@@ -4,7 +4,6 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from tastyauth.broker import REFRESH_TOKEN_TYPE
 from tastyauth.doctor.findings import (
     FAILED,
     PASSED,
@@ -15,7 +14,13 @@ from tastyauth.doctor.findings import (
     skipped,
     warned,
 )
-from tastyauth.errors import CREATE_GRANT, RefusedError, SecretAbsent, SecretError
+from tastyauth.errors import (
+    CREATE_GRANT,
+    REFRESH_TOKEN_TYPE,
+    RefusedError,
+    SecretAbsent,
+    SecretError,
+)
 from tastyauth.exchange import claims
 from tastyauth.exchange.server_text import shown
 from tastyauth.secret import Secret

@@ -7,8 +7,13 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from tastyauth.broker import ENVIRONMENTS, REFRESH_TOKEN_TYPE
-from tastyauth.errors import APPLICATIONS_PAGE, CREATE_GRANT, RefusedError
+from tastyauth.errors import (
+    APPLICATIONS_PAGE,
+    CREATE_GRANT,
+    ENVIRONMENTS,
+    REFRESH_TOKEN_TYPE,
+    RefusedError,
+)
 from tastyauth.exchange.server_text import read_object
 from tastyauth.secret import Secret, is_uuid
 

@@ -6,9 +6,9 @@ from http import HTTPStatus
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from tastyauth.broker import REFRESH_TOKEN_TYPE
 from tastyauth.errors import (
     CREATE_GRANT,
+    REFRESH_TOKEN_TYPE,
     ProtocolError,
     RefusedError,
     TastyauthError,

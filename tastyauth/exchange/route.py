@@ -9,8 +9,7 @@ from ipaddress import ip_address, ip_network
 from typing import NamedTuple
 from urllib.parse import unquote
 
-from tastyauth.broker import LOOPBACK
-from tastyauth.errors import ConfigError
+from tastyauth.errors import LOOPBACK, ConfigError
 from tastyauth.secret import MASK, Secret
 
 _HOST = r"\[[0-9a-f:.]{2,45}\]|[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63}){0,20}"

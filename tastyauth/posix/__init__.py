@@ -1,19 +1,174 @@
-"""Being asked to stop: INT, QUIT, TERM and HUP raise, so that a run can still say how it ended."""
+"""This process: how it becomes the user's program, and what it does when it is asked to stop."""
 
+import os
 from _signal import (  # type: ignore[import-not-found]  # the public module imports enum
+    SIG_DFL,
     SIG_IGN,
+    SIGCHLD,
     SIGHUP,
     SIGINT,
+    SIGPIPE,
     SIGQUIT,
     SIGTERM,
+    SIGXFSZ,
     getsignal,
     raise_signal,
     signal,
 )
 
-from tastyauth.errors import Stopped
+from tastyauth import locate
+from tastyauth.errors import Stopped, TastyauthError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_NO_CORE = 1
+"""Bytes of a core dump. 0 is not heeded where a program takes the dumps, as in Ubuntu and Fedora;
+1 is Linux's own sign for "never" (fs/coredump.c), and too short for a file."""
 
 _STOPPING = (SIGINT, SIGQUIT, SIGTERM, SIGHUP)
+
+_core_limit: tuple[int, int] | None = None
+"""The caller's limit, once it was changed."""
+
+
+class CannotStart(TastyauthError):
+    """The program cannot be started: 127 when there is none, else 126, as a shell says it."""
+
+    def __init__(
+        self, program: str, error: OSError | ValueError, environ: locate.Environ | None = None
+    ) -> None:
+        """`environ` is what the program was to get: where there is a PATH, it is looked up."""
+        reason = (error.strerror if isinstance(error, OSError) else None) or "not a name of one"
+        reason = reason.lower()
+        missing = isinstance(error, FileNotFoundError | NotADirectoryError | ValueError)
+        broken = _fault_of_script(program, error, environ)
+        if broken:
+            reason, hint = broken
+        elif missing:
+            hint = "check the command after --, and that PATH holds it"
+        else:
+            hint = "is it a program, and may this user execute it? ls -l"
+        super().__init__(f"cannot start {program or 'nothing'}: {reason}", hint)
+        self.exit_code = 127 if missing and not broken else 126
+
+
+def _fault_of_script(
+    program: str, error: OSError | ValueError, environ: locate.Environ | None
+) -> tuple[str, str] | None:
+    """What is wrong with a script that is there, and what to do; None when nothing is known."""
+    from errno import ENOENT, ENOEXEC  # only a failure needs these
+    from shlex import quote
+    from shutil import which
+
+    if not isinstance(error, OSError) or error.errno not in (ENOENT, ENOEXEC):
+        return None
+
+    path = which(program, path=None if environ is None else environ.get("PATH", os.defpath))
+    try:
+        with open(path or "", "rb") as file:
+            line = os.fsdecode(file.readline(4096))
+    except OSError:
+        return None
+    if not line.startswith("#!"):
+        if error.errno == ENOENT or "\0" in line:
+            return None
+        hint = f"write #!/bin/sh as its first line, or run: sh {quote(program)}"
+        return "it is a script without a #! line", hint
+    if line.endswith("\r\n"):
+        reason = "its first line ends with a carriage return, as lines do on Windows"
+        return reason, f"take them out of the file: sed -i 's/\\r$//' {quote(path or program)}"
+    return "the program after #! in its first line cannot be found", "correct that line"
+
+
+def forbid_core_dumps() -> None:
+    """From now on a crash leaves no image of the memory, of this process or of those it starts."""
+    global _core_limit
+    if _core_limit is None:
+        import resource
+
+        try:
+            _core_limit = resource.getrlimit(resource.RLIMIT_CORE)
+        except OSError:
+            return  # a sandbox forbids the call
+    hard = _core_limit[1]
+    _limit_core_dumps((_NO_CORE if hard else 0, hard))
+
+
+def become(
+    argv: list[str],
+    environ: locate.Environ,
+    removed: tuple[str, ...],
+    exports: list[tuple[str, str]],
+) -> None:
+    """Replaces this process by `argv`, run with `environment`; raises CannotStart.
+
+    Its core limit is the caller's. Python ignores SIGPIPE and SIGXFSZ for itself; a program that
+    should be ended by them must be. Who ignores SIGCHLD never learns how its children ended.
+    """
+    variables = environment(environ, removed, exports)
+    if _core_limit is not None:
+        _limit_core_dumps(_core_limit)
+    signal(SIGPIPE, SIG_DFL)
+    signal(SIGXFSZ, SIG_DFL)
+    signal(SIGCHLD, SIG_DFL)
+    try:
+        os.execvpe(argv[0], argv, variables)  # noqa: S606  # the program the user named
+    except (OSError, ValueError) as error:
+        raise CannotStart(argv[0], error, variables) from None
+
+
+def spawn(argv: list[str], variables: locate.Environ, prepare: "Callable[[], None]") -> int:
+    """Starts `argv` as a child in the same process group; its process ID. Raises CannotStart.
+
+    `prepare` is called in the child, before it becomes the program.
+    """
+    from subprocess import Popen
+
+    if not argv[0]:
+        raise CannotStart(argv[0], ValueError())
+    if _core_limit is not None:
+        _limit_core_dumps(_core_limit)
+    try:
+        # with a function to call, posix_spawn is not used: it leaves two signals ignored
+        child = Popen(argv, env=variables, close_fds=False, preexec_fn=prepare)
+    except (OSError, ValueError) as error:
+        raise CannotStart(argv[0], error, variables) from None
+    finally:
+        if _core_limit is not None:
+            forbid_core_dumps()
+    child.returncode = 0  # who has its ID waits for it
+    return child.pid
+
+
+def environment(
+    environ: locate.Environ, removed: tuple[str, ...], exports: list[tuple[str, str]]
+) -> dict[str, str]:
+    """The variables of a program: `environ` with `exports` set and `removed` gone."""
+    variables = {name: value for name, value in environ.items() if name not in removed}
+    if _python_set_locale():
+        variables.pop("LC_CTYPE", None)
+    variables.update(exports)
+    return variables
+
+
+def _limit_core_dumps(limit: tuple[int, int]) -> None:
+    import resource
+
+    try:
+        resource.setrlimit(resource.RLIMIT_CORE, limit)
+    except (OSError, ValueError):
+        return  # a sandbox may forbid it; the token matters more
+
+
+def _python_set_locale() -> bool:
+    """Whether LC_CTYPE is Python's own doing (PEP 538): it was not there when this began."""
+    try:
+        with open("/proc/self/environ", "rb") as file:
+            return not any(part.startswith(b"LC_CTYPE=") for part in file.read().split(b"\0"))
+    except OSError:
+        return False  # without /proc nobody can tell
 
 
 def raise_when_stopped() -> None:

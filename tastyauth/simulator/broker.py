@@ -14,7 +14,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from tastyauth.broker import ISSUERS, REFRESH_TOKEN_TYPE
+from tastyauth.errors import ISSUERS, REFRESH_TOKEN_TYPE
 from tastyauth.secret import Secret
 
 ACCESS_TOKEN_TYPE = "at+jwt"  # noqa: S105  # RFC 9068, section 2.1

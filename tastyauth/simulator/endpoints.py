@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from urllib.parse import parse_qsl
 
-from tastyauth.broker import REFRESH_TOKEN_TYPE
+from tastyauth.errors import REFRESH_TOKEN_TYPE
 from tastyauth.secret import Secret
 from tastyauth.simulator.broker import Broker, accepts, decode, hand_out
 from tastyauth.simulator.messages import (

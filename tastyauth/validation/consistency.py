@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TypeAlias
 
-from tastyauth.broker import API_HOSTS, ENVIRONMENTS
+from tastyauth.errors import API_HOSTS, ENVIRONMENTS
 from tastyauth.export import DEFAULT_EXPORTS
 from tastyauth.validation import schema
 from tastyauth.validation.problem import Data, Document, Label, Path, Problem, about, problem

@@ -8,16 +8,16 @@ import sys
 
 import pytest
 
-from tastyauth.launch import CannotStart
+from tastyauth.posix import CannotStart
 
 BECOME = """\
 import json, sys
-from tastyauth import launch
+from tastyauth import posix
 
 argv, environ, removed, exports = json.loads(sys.argv[1])
 try:
-    launch.become(argv, environ, tuple(removed), [tuple(pair) for pair in exports])
-except launch.CannotStart as error:
+    posix.become(argv, environ, tuple(removed), [tuple(pair) for pair in exports])
+except posix.CannotStart as error:
     print(error.message)
     sys.exit(error.exit_code)
 """
@@ -154,14 +154,14 @@ def test_where_a_sandbox_forbids_limits_a_program_is_started_all_the_same() -> N
     """As with seccomp, where prlimit(2) gives EPERM."""
     script = """
 import resource
-from tastyauth import launch
+from tastyauth import posix
 
 def forbidden(*_):
     raise PermissionError(1, "Operation not permitted")
 
 resource.getrlimit = resource.setrlimit = forbidden
-launch.forbid_core_dumps()
-launch.become(["/bin/echo", "started"], {}, (), [])
+posix.forbid_core_dumps()
+posix.become(["/bin/echo", "started"], {}, (), [])
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("started\n", "")
