@@ -93,19 +93,12 @@ class Grant:
         keeps it longer, SecretError as `newest` does, or when the grant was rotated and its next
         token could not be kept.
         """
-        with Lock() as lock:
-            try:
-                files.make_directory(self.directory)
-                lock.take(f"{self._path}.lock", seconds)
-                lock.promise(seconds)
-            except OSError as obstacle:
-                if self.newest() != self.declared and obstacle.errno not in _NO_LOCKS:
-                    what = f"the next refresh token could not be kept in {self.directory}"
-                    raise self._unusable(what, obstacle, self.directory) from None
-            yield self.newest()
-            with suppress(OSError):
-                if lock.path:
-                    files.remove(lock.path)
+        with _locked(self.directory, f"{self._path}.lock", seconds) as obstacle:
+            newest = self.newest()
+            if obstacle and newest != self.declared and obstacle.errno not in _NO_LOCKS:
+                what = f"the next refresh token could not be kept in {self.directory}"
+                raise self._unusable(what, obstacle, self.directory) from None
+            yield newest
 
     def _chain(self) -> list[Secret]:
         """The declared token, what it was rotated into, and so on.
@@ -168,16 +161,32 @@ def sole_writer(directory: str, source: str, seconds: float) -> Iterator[None]:
     `secret set` and a rotation may both want to, and a store may be slow. Raises TemporaryError
     when another process takes longer than so many seconds.
     """
+    path = os.path.join(directory, f"{sha256(source.encode()).hexdigest()}.lock")
+    with _locked(directory, path, seconds):
+        yield
+
+
+@contextmanager
+def _locked(directory: str, path: str, seconds: float) -> Iterator[OSError | None]:
+    """While this process holds the lock at `path`; yields why there can be none, if so.
+
+    However the block ends, the file is gone then. Raises TemporaryError when another process keeps
+    it longer than so many seconds.
+    """
     with Lock() as lock:
-        path = os.path.join(directory, f"{sha256(source.encode()).hexdigest()}.lock")
-        with suppress(OSError):
+        obstacle = None
+        try:
             files.make_directory(directory)
             lock.take(path, seconds)
             lock.promise(seconds)
-        yield
-        with suppress(OSError):
-            if lock.path:
-                files.remove(path)
+        except OSError as error:
+            obstacle = error
+        try:
+            yield obstacle
+        finally:
+            with suppress(OSError):
+                if lock.path:
+                    files.remove(path)
 
 
 def _overwrite(path: str, content: bytes, error: OSError) -> None:

@@ -443,3 +443,15 @@ def test_a_token_is_followed_for_as_long_as_its_source_has_another(
         refresh.refresh_stored(nothing, secrets[0], nothing, nothing)
     assert sent == secrets[:3]
     assert later == []
+
+
+def test_a_lock_leaves_no_file_however_its_use_ends(grant: Grant, directory: str) -> None:
+    with pytest.raises(ZeroDivisionError), grant.sole_use(5):
+        _ = 1 / 0
+    with pytest.raises(ZeroDivisionError), sole_writer(directory, "file x", 5):
+        _ = 1 / 0
+    grant.keep(token(1))
+    grant.moved(token(1), "file x")
+    with pytest.raises(MovedError), grant.sole_use(5):
+        pass
+    assert [name for name in names(directory) if not name.endswith(".moved")] == []
