@@ -83,7 +83,7 @@ complete -c tastyauth -n "__tastyauth_at ''" -a no-secrets -d 'look for tastytra
 complete -c tastyauth -n '__tastyauth_at no-secrets' -l format -x -a 'human json github' -d 'the output format (default: human)'
 complete -c tastyauth -n '__tastyauth_at no-secrets' -F
 complete -c tastyauth -n "__tastyauth_at ''" -a schema -d 'print the JSON Schema of the config'
-complete -c tastyauth -n "__tastyauth_at ''" -a explain -d 'explain a diagnostic or an exit code'
+complete -c tastyauth -n "__tastyauth_at ''" -a explain -d 'explain a diagnostic, an exit code or a topic'
 complete -c tastyauth -n "__tastyauth_at ''" -a completion -d 'print completions for a shell'
 complete -c tastyauth -n '__tastyauth_at completion 0' -a 'bash zsh fish'
 complete -c tastyauth -n "__tastyauth_at ''" -a status -d 'show what is configured, cached, refused and missing'

@@ -60,7 +60,7 @@ def _page() -> Iterator[str]:
     yield ".SH COMMON FLAGS"
     yield "These mean the same before and after the command."
     for flag in COMMON:
-        yield from _item(_usage(flag), flag.help)
+        yield from _item(usage(flag), flag.help)
     yield ".SH EXIT STATUS"
     for code, explained in pages().items():
         if code.isdigit():
@@ -74,8 +74,8 @@ def _page() -> Iterator[str]:
 
 
 def _command(command: Command) -> Iterator[str]:
-    words = [f"[{flag}]" for flag in map(_usage, command.flags)]
-    words += [_usage(argument) for argument in command.places]
+    words = [f"[{flag}]" for flag in map(usage, command.flags)]
+    words += [usage(argument) for argument in command.places]
     if command.name == "exec":
         words.append("-- CMD ...")
     yield from _item(" ".join((command.name, *words)), command.summary)
@@ -83,7 +83,7 @@ def _command(command: Command) -> Iterator[str]:
     if described:
         yield ".RS"
         for argument in described:
-            yield from _item(_usage(argument).strip("[]"), argument.help)
+            yield from _item(usage(argument).strip("[]"), argument.help)
         yield ".RE"
     if command.details:
         yield ".IP"
@@ -98,7 +98,7 @@ def _item(term: str, text: str) -> Iterator[str]:
     yield _text(text)
 
 
-def _usage(argument: Argument) -> str:
+def usage(argument: Argument) -> str:
     """How an argument is written."""
     value = "" if argument.is_switch else "|".join(argument.options) or argument.label
     value = f"{value} ..." if argument.nargs in ("*", "+") else value

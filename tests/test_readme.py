@@ -1,177 +1,279 @@
-"""The README says what is: its tables are made from the product, and its blocks are run.
+"""README and docs are current: parts are made from the product, blocks are run, links followed.
 
-`scripts/test --write tests/test_readme.py` renews the tables and the help.
+`scripts/test --write tests/test_readme.py` renews what is made. Blocks that need a real program
+are run by the end-to-end tests, which take them from the pages (`documents.recipe`).
 """
 
 import ast
 import json
+import os
 import re
+import shlex
 import shutil
-from collections.abc import Iterator, Sequence
 from glob import glob
 
+import made
 import pytest
+import yaml
+from documents import (
+    PAGES,
+    README,
+    Block,
+    anchors,
+    blocks,
+    links,
+    prose,
+    recipe,
+    rows,
+    text,
+)
 from golden import Golden
 from needs import missing
+from told import EXAMPLES, errors
 from world import REPOSITORY, World
 
+from tastyauth.cli.grammar import read, understood
 from tastyauth.validation import explain
 
-README = f"{REPOSITORY}/README.md"
+LINKED = (*PAGES, "SECURITY.md", "CHANGELOG.md", "tests/README.md")
+"""Pages whose links are followed."""
+
+ASKING = ("recipe", "follow", "commands")
+"""Functions that take a block from a page by its beginning."""
 
 NOT_RUN = {
-    ("powershell", "Remove-Item"): "PowerShell cannot be had for the tests, and the README says so",
+    ("powershell", "Remove-Item"): "PowerShell cannot be had for the tests, and the page says so",
 }
 """Blocks that nothing runs, and why."""
-
-
-def text() -> str:
-    with open(README, encoding="utf-8") as file:
-        return file.read()
-
-
-def blocks() -> list[tuple[str, str]]:
-    """The fenced blocks: their language and what they hold."""
-    return re.findall(r"^```(\w*)\n(.*?)^```$", text(), re.MULTILINE | re.DOTALL)
-
-
-def section(title: str) -> str:
-    """What stands below a heading, up to the next one of its level."""
-    found = re.search(rf"^## {title}\n(.*?)(?=^## |\Z)", text(), re.MULTILINE | re.DOTALL)
-    assert found, f"README.md has no section {title}"
-    return found[1]
-
-
-def kept(title: str, made: str, golden: Golden) -> None:
-    """What is made from the product is between the two marks of that title."""
-    begin, end = f"<!-- made: {title} -->\n", "<!-- end -->"
-    before, _, rest = text().partition(begin)
-    golden(README, f"{before}{begin}{made}{end}{rest.partition(end)[2]}")
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 # -- what is made from the product ----------------------------------------------------------------
 
 
-def schema() -> dict[str, dict[str, dict[str, str]]]:
-    with open(f"{REPOSITORY}/schema/tastyauth.schema.json", encoding="utf-8") as file:
-        found: dict[str, dict[str, dict[str, str]]] = json.load(file)
-    return found
+@pytest.mark.parametrize("page", PAGES)
+def test_what_is_made_from_the_product_is_current(page: str, golden: Golden) -> None:
+    golden(f"{REPOSITORY}/{page}", made.current(page))
 
 
-def in_cell(words: str) -> str:
-    return words.replace("|", "\\|")
+def test_every_topic_that_is_explained_is_on_a_page() -> None:
+    topics = {code for code in explain.pages() if code.islower()}
+    shown = {name for page in PAGES for name in re.findall(r"made: explain (\w+)", text(page))}
+    assert topics == shown
 
 
-def described(
-    properties: dict[str, dict[str, str]], required: Sequence[str]
-) -> Iterator[list[str]]:
-    for name, each in properties.items():
-        yield [f"`{name}`", "yes" if name in required else "", in_cell(each["description"])]
+def test_every_field_that_can_be_exported_is_described() -> None:
+    exports = made.schema()["$defs"]["profile"]["properties"]["exports"]
+    described = [name for row in rows("docs/config.md", "Exports") for name in row[0].split(", ")]
+    assert set(described[1:]) == {f"`{name}`" for name in exports["additionalProperties"]["enum"]}
 
 
-def test_the_keys_of_the_config_are_those_of_the_schema(golden: Golden) -> None:
-    whole = json.loads(json.dumps(schema()))
-    profile = whole["$defs"]["profile"]
-    rows = [
-        *described(whole["properties"], whole["required"]),
-        *described(profile["properties"], profile["required"]),
-    ]
-    kept("keys", table(("key", "needed", "what it says"), rows), golden)
-
-
-def test_the_sources_are_those_of_the_schema() -> None:
-    kinds = json.loads(json.dumps(schema()))["$defs"]["reference"]["properties"]
-    assert all(f"`{kind}`" in section("References") for kind in kinds)
-    assert set(re.findall(r"^\| `(\w+)` \|", section("References"), re.MULTILINE)) == set(kinds)
-
-
-def test_the_help_is_what_the_program_says(world: World, golden: Golden) -> None:
-    kept("help", f"```text\n{world.run('--help').out}```\n", golden)
-
-
-def test_every_exit_code_is_there() -> None:
-    named = {
-        int(number)
-        for row in re.findall(r"^\| ([\d, ]+) \|", section("Exit codes"), re.MULTILINE)
-        for number in row.split(", ")
-    }
-    of_exec = {126, 127}
-    assert named | of_exec >= {int(code) for code in explain.pages() if code.isdigit()}
-    assert all(str(code) in section("Exit codes") for code in of_exec)
-
-
-def test_every_variable_of_ours_is_there() -> None:
+def test_every_variable_of_ours_is_described() -> None:
     """Those that the program reads, but for one that it sets for itself."""
     read: set[str] = set()
     for path in glob(f"{REPOSITORY}/tastyauth/**/*.py", recursive=True):
         with open(path, encoding="utf-8") as file:
             read |= set(re.findall(r"TASTYAUTH_[A-Z_0-9]*[A-Z0-9]", file.read()))
-    named = set(re.findall(r"^\| `(TASTYAUTH_\w+)` \|", section("Variables"), re.MULTILINE))
-    assert named == read - {"TASTYAUTH_SOURCE"}
+    described = {row[0].strip("`") for row in rows("docs/commands.md", "Variables")}
+    assert described - {"variable"} == read - {"TASTYAUTH_SOURCE"}
+
+
+# -- pages and links ------------------------------------------------------------------------------
+
+
+def test_the_readme_is_two_screens() -> None:
+    assert len(text(README).splitlines()) <= 220
+
+
+@pytest.mark.parametrize("page", sorted(set(PAGES) - {README}))
+def test_a_page_begins_with_what_it_is_for_and_a_way_back(page: str) -> None:
+    title, nothing, *purpose = text(page).split("\n## ")[0].splitlines()
+    assert title.startswith("# ")
+    assert nothing == ""
+    assert purpose[0]
+    assert "](../README.md)" in "\n".join(purpose)
+
+
+def test_the_index_has_every_page() -> None:
+    named = set(links("docs/index.md"))
+    pages = {os.path.basename(page) for page in PAGES} - {"index.md", "README.md"}
+    assert pages <= named
+    assert "docs/index.md" in links(README)
+
+
+@pytest.mark.parametrize("page", LINKED)
+def test_every_link_leads_somewhere(page: str) -> None:
+    dead = []
+    for link in links(page):
+        path, _, anchor = link.partition("#")
+        if path.startswith("https://"):
+            continue
+        target = os.path.normpath(os.path.join(os.path.dirname(page), path)) if path else page
+        there = os.path.exists(f"{REPOSITORY}/{target}")
+        if not there or (anchor and anchor not in anchors(target)):
+            dead.append(link)
+    assert dead == []
+
+
+@pytest.mark.parametrize("page", LINKED)
+def test_addresses_are_links_of_https_without_spaces(page: str) -> None:
+    assert re.findall(r"\]\(http:|\]\([^)]* [^)]*\)", prose(page)) == []
 
 
 # -- what is run ----------------------------------------------------------------------------------
 
 
-def claimed() -> tuple[set[str], set[str]]:
-    """Beginnings of blocks that tests name, and languages of which they take the only block."""
-    beginnings, languages = set(), set()
+def claimed() -> tuple[list[str], set[str]]:
+    """Patterns of beginnings that tests ask for; languages of which they take the only block."""
+    beginnings, languages = [], set()
     for path in glob(f"{REPOSITORY}/tests/**/*.py", recursive=True):
         with open(path, encoding="utf-8") as file:
             tree = ast.parse(file.read())
         for node in ast.walk(tree):
-            if isinstance(node, ast.Constant) and isinstance(node.value, str):
-                beginnings.add(node.value)
-            if (
-                isinstance(node, ast.Call)
-                and getattr(node.func, "id", "") == "recipe"
-                and len(node.args) == 1
-                and isinstance(node.args[0], ast.Constant)
-            ):
-                languages.add(str(node.args[0].value))
-    return {each for each in beginnings if len(each) > 4}, languages
+            if not isinstance(node, ast.Call) or getattr(node.func, "id", "") not in ASKING:
+                continue
+            match node.args:
+                case [ast.Constant(value=str(language))]:
+                    languages.add(language)
+                case [_, ast.Constant(value=str(beginning)), *_]:
+                    beginnings.append(re.escape(beginning))
+                case [_, ast.JoinedStr(values=parts), *_]:
+                    beginnings.append("".join(map(_pattern, parts)))
+    return beginnings, languages
+
+
+def _pattern(part: ast.expr) -> str:
+    """What a part of an f-string may stand for."""
+    return re.escape(str(part.value)) if isinstance(part, ast.Constant) else r"[^\s]+"
+
+
+def configs() -> list[Block]:
+    """Blocks that are a whole config, or keys of a profile."""
+    found = [block for block in blocks() if block.language == "yaml"]
+    keys = set(made.schema()["$defs"]["profile"]["properties"])
+    return [
+        block
+        for block in found
+        if re.search(r"^version: 1$", block.text, re.MULTILINE)
+        or keys.issuperset(re.findall(r"^([^\s#][^:]*)", block.text, re.MULTILINE))
+    ]
 
 
 def test_every_block_is_run_by_a_test() -> None:
     beginnings, languages = claimed()
     strays = [
-        f"{language}: {body.splitlines()[0]}"
-        for language, body in blocks()
-        if language not in {"text", *languages}
-        and not any(body.removeprefix("# ").startswith(each) for each in beginnings)
-        and not any(body.startswith(each) for each in beginnings)
-        and not any((language, body[: len(each)]) == (kind, each) for kind, each in NOT_RUN)
+        f"{block.page}: {block.language}: {block.text.splitlines()[0]}"
+        for block in blocks()
+        if block.language not in {"text", *languages}
+        and block not in configs()
+        and not any(re.match(beginning, block.text) for beginning in beginnings)
+        and not any(
+            (block.language, block.text[: len(each)]) == (kind, each) for kind, each in NOT_RUN
+        )
     ]
     assert strays == []
 
 
 def test_what_is_not_run_is_there() -> None:
     for language, beginning in NOT_RUN:
-        assert [body for kind, body in blocks() if kind == language and body.startswith(beginning)]
+        assert recipe(language, beginning)
+
+
+def test_every_config_is_valid() -> None:
+    """One that shows only some keys is completed."""
+    whole = recipe("yaml", "version: 1\n")
+    for block in configs():
+        config = block.text
+        if "profiles:" not in config:
+            missing_keys = [
+                line
+                for line in whole.splitlines(keepends=True)
+                if line.startswith("    ")
+                and line.split(":")[0].strip() not in yaml.safe_load(config)
+            ]
+            indented = "".join(f"    {line}\n" for line in config.splitlines())
+            config = f"version: 1\nprofiles:\n  live:\n{''.join(missing_keys)}{indented}"
+        assert errors(config) == [], block
 
 
 @pytest.mark.parametrize("shell", ["sh", "bash", "zsh", "mksh"])
-def test_the_first_use_works_as_it_stands(world: World, shell: str) -> None:
+def test_the_first_use_works_as_it_is(world: World, shell: str) -> None:
     if shutil.which(shell) is None or shutil.which("curl") is None:
         missing(f"{shell} or curl is missing")
-    (block,) = (
-        body for kind, body in blocks() if body.startswith("eval $(tastyauth env)\ntastyauth ")
-    )
-    done = world.run_program(shell, "-c", block)
+    done = world.run_program(shell, "-c", recipe("sh", "eval $(tastyauth env)\ntastyauth "))
     assert done.code == 0
     assert json.loads(done.out)["data"]["items"]
 
 
-def test_the_first_config_is_valid(world: World) -> None:
-    (block,) = (
-        body
-        for kind, body in blocks()
-        if kind == "yaml" and "live.client-secret" in body and body.startswith("version: 1")
-    )
-    path = world.write(f"{world.project}/tastyauth.yaml", block)
-    assert world.run("validate", path).code == 0
+def test_the_hook_in_a_startup_file_sets_a_token_at_the_prompt(world: World) -> None:
+    world.write(f"{world.home}/.bashrc", recipe("bash", "eval"))
+    done = world.run_program("bash", "-i", given='echo "${TASTYTRADE_ACCESS_TOKEN-none}"\n')
+    assert done.out.startswith("eyJ"), done.err
+
+
+def test_what_is_done_by_hand_does_the_same(world: World) -> None:
+    application = world.simulator.application
+    script = recipe("sh", "# what tastyauth does, by hand")
+    for there, here in (
+        ("https://api.tastyworks.com", world.simulator.origin),
+        ('"client_id": "…"', f'"client_id": "{application.client_id}"'),
+        ('"client_secret": "…"', f'"client_secret": "{world.client_secret}"'),
+        ('"refresh_token": "…"', f'"refresh_token": "{world.refresh_token}"'),
+    ):
+        assert there in script
+        script = script.replace(there, here)
+    assert json.loads(world.shell(script).out)["expires_in"] == 900
+
+
+def test_a_config_is_made_from_a_script(world: World) -> None:
+    os.remove(world.config)
+    secrets = f"{world.client_secret}\n{world.refresh_token}\n"
+    world.write(f"{world.project}/two-lines", secrets)
+    url = f"custom --api-url {world.simulator.origin}"
+    script = recipe("sh", "# from a script").replace("production", url)
+    done = world.shell(script, CLIENT_ID=world.simulator.application.client_id)
+    assert (done.code, done.out) == (0, ""), done.err
+    assert world.run("token").code == 0
+
+
+def test_a_config_is_checked_in_a_workflow(world: World) -> None:
+    with open(f"{EXAMPLES}/invalid/ta101-misspelt-key.yaml", encoding="utf-8") as file:
+        world.write(f"{world.project}/tastyauth.yaml", file.read())
+    done = world.shell(recipe("sh", "# in GitHub Actions"))
+    assert done.code == 1
+    assert done.out.startswith("::error file=tastyauth.yaml,line=")
+
+
+def test_the_schema_is_put_beside_a_config(world: World) -> None:
+    assert world.shell(recipe("sh", "# the schema, for an editor")).code == 0
+    with open(f"{world.project}/tastyauth.schema.json", encoding="utf-8") as file:
+        assert json.load(file) == made.schema()
+
+
+def test_the_simulator_starts_as_described(world: World) -> None:
+    script = recipe("sh", "# in one terminal")
+    told = world.shell(f"timeout 5 {script.partition(chr(10))[2]}").out
+    assert json.loads(told.splitlines()[0])["client_id"]
+
+
+# -- what is typed at a terminal, and run by the tests of each command -----------------------------
+
+
+def commands(language: str, beginning: str) -> list[list[str]]:
+    """The commands of a block, as words."""
+    return [shlex.split(line, comments=True) for line in recipe(language, beginning).splitlines()]
+
+
+def test_what_is_typed_to_set_up_is_understood() -> None:
+    """tests/cli/test_init.py types it at a terminal, tests/e2e/test_distribution.py installs it."""
+    typed = commands("sh", "# set up, then") + commands("sh", "# install, set up, use")
+    typed += commands("sh", "# the main job, start to end")
+    ours = [words[1:] for words in typed if words[:1] == ["tastyauth"]]
+    assert ours == [["init"], ["doctor"], ["init"], ["demo"]]
+    assert all(understood(read(words)) for words in ours)
+    assert commands("sh", "# install\n")[1] == ["pipx", "install", "tastyauth"]
+
+
+def test_the_scripts_of_a_clone_are_there() -> None:
+    scripts = [words[0] for words in commands("sh", "# in a clone") if words]
+    assert scripts == ["scripts/demo", "scripts/test"]
+    assert all(os.access(f"{REPOSITORY}/{script}", os.X_OK) for script in scripts)

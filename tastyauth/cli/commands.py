@@ -217,9 +217,14 @@ A line with the comment `tastyauth: allow` is not searched.
     Command(
         "explain",
         "look closer",
-        "explain a diagnostic or an exit code",
+        "explain a diagnostic, an exit code or a topic",
         "validate:run_explain",
-        arguments=(Argument("code", "default: list them all", value="CODE", nargs="?"),),
+        """\
+  tastyauth explain TA101    a diagnostic of validate
+  tastyauth explain 77       an exit code
+  tastyauth explain cron     a topic
+""",
+        (Argument("topic", "default: list them all", value="TOPIC", nargs="?"),),
     ),
     Command(
         "completion",

@@ -53,16 +53,16 @@ def run_schema(_: Arguments, console: Console) -> int:
 
 
 def run_explain(arguments: Arguments, console: Console) -> int:
-    """Prints the page of a code, or the list of all codes."""
+    """Prints the page of a diagnostic, exit code or topic, or the list of all."""
     from tastyauth.validation import explain
 
-    if arguments.code is None:
+    if arguments.topic is None:
         console.out("".join(f"{page.code:<6} {page.title}\n" for page in explain.pages().values()))
         return 0
-    page = explain.page(arguments.code)
+    page = explain.page(arguments.topic)
     if page is None:
         raise UsageError(
-            f"there is no code {mask(arguments.code)!r}", "see all of them: tastyauth explain"
+            f"there is no topic {mask(arguments.topic)!r}", "see all of them: tastyauth explain"
         )
     console.out(f"{page.code}: {page.title}\n\n{page.text}\n")
     return 0

@@ -1,4 +1,4 @@
-"""Every diagnostic and exit code explained at length, offline."""
+"""Every diagnostic, exit code and topic explained at length, offline; docs/ shows the same text."""
 
 import os
 import re
@@ -16,7 +16,7 @@ class Page(NamedTuple):
 
 
 def pages() -> dict[str, Page]:
-    """All pages by code, diagnostics first, in their order."""
+    """All pages by code: diagnostics, exit codes, topics, in their order."""
     path = os.path.join(os.path.dirname(__file__), "explain.md")
     with open(path, encoding="utf-8") as file:
         _, *parts = _HEADING.split(file.read())
@@ -25,6 +25,7 @@ def pages() -> dict[str, Page]:
 
 
 def page(code: str) -> Page | None:
-    """The page of `code` (`TA101`, `ta101`, `75`), or None; all signals are on one."""
-    code = code.strip().upper()
-    return pages().get("130" if code in ("129", "131", "143") else code)
+    """The page of `code` (`TA101`, `ta101`, `75`, `cron`), or None; all signals are on one."""
+    code = code.strip().lower()
+    code = "130" if code in ("129", "131", "143") else code
+    return next((page for name, page in pages().items() if name.lower() == code), None)

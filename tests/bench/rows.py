@@ -192,7 +192,7 @@ def _ratio(measured: Measured, command: Command, beside: Command, goal: float | 
 
 
 def _curl(world: World) -> Command:
-    """The exchange as README and `as-curl` show it."""
+    """The exchange as the docs and `as-curl` show it."""
     argv = (find("curl"), "--silent", "--fail", "--cacert", world.bundle)
     headers = (
         "--header",

@@ -1,21 +1,10 @@
-"""The README's recipes, as a reader would copy them."""
+"""The recipes of README and docs, as a reader would copy them."""
 
-import os
-import re
 from collections.abc import Mapping
 
-from .parts import REPOSITORY
+from documents import recipe
 
-_BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-
-
-def recipe(language: str, beginning: str = "") -> str:
-    """The one fenced block of this language that begins so."""
-    with open(os.path.join(REPOSITORY, "README.md"), encoding="utf-8") as file:
-        blocks = _BLOCK.findall(file.read())
-    found = [text for kind, text in blocks if kind == language and text.startswith(beginning)]
-    assert len(found) == 1, f"README.md has {len(found)} blocks of {language} like {beginning!r}"
-    return str(found[0])
+__all__ = ["adapted", "recipe"]
 
 
 def adapted(text: str, changes: Mapping[str, str]) -> str:

@@ -98,7 +98,7 @@ def nushell() -> Shell:
     return Shell(
         lambda: (installed("npm/node_modules/@nushell/linux-x64/bin/nu"), "--no-config-file", "-c"),
         "json",
-        {"README": recipe("nu")},
+        {"docs": recipe("nu")},
         lambda line: (
             f"$env.{CODE} = '0'\n"
             f"try {{\n{line}}} catch {{|it| $env.{CODE} = ($it.exit_code | into string)}}\n"
@@ -112,7 +112,7 @@ def elvish() -> Shell:
     return Shell(
         _found(("elvish", "-norc", "-c")),
         "json",
-        {"README": recipe("elvish")},
+        {"docs": recipe("elvish")},
         lambda line: (
             f"set-env {CODE} 0\n"
             f"try {{\n{line}}} catch it {{ set-env {CODE} $it[reason][exit-status] }}\n"
@@ -127,7 +127,7 @@ def xonsh() -> Shell:
     return Shell(
         lambda: (installed("xonsh/bin/xonsh"), "--no-rc", "-c"),
         "json",
-        {"README": recipe("xonsh")},
+        {"docs": recipe("xonsh")},
         lambda line: (
             f"${CODE} = '0'\n"
             f"try:\n{indent(line, '    ')}"

@@ -1,4 +1,4 @@
-"""The README's secret stores: its table, and its recipes as a reader would follow them."""
+"""The stores of docs/secrets.md: its table, and its recipes as a reader would follow them."""
 
 import json
 import os
@@ -7,11 +7,11 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
+import documents
 from world import CONFIG, World
 
 from tastyauth.simulator import Simulator
 
-from .parts import REPOSITORY
 from .recipes import adapted, recipe
 
 FILES = ("live.client-secret", "live.refresh-token")
@@ -27,10 +27,10 @@ _CRON = re.compile(r"^\| ([^|]+?) \| (yes|no)[^|]*\|$", re.MULTILINE)
 
 
 def works_in_cron() -> dict[str, bool]:
-    """What the README's table says of each store."""
-    with open(os.path.join(REPOSITORY, "README.md"), encoding="utf-8") as file:
-        _, _, section = file.read().partition("\n## Where the secrets live\n")
-    return {store: word == "yes" for store, word in _CRON.findall(section.partition("\n## ")[0])}
+    """What the table in docs/secrets.md says of each store."""
+    return {
+        store: word == "yes" for store, word in _CRON.findall(documents.text("docs/secrets.md"))
+    }
 
 
 @contextmanager
@@ -108,7 +108,7 @@ def assert_refused(world: World, *words: str, before: Sequence[str] = ()) -> Non
 
 
 def assert_foretold(world: World, store: str, *before: str) -> None:
-    """The doctor says the same of cron as the README's table."""
+    """The doctor says the same of cron as the table."""
     words = ("doctor", "--offline", "--cron", "--format", "json")
     done = world.run_program(*before, "tastyauth", *words)
     checks = json.loads(done.out)["cron"]["checks"]

@@ -1,4 +1,4 @@
-"""Each crontab of the README under a real cron: its job runs with a valid token, or not at all.
+"""Each documented crontab under a real cron: its job runs with a valid token, or not at all.
 
 What is captured by a stand-in for sendmail says what is wrong, and holds no secret.
 """

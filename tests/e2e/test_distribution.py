@@ -207,7 +207,7 @@ INSTALLERS: Mapping[str, tuple[str, ...]] = {
     "pipx": ("pipx", "install", "--quiet", "--python", sys.executable),
     "uv": ("uv", "tool", "install", "--quiet", "--compile-bytecode", "--python", sys.executable),
 }
-"""As the README says it, but for the name of the package."""
+"""As the docs say it, but for the name of the package."""
 
 
 @pytest.mark.parametrize("installer", INSTALLERS)

@@ -1,11 +1,11 @@
-"""What the README says of programs, as a reader would copy it: from Python, and for what stays."""
+"""The recipes of docs/python.md and docs/assistants.md, as a reader would copy them."""
 
 import json
 import os
-import re
 import shutil
 
 import pytest
+from documents import rows
 
 from tastyauth.simulator import Simulator
 
@@ -45,10 +45,10 @@ def set_up(place: Place, broker: Simulator, exports: str = "") -> Credentials:
 
 
 def exports_for(who: str) -> str:
-    """What the table of the README says that a profile for this kind of program exports."""
-    with open(os.path.join(REPOSITORY, "README.md"), encoding="utf-8") as file:
-        (found,) = re.findall(rf"^\| {re.escape(who)} \| `({{.*}})` \|$", file.read(), re.MULTILINE)
-    return str(found)
+    """What the table in docs/python.md says that a profile for this kind of program exports."""
+    table = rows("docs/python.md", "Programs in any language")
+    (found,) = (row[1].strip("`") for row in table if row[0] == who)
+    return found
 
 
 def run(place: Place, text: str) -> Finished:

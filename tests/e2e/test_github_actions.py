@@ -1,4 +1,4 @@
-"""The README's step, as GitHub's runner would run it; a stand-in, since there is no runner."""
+"""The documented step, as GitHub's runner would run it; a stand-in, since there is no runner."""
 
 import os
 import re
@@ -47,7 +47,7 @@ class Job:
 
     @property
     def step(self) -> tuple[str, dict[str, str]]:
-        """What the README's step runs, and its variables."""
+        """What the documented step runs, and its variables."""
         ((step,)) = yaml.safe_load(recipe("yaml", "# .github/workflows/bot.yml, a step"))
         stored = {
             "vars.TASTYAUTH_TRUST_SHA256": self._hash,

@@ -187,7 +187,7 @@ def test_what_would_leave_is_counted(network: Network, home: str) -> None:
     assert network.packets_out() > before
 
 
-# The curl of the README.
+# The documented curl.
 
 
 def test_curl_gets_the_same(brokers: Brokers, home: str) -> None:

@@ -1,4 +1,4 @@
-"""The README's secret volume as a kubelet lays it out: root's files, which all can read, and links.
+"""The documented secret volume as a kubelet lays it out: root's files, which all can read, and links.
 
 There is no cluster in these tests. The files are in a directory behind a link called ..data, which
 is swapped when a secret changes (kubernetes.io, Secrets; AtomicWriter in its source).
@@ -22,7 +22,7 @@ _REFERENCES = """\
 client_secret: { file: /run/secrets/live.client-secret }
 refresh_token: { file: /run/secrets/live.refresh-token }
 """
-"""As in the other containers of the README."""
+"""As in the other documented containers."""
 
 _LAY_OUT = """
 update() {

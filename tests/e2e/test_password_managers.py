@@ -1,4 +1,4 @@
-"""The README's recipes for password managers: Bitwarden's own program, and a stand-in for `op`.
+"""The documented recipes for password managers: Bitwarden's own program, and a stand-in for `op`.
 
 There is no server of Bitwarden here, so its program is met logged out and locked. 1Password's
 cannot be had at all.

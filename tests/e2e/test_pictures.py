@@ -1,4 +1,4 @@
-"""The pictures of the README are of real runs; `--write` draws them."""
+"""The pictures in README and docs are of real runs; `--write` draws them."""
 
 import os
 import re
@@ -18,6 +18,32 @@ from .parts import REPOSITORY, installed
 PICTURES = f"{REPOSITORY}/tests/pictures"
 
 COMMANDS = ("validate tastyauth.yaml", "doctor", "status")
+
+SESSION = (
+    "eval $(tastyauth env)",
+    'echo "$TASTYTRADE_ENV at $TASTYTRADE_API_URL"',
+    "tastyauth token --header | curl -sSH @- $TASTYTRADE_API_URL/customers/me/accounts |"
+    " grep -o 5WT.....",
+    "tastyauth exec -- python3 bot.py",
+    'eval $(tastyauth env -p papr) || echo "exit $?, token: ${TASTYTRADE_ACCESS_TOKEN-none}"',
+)
+"""What is typed in bash for the picture of the README."""
+
+_TYPED = 'for line; do printf "\\n$ %s\\n" "$line"; eval "$line"; done 2>&1'
+
+BOT = """\
+import json, os, urllib.request
+
+request = urllib.request.Request(
+    os.environ["TASTYTRADE_API_URL"] + "/customers/me/accounts",
+    headers={
+        "Authorization": "Bearer " + os.environ["TASTYTRADE_ACCESS_TOKEN"],
+        "User-Agent": "bot/1.0",
+    },
+)
+answer = json.load(urllib.request.urlopen(request))
+print(len(answer["data"]["items"]), "accounts, ready to trade")
+"""
 
 CONFIG = """\
 version: 1
@@ -60,12 +86,16 @@ def drawn(world: World, command: str) -> str:
     words = command.split() if "validate" in command else ["--config", world.config, command]
     done = world.run(*words, "--color", "always")
     assert done.err == ""
-    text = f"$ tastyauth {command}\n{done.out}"
-    application = world.simulator.application.client_id
-    for found, settled in (*SETTLED, (application, "0c7b8898-a2f1-49bb-a23d-843e47b68631")):
+    return picture(world, f"tastyauth {command}", f"$ tastyauth {command}\n{done.out}")
+
+
+def picture(world: World, title: str, text: str) -> str:
+    """A terminal that shows `text`, without what differs from run to run."""
+    application = (world.simulator.application.client_id, "0c7b8898-a2f1-49bb-a23d-843e47b68631")
+    for found, settled in (*SETTLED, application, (world.home, "/home/me")):
         text = re.sub(found, settled, text)
     rendered = subprocess.run(
-        [installed("pictures/bin/python"), f"{PICTURES}/render.py", f"tastyauth {command}"],
+        [installed("pictures/bin/python"), f"{PICTURES}/render.py", title],
         input=text,
         env={},
         stdout=subprocess.PIPE,
@@ -79,3 +109,11 @@ def drawn(world: World, command: str) -> str:
 def test_a_picture_is_of_a_real_run(world: World, command: str, golden: Golden) -> None:
     path = f"{PICTURES}/{command.split()[0]}.svg"
     golden(path, drawn(world, command))
+
+
+def test_the_first_picture_is_of_a_real_session(world: World, golden: Golden) -> None:
+    world.write(f"{world.project}/bot.py", BOT)
+    os.unlink(f"{world.project}/tastyauth.yaml")
+    done = world.run_program("bash", "-c", _TYPED, "bash", *SESSION, FORCE_COLOR="1")
+    assert done.code == 0
+    golden(f"{PICTURES}/session.svg", picture(world, "tastyauth session", done.out.lstrip()))

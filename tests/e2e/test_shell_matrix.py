@@ -132,7 +132,7 @@ def test_a_failure_stops_a_script(places: dict[str, Place], name: str, label: st
 
 @pytest.mark.parametrize("name", [name for name, it in SHELLS.items() if it.format == "sh"])
 def test_where_tastyauth_is_missing_only_the_careful_line_fails(name: str, place: Place) -> None:
-    """Nothing that it prints could help; this is why the README writes `|| echo false`."""
+    """Nothing that it prints could help; this is why the docs write `|| echo false`."""
     shell = SHELLS[name]
     careful = 'eval "$(tastyauth env || echo false)"'
     assert shell.variables_after(place, careful)[CODE] == "1"

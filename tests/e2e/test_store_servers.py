@@ -1,4 +1,4 @@
-"""The README's recipes for stores on a server, OpenBao and AWS Secrets Manager, run as such.
+"""The documented recipes for stores on a server, OpenBao and AWS Secrets Manager, run as such.
 
 The OpenBao is real, in its development mode; AWS is moto's server, asked by AWS's own program.
 """

@@ -1,4 +1,4 @@
-"""The README's recipes for stores of one's own machine: pass, the keyring, age, sops; run as such.
+"""The documented recipes for stores of one's own machine: pass, the keyring, age, sops; run as such.
 
 That pass and the keyring do in cron what the doctor foretells is in test_doctor_cron.py; secrets in
 files are in nearly every other test.
@@ -39,7 +39,7 @@ COVERED = {
     "systemd credentials",  # test_systemd.py, test_systemd_creds.py
     "Docker, Kubernetes",  # test_container.py, test_kubernetes.py
 }
-"""The stores of the README's table that have a test."""
+"""The stores of the documented table that have a test."""
 
 UNLOCKED = "printf pw | gnome-keyring-daemon --unlock --components=secrets >/dev/null 2>&1"
 LOCKED = "gnome-keyring-daemon --start --components=secrets >/dev/null 2>&1"

@@ -1,4 +1,4 @@
-"""The README's units under a real systemd: a timer, credentials, a file of variables."""
+"""The documented units under a real systemd: a timer, credentials, a file of variables."""
 
 import os
 import re
@@ -55,7 +55,7 @@ Report = Mapping[str, str]
 
 
 def run(directory: str, broker: Simulator) -> Report:
-    """Boots a machine with the README's units, whose broker is this one."""
+    """Boots a machine with the documented units, whose broker is this one."""
     credentials = Credentials.of(broker)
     config = adapted(
         recipe("yaml", "# /etc/tastyauth/tastyauth.yaml"),

@@ -1,4 +1,4 @@
-"""The README's encrypted credentials under a real systemd; plain ones are in test_systemd.py."""
+"""The documented encrypted credentials under a real systemd; plain ones are in test_systemd.py."""
 
 import os
 from collections.abc import Mapping
