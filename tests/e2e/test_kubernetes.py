@@ -1,4 +1,4 @@
-"""The documented secret volume as a kubelet lays it out: root's files, which all can read, and links.
+"""The secret volume of docs/secrets.md as a kubelet lays it out: root's files, and links.
 
 There is no cluster in these tests. The files are in a directory behind a link called ..data, which
 is swapped when a secret changes (kubernetes.io, Secrets; AtomicWriter in its source).

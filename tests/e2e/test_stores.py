@@ -1,4 +1,4 @@
-"""The documented recipes for stores of one's own machine: pass, the keyring, age, sops; run as such.
+"""The recipes of docs/secrets.md for stores of one's own machine: pass, the keyring, age, sops.
 
 That pass and the keyring do in cron what the doctor foretells is in test_doctor_cron.py; secrets in
 files are in nearly every other test.

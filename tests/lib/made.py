@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from documents import table, text
@@ -121,7 +121,7 @@ def _explained(topic: str) -> str:
     return f"{page.text}\n"
 
 
-_PARTS = {
+_PARTS: Mapping[str, Callable[[], str]] = {
     "top keys": lambda: _keys(schema()),
     "profile keys": lambda: _keys(schema()["$defs"]["profile"]),
     "sources": _sources,
