@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from world import CONFIG, World
+from world import CONFIG, PYTHON, World
 
 from tastyauth import _entry
 from tastyauth.cli import grammar, parser
@@ -304,5 +304,5 @@ def test_a_hit_that_is_stopped_is_a_failure(world: World, number: signal.Signals
 def test_what_the_caller_ignores_does_not_stop_a_hit(world: World) -> None:
     assert world.run("token").code == 0
     driver = world.write(f"{world.root}/driver.py", STOPPING)
-    done = world.shell(f"trap '' TERM; {sys.executable} -I {driver} 1 {int(signal.SIGTERM)} env")
+    done = world.shell(f"trap '' TERM; {PYTHON} -I {driver} 1 {int(signal.SIGTERM)} env")
     assert "&&export" in done.out

@@ -182,7 +182,7 @@ def test_one_key_completes_what_is_unique(name: str, full: World) -> None:
 
 
 def test_zsh_finds_the_file_that_is_shipped(full: World) -> None:
-    shell = terminal("zsh", full, f"fpath=({REPOSITORY}/completions $fpath)")
+    shell = terminal("zsh", full, f"fpath=('{REPOSITORY}/completions' $fpath)")
     for line, completed in COMPLETED.items():
         shell.send(f"{line}\t")
         shell.expect_exact(completed)

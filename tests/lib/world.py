@@ -1,6 +1,7 @@
 """A scratch world for the real command: a home of its own, a config, and a simulated broker."""
 
 import os
+import shlex
 import socket
 import subprocess
 import sys
@@ -16,6 +17,9 @@ from tastyauth.simulator import Simulator
 
 COMMAND = os.path.join(os.path.dirname(sys.executable), "tastyauth")
 """The program under test, beside the interpreter that runs the tests."""
+
+PYTHON = shlex.quote(sys.executable)
+"""That interpreter as a word of a shell: a clone may be in a directory with a space."""
 
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 

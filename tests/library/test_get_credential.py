@@ -19,7 +19,7 @@ import pexpect
 import pytest
 from aging import only_entry, set_left
 from gated import Gated
-from world import CONFIG, LIMIT, Completed, World, closed_port, finish, until
+from world import CONFIG, LIMIT, PYTHON, Completed, World, closed_port, finish, until
 
 import tastyauth
 from tastyauth import errors
@@ -396,7 +396,7 @@ def test_nothing_is_asked_even_at_a_terminal(world: World) -> None:
     world.configure(CONFIG.replace("file: live.client-secret", "command: [vault]"))
     program = "import tastyauth; print(tastyauth.get_credential().profile)"
     shown, status = pexpect.run(
-        f"{sys.executable} -c '{program}'",
+        f"{PYTHON} -c '{program}'",
         cwd=world.project,
         env=world.environ,
         timeout=LIMIT,

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pexpect
 import pytest
 from needs import missing
-from world import CONFIG, PATH, Completed, World, finish, until, variables_in
+from world import CONFIG, PATH, PYTHON, Completed, World, finish, until, variables_in
 
 from tastyauth.session.keep_fresh import Background
 from tastyauth.simulator import Simulator
@@ -335,7 +335,7 @@ def test_what_a_terminal_sends_does_not_reach_a_renewal_and_term_ends_it(
 def terminal(request: pytest.FixtureRequest, world: World, recorder: str) -> pexpect.spawn:
     """A shell with job control on a terminal, in which the recorder has been started."""
     shell = _terminal(world)
-    command = f"{sys.executable} {recorder} SIGINT SIGQUIT SIGWINCH"
+    command = f"{PYTHON} {recorder} SIGINT SIGQUIT SIGWINCH"
     shell.sendline(f"tastyauth {request.param} -- {command}")
     shell.expect("ready\r\n")
     return shell
@@ -388,7 +388,7 @@ def test_on_a_terminal_kill_reaches_the_command_once(
 ) -> None:
     """A terminal would have sent it to the command itself."""
     shell = _terminal(world)
-    command = f"{sys.executable} {recorder} SIG{name}"
+    command = f"{PYTHON} {recorder} SIG{name}"
     shell.sendline(f"tastyauth exec --keep-fresh -- {command} &")
     shell.expect("ready\r\n")
     shell.sendline(f"kill -{name} $!")
@@ -424,7 +424,7 @@ def test_a_job_that_goes_on_can_be_stopped_again_at_once(world: World) -> None:
     """To continue it once more would undo that."""
     shell = _terminal(world)
     slow = world.write("slow.py", SLOW)
-    shell.sendline(f"{sys.executable} {slow} exec --keep-fresh -- sh -c 'echo ready; sleep 60'")
+    shell.sendline(f"{PYTHON} {slow} exec --keep-fresh -- sh -c 'echo ready; sleep 60'")
     shell.expect("\nready\r\n")
     for _ in range(2):
         shell.sendcontrol("z")

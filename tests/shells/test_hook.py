@@ -158,7 +158,7 @@ def _give_paper_its_secret(world: World) -> None:
 
 def counted(world: World) -> str:
     """From this line of a script on, the runs of tastyauth are counted."""
-    world.script("counted", f'echo >>"$HOME/calls"; exec {COMMAND} "$@"')
+    world.script("counted", f'echo >>"$HOME/calls"; exec {shlex.quote(COMMAND)} "$@"')
     return "mv -f $HOME/bin/counted $HOME/bin/tastyauth"
 
 

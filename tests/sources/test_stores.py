@@ -14,6 +14,7 @@ from pathlib import Path
 
 import needs
 import pytest
+from world import PYTHON
 
 from tastyauth.errors import SecretAbsent, SecretError
 from tastyauth.secret import Secret
@@ -648,7 +649,7 @@ def test_pass_is_written_at_home_with_our_variables_and_none_that_holds_a_secret
 def test_pass_may_ask_for_a_passphrase_where_we_may(tmp_path: Path, interactive: bool) -> None:
     """The terminal belongs to our session."""
     script = f"import os; print(os.getsid(0), file=open('{tmp_path}/session', 'w'))"
-    program(tmp_path, "pass", f'exec {sys.executable} -c "{script}"')
+    program(tmp_path, "pass", f'exec {PYTHON} -c "{script}"')
     variables = around(tmp_path).environ
     Pass("a").store(Secret(VALUE), Surroundings(variables, interactive, f"{tmp_path}", 30))
     session = int((tmp_path / "session").read_text())
