@@ -103,7 +103,6 @@ class Attempt:
     def succeeded(self, now: float) -> "Attempt":
         """The record after a success."""
         return Attempt(
-            ended_at=now,
             soft_at=self.soft_at,
             succeeded_at=now,
             failed_at=self.failed_at,

@@ -134,8 +134,11 @@ def test_a_failure_is_told_as_it_was_raised(
     path: str, error: TastyauthError, kind: type[TastyauthError]
 ) -> None:
     last_attempt.write(path, Attempt().failed(error, "", NOW))
-    told = last_attempt.read(path).error()
+    record = last_attempt.read(path)
+    told = record.error()
     assert type(told) is kind
+    assert type(record.failure(NOW, NOW)) is kind
+    assert record.failure(NOW, NOW).message == error.message  # its own outcome, without a reminder
     assert (told.exit_code, told.message, told.hint) == (
         error.exit_code,
         error.message,
@@ -327,9 +330,15 @@ def test_a_reminder_is_the_failure_again_and_says_for_how_long() -> None:
     reminder = Attempt().failed(REFUSED, "5ec2e7", NOW).failure(NOW + 59, NOW + 60)
     assert isinstance(reminder, RefusedError)
     assert reminder.message.startswith(REFUSED.message)
-    assert "60 s" in reminder.message
-    assert "240 s" in reminder.message
+    assert "tried 60 s ago" in reminder.message
+    assert "for 240 s" in reminder.message
     assert "--refresh" in reminder.hint
+    bare = Attempt().failed(RefusedError("no", ""), "5ec2e7", NOW).failure(NOW + 59, NOW + 60)
+    assert bare.hint == ""
+
+
+def test_a_code_that_this_version_does_not_know_may_pass() -> None:
+    assert isinstance(Attempt(code=99, message="from a newer version").error(), TemporaryError)
 
 
 # Early renewals, and what `status` tells.
