@@ -434,7 +434,7 @@ ATTACKS: dict[str, tuple[Attack, ...]] = {
         ),
         Attack(
             "a value runs in a shell that evaluates it, quoted or not",
-            "test_export.py::test_a_shell_reads_whatever_is_printable",
+            "test_export.py::test_a_shell_reads_the_very_bytes",
             "octal through printf",
         ),
         Attack(

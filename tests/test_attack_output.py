@@ -49,38 +49,11 @@ BOMB = gzip.compress(b" " * 32 * MIB)
 
 NO_PROTOCOL: dict[str, Script] = {
     "a token that is a command": token("$(touch owned)"),
-    "a token that is a command in backquotes": token("`touch owned`"),
-    "a token that ends the statement": token("a;touch owned;"),
-    "a token that closes the quote": token("a'\"; touch owned; '\""),
-    "a token of two lines": token("a\ntouch owned"),
-    "a token with a null character": token("a\0b"),
-    "a token with an escape sequence": token("a\x1b[2K"),
-    "a token from right to left": token("a\u202eb"),
-    "a token with a fullwidth digit": token("a\uff11"),
     "a token that is a lone surrogate": answer(b'{"access_token": "a\\ud800"}'),
-    "a token longer than any": token("a" * 20_000),
-    "a token that is a list": answer({"access_token": ["a"]}),
-    "a token that is an object": answer({"access_token": {"a": "b"}}),
-    "a token that is a number": answer({"access_token": 1}),
-    "a token that is true": answer({"access_token": True}),
-    "no token": answer({"token_type": "Bearer"}),
     "another kind of token": token("abc", token_type=f"mac{HOSTILE}"),
-    "a life that is a command": token("abc", expires_in="$(touch owned)"),
-    "a life that is a list": token("abc", expires_in=[900]),
-    "a life that is not a number": answer(b'{"access_token": "abc", "expires_in": NaN}'),
-    "a life below nothing": token("abc", expires_in=-1),
-    "a new refresh token of two lines": token("abc", refresh_token="a\nb"),
-    "a key given twice": answer(b'{"access_token": "abc", "access_token": "def"}'),
-    "a list": answer([{"access_token": "abc"}]),
-    "a string": answer("abc"),
-    "nothing": answer(b""),
-    "half an object": answer(b'{"access_token": "abc"'),
-    "two objects": answer(b'{"access_token": "abc"}{"access_token": "def"}'),
     "60,000 open brackets": answer(b"[" * 60_000),
     "20,000 objects in each other": answer(b'{"a":' * 10_000 + b"1" + b"}" * 10_000),
     "a number of 60,000 digits": answer(b'{"access_token": "abc", "a": ' + b"9" * 60_000 + b"}"),
-    "another encoding": answer('{"access_token": "abc"}'.encode("utf-16")),
-    "bytes that are no text": answer(b'{"access_token": "\xff\xfe"}'),
     "30 MB": forever(OK + b"Content-Length: 30000000\r\n\r\n", b" " * 65536),
     "30 MB of a refusal": forever(
         b"HTTP/1.1 400 Bad Request\r\nContent-Length: 30000000\r\n\r\n", b" " * 65536
@@ -112,7 +85,7 @@ NO_PROTOCOL: dict[str, Script] = {
         {}, "307 Temporary Redirect", "Location: http://a%1b[2K$(touch owned)/"
     ),
 }
-"""What is no answer of a token endpoint: 76, at once."""
+"""What is no answer of a token endpoint: 76, at once. Other bodies: exchange/test_response.py."""
 
 
 Attack = Callable[[Script, int], World]

@@ -212,17 +212,17 @@ MIXED_UP: dict[str, tuple[dict[str, str], str]] = {
 }
 
 
-@pytest.mark.parametrize("environment", ["production", "sandbox", "custom"])
 @pytest.mark.parametrize("name", MIXED_UP)
-def test_a_mix_up_is_named(name: str, environment: str) -> None:
+def test_a_mix_up_is_named(name: str) -> None:
     """Whatever the server would accept."""
     values, message = MIXED_UP[name]
     changes = {field: Secret(value) for field, value in values.items()}
-    with pytest.raises(RefusedError) as caught:
-        check_offline(grant(environment=environment, **changes))
-    assert message in caught.value.message
-    assert caught.value.hint
-    assert not any(value in caught.value.message for value in values.values() if len(value) > 8)
+    for environment in ("production", "sandbox", "custom"):
+        with pytest.raises(RefusedError) as caught:
+            check_offline(grant(environment=environment, **changes))
+        assert message in caught.value.message
+        assert caught.value.hint
+        assert not any(value in caught.value.message for value in values.values() if len(value) > 8)
 
 
 @pytest.mark.parametrize(

@@ -113,7 +113,24 @@ TEMPORARY: list[tuple[int, object, str]] = [
     (599, b"{", "599"),
 ]
 
-NO_LIFETIMES: list[object] = [0, -1, 0.5, "0", "-900", "soon", "", "9e2", True, [], {}, "\u0669"]
+NO_LETTERS = ("`id`", ";id;", "'\"", "\n", "\0", "\x1b[2K", "\u202e", "\uff11")
+"""What would run, end a statement or a line, or steer a terminal."""
+
+NO_LIFETIMES: list[object] = [
+    0,
+    -1,
+    0.5,
+    "0",
+    "-900",
+    "soon",
+    "",
+    "9e2",
+    "$(id)",
+    True,
+    [900],
+    {},
+    "\u0669",
+]
 
 NOT_OAUTH: list[tuple[int, object, str]] = [
     (400, b"", "400 Bad Request"),
@@ -136,6 +153,11 @@ NOT_OAUTH: list[tuple[int, object, str]] = [
     (200, b"", "not JSON"),
     (200, b"\xff", "not JSON"),
     (200, b"[" * 60_000, "not JSON"),
+    (200, b'{"access_token":"abc"', "not JSON"),
+    (200, b'{"access_token":"abc"}{"access_token":"abd"}', "not JSON"),
+    (200, '{"access_token":"abc"}'.encode("utf-16"), "not JSON"),
+    (200, b'{"access_token":"\xff\xfe"}', "not JSON"),
+    (200, b'"abc"', "not a JSON object"),
     (200, b'{"expires_in":' + b"9" * 5000 + b"}", "not JSON"),
     (200, b'{"access_token":"abc","expires_in":NaN}', "not JSON"),
     (200, b'{"access_token":"abc","access_token":"abd"}', "not JSON"),
@@ -153,6 +175,9 @@ NOT_OAUTH: list[tuple[int, object, str]] = [
     (200, {"access_token": "t\u00f6ken"}, "access_token"),
     (200, {"access_token": "\ud800"}, "access_token"),
     (200, {"access_token": "="}, "access_token"),
+    *((200, {"access_token": f"a{each}b"}, "access_token") for each in NO_LETTERS),
+    (200, {"access_token": {"a": "b"}}, "access_token"),
+    (200, {"access_token": True}, "access_token"),
     (200, {"access_token": "a" * 16_385}, "access_token"),
     (200, {"access_token": "abc", "token_type": "mac"}, "bearer"),
     (200, {"access_token": "abc", "token_type": 1}, "bearer"),

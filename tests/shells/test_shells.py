@@ -108,47 +108,29 @@ def test_set_e_goes_on_after_success(shell: str, evaluated: str, world: World) -
     assert done == Completed(0, "reached\n", "")
 
 
+# The line of a failure in every shell: test_export.py and e2e/test_shell_matrix.py.
+
+
 @pytest.mark.parametrize("label", FAILURES)
-def test_eval_of_a_failure_fails_with_its_code_and_leaves_nothing(
-    label: str, shell: str, evaluated: str, world: World
-) -> None:
+def test_eval_of_a_failure_fails_with_its_code_and_leaves_nothing(label: str, world: World) -> None:
     command, code = failing(label, world)
-    done = world.shell(f"{STALE} {evaluated.format(command)}; echo $?; {LEFT}", shell)
-    assert done.out == f"{code}\n{GONE}"
+    done = world.shell(f"{STALE} eval $({command}); echo $?; {LEFT} set -e; eval $({command}); :")
+    assert (done.code, done.out) == (code, f"{code}\n{GONE}")
     assert "tastyauth: error: " in done.err
-
-
-@pytest.mark.parametrize("label", ["revoked grant", "usage error"])
-def test_set_e_stops_at_a_failure(label: str, shell: str, evaluated: str, world: World) -> None:
-    command, code = failing(label, world)
-    done = world.shell(f"set -e; {evaluated.format(command)}; echo reached", shell)
-    assert (done.code, done.out) == (code, "")
 
 
 @pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_in_the_middle_is_a_failure(
-    number: signal.Signals, shell: str, evaluated: str, world: World
+    number: signal.Signals, shell: str, world: World
 ) -> None:
     world.simulator.fail = "slow"
     _remember_pid(world)
-    script = f"{STALE} {evaluated.format('tastyauth env')}; echo $?; {LEFT}"
+    script = f"{STALE} eval $(tastyauth env); echo $?; {LEFT}"
     with world.started(shell, "-c", script) as process:
         world.token_requested(0)
         os.kill(_remembered_pid(world), number)
         done = finish(process)
     assert done.out == f"{SIGNALS[number]}\n{GONE}"
-
-
-@pytest.mark.parametrize("number", SIGNALS)
-def test_set_e_stops_at_a_signal(number: signal.Signals, shell: str, world: World) -> None:
-    world.simulator.fail = "slow"
-    _remember_pid(world)
-    script = f"set -e; {STALE} eval $(tastyauth env); echo reached"
-    with world.started(shell, "-c", script) as process:
-        world.token_requested(0)
-        os.kill(_remembered_pid(world), number)
-        done = finish(process)
-    assert (done.code, done.out) == (SIGNALS[number], "")
 
 
 @pytest.mark.parametrize("number", SIGNALS)
@@ -262,13 +244,12 @@ def test_unset_takes_every_name_back(shell: str, evaluated: str, world: World) -
     [("grant-revoked", "", 77), (None, "--fromat sh", 2), (None, "-p paper", 2)],
 )
 def test_names_of_its_own_are_unset_when_a_trusted_config_fails(
-    fail: str | None, words: str, code: int, shell: str, evaluated: str, world: World
+    fail: str | None, words: str, code: int, world: World
 ) -> None:
     world.configure(CONFIG + CUSTOM_EXPORTS)
     world.simulator.fail = fail
-    command = evaluated.format(f"tastyauth env {words}")
     left = 'echo "$? ${BOT_TOKEN-gone} ${BOT_UNTIL-gone}"'
-    done = world.shell(f"BOT_TOKEN=stale; BOT_UNTIL=1; {command}; {left}", shell)
+    done = world.shell(f"BOT_TOKEN=stale; BOT_UNTIL=1; eval $(tastyauth env {words}); {left}")
     assert done.out == f"{code} gone gone\n"
 
 

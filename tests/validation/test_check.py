@@ -52,9 +52,9 @@ def test_a_valid_example_has_no_errors(path: str) -> None:
     assert not checked(path).errors
 
 
-@pytest.mark.parametrize("path", INVALID, ids=map(os.path.basename, INVALID))
-def test_an_invalid_example_has_errors(path: str) -> None:
-    assert checked(path).errors
+def test_an_invalid_example_has_errors() -> None:
+    """Its report says so too, but can be renewed."""
+    assert [path for path in INVALID if not checked(path).errors] == []
 
 
 def test_the_annotated_example_is_valid() -> None:
@@ -163,18 +163,18 @@ def test_every_keyword_that_can_refuse_has_its_message() -> None:
     assert words <= set(validation.WORDS)
 
 
-@pytest.mark.parametrize("path", VALID + INVALID, ids=map(os.path.basename, VALID + INVALID))
-def test_the_bare_schema_agrees_on_every_example(path: str) -> None:
+def test_the_bare_schema_agrees_on_every_example() -> None:
     """But for what a schema cannot say."""
-    found = checked(path)
-    codes = {problem.code for problem in found.problems}
-    if found.document.data is None or codes & {"TA008", "TA011"}:
-        return  # other parsers refuse the file before a schema is asked
-    refused = not Draft202012Validator(SCHEMA).is_valid(found.document.data)
-    if refused:
-        assert found.errors
-    else:
-        assert codes <= BEYOND_A_SCHEMA
+    schema_alone = Draft202012Validator(SCHEMA)
+    for path in VALID + INVALID:
+        found = checked(path)
+        codes = {problem.code for problem in found.problems}
+        if found.document.data is None or codes & {"TA008", "TA011"}:
+            continue  # other parsers refuse the file before a schema is asked
+        if schema_alone.is_valid(found.document.data):
+            assert codes <= BEYOND_A_SCHEMA, path
+        else:
+            assert found.errors, path
 
 
 # Names that may be exported
