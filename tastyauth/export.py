@@ -47,26 +47,6 @@ def for_shell(exports: Exports) -> Exports:
     return tuple(pair for pair in exports if pair[1] not in SECRET_FIELDS)
 
 
-def setters(exports: dict[str, Exports], variables: set[str]) -> dict[str, list[str]]:
-    """The variables that tastyauth may set, sorted, each with the profiles that it is set for.
-
-    `exports` are those of each profile. `variables` are those that secrets are read from: a secret
-    that `exec` hands out under the same name was there before. The token file of an
-    `exec --keep-fresh` may be from any other config.
-    """
-    found: dict[str, list[str]] = {TOKEN_FILE: []}
-    for profile, pairs in exports.items():
-        for name, key in pairs:
-            if key not in SECRET_FIELDS or name not in variables:
-                found.setdefault(name, []).append(profile)
-    return {name: found[name] for name in sorted(found)}
-
-
-def set_for_others(profile: str, found: dict[str, list[str]]) -> tuple[str, ...]:
-    """Those of `setters` that are not set for this profile alone."""
-    return tuple(name for name, profiles in found.items() if profiles != [profile])
-
-
 def assign(exports: Exports, fields: dict[str, str]) -> Pairs:
     """Names with their values: `exports` maps each name to a key of `fields`."""
     return [(name, fields[key]) for name, key in exports]

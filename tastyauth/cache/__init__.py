@@ -11,7 +11,7 @@ from _imp import source_hash  # SipHash, in every interpreter, where `_blake2` i
 
 from tastyauth import __version__, export, locate
 
-OUTLINE_MAGIC = f"tastyauth {__version__} outline 4"
+OUTLINE_MAGIC = f"tastyauth {__version__} outline 5"
 ENTRY_MAGIC = "tastyauth entry 3"
 END = b"\nend\n"  # between the lines of an outline and the config
 
@@ -44,8 +44,6 @@ class ProfileOutline:
     are those that the references of any of its profiles read.
     """
 
-    __slots__ = ("exports", "inputs", "name", "names", "variables")
-
     def __init__(
         self, name: str, exports: Pairs, names: Names, inputs: Pairs, variables: Names
     ) -> None:
@@ -68,8 +66,6 @@ class Outline:
     `config` is the file, byte for byte, and `data` its content as JSON; `salt` is random, and new
     when these bytes change.
     """
-
-    __slots__ = ("approval", "config", "data", "default", "profiles", "salt")
 
     def __init__(
         self,
@@ -95,8 +91,6 @@ class Entry:
     the time from the request to expiry, in seconds.
     """
 
-    __slots__ = ("expires_at", "fields", "issued_at", "life", "stored_at")
-
     def __init__(self, fields: dict[str, str], issued_at: int, stored_at: float) -> None:
         self.fields = fields
         self.issued_at = issued_at
@@ -111,8 +105,6 @@ class View:
     `outline` is None unless it is of these very bytes of the config, and still approved;
     `profile`, `belongs_to`, `name` and `entry` follow from it.
     """
-
-    __slots__ = ("belongs_to", "directory", "entry", "name", "outline", "outline_name", "profile")
 
     def __init__(self, directory: str, outline_name: str) -> None:
         self.directory = directory
@@ -145,8 +137,6 @@ class Asked:
     `found` is the path of the config and its origin (how it was found); `content` was read there,
     once; `profile` is None for the default one; `config` is what its outline belongs to.
     """
-
-    __slots__ = ("config", "content", "environ", "origin", "path", "profile")
 
     def __init__(
         self, found: tuple[str, str], content: bytes, profile: str | None, environ: locate.Environ
@@ -255,8 +245,6 @@ class Terms:
     not a person) still leaves a server alone that has just failed.
     """
 
-    __slots__ = ("heedful", "min_valid", "refresh", "started_at")
-
     def __init__(
         self,
         min_valid: float | None = None,
@@ -308,27 +296,28 @@ def decide(
 
 
 def _outline(lines: list[str], config: bytes) -> Outline:
-    head = dict(line.split("\t", 1) for line in lines[:5])
+    head = dict(line.split("\t", 1) for line in lines[:6])
     if int(head["size"]) != len(config):
         raise ValueError("cut")
-    said: dict[str, tuple[list[tuple[str, str]], list[tuple[str, str]]]] = {}
+    said: dict[str, tuple[list[str], list[tuple[str, str]], list[tuple[str, str]]]] = {}
+    own: list[str] = []
     exports: list[tuple[str, str]] = []
     inputs: list[tuple[str, str]] = []
-    for line in lines[5:]:
-        words = line.split("\t", 2)  # a path may hold a tab
-        if words[0] == "export":
-            exports.append((words[1], words[2]))
-        elif words[0] == "input":
-            inputs.append((words[1], words[2]))
+    for line in lines[6:]:
+        kind, name, *rest = line.split("\t", 2)  # a path may hold a tab
+        if kind == "profile":
+            own, exports, inputs = said[name] = [], [], []
+        elif kind == "own":
+            own.append(name)
         else:
-            exports, inputs = said[words[1]] = [], []
-    variables = {name for _, inputs in said.values() for kind, name in inputs if kind == "env"}
-    found = export.setters({name: tuple(pairs) for name, (pairs, _) in said.items()}, variables)
-    read = tuple(sorted(variables))
-    profiles = {}
-    for name, (exports, inputs) in said.items():
-        others = export.set_for_others(name, found)
-        profiles[name] = ProfileOutline(name, tuple(exports), others, tuple(inputs), read)
+            [value] = rest
+            (exports if kind == "export" else inputs).append((name, value))
+    names, profiles = head["names"].split(), {}
+    read = {name for *_, inputs in said.values() for kind, name in inputs if kind == "env"}
+    variables = tuple(sorted(read))
+    for name, (own, exports, inputs) in said.items():
+        others = tuple(each for each in names if each not in own)
+        profiles[name] = ProfileOutline(name, tuple(exports), others, tuple(inputs), variables)
     return Outline(config, head["salt"], head["approval"], head["default"], profiles, head["data"])
 
 

@@ -37,15 +37,18 @@ def write_outline(directory: str, config: str, outline: Outline) -> None:
     file of `locate.LARGEST_FILE` can still be read. Raises OSError, or ValueError for a path that a
     line cannot hold.
     """
+    names = {name for profile in outline.profiles.values() for name in profile.names}
     lines = [
         f"size\t{len(outline.config)}",
         f"salt\t{outline.salt}",
         f"approval\t{outline.approval}",
         f"default\t{outline.default}",
         f"data\t{outline.data}",
+        f"names\t{' '.join(sorted(names))}",
     ]
     for profile in outline.profiles.values():
         lines.append(f"profile\t{profile.name}")
+        lines += [f"own\t{name}" for name in sorted(names.difference(profile.names))]
         lines += [f"export\t{name}\t{field}" for name, field in profile.exports]
         lines += [f"input\t{kind}\t{name}" for kind, name in profile.inputs]
     head = _content([f"{OUTLINE_MAGIC} {config}", *lines])

@@ -112,8 +112,18 @@ class Config:
         return tuple(self._setters())
 
     def _setters(self) -> dict[str, list[str]]:
-        exports = {profile.name: profile.exports for profile in self.profiles}
-        return export.setters(exports, set(self.variables))
+        """The variables that tastyauth may set, sorted, each with the profiles it is set for.
+
+        A secret that `exec` hands out under the name that it is read from was there before. The
+        token file of an `exec --keep-fresh` may be from any other config.
+        """
+        found: dict[str, list[str]] = {export.TOKEN_FILE: []}
+        read = self.variables
+        for profile in self.profiles:
+            for name, key in profile.exports:
+                if key not in export.SECRET_FIELDS or name not in read:
+                    found.setdefault(name, []).append(profile.name)
+        return {name: found[name] for name in sorted(found)}
 
     @property
     def variables(self) -> tuple[str, ...]:
@@ -127,7 +137,7 @@ class Config:
             profile.name: ProfileOutline(
                 profile.name,
                 profile.exports,
-                export.set_for_others(profile.name, found),
+                tuple(name for name, setters in found.items() if setters != [profile.name]),
                 profile.inputs,
                 self.variables,
             )
