@@ -61,7 +61,7 @@ complete -c tastyauth -n '__tastyauth_at exec' -l refresh -d 'get a new token ev
 complete -c tastyauth -n "__tastyauth_at ''" -a init -d 'make the config, or add a profile with -p NAME'
 complete -c tastyauth -n '__tastyauth_at init' -l environment -x -a 'production sandbox custom' -d ''
 complete -c tastyauth -n '__tastyauth_at init' -l api-url -x -d 'with --environment custom only'
-complete -c tastyauth -n '__tastyauth_at init' -l client-id -x -d 'the public ID of the OAuth application'
+complete -c tastyauth -n '__tastyauth_at init' -l client-id -x -d 'the public ID of the application (default: as the token says)'
 complete -c tastyauth -n '__tastyauth_at init' -l store -x -a 'file keyring pass' -d 'where the secrets are kept'
 complete -c tastyauth -n '__tastyauth_at init' -l from -r -F -d 'take the credentials from a bot\'s .env'
 complete -c tastyauth -n '__tastyauth_at init' -l browser -d 'open the OAuth Applications page'

@@ -118,12 +118,16 @@ CMD keeps the config that it was started with; after a change, start it again.
         """\
 asks for what is missing; everything but the secrets can be given by flags. Where nobody can be
 asked, the client secret and the refresh token are read from stdin, a line each:
-  tastyauth init -p live --environment production --client-id UUID --store file < two-lines
+  tastyauth init -p live --environment production --store file < two-lines
 """,
         (
             Argument("--environment", choices="production sandbox custom"),
             Argument("--api-url", "with --environment custom only", value="URL"),
-            Argument("--client-id", "the public ID of the OAuth application", value="UUID"),
+            Argument(
+                "--client-id",
+                "the public ID of the application (default: as the token says)",
+                value="UUID",
+            ),
             Argument("--store", "where the secrets are kept", choices="file keyring pass"),
             Argument(
                 "--from", "take the credentials from a bot's .env", value="FILE", key="dotenv"

@@ -109,11 +109,12 @@ class Console:
         if error.hint:
             self._stderr(self._paint(_BOLD, "hint") + f": {shown(error.hint)}")
 
-    def ask(self, facts: str, question: str) -> bool:
-        """Asks a yes-or-no question below the facts; anything but y or yes is no."""
-        self._stderr(facts)
-        answer = _typed(f"tastyauth: {question} [y/N] ") or ""
-        return answer.strip().lower() in {"y", "yes"}
+    def ask(self, facts: str, question: str, *, usual: bool = False) -> bool:
+        """Asks a yes-or-no question below the facts; Enter is `usual`, all but y and yes is no."""
+        if facts:
+            self._stderr(facts)
+        answer = _typed(f"tastyauth: {question} [{'Y/n' if usual else 'y/N'}] ")
+        return answer is not None and ((answer.strip().lower() or "ny"[usual]) in {"y", "yes"})
 
     def ask_text(self, question: str, flag: str, default: str = "") -> str:
         """Asks for a line of text; raises UsageError, naming the flag, if nobody can be asked."""
@@ -123,7 +124,8 @@ class Console:
         while True:
             line = _typed(prompt)
             if line is None:
-                raise UsageError(f"no {question} was given", f"enter it, or give it with {flag}")
+                hint = "enter it" + (f", or give it with {flag}" if flag else "")
+                raise UsageError(f"no {question} was given", hint)
             if line.strip() or default:
                 return line.strip() or default
 
@@ -154,15 +156,16 @@ class Console:
     def choose(
         self, question: str, options: Mapping[str, str], flag: str, default: str = ""
     ) -> str:
-        """Asks for one of `options`, which are explained."""
+        """Asks for one of `options`, which are explained; their beginnings do, in any case."""
         if self.interactive:
             width = max(map(len, options))
             self._stderr("\n".join(f"  {name:<{width}}  {why}" for name, why in options.items()))
         names = ", ".join(options)
         while True:
             answer = self.ask_text(f"{question} ({names})", flag, default)
-            if answer in options:
-                return answer
+            meant = [name for name in options if name.startswith(answer.lower())]
+            if len(meant) == 1:
+                return meant[0]
             self._stderr(f"answer with one of these: {names}")
 
     @contextmanager

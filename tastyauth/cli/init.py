@@ -3,7 +3,8 @@
 import os
 import shlex
 import stat
-from dataclasses import dataclass
+import webbrowser
+from dataclasses import dataclass, replace
 
 from tastyauth import config as configs
 from tastyauth import locate, shells, validation
@@ -11,13 +12,33 @@ from tastyauth.cli import interview
 from tastyauth.cli.command import Arguments
 from tastyauth.cli.console import Console
 from tastyauth.cli.inputs import shipped
-from tastyauth.cli.secret import SECRETS, client_id_of, enter_until_accepted, store_all, writable
+from tastyauth.cli.secret import (
+    SECRETS,
+    client_id_of,
+    enter_until_accepted,
+    store_all,
+    try_out,
+    writable,
+)
 from tastyauth.config import Config, Profile, new_profile, trust
-from tastyauth.errors import ConfigError, ConfigNotFound, SecretAbsent, UsageError, reason_of
+from tastyauth.config.new_profile import NewProfile, Room
+from tastyauth.errors import (
+    APPLICATIONS_PAGE,
+    ConfigError,
+    ConfigNotFound,
+    RefusedError,
+    SecretAbsent,
+    UsageError,
+    reason_of,
+)
+from tastyauth.exchange.claims import check_shape
 from tastyauth.posix import files
-from tastyauth.secret import with_tilde
+from tastyauth.secret import Secret, with_tilde
 from tastyauth.session import refresh
 from tastyauth.validation import document
+
+_NAMES = {"sandbox": "paper"}
+"""What a profile is called that nobody has named, where `live` would mislead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,18 +96,35 @@ def _make(place: _Place, name: str | None, arguments: Arguments, console: Consol
     """A new profile: asked for, checked, tried, written, and then what to type next."""
     room = new_profile.room(place.content, place.path) if place.content is not None else None
     old = interview.old_bot(arguments.dotenv, console) if arguments.dotenv else {}
-    new = interview.ask(name, old, arguments, console)
-    content = (room.filled(new) if room is not None else new_profile.new_config(new)).encode()
-    for problem in validation.check(document.read(content, place.path)):
-        if problem.severity == "error":  # a flag makes it invalid
-            raise UsageError(problem.message, problem.help[0] if problem.help else problem.label)
-    home = locate.home_directory(console.environ)
-    config = configs.parse(content, place.path, home=home)
-    profile = config.profile(new.name)
-    values = enter_until_accepted(profile, new.client_id, SECRETS, old, console)
+    _check_flags(place, room, name, arguments, console)
+    store = arguments.store and interview.store(arguments.store, console)
+    if console.interactive and any(field not in old for field in SECRETS):
+        console.say(new_profile.EXPLANATION)
+    if arguments.browser and not webbrowser.open(APPLICATIONS_PAGE):
+        console.warn(f"no browser could be opened; the page is {APPLICATIONS_PAGE}")
+    found = None
+    while True:
+        found = interview.ask(old, found, arguments, console)
+        store = store or interview.store(None, console)
+        named = name or _NAMES.get(found.environment, "live")
+        new = NewProfile(named, found.environment, arguments.api_url, found.client_id, store)
+        content, config = _filled(place, room, new, console)
+        profile = config.profile(new.name)
+        try:
+            try_out(profile, found.client_id, found.secrets, console)
+        except RefusedError as error:
+            if not console.interactive:
+                raise
+            console.error(error)
+            console.say("enter them again: Enter alone keeps what is right, Ctrl-C gives up")
+        else:
+            break
+    if room is not None and room.default:
+        room = replace(room, default=_default(room.default, named, console))
+        content, config = _filled(place, room, new, console)
     targets = {field: getattr(profile, field).members[0] for field in SECRETS}
     beside = _written(place.path, content, console)
-    store_all(config.path, profile, targets, values, beside, console)
+    store_all(config.path, profile, targets, found.secrets, beside, console)
     if place.approved and not (
         place.origin == locate.USER and _may_act(config, locate.USER, console)
     ):
@@ -98,8 +136,56 @@ def _make(place: _Place, name: str | None, arguments: Arguments, console: Consol
     if exposed:
         ignore = new_profile.to_ignore(exposed)
         console.warn(f"the secrets are in a repository, keep git from them: {ignore}")
-    console.say(f"wrote {with_tilde(config.path, home)}, profile {profile.name}")
+    shown = with_tilde(config.path, console.surroundings.home)
+    console.say(f"wrote {shown}, profile {profile.name}")
     _say_next(config, profile, arguments, console)
+
+
+def _check_flags(
+    place: _Place, room: Room | None, name: str | None, arguments: Arguments, console: Console
+) -> None:
+    """Raises UsageError or RefusedError for what flags say wrong, and leave out unasked."""
+    environment, client_id = arguments.environment, arguments.client_id
+    if not console.interactive:
+        environment = environment or console.ask_text("environment", "--environment")
+    if (environment == "custom") != (arguments.api_url is not None):
+        raise UsageError(
+            "--api-url goes with --environment custom, and only with it",
+            "give both: --environment custom --api-url http://127.0.0.1:8000",
+        )
+    if not console.interactive and not arguments.store:
+        console.choose("store", interview.STORES, "--store")
+    if client_id:
+        check_shape("client_id", Secret(client_id))
+    draft = NewProfile(
+        name or "live",
+        environment or "production",
+        arguments.api_url,
+        client_id or f"{0:08}-0000-0000-0000-{0:012}",
+        "file",
+    )
+    _filled(place, room, draft, console)
+
+
+def _filled(
+    place: _Place, room: Room | None, new: NewProfile, console: Console
+) -> tuple[bytes, Config]:
+    """The config with the new profile; raises UsageError for what makes it invalid: a flag."""
+    content = (room.filled(new) if room is not None else new_profile.new_config(new)).encode()
+    for problem in validation.check(document.read(content, place.path)):
+        if problem.severity == "error":
+            raise UsageError(problem.message, problem.help[0] if problem.help else problem.label)
+    return content, configs.parse(content, place.path, home=console.surroundings.home)
+
+
+def _default(only: str, new: str, console: Console) -> str:
+    """Which of two profiles is meant from now on where none is named."""
+    if not console.interactive:
+        console.say(f"default_profile: {only} is added: without -p, {only} is meant as before")
+        return only
+    console.say("with a second profile the config gets default_profile: which is meant without -p?")
+    both = {only: "as before", new: "the new one"}
+    return console.choose("default_profile", both, "", default=only)
 
 
 def _written(path: str, content: bytes, console: Console) -> dict[str, tuple[bytes, int]]:

@@ -1,17 +1,25 @@
 """What a new profile says: from flags, from a bot's old .env, and from questions."""
 
-import webbrowser
+from collections.abc import Mapping
+from typing import NamedTuple
 
 from tastyauth import locate
 from tastyauth.cli.command import Arguments
 from tastyauth.cli.console import Console
-from tastyauth.cli.secret import SECRETS, is_available
+from tastyauth.cli.secret import SECRETS, entered, is_available
 from tastyauth.config import new_profile
-from tastyauth.config.new_profile import NewProfile
-from tastyauth.errors import APPLICATIONS_PAGE, RefusedError, SecretAbsent, SecretError, UsageError
-from tastyauth.exchange.claims import check_shape, clients_of, read_claims
+from tastyauth.errors import RefusedError, SecretAbsent, SecretError
+from tastyauth.exchange.claims import (
+    Claims,
+    check_audience,
+    check_issuer,
+    check_shape,
+    clients_of,
+    environment_of,
+    read_claims,
+)
 from tastyauth.secret import Secret, with_tilde
-from tastyauth.sources import accept, dotenv, kind_of
+from tastyauth.sources import accept, dotenv
 
 STORES = {
     "file": "files beside the config, mode 0600; works everywhere, cron included",
@@ -33,42 +41,85 @@ _ENVIRONMENTS = {
     "sandbox": f"tastytrade's test system; its users and credentials: {_SANDBOX_PAGE}",
 }
 
-_NAMES = {"sandbox": "paper"}
-"""What a profile is called that nobody has named, where `live` would mislead."""
+
+class Entered(NamedTuple):
+    """The credentials of a new profile, and where they belong."""
+
+    environment: str
+    client_id: str
+    secrets: dict[str, Secret]
 
 
 def ask(
-    name: str | None, old: dict[str, Secret], arguments: Arguments, console: Console
-) -> NewProfile:
-    """The new profile; `old` are credentials that are known already.
+    old: Mapping[str, Secret], before: Entered | None, arguments: Arguments, console: Console
+) -> Entered:
+    """What flags, `old` credentials, the refresh token and the user say.
 
-    Raises UsageError where nobody can be asked, RefusedError for what is no client ID.
+    The refresh token comes first, since it says most of the rest. `before` was refused: Enter keeps
+    each part of it. Raises UsageError for what is missing where nobody can be asked.
     """
-    if console.interactive and any(field not in old for field in SECRETS):
-        console.say(new_profile.EXPLANATION)
-    if arguments.browser and not webbrowser.open(APPLICATIONS_PAGE):
-        console.warn(f"no browser could be opened; the page is {APPLICATIONS_PAGE}")
-    environment = arguments.environment or console.choose(
-        "environment", _ENVIRONMENTS, "--environment"
-    )
-    if (environment == "custom") != (arguments.api_url is not None):
-        raise UsageError(
-            "--api-url goes with --environment custom, and only with it",
-            "give both: --environment custom --api-url http://127.0.0.1:8000",
-        )
-    store = _store(arguments.store, console)
-    # the last thing that is shown: whoever pastes ahead from here on pastes into hidden questions
-    known = old["client_id"].reveal() if "client_id" in old else None
-    client_id = _client_id(arguments.client_id or known, console)
-    profile = name or _NAMES.get(environment, "live")
-    return NewProfile(
-        profile,
-        environment,
-        arguments.api_url,
-        client_id,
-        kind_of(store).spell(profile, "client_secret"),
-        kind_of(store).spell(profile, "refresh_token"),
-    )
+    known = before.secrets if before else {it: old[it] for it in SECRETS if it in old}
+    client_id = arguments.client_id or (old["client_id"].reveal() if "client_id" in old else None)
+    if not console.interactive:
+        secrets = {it: known[it] if it in known else entered(it, console) for it in SECRETS}
+        client_id = client_id or _sole_client(read_claims(secrets["refresh_token"]))
+        client_id = client_id or console.ask_text("client ID", "--client-id")
+        return Entered(arguments.environment, client_id, secrets)
+    token, secret = known.get("refresh_token"), known.get("client_secret")
+    if before or token is None:
+        token = entered("refresh_token", console, kept=token)
+    given = (before.environment, before.client_id) if before else (arguments.environment, client_id)
+    claims, is_open = read_claims(token), before is not None
+    while (where := _belongs(claims, console, *given, is_open=is_open)) is None:
+        console.say("paste another token; or press Enter, to correct environment and client ID")
+        last, token = token, entered("refresh_token", console, kept=token)
+        claims, is_open = read_claims(token), token == last
+        if is_open:
+            is_custom = given[0] == "custom"
+            given = ("custom" if is_custom else environment_of(claims), _sole_client(claims))
+            claims = Claims("", {})
+    if before or secret is None:
+        secret = entered("client_secret", console, kept=secret)
+    return Entered(*where, {"client_secret": secret, "refresh_token": token})
+
+
+def _belongs(
+    claims: Claims,
+    console: Console,
+    environment: str | None,
+    client_id: str | None,
+    *,
+    is_open: bool,
+) -> tuple[str, str] | None:
+    """Environment and client ID: as given, as the token says and the user confirms, or as typed.
+
+    With `is_open` what is given and not said by the token can be corrected. None when the user does
+    not confirm.
+    """
+    is_custom = environment == "custom"
+    said = None if is_custom else environment_of(claims), _sole_client(claims)
+    try:
+        check_issuer(claims, environment or "custom")
+        if client_id:
+            check_audience(claims, client_id)
+    except RefusedError as error:
+        console.warn(error.message)
+        environment, client_id = ("custom" if is_custom else None), None
+    facts = []
+    if said[0] and not environment:
+        facts.append(f"  environment  {said[0]}: {_ENVIRONMENTS[said[0]].partition(';')[0]}")
+    if said[1] and not client_id:
+        facts.append(f"  client ID    {said[1]}")
+    heading = "the refresh token says where it belongs:"
+    if facts and not console.ask("\n".join([heading, *facts]), "is that right?", usual=True):
+        return None
+    environment, client_id = environment or said[0], client_id or said[1]
+    if not environment or (is_open and not said[0] and not is_custom):
+        flag = "--environment"
+        environment = console.choose("environment", _ENVIRONMENTS, flag, environment or "")
+    if not client_id or (is_open and not said[1]):
+        client_id = _client_id(console, client_id or "")
+    return environment, client_id
 
 
 def old_bot(path: str, console: Console) -> dict[str, Secret]:
@@ -92,29 +143,28 @@ def old_bot(path: str, console: Console) -> dict[str, Secret]:
         except RefusedError as error:
             raise RefusedError(f"{name} in {shown}: {error.message}", error.hint) from None
         console.say(f"{field} comes from {name} in {shown}")
-    if "client_id" not in old and "refresh_token" in old:  # of a bot that sends none
-        clients = clients_of(read_claims(old["refresh_token"]))
-        if len(clients) == 1:
-            console.say(f"client_id is {clients[0]}, says the refresh token")
-            old["client_id"] = Secret(clients[0])
     return old
 
 
-def _client_id(given: str | None, console: Console) -> str:
-    """The given one, or what is typed until it looks like one; raises RefusedError."""
+def _sole_client(claims: Claims) -> str | None:
+    clients = clients_of(claims)
+    return clients[0] if len(clients) == 1 else None
+
+
+def _client_id(console: Console, default: str) -> str:
+    """What is typed, until it looks like a client ID."""
     while True:
-        text = given or console.ask_text("client ID", "--client-id")
+        text = console.ask_text("client ID", "--client-id", default)
         try:
             check_shape("client_id", Secret(text))
         except RefusedError as error:
-            if given:
-                raise
             console.error(error)
         else:
             return text
 
 
-def _store(flag: str | None, console: Console) -> str:
+def store(flag: str | None, console: Console) -> str:
+    """Where the secrets are to be kept; raises SecretError for a store that is not here."""
     if flag is not None:
         if not is_available(flag, console):
             raise SecretError(f"no secret can be kept in {flag} here", f"it takes {_TO_HAVE[flag]}")

@@ -40,8 +40,8 @@ def run_secret(arguments: Arguments, console: Console) -> int:
     wanted = (arguments.name,) if arguments.name else SECRETS
     targets = {field: writable(field, profile, console) for field in wanted}
     client_id = client_id_of(profile, console)
-    values = {field: _entered(field, console) for field in wanted}
-    _try_out(profile, client_id, values, console)
+    values = {field: entered(field, console) for field in wanted}
+    try_out(profile, client_id, values, console)
     store_all(session.asked.path, profile, targets, values, {}, console)
     return 0
 
@@ -60,9 +60,9 @@ def enter_until_accepted(
     known = {field: old[field] for field in fields if field in old}
     unknown = tuple(field for field in fields if field not in known)
     while True:
-        values = known | {field: _entered(field, console) for field in unknown}
+        values = known | {field: entered(field, console) for field in unknown}
         try:
-            _try_out(profile, client_id, values, console)
+            try_out(profile, client_id, values, console)
         except RefusedError as error:
             if not console.interactive or not unknown:
                 raise
@@ -72,14 +72,19 @@ def enter_until_accepted(
             return values
 
 
-def _entered(field: str, console: Console) -> Secret:
+def entered(field: str, console: Console, *, kept: Secret | None = None) -> Secret:
     """A secret, hidden on a terminal, else a line of stdin; asked for again until it looks right.
 
-    Raises SecretError or RefusedError where nobody can be asked.
+    At a terminal Enter alone means `kept`, and spaces around it do not count. Raises SecretError or
+    RefusedError where nobody can be asked.
     """
     spoken = _spoken(field)
     while True:
         raw = console.ask_hidden(spoken)
+        if console.interactive:
+            raw = raw.strip()
+            if kept is not None and not raw:
+                return kept
         try:
             try:
                 value = accept(raw.encode("utf-8", "surrogateescape"), f"the {spoken}")
@@ -105,7 +110,7 @@ def client_id_of(profile: Profile, console: Console) -> str:
     return refresh.resolve("client_id", profile.client_id, profile, surroundings, console).reveal()
 
 
-def _try_out(
+def try_out(
     profile: Profile, client_id: str, entered: Mapping[str, Secret], console: Console
 ) -> None:
     """One exchange with what is about to be stored, and what the profile has for the rest.

@@ -6,19 +6,20 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from tastyauth.errors import APPLICATIONS_PAGE, ConfigError
+from tastyauth.sources import kind_of
 from tastyauth.validation import document
 
 EXPLANATION = f"""\
-You need three things from tastytrade. They are on the OAuth Applications page:
+You need two values from tastytrade. They are on the OAuth Applications page:
   {APPLICATIONS_PAGE}
 
-  client ID      New OAuth client; tick only read, unless your bot places orders. The ID is public
-                 and stays beside the application
-  client secret  shown once, when the client is made. Lost it? Regenerate it: that ends all grants
   refresh token  Manage → Create Grant. It never expires: make one grant for each machine, so that
                  one can be deleted alone
+  client secret  shown once, when the client is made: New OAuth client, where you tick only read
+                 unless your bot places orders. Lost it? Regenerate it: that ends all grants
 
-Send the last two to nobody, chat assistants included; what you type of them is not shown.
+Send them to nobody, chat assistants included; what you paste is not shown. The client ID is read
+from the refresh token, if it says so.
 A bot has them already? tastyauth init --from its/.env takes them over. Ctrl-C changes nothing."""
 
 _OLD_NAMES = {
@@ -42,18 +43,18 @@ class NewProfile:
     environment: str
     api_url: str | None
     client_id: str
-    client_secret: str
-    refresh_token: str
+    store: str
 
     def block(self, indent: str = "  ", ending: str = "\n") -> str:
-        """The profile as YAML; the last two are references in flow form."""
+        """The profile as YAML; `store` is the kind of its references."""
+        kind = kind_of(self.store)
         lines = [
             f"{self.name}:",
             f"  environment: {self.environment}",
             f"  api_url: {self.api_url}",
             f"  client_id: {self.client_id}",
-            f"  client_secret: {self.client_secret}",
-            f"  refresh_token: {self.refresh_token}",
+            f"  client_secret: {kind.spell(self.name, 'client_secret')}",
+            f"  refresh_token: {kind.spell(self.name, 'refresh_token')}",
         ]
         if self.api_url is None:
             del lines[2]

@@ -8,9 +8,11 @@ import pytest
 from sitting import (
     CLIENT_ID,
     ENVIRONMENT,
+    RIGHT,
     SECRET,
     STORE,
     TOKEN,
+    Sitting,
     answer_all,
     custom,
     everything,
@@ -72,7 +74,7 @@ def test_what_it_says_to_type_next_gives_a_token(newcomer: World, shell: tuple[s
 
 def test_the_three_credentials_are_explained_before_the_first_question(newcomer: World) -> None:
     with sitting(newcomer, "init") as it:
-        it.expect(ENVIRONMENT)
+        it.expect(TOKEN)
     for fact in (
         APPLICATIONS_PAGE,
         "New OAuth client",
@@ -83,7 +85,6 @@ def test_the_three_credentials_are_explained_before_the_first_question(newcomer:
         "one grant for each machine",
         "chat assistants",
         "--from",
-        "production  real money",
     ):
         assert fact in it.shown
 
@@ -92,14 +93,15 @@ def test_the_questions_come_in_order_and_secrets_are_not_shown(newcomer: World) 
     """Enter chooses files; a sandbox profile is not called live."""
     down = f"http://127.0.0.1:{closed_port()}"
     with sitting(newcomer, "init", HTTPS_PROXY=down) as it:
-        it.answer(ENVIRONMENT, "sandbox")
+        it.answer(TOKEN, f" {newcomer.refresh_token} ")
+        it.expect("environment  sandbox: tastytrade's test system")
+        it.expect(f"client ID    {newcomer.simulator.application.client_id}")
+        it.answer(RIGHT, "")
+        it.answer(SECRET, newcomer.client_secret)
         it.expect("not here: keyring, which takes ")
         it.expect("not here: pass, which takes a password store: pass init GPG-ID")
         it.expect("file  files beside the config, mode 0600; works everywhere, cron included")
         it.answer(STORE, "")
-        it.answer(CLIENT_ID, newcomer.simulator.application.client_id)
-        it.answer(SECRET, newcomer.client_secret)
-        it.answer(TOKEN, newcomer.refresh_token)
         assert it.end() == 0
     assert newcomer.client_secret not in it.shown
     assert newcomer.refresh_token not in it.shown
@@ -107,13 +109,46 @@ def test_the_questions_come_in_order_and_secrets_are_not_shown(newcomer: World) 
     assert "paper.client-secret" in modes(newcomer.config_directory)
 
 
-def test_a_choice_that_there_is_not_is_asked_for_again(newcomer: World) -> None:
+def test_what_the_token_does_not_say_is_asked_and_answers_are_forgiven(newcomer: World) -> None:
     with sitting(newcomer, "init") as it:
-        it.answer(ENVIRONMENT, "prod")
+        it.answer(TOKEN, "a-token-of-no-known-kind")
+        it.answer(ENVIRONMENT, "paper")
         it.expect("answer with one of these: production, sandbox")
         it.answer(ENVIRONMENT, "")
-        it.answer(ENVIRONMENT, "production")
-        it.expect(STORE)
+        it.answer(ENVIRONMENT, " Prod ")
+        it.answer(CLIENT_ID, f" {newcomer.simulator.application.client_id.upper()} ")
+        it.expect(SECRET)
+    assert RIGHT not in it.shown
+
+
+def answer_as_asked(it: Sitting, answers: Mapping[str, str]) -> list[str]:
+    """Answers each question as it comes, until the line that says what is next; the questions."""
+    asked = []
+    while (found := it.expect_any("next, type: ", *answers)) != "next, type: ":
+        asked.append(found)
+        it.answer("", answers[found])
+    return asked
+
+
+def test_a_newcomer_pastes_two_values_and_gives_three_answers_at_most(newcomer: World) -> None:
+    """As somebody who reads only the questions."""
+    with sitting(newcomer, "init", *custom(newcomer)) as it:
+        asked = answer_as_asked(
+            it,
+            {
+                TOKEN: newcomer.refresh_token,
+                SECRET: newcomer.client_secret,
+                "]: ": "",
+                "[Y/n] ": "",
+                "[y/N] ": "",
+                ENVIRONMENT: "sandbox",
+                CLIENT_ID: newcomer.simulator.application.client_id,
+            },
+        )
+        assert it.end() == 0
+    assert (asked.count(TOKEN), asked.count(SECRET)) == (1, 1)
+    assert len(asked) <= 5
+    assert newcomer.shell("eval $(tastyauth env)").code == 0
 
 
 def test_where_the_network_is_down_the_secrets_are_kept_untried(newcomer: World) -> None:
@@ -234,8 +269,8 @@ def test_in_a_repository_git_is_kept_from_the_secrets(newcomer: World) -> None:
     [
         ("", "", 2, "--environment"),
         ("--environment production", "", 2, "--store"),
-        ("--environment production --store file", "", 2, "--client-id"),
-        ("--environment production --client-id {id} --store file", "", 2, "no client secret"),
+        ("--environment custom --api-url {url} --store file", "a\nb\n", 2, "--client-id"),
+        ("--environment production --store file", "", 2, "no client secret"),
         ("--environment production --client-id {id} --store file", "x", 2, "no refresh token"),
         ("--environment custom --client-id {id} --store file", "", 2, "--api-url"),
         ("--environment sandbox --api-url {url} --client-id {id}", "", 2, "--api-url"),
@@ -269,6 +304,6 @@ def test_an_annotated_example_is_printed(newcomer: World) -> None:
 def test_the_page_is_opened_when_it_is_asked_for(newcomer: World) -> None:
     browser = newcomer.script("browser", f'echo "$*" >{newcomer.root}/opened')
     with sitting(newcomer, "init", "--browser", BROWSER=browser) as it:
-        it.expect(ENVIRONMENT)
+        it.expect(TOKEN)
     with open(f"{newcomer.root}/opened", encoding="utf-8") as file:
         assert file.read() == f"{APPLICATIONS_PAGE}\n"

@@ -12,6 +12,7 @@ from sitting import (
     CTRL_D,
     CTRL_Z,
     ENVIRONMENT,
+    RIGHT,
     SECRET,
     STORE,
     TOKEN,
@@ -36,27 +37,36 @@ def newcomer(simulator: Simulator, tmp_path: os.PathLike[str]) -> World:
     return World(os.fspath(tmp_path), simulator)
 
 
-def answers(world: World) -> tuple[tuple[str, str], ...]:
-    """The questions of `init` in their order, and what is answered."""
+def answers(world: World, *, is_said: bool = True) -> tuple[tuple[str, str], ...]:
+    """The questions of `init` in their order, and what is answered.
+
+    `is_said`: the refresh token says where it belongs.
+    """
     return (
-        (ENVIRONMENT, "sandbox"),
-        (STORE, "file"),
-        (CLIENT_ID, world.simulator.application.client_id),
+        (TOKEN, world.refresh_token if is_said else "a-token-of-no-known-kind"),
+        *(
+            ((RIGHT, "y"),)
+            if is_said
+            else (
+                (ENVIRONMENT, "sandbox"),
+                (CLIENT_ID, world.simulator.application.client_id),
+            )
+        ),
         (SECRET, world.client_secret),
-        (TOKEN, world.refresh_token),
+        (STORE, "file"),
     )
 
 
 def go_to(question: str, it: Sitting, world: World) -> None:
     """Answers what comes before the question, and waits for it."""
-    for asked, answer in answers(world):
+    for asked, answer in answers(world, is_said=question not in (ENVIRONMENT, CLIENT_ID)):
         if asked == question:
             it.expect(question)
             return
         it.answer(asked, answer)
 
 
-QUESTIONS = (ENVIRONMENT, STORE, CLIENT_ID, SECRET, TOKEN)
+QUESTIONS = (TOKEN, RIGHT, ENVIRONMENT, CLIENT_ID, SECRET, STORE)
 KEYS = ((CTRL_C, 130), (CTRL_BACKSLASH, 131), (CTRL_D, 2))
 NAMES = ("Ctrl-C", "Ctrl-backslash", "Ctrl-D")
 
@@ -72,9 +82,9 @@ def test_giving_up_leaves_nothing_behind(
         assert it.give_up(key) == (code, True)
     assert everything(newcomer.root) == before
     if key == CTRL_D:
-        assert (
-            f"{question.split(' (')[0].removesuffix(': ')}" in it.shown.partition("error: no ")[2]
-        )
+        question = TOKEN if question == RIGHT else question  # no answer is a no
+        asked = question.split(" (")[0].removesuffix(": ")
+        assert asked in it.shown.partition("error: no ")[2]
     assert newcomer.simulator.token_requests == 0
 
 
@@ -109,7 +119,7 @@ def test_giving_up_new_secrets_leaves_the_old_ones(
 def test_giving_up_while_the_server_is_asked_stores_nothing(newcomer: World) -> None:
     newcomer.simulator.fail = "slow"
     with watched(newcomer, "init", *custom(newcomer)) as it:
-        for question, answer in answers(newcomer)[1:]:
+        for question, answer in answers(newcomer):
             it.answer(question, answer)
         newcomer.token_requested(0)
         assert it.give_up(CTRL_C) == (130, True)

@@ -5,6 +5,8 @@ import os
 import pytest
 from sitting import (
     CLIENT_ID,
+    ENVIRONMENT,
+    RIGHT,
     SECRET,
     STORE,
     TOKEN,
@@ -46,15 +48,19 @@ def test_what_is_no_client_id_is_asked_for_again(newcomer: World) -> None:
         (f'"{application.client_id}"', "has quotes around it"),
     )
     with sitting(newcomer, "init", *custom(newcomer)) as it:
-        it.answer(STORE, "file")
+        it.answer(TOKEN, "not-even-a-token")
         for text, said in typed:
             it.answer(CLIENT_ID, text)
             it.expect(said)
             it.expect("hint: ")
         it.answer(CLIENT_ID, application.client_id)
         it.answer(SECRET, newcomer.client_secret)
+        it.answer(STORE, "")
+        it.expect("Invalid JWT")
         it.answer(TOKEN, newcomer.refresh_token)
+        it.answer(SECRET, "")
         assert it.end() == 0
+    assert newcomer.simulator.exchanges == 1
 
 
 def test_what_is_no_secret_is_asked_for_again_and_never_shown(
@@ -67,7 +73,6 @@ def test_what_is_no_secret_is_asked_for_again_and_never_shown(
         (token, "this is not a client secret, it looks like a tastytrade refresh token"),
         (client_id, "this is a client ID, not a client secret"),
         (f"'{secret}'", "the client secret has quotes around it"),
-        (f" {secret}", "the client secret begins with a space"),
         (f"TT_SECRET={secret}", "this is more than the client secret"),
         ("s\u00e4cret", "the client secret has a non-ASCII character at position 2"),
     )
@@ -80,17 +85,18 @@ def test_what_is_no_secret_is_asked_for_again_and_never_shown(
         (f"export TT_REFRESH={token}", "this is more than the refresh token"),
     )
     with sitting(newcomer, "init", *custom(newcomer)) as it:
-        it.answer(STORE, "file")
-        it.answer(CLIENT_ID, client_id)
         for question, wrong, right in (
-            (SECRET, wrong_secrets, secret),
             (TOKEN, wrong_tokens, token),
+            (SECRET, wrong_secrets, secret),
         ):
             for text, said in wrong:
                 it.answer(question, text)
                 it.expect(said)
                 it.expect("hint: ")
             it.answer(question, right)
+            if question == TOKEN:
+                it.answer(RIGHT, "y")
+        it.answer(STORE, "file")
         assert it.end() == 0
     assert newcomer.simulator.token_requests == 2  # the access token, and the trial
     for hidden in (secret, token, access_token, "\u00e4"):
@@ -98,19 +104,72 @@ def test_what_is_no_secret_is_asked_for_again_and_never_shown(
 
 
 def test_what_the_server_refuses_is_asked_for_again(newcomer: World) -> None:
-    """A typing error costs two questions, not all of them."""
+    """A typing error costs two questions, one of which Enter answers."""
     with sitting(newcomer, "init", *custom(newcomer)) as it:
-        it.answer(STORE, "file")
-        it.answer(CLIENT_ID, newcomer.simulator.application.client_id)
-        it.answer(SECRET, "0" * 40)
         it.answer(TOKEN, newcomer.refresh_token)
+        it.answer(RIGHT, "Yes")
+        it.answer(SECRET, "0" * 40)
+        it.answer(STORE, "file")
         it.expect("Client secret mismatch")
         it.expect("nothing was stored")
+        it.answer(TOKEN, "")  # it was right
         it.answer(SECRET, newcomer.client_secret)
-        it.answer(TOKEN, newcomer.refresh_token)
         it.expect("next, type: ")
         assert it.end() == 0
     assert newcomer.run("env").code == 0
+
+
+OTHER = "11111111-2222-4333-8444-555555555555"
+
+WRONG_FLAGS = (
+    (("--environment", "production"), "was issued by sandbox, the profile says production"),
+    (("--client-id", OTHER), "these are different OAuth applications"),
+)
+
+
+@pytest.mark.parametrize(("flags", "said"), WRONG_FLAGS)
+def test_what_the_token_contradicts_is_corrected_by_it(
+    newcomer: World, flags: tuple[str, ...], said: str
+) -> None:
+    where = () if "--environment" in flags else custom(newcomer)
+    with sitting(newcomer, "init", *flags, *where) as it:
+        it.answer(TOKEN, newcomer.refresh_token)
+        it.expect(said)
+        it.expect(f"client ID    {newcomer.simulator.application.client_id}")
+        it.answer(RIGHT, "")
+        it.expect(SECRET)
+
+
+def test_another_token_or_another_place_is_taken_when_it_is_not_right(newcomer: World) -> None:
+    client_id = newcomer.simulator.application.client_id
+    with Simulator() as another, sitting(newcomer, "init", *custom(newcomer)) as it:
+        it.answer(TOKEN, another.application.refresh_token.reveal())
+        it.expect(another.application.client_id)
+        it.answer(RIGHT, "n")
+        it.answer(TOKEN, newcomer.refresh_token)
+        it.answer(RIGHT, "no")
+        it.answer(TOKEN, "")
+        it.answer(f"client ID [{client_id}]: ", "")
+        it.answer(SECRET, newcomer.client_secret)
+        it.answer(STORE, "")
+        assert it.end() == 0
+
+
+def test_environment_and_client_id_that_were_typed_can_be_corrected(newcomer: World) -> None:
+    """The server knows no such token, and the proxy leads to nobody who does."""
+    with sitting(newcomer, "init") as it:
+        it.answer(TOKEN, "a-token-of-no-known-kind")
+        it.answer(ENVIRONMENT, "sandbox")
+        it.answer(CLIENT_ID, OTHER)
+        it.answer(SECRET, newcomer.refresh_token)
+        it.expect("it looks like a tastytrade refresh token")
+        it.answer(SECRET, "a-token-of-no-known-kind")
+        it.answer(STORE, "")
+        it.expect("are the same value")
+        it.answer(TOKEN, "")
+        it.answer("environment (production, sandbox) [sandbox]: ", "p")
+        it.answer(f"client ID [{OTHER}]: ", newcomer.simulator.application.client_id)
+        it.expect(SECRET)
 
 
 MIXED_UP = (

@@ -4,7 +4,7 @@ import os
 
 import needs
 import pytest
-from sitting import ENVIRONMENT, STORE, custom, everything, sitting
+from sitting import RIGHT, STORE, custom, everything, sitting
 from world import World
 
 from tastyauth.simulator import Simulator
@@ -74,7 +74,8 @@ def test_a_value_is_read_as_the_bot_read_it(form: str, newcomer: World) -> None:
 def test_only_what_is_not_in_the_file_is_asked_for(newcomer: World) -> None:
     path = env_file(newcomer, NAMINGS["tastyware"])
     with sitting(newcomer, "init", *custom(newcomer), "--from", path) as it:
-        it.expect(f"client_id is {newcomer.simulator.application.client_id}")
+        it.expect(f"client ID    {newcomer.simulator.application.client_id}")
+        it.answer(RIGHT, "")
         it.answer(STORE, "file")
         assert it.end() == 0
     assert "client ID:" not in it.shown
@@ -85,8 +86,8 @@ def test_only_what_is_not_in_the_file_is_asked_for(newcomer: World) -> None:
 def test_what_the_file_has_is_not_asked_for_and_the_rest_is(newcomer: World) -> None:
     path = env_file(newcomer, ("", "", "TT_REFRESH"))
     with sitting(newcomer, "init", "--from", path) as it:
-        it.answer(ENVIRONMENT, "sandbox")
-        it.answer(STORE, "file")
+        it.expect("environment  sandbox")
+        it.answer(RIGHT, "")
         it.expect("client secret (not shown): ")
     assert "refresh token (not shown)" not in it.shown
 

@@ -99,10 +99,21 @@ def test_it_is_added_in_a_sitting_too(world: World) -> None:
     before = content(world.config)
     with sitting(world, "init", "-p", "paper", *custom(world)) as it:
         answer_all(it, world)
+        it.expect("with a second profile the config gets default_profile")
+        it.answer("default_profile (live, paper) [live]: ", "")
         it.expect("next, type: eval $(tastyauth env -p paper)")
         assert it.end() == 0
     assert without(before, content(world.config)) == before
     assert world.shell("eval $(tastyauth env -p paper)").code == 0
+
+
+def test_the_new_profile_may_become_the_one_that_is_meant_without_a_name(world: World) -> None:
+    with sitting(world, "init", "-p", "paper", *custom(world)) as it:
+        answer_all(it, world)
+        it.answer("default_profile (live, paper) [live]: ", "Paper ")
+        it.expect("next, type: eval $(tastyauth env)\r")
+        assert it.end() == 0
+    assert json.loads(world.run("env", "--format", "json").out)["profile"] == "paper"
 
 
 def test_the_profile_may_be_named_by_the_variable(world: World) -> None:

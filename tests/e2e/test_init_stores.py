@@ -6,8 +6,8 @@ from contextlib import contextmanager
 
 import pytest
 from sitting import (
-    CLIENT_ID,
     CTRL_C,
+    RIGHT,
     SECRET,
     STORE,
     TOKEN,
@@ -119,14 +119,14 @@ def test_a_second_profile_has_entries_of_its_own(pass_user: World) -> None:
     assert listed.count("client_secret") == listed.count("refresh_token") == 2
 
 
-@pytest.mark.parametrize("question", [STORE, CLIENT_ID, SECRET, TOKEN])
+@pytest.mark.parametrize("question", [TOKEN, RIGHT, SECRET, STORE])
 def test_giving_up_leaves_the_store_untouched(pass_user: World, question: str) -> None:
     with watched(pass_user, "init", *custom(pass_user)) as it:
         for asked, answer in (
-            (STORE, "pass"),
-            (CLIENT_ID, pass_user.simulator.application.client_id),
+            (TOKEN, pass_user.refresh_token),
+            (RIGHT, ""),
             (SECRET, pass_user.client_secret),
-            (TOKEN, ""),
+            (STORE, ""),
         ):
             if asked == question:
                 break

@@ -12,6 +12,7 @@ from world import COMMAND, LIMIT, World
 SECRET = "client secret (not shown): "
 TOKEN = "refresh token (not shown): "
 CLIENT_ID = "client ID: "
+RIGHT = "is that right? [Y/n] "
 STORE = "store ("
 ENVIRONMENT = "environment (production, sandbox): "
 
@@ -36,9 +37,14 @@ class Sitting:
     def expect(self, text: str) -> None:
         self._child.expect_exact(text)
 
+    def expect_any(self, *texts: str) -> str:
+        """The one of these that comes first."""
+        return texts[self._child.expect_exact(list(texts))]
+
     def answer(self, question: str, text: str) -> None:
         """Waits for the question, types the answer, and presses Enter."""
-        self.expect(question)
+        if question:
+            self.expect(question)
         self._child.sendline(text)
 
     def press(self, key: str) -> None:
@@ -97,11 +103,12 @@ def shell_of(world: World, *argv: str, **variables: str) -> Iterator[Sitting]:
 
 
 def answer_all(it: Sitting, world: World, store: str = "file") -> None:
-    """The right answers, from the store on."""
-    it.answer(STORE, store)
-    it.answer(CLIENT_ID, world.simulator.application.client_id)
-    it.answer(SECRET, world.client_secret)
+    """The right answers; the refresh token says which client ID it is for."""
     it.answer(TOKEN, world.refresh_token)
+    it.expect(world.simulator.application.client_id)
+    it.answer(RIGHT, "")
+    it.answer(SECRET, world.client_secret)
+    it.answer(STORE, store)
 
 
 def custom(world: World) -> tuple[str, ...]:
