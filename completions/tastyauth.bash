@@ -9,7 +9,7 @@ _tastyauth() {
             return
         fi
         case $word in
-            --config | --profile | -p | --color | --format | --min-valid | --environment | --api-url | --client-id | --store | --from | --port | --fail | --lifetime | --seed)
+            --config | --profile | -p | --color | --format | --min-valid | --environment | --api-url | --client-id | --store | --from | --port | --fail | --lifetime | --scopes | --seed)
                 if [[ ${COMP_WORDS[i + 1]-} == = ]]; then ((i += 1)); fi
                 ((i += 1))
                 if [[ $word == --config ]]; then config=${COMP_WORDS[i]-}; fi
@@ -45,6 +45,7 @@ _tastyauth() {
         'simulator --fail') words='grant-revoked secret-mismatch invalid-jwt not-a-customer 429 503 html-401 slow redirect not-json echo' ;;
         'simulator --lifetime') : ;;
         'simulator --environment') words='production sandbox' ;;
+        'simulator --scopes') words='read trade read,trade none' ;;
         'simulator --seed') : ;;
         *)
             case "$command $place" in
@@ -71,7 +72,7 @@ _tastyauth() {
                     status) words+=' --format' ;;
                     clear) words+=' --all' ;;
                     doctor) words+=' --offline --cron --format' ;;
-                    simulator) words+=' --port --fail --lifetime --environment --seed' ;;
+                    simulator) words+=' --port --fail --lifetime --environment --scopes --seed' ;;
                 esac
             fi
             ;;

@@ -6,7 +6,7 @@ function __tastyauth_at -a command place
     for word in (commandline -opc)[2..]
         if test $skip = 1
             set skip 0
-        else if contains -- $word --config --profile -p --color --format --min-valid --environment --api-url --client-id --store --from --port --fail --lifetime --seed
+        else if contains -- $word --config --profile -p --color --format --min-valid --environment --api-url --client-id --store --from --port --fail --lifetime --scopes --seed
             set skip 1
         else if test "$found" = exec; and test "$word" = --
             set found --
@@ -100,5 +100,6 @@ complete -c tastyauth -n '__tastyauth_at simulator' -l port -x -d 'where to list
 complete -c tastyauth -n '__tastyauth_at simulator' -l fail -x -a 'grant-revoked secret-mismatch invalid-jwt not-a-customer 429 503 html-401 slow redirect not-json echo' -d 'how token requests fail'
 complete -c tastyauth -n '__tastyauth_at simulator' -l lifetime -x -d 'seconds that an access token lives (default: 900)'
 complete -c tastyauth -n '__tastyauth_at simulator' -l environment -x -a 'production sandbox' -d 'whose tokens it makes (default: sandbox)'
+complete -c tastyauth -n '__tastyauth_at simulator' -l scopes -x -a 'read trade read,trade none' -d 'what its grant may do, beside openid (default: read); none: it does not say'
 complete -c tastyauth -n '__tastyauth_at simulator' -l seed -x -d 'make the same credentials at each start with this word'
 complete -c tastyauth -n "__tastyauth_at ''" -a demo -d 'show the main job from start to end, with the simulator'

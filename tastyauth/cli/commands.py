@@ -339,6 +339,12 @@ kinds of failure, all of the token endpoint:
                 default="sandbox",
             ),
             Argument(
+                "--scopes",
+                "what its grant may do, beside openid (default: read); none: it does not say",
+                choices="read trade read,trade none",
+                default="read",
+            ),
+            Argument(
                 "--seed",
                 "make the same credentials at each start with this word",
                 value="WORD",

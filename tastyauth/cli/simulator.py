@@ -89,6 +89,7 @@ def run_simulator(arguments: Arguments, console: Console) -> int:
         fail=arguments.fail,
         lifetime=arguments.lifetime,
         seed=arguments.seed,
+        scopes="" if arguments.scopes == "none" else f"{arguments.scopes} openid".replace(",", " "),
     ) as simulator:
         application = simulator.application
         accepted = {

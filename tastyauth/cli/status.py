@@ -49,6 +49,7 @@ class ProfileStatus:
     is_default: bool
     environment: str
     api_url: str
+    scopes: tuple[str, ...]
     fields: tuple[FieldStatus, ...]
     expires_at: int
     last_success_at: float
@@ -136,6 +137,7 @@ def status(
                 is_default=profile.name == config.default_name,
                 environment=profile.environment,
                 api_url=profile.api_url,
+                scopes=profile.scopes,
                 fields=tuple(
                     _field_status(it, getattr(profile, it), surroundings) for it in fields
                 ),
@@ -192,6 +194,8 @@ def _facts(profile: ProfileStatus, now: float) -> Iterator[tuple[str, str]]:
     """What is said of a profile, a line for each name."""
     for it in profile.fields:
         yield it.field, f"{_SAID.get(it.state, it.state)}: {it.reason or it.source}"
+    if profile.scopes:
+        yield "scopes", f"{' '.join(profile.scopes)}, and no more; checked with each new token"
     left = profile.expires_at - now
     in_vain = any(it.state in (MISSING, UNUSABLE) for it in profile.fields)
     if left > 0:

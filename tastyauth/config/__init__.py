@@ -39,6 +39,10 @@ class Profile(NamedTuple):
     exports: tuple[tuple[str, str], ...]
     timeout: float
     user_agent: str
+    scopes: tuple[str, ...] = ()
+    """What the grant may do, and no more; empty where the config does not say."""
+    stands_for: str = ""
+    """Which environment of tastytrade is behind a `custom` one, where the config says so."""
     withheld: frozenset[str] = frozenset()
     """Variables that the references of any profile of its config read: no program gets them."""
 
@@ -70,8 +74,9 @@ class Profile(NamedTuple):
 
     @property
     def exported_environment(self) -> str:
-        """`custom` says sandbox: the reading in which nothing is traded by mistake."""
-        return "production" if self.environment == "production" else "sandbox"
+        """`custom` says sandbox, unless it stands for production: nothing is traded by mistake."""
+        is_real = "production" in (self.environment, self.stands_for)
+        return "production" if is_real else "sandbox"
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,4 +207,6 @@ def _profile(name: str, data: Mapping[str, object], directory: str, home: str) -
         exports=export.DEFAULT_EXPORTS if exports is None else tuple(exports.items()),
         timeout=float(cast(float, data.get("timeout", DEFAULT_TIMEOUT))),
         user_agent=cast(str, data.get("user_agent", USER_AGENT)),
+        stands_for=cast(str, data.get("stands_for", "")),
+        scopes=tuple(sorted(set(cast(list[str], data.get("scopes", []))))),
     )

@@ -37,28 +37,31 @@ USUAL_NAMES = tuple(names.split()[0] for names in _OLD_NAMES.values())
 
 @dataclass(frozen=True, slots=True)
 class NewProfile:
-    """What is written into the config for one profile."""
+    """What is written into the config for one profile.
+
+    `scopes` are what its grant may do; empty to leave that unsaid.
+    """
 
     name: str
     environment: str
     api_url: str | None
     client_id: str
     store: str
+    scopes: tuple[str, ...] = ()
 
     def block(self, indent: str = "  ", ending: str = "\n") -> str:
         """The profile as YAML; `store` is the kind of its references."""
         kind = kind_of(self.store)
-        lines = [
-            f"{self.name}:",
-            f"  environment: {self.environment}",
-            f"  api_url: {self.api_url}",
-            f"  client_id: {self.client_id}",
-            f"  client_secret: {kind.spell(self.name, 'client_secret')}",
-            f"  refresh_token: {kind.spell(self.name, 'refresh_token')}",
-        ]
-        if self.api_url is None:
-            del lines[2]
-        return "".join(f"{indent}{line}{ending}" for line in lines)
+        values = {
+            "environment": self.environment,
+            "api_url": self.api_url,
+            "client_id": self.client_id,
+            "client_secret": kind.spell(self.name, "client_secret"),
+            "refresh_token": kind.spell(self.name, "refresh_token"),
+            "scopes": f"[{', '.join(self.scopes)}]" if self.scopes else None,
+        }
+        lines = [f"  {key}: {value}" for key, value in values.items() if value is not None]
+        return "".join(f"{indent}{line}{ending}" for line in (f"{self.name}:", *lines))
 
 
 def new_config(profile: NewProfile) -> str:

@@ -34,8 +34,11 @@ def lines(config: Config, surroundings: Surroundings) -> Lines:
     """
     found = [f"default profile: {config.default_name or '(none)'}"]
     for profile in sorted(config.profiles, key=lambda profile: profile.name):
-        found.append(f"profile {profile.name}: {profile.environment}")
+        real = ", stands for production" if profile.stands_for == "production" else ""
+        found.append(f"profile {profile.name}: {profile.environment}{real}")
         found.append(f"  token endpoint: {profile.token_endpoint}")
+        if profile.scopes:
+            found.append(f"  scopes: {' '.join(profile.scopes)}, and no more")
         for field in ("client_id", "client_secret", "refresh_token"):
             value: str | Reference = getattr(profile, field)
             prefix = f"  {field}: "

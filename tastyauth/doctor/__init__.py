@@ -52,7 +52,7 @@ STEPS = (
     Step(
         "exchange",
         online.check_exchange,
-        (*FIELDS, "type", "audience", "issuer", "tls"),
+        (*FIELDS, "type", "audience", "issuer", "scope", "tls"),
         online=True,
     ),
     Step("accounts", online.check_accounts, ("exchange",), online=True),

@@ -159,12 +159,18 @@ def check_age(findings: Findings) -> Verdict:
 
 
 def check_scope(findings: Findings) -> Verdict:
-    """It may read, and not trade."""
-    scope = findings.claims.fields.get("scope")
-    words = scope.split() if isinstance(scope, str) else []
-    if not words:
-        return skipped(_SAYS_NOTHING)
-    said = shown(" ".join(words), findings.secrets.values())
+    """It may do what the profile declares, else: it may read, and not trade."""
+    declared, secrets = findings.profile.scopes, tuple(findings.secrets.values())
+    words = claims.scopes_of(findings.claims.fields.get("scope"))
+    if words is None:
+        if not declared:
+            return skipped(_SAYS_NOTHING)
+        hint = "the server's answer is checked, too; see the exchange"
+        return warned(f"{_SAYS_NOTHING}, and scopes says {' '.join(declared)}", hint)
+    claims.check_scopes(words, declared, secrets)
+    said = shown(" ".join(words), secrets)
+    if declared:
+        return passed(f"{said}, as declared")
     if "trade" in words:
         return warned(
             f"this grant can place orders ({said})",

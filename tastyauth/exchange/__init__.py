@@ -17,7 +17,13 @@ import httpcore
 import httpx as http  # to move on to its continuation is to change this line
 
 from tastyauth.errors import ConfigError, ProtocolError, TastyauthError, TemporaryError
-from tastyauth.exchange.claims import RefreshGrant, check_offline
+from tastyauth.exchange.claims import (
+    RefreshGrant,
+    check_offline,
+    check_scopes,
+    read_claims,
+    scopes_of,
+)
 from tastyauth.exchange.deadline import CONNECTED, Backend, Wire, within
 from tastyauth.exchange.response import (
     NOT_SOON,
@@ -46,9 +52,12 @@ __all__ = [
     "Route",
     "TokenResponse",
     "check_offline",
+    "check_scopes",
     "exchange",
+    "read_claims",
     "read_response",
     "route",
+    "scopes_of",
 ]
 
 _TRIES = 3

@@ -2,7 +2,7 @@
 
 import base64
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -14,7 +14,7 @@ from tastyauth.errors import (
     REFRESH_TOKEN_TYPE,
     RefusedError,
 )
-from tastyauth.exchange.server_text import read_object
+from tastyauth.exchange.server_text import read_object, shown
 from tastyauth.secret import Secret, is_uuid
 
 LONGEST_TOKEN = 16 * 1024
@@ -57,7 +57,8 @@ class RefreshGrant(NamedTuple):
     """A refresh token and the client it was issued to (RFC 6749, section 6).
 
     `environment` is "production", "sandbox" or "custom". `timeout` is that of the whole exchange in
-    seconds: every try, and the pauses between them.
+    seconds: every try, and the pauses between them. `scopes` are the only ones that it may have;
+    none where nothing is declared.
     """
 
     token_endpoint: str
@@ -67,6 +68,7 @@ class RefreshGrant(NamedTuple):
     refresh_token: Secret
     user_agent: str
     timeout: float
+    scopes: tuple[str, ...] = ()
 
     @property
     def secrets(self) -> tuple[Secret, Secret]:
@@ -114,6 +116,7 @@ def check_offline(grant: RefreshGrant) -> None:
             raise RefusedError(f"{name}: {error.message}", error.hint) from None
     check_issuer(claims, grant.environment)
     check_audience(claims, grant.client_id)
+    check_scopes(scopes_of(claims.fields.get("scope")), grant.scopes, grant.secrets)
 
 
 def check_shape(name: str, value: Secret, *, is_custom: bool = False) -> None:
@@ -191,6 +194,37 @@ def environment_of(claims: Claims) -> str | None:
         return ENVIRONMENTS.get(urlsplit(issuer).hostname or "")
     except ValueError:
         return None
+
+
+def scopes_of(said: object) -> tuple[str, ...] | None:
+    """The scopes in `said`, the `scope` of a token or an answer; None where it does not say.
+
+    Words in one text (RFC 6749, section 3.3), or a list of them, as some servers write it.
+    """
+    words = said.split() if isinstance(said, str) else said if isinstance(said, list) else []
+    return tuple(sorted({it for it in words if isinstance(it, str)})) or None
+
+
+def check_scopes(
+    found: tuple[str, ...] | None, declared: tuple[str, ...], secrets: Iterable[Secret]
+) -> None:
+    """Raises RefusedError for a grant that may do more or less than is declared.
+
+    None are declared where it may do anything. `openid` makes no difference: it is for signing in.
+    No fragment of `secrets` is quoted.
+    """
+    if not declared or found is None or set(found) - {"openid"} == set(declared):
+        return
+    has = shown(" ".join(found), secrets)
+    amount = "more" if set(found) - {"openid", *declared} else "less"
+    boxes = " and ".join(declared) + (" alone" if len(declared) == 1 else "")
+    known = sorted({"read", "trade"}.intersection(found))
+    raise RefusedError(
+        f"the grant may do {amount} than declared: it has {has}, and scopes says"
+        f" {' '.join(declared)}",
+        f"tick {boxes} (openid makes no difference) and make a new grant: {CREATE_GRANT}"
+        + (f"; or declare what it has, scopes: [{', '.join(known)}]" if known else ""),
+    )
 
 
 def check_audience(claims: Claims, client_id: str) -> None:

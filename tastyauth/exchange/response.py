@@ -14,7 +14,13 @@ from tastyauth.errors import (
     TastyauthError,
     TemporaryError,
 )
-from tastyauth.exchange.claims import LONGEST_TOKEN, ONE_APPLICATION, RefreshGrant, read_claims
+from tastyauth.exchange.claims import (
+    LONGEST_TOKEN,
+    ONE_APPLICATION,
+    RefreshGrant,
+    read_claims,
+    scopes_of,
+)
 from tastyauth.exchange.server_text import DATE, Answer, Fields, http_date, shown
 from tastyauth.secret import Secret
 
@@ -83,12 +89,14 @@ class TokenResponse(NamedTuple):
 
     `expires_in` is in seconds. `refresh_token` is set only when it differs from the one that was
     sent: it was rotated, and the old one may be worthless. `warnings` are sentences for the user.
+    `scopes` are what it may do, as the answer says and as its access token does, if they do.
     """
 
     access_token: Secret
     expires_in: int
     refresh_token: Secret | None
     warnings: tuple[str, ...]
+    scopes: tuple[tuple[str, ...], ...] = ()
 
 
 class RotatedError(ProtocolError):
@@ -128,7 +136,9 @@ def read_response(answer: Answer, grant: RefreshGrant, now: float) -> TokenRespo
         raise RotatedError(error.message, error.hint, rotated) from None
     warning = clock_warning(clock_skew(answer, now) or 0.0)
     warnings = (f"{warning}; {SET_IT}",) if warning else ()
-    return TokenResponse(access_token, expires_in, rotated, warnings)
+    said = (fields.get("scope"), read_claims(access_token).fields.get("scope"))
+    scopes = tuple(it for it in map(scopes_of, said) if it is not None)
+    return TokenResponse(access_token, expires_in, rotated, warnings, scopes)
 
 
 def _access_token(fields: Fields, grant: RefreshGrant, rotated: Secret | None) -> Secret:

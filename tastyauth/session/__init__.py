@@ -211,6 +211,8 @@ class Session:
                 profile, secrets, surroundings, self._audience, in_a_hurry=in_a_hurry
             )
         entry = refreshed.entry
+        if refreshed.unsaid and not record.succeeded_at:  # once, not with each token
+            self._audience.warn(refresh.UNSAID)
         with self._storing():
             if refreshed.moved:  # a rotated refresh token has changed the file it is declared in
                 view = cache.look(self.asked)
@@ -269,5 +271,7 @@ class Session:
         except TastyauthError as error:
             attempts.remember(place, record.failed(error, used, time.time()))
             raise
-        attempts.remember(place, Attempt())
+        if refreshed.unsaid and not record.succeeded_at:
+            self._audience.warn(refresh.UNSAID)
+        attempts.remember(place, Attempt().succeeded(time.time()))
         return refreshed.entry

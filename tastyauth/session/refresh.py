@@ -31,6 +31,11 @@ _WHERE_FROM = {
 }
 """Where a person gets each credential (developer.tastytrade.com, OAuth2)."""
 
+UNSAID = (
+    "scopes cannot be checked: neither the refresh token nor the server's answer says what the"
+    " grant may do"
+)
+
 HURRY = 3.0
 """Seconds for an exchange, in one try, that somebody waits for who has a token still."""
 
@@ -66,10 +71,15 @@ class Secrets(NamedTuple):
 
 
 class Refreshed(NamedTuple):
-    """What came of an exchange; `moved` says that the declared source now holds a newer token."""
+    """What came of an exchange.
+
+    `moved` says that the declared source now holds a newer token, and `unsaid` that neither the
+    grant nor the answer says which of the declared scopes it has.
+    """
 
     entry: Entry
     moved: bool
+    unsaid: bool
 
 
 def refresh(
@@ -97,6 +107,7 @@ def refresh(
         refresh_token=secrets.refresh_token,
         user_agent=profile.user_agent,
         timeout=min(profile.timeout, HURRY) if in_a_hurry else profile.timeout,
+        scopes=profile.scopes,
     )
     exchange.check_offline(grant)
     if audience.verbose:
@@ -120,6 +131,8 @@ def refresh(
         moved = rotated is not None and _keep(
             rotated, kept, profile, is_stored, surroundings, audience
         )
+    for scopes in response.scopes:  # no sooner: a new refresh token is kept first
+        exchange.check_scopes(scopes, grant.scopes, (*grant.secrets, newest, response.access_token))
     for warning in response.warnings:
         audience.warn(warning)
     token = response.access_token.reveal()
@@ -132,7 +145,9 @@ def refresh(
         "api_url": profile.api_url,
         "client_id": secrets.client_id,
     }
-    return Refreshed(Entry(fields, int(asked_at), time.time()), moved)
+    says = response.scopes or exchange.scopes_of(exchange.read_claims(newest).fields.get("scope"))
+    unsaid = bool(grant.scopes and not says)
+    return Refreshed(Entry(fields, int(asked_at), time.time()), moved, unsaid)
 
 
 def refresh_stored(

@@ -20,7 +20,8 @@ from tastyauth.secret import Secret
 ACCESS_TOKEN_TYPE = "at+jwt"  # noqa: S105  # RFC 9068, section 2.1
 
 _USER = "U0000000001"
-_SCOPE = "read trade openid"
+SCOPES = "read openid"
+"""What its grant may do, if nothing else is said: an application for which only read was ticked."""
 
 _SEEDED_AT = 1_735_689_600
 """2025-01-01, when the grant of every seed was made: the time is part of a refresh token."""
@@ -39,7 +40,8 @@ class Application:
 class Broker:
     """One state of the simulator; an exchange makes the next one.
 
-    `lifetime` is that of access tokens, in seconds; `exchanges` counts those handed out.
+    `lifetime` is that of access tokens, in seconds; `exchanges` counts those handed out. `scopes`
+    are what the grant may do, words in one text; empty for tokens that do not say.
     """
 
     environment: str
@@ -48,6 +50,7 @@ class Broker:
     grant_id: str
     key: bytes = field(repr=False)
     application: Application
+    scopes: str = SCOPES
     exchanges: int = 0
 
     @property
@@ -66,7 +69,13 @@ class Jwt:
 
 
 def open_broker(
-    environment: str, *, lifetime: int, rotate: bool, now: float, seed: str | None = None
+    environment: str,
+    *,
+    lifetime: int,
+    rotate: bool,
+    now: float,
+    seed: str | None = None,
+    scopes: str = SCOPES,
 ) -> Broker:
     """A broker with a new application, whose grant has just been created.
 
@@ -80,20 +89,21 @@ def open_broker(
         drawn, now = hashlib.shake_256(f"{environment} {seed}".encode()).digest(116), _SEEDED_AT
     client_id, grant_id = (str(uuid.UUID(bytes=it, version=4)) for it in (drawn[:16], drawn[16:32]))
     application = Application(client_id, Secret(drawn[32:52].hex()), Secret(""))
-    broker = Broker(environment, lifetime, rotate, f"G{grant_id}", drawn[52:], application)
+    key = drawn[52:]
+    broker = Broker(environment, lifetime, rotate, f"G{grant_id}", key, application, scopes)
     return _with_new_refresh_token(broker, now)
 
 
 def hand_out(broker: Broker, now: float) -> tuple[Secret, Broker]:
     """An access token, and the broker that has handed it out (and has rotated, if it does)."""
     after = replace(broker, exchanges=broker.exchanges + 1)
-    claims = {
+    claims: dict[str, object] = {
         "iss": broker.issuer,
         "aud": broker.issuer,
         "sub": _USER,
         "client_id": broker.application.client_id,
         "grant_id": broker.grant_id,
-        "scope": _SCOPE,
+        **_scope(broker),
         "iat": int(now),
         "exp": int(now) + broker.lifetime,
         "jti": str(after.exchanges),
@@ -134,12 +144,16 @@ def _with_new_refresh_token(broker: Broker, now: float) -> Broker:
         "iat": int(now),
         "aud": broker.application.client_id,
         "grant_id": broker.grant_id,
-        "scope": _SCOPE,
+        **_scope(broker),
     }
     if broker.exchanges:  # two tokens of one second must not be the same
         claims["jti"] = str(broker.exchanges)
     refresh_token = _sign(REFRESH_TOKEN_TYPE, claims, broker.key)
     return replace(broker, application=replace(broker.application, refresh_token=refresh_token))
+
+
+def _scope(broker: Broker) -> dict[str, str]:
+    return {"scope": broker.scopes} if broker.scopes else {}
 
 
 def _sign(typ: str, claims: Mapping[str, object], key: bytes) -> Secret:

@@ -16,7 +16,7 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any, Self
 
 from tastyauth.errors import UsageError, reason_of
-from tastyauth.simulator.broker import Application, open_broker
+from tastyauth.simulator.broker import SCOPES, Application, open_broker
 from tastyauth.simulator.endpoints import asks_for_token, respond
 from tastyauth.simulator.messages import FAILURES, Answer, Request, page
 
@@ -31,9 +31,10 @@ class Simulator:
     """A broker on `host` and `port` (0: any free one), from entering the context to leaving it.
 
     `lifetime` is that of access tokens in seconds; `rotate` makes every exchange replace the
-    refresh token; `seed` gives the same credentials each time; `tls` serves https with this
-    context; `now` is its clock, in epoch seconds, which also dates its answers. UsageError when the
-    port is not available.
+    refresh token; `seed` gives the same credentials each time; `scopes` are what the tokens say
+    that they may do, words in one text, empty for tokens that do not say; `tls` serves https with
+    this context; `now` is its clock, in epoch seconds, which also dates its answers. UsageError
+    when the port is not available.
     """
 
     def __init__(
@@ -46,13 +47,14 @@ class Simulator:
         lifetime: int = 900,
         rotate: bool = False,
         seed: str | None = None,
+        scopes: str = SCOPES,
         tls: ssl.SSLContext | None = None,
         now: Callable[[], float] = time.time,
     ) -> None:
         self.fail = fail
         self._now = now
         self._broker = open_broker(
-            environment, lifetime=lifetime, rotate=rotate, now=now(), seed=seed
+            environment, lifetime=lifetime, rotate=rotate, now=now(), seed=seed, scopes=scopes
         )
         self._address = (host, port)
         self._tls = tls

@@ -64,14 +64,17 @@ _NO_HOSTS = (
 def _api_url(document: Document, path: Path, profile: _Mapping) -> Iterator[Problem]:
     environment, url = profile.get("environment"), profile.get("api_url")
     place, beside = (*path, "api_url"), (*path, "environment")
+    if environment in ("production", "sandbox"):  # a set would have to hash it
+        labels = (Label(document.value_span(beside), "this says where it is"),)
+        for key in ("api_url", "stands_for"):
+            if key in profile:
+                where = (*path, key)
+                yield about(document, "only custom", where, on_key=True, labels=labels)
     if "api_url" not in profile:
         if environment == "custom":
             example = examples(["api_url"], path)
             yield about(document, "custom", beside, profile=quoted(path), example=example)
         return
-    if environment in ("production", "sandbox"):  # a set would have to hash it
-        labels = (Label(document.value_span(beside), "this says where it is"),)
-        yield about(document, "only custom", place, on_key=True, labels=labels)
     if not isinstance(url, str):
         return
     host = re.sub(r"^[a-z]+://|[:/].*$", "", url.lower())

@@ -302,7 +302,7 @@ def _shown(scalar: Scalar) -> str:
         return text if in_exports and text in schema.reserved_names() else schema.shown(text)
     if scalar.plain and schema.is_harmless(text):
         return text
-    if in_exports:
+    if in_exports or path[-2:-1] == ("scopes",):
         return _known(text)
     rule = _PLACES.get(path[-1]) if path else None
     return rule(text) if rule else HIDDEN
@@ -330,6 +330,8 @@ def _variable(text: str) -> str:
 _PLACES: dict[str | int, Callable[[str], str]] = {
     "version": lambda text: text if schema.is_harmless(text) else HIDDEN,
     "environment": _known,
+    "scopes": _known,
+    "stands_for": _known,
     "permissions": _known,
     "default_profile": schema.shown,
     "client_id": lambda text: text if re.search(_client_id_pattern(), text) else HIDDEN,

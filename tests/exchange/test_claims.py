@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tastyauth.errors import APPLICATIONS_PAGE, RefusedError
-from tastyauth.exchange import check_offline
+from tastyauth.exchange import check_offline, check_scopes
 from tastyauth.secret import Secret
 
 RT = {"alg": "EdDSA", "typ": "rt+jwt"}
@@ -120,6 +120,50 @@ PASSES = {
 def test_what_is_not_known_for_certain_passes(name: str) -> None:
     """The server is the judge, and none of this is documented."""
     check(PASSES[name])
+
+
+@pytest.mark.parametrize("said", ["read", "openid read", ["read"], ["read", "openid"], "", 7, None])
+def test_the_declared_scopes_pass(said: object) -> None:
+    """And so does a token that does not say. `openid` makes no difference."""
+    check_offline(grant(refresh_token=Secret(jwt(RT, {"scope": said})), scopes=("read",)))
+
+
+@pytest.mark.parametrize(
+    ("said", "declared", "message", "hint"),
+    [
+        (
+            "openid read trade",
+            ("read",),
+            "more than declared: it has openid read trade, and scopes says read",
+            "tick read alone",
+        ),
+        (
+            "read",
+            ("read", "trade"),
+            "less than declared: it has read, and scopes says read trade",
+            "tick read and trade (",
+        ),
+        ("openid", ("read",), "less than declared: it has openid,", "tick read alone"),
+        ("trade", ("read",), "more than declared: it has trade,", "scopes: [trade]"),
+        (["read", "offline"], ("read",), "more than declared: it has offline read", "[read]"),
+    ],
+)
+def test_more_or_less_than_the_declared_scopes_is_refused(
+    said: object, declared: tuple[str, ...], message: str, hint: str
+) -> None:
+    token = Secret(jwt(RT, {"scope": said}))
+    with pytest.raises(RefusedError) as caught:
+        check_offline(grant(refresh_token=token, scopes=declared))
+    assert f"the grant may do {message}" in caught.value.message
+    assert hint in caught.value.hint
+    assert f"Manage → Create Grant on {APPLICATIONS_PAGE}" in caught.value.hint
+    check_offline(grant(refresh_token=token))  # nothing is declared
+
+
+def test_a_secret_among_the_scopes_is_not_repeated() -> None:
+    with pytest.raises(RefusedError) as caught:
+        check_scopes(("correct-horse", "read"), ("read",), [Secret("correct-horse")])
+    assert "horse" not in caught.value.message + caught.value.hint
 
 
 def test_a_profile_may_write_its_client_id_in_capitals() -> None:

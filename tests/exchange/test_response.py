@@ -370,6 +370,24 @@ def test_what_an_access_token_may_be(token: str) -> None:
     assert response.warnings == ()
 
 
+@pytest.mark.parametrize(
+    ("said", "claims", "scopes"),
+    [
+        ("read openid", {"scope": "trade read"}, (("openid", "read"), ("read", "trade"))),
+        ("read", {}, (("read",),)),
+        (None, {"scope": ["read", "read", 7]}, (("read",),)),
+        ("", {"scope": {"read": True}}, ()),
+        (7, {"scope": []}, ()),
+    ],
+)
+def test_what_the_token_may_do_is_read_where_it_is_said(
+    said: object, claims: object, scopes: object
+) -> None:
+    """In the answer (RFC 6749, section 5.1), and in the claims of the token."""
+    token = jwt({"typ": "at+jwt"}, claims)
+    assert read(200, {"access_token": token, "scope": said}).scopes == scopes
+
+
 @pytest.mark.parametrize("kind", ["Bearer", "bearer", "BEARER", None])
 def test_the_token_type_compares_without_case(kind: str | None) -> None:
     """RFC 6749, section 5.1."""
