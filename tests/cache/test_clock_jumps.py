@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -13,11 +12,7 @@ import pytest
 from herds import Gate, codes, outputs
 from world import LIMIT, World, finish
 
-from tastyauth.simulator.messages import Answer, Request
-
-pytestmark = pytest.mark.alone
-
-COUNT = 200
+COUNT = 40
 
 PROGRAM = """\
 import sys, time
@@ -63,21 +58,9 @@ def herd(world: World, clock: Clock) -> "Iterator[list[subprocess.Popen[bytes]]]
         yield [stack.enter_context(world.started(*argv)) for _ in range(COUNT)]
 
 
-class Asked(Gate):
-    """A gate that tells when somebody stands before it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.asked = threading.Event()
-
-    def answer(self, request: Request) -> Answer:
-        self.asked.set()
-        return super().answer(request)
-
-
 @pytest.fixture
-def gated(tmp_path: os.PathLike[str]) -> Iterator[tuple[World, Asked]]:
-    with Asked() as gate:
+def gated(tmp_path: os.PathLike[str]) -> Iterator[tuple[World, Gate]]:
+    with Gate() as gate:
         world = World(os.fspath(tmp_path), gate)
         world.configure()
         yield world, gate
@@ -85,7 +68,7 @@ def gated(tmp_path: os.PathLike[str]) -> Iterator[tuple[World, Asked]]:
 
 @pytest.mark.parametrize(("offset", "exchanges"), [(1200, 2), (-3600, 2), (30, 1)])
 def test_a_clock_that_is_set_while_all_wait_costs_one_exchange_at_the_most(
-    offset: float, exchanges: int, clock: Clock, gated: tuple[World, Asked]
+    offset: float, exchanges: int, clock: Clock, gated: tuple[World, Gate]
 ) -> None:
     """One more is for a token that seems over by then, or to be of the future."""
     world, gate = gated
@@ -102,7 +85,7 @@ def test_a_clock_that_is_set_while_all_wait_costs_one_exchange_at_the_most(
 
 
 def test_a_clock_that_is_set_again_and_again_costs_one_exchange_each_time(
-    clock: Clock, gated: tuple[World, Asked]
+    clock: Clock, gated: tuple[World, Gate]
 ) -> None:
     world, gate = gated
     gate.open.set()

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from world import COMMAND, Completed, World, finish
+from world import COMMAND, LIMIT, Completed, World, finish
 
 from tastyauth.simulator import Simulator
 from tastyauth.simulator.messages import Answer, Request
@@ -38,13 +38,23 @@ def codes(ended: list[Completed]) -> set[int]:
     return {each.code for each in ended}
 
 
+def begun(processes: list[Process]) -> None:
+    """Waits until every one of them has said what it is about to do, as `-v` makes it."""
+    for process in processes:
+        assert process.stderr is not None
+        assert b"config" in process.stderr.readline()
+
+
 class Gate(Simulator):
     """A broker that lets token requests wait until its gate is opened."""
 
     def __init__(self, lifetime: int = 900) -> None:
         super().__init__(lifetime=lifetime)
         self.open = threading.Event()
+        self.asked = threading.Event()
+        """Somebody stands before the gate."""
 
     def answer(self, request: Request) -> Answer:
-        self.open.wait(30)
+        self.asked.set()
+        self.open.wait(LIMIT)
         return super().answer(request)
