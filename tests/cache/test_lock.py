@@ -12,10 +12,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import pytest
 from locks import acquired, poll, try_acquire, waited_for
+from world import until
 
 from tastyauth.cache import lock
 from tastyauth.cache.lock import Lock, Waiter
@@ -24,8 +25,10 @@ from tastyauth.errors import TemporaryError
 if TYPE_CHECKING:
     from _typeshed import TraceFunction
 
-AT_ONCE = 3.0
-"""Seconds: far less than any promise, and much for a busy machine."""
+    from tastyauth.cache import View
+
+AT_ONCE = 20.0
+"""Seconds: less than what is promised, and much for a busy machine."""
 
 
 @pytest.fixture
@@ -81,18 +84,18 @@ def test_a_second_release_does_not_free_the_lock_of_the_next_holder(path: str) -
     assert [os.path.exists(f"/dev/fd/{descriptor}") for descriptor in range(3)] == [True] * 3
 
 
-def test_a_promise_says_who_and_until_when_in_one_width(path: str) -> None:
+def test_a_promise_says_who_and_until_when_in_one_width(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """So that a new one replaces an old one in one write."""
+    monkeypatch.setattr(time, "monotonic", lambda: 100.0)
     with acquired(path) as held:
         for seconds in (30.0, 5.0, 1000.0):
             if seconds != 30.0:  # which is what every holder gets at first
                 held.promise(seconds)
             with open(path, encoding="ascii") as file:
                 content = file.read()
-            assert content.startswith(f"{os.getpid()} ")
-            assert len(content) == 48
-            until = float(content.split()[1])
-            assert seconds - AT_ONCE < until - time.monotonic() <= seconds + 0.001
+            assert content == f"{os.getpid()} {100 + seconds:.3f}".ljust(48)
 
 
 def test_a_promise_that_cannot_be_written_leaves_the_one_before(
@@ -224,6 +227,15 @@ def test_nobody_waits_longer_than_three_minutes_whatever_is_promised(
             poll(waiter)
 
 
+def test_who_has_less_time_waits_no_longer_than_that(path: str) -> None:
+    with acquired(path) as held:
+        held.promise(1_000_000)
+        began = time.monotonic()
+        with Lock() as other, pytest.raises(TemporaryError):
+            other.take(path, 0.1)
+        assert time.monotonic() - began < AT_ONCE
+
+
 def test_a_promise_is_bound_to_the_clock_that_cannot_be_set(
     path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -308,6 +320,116 @@ def test_a_waiter_sleeps_until_the_promise_but_never_for_long(
             file.write(promise)
         assert poll(Waiter(path)) is None
     assert sleeper.slept == [pytest.approx(seconds)]
+
+
+def test_a_waiter_that_was_woken_can_wait_again(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another one may have been quicker."""
+    started: list[object] = []
+    monkeypatch.setattr(_thread, "allocate_lock", Woken)
+    monkeypatch.setattr(lock, "_tell_when_free", lambda *facts: started.append(facts))
+    with holder(path, 30):
+        waiter = Waiter(path)
+        assert [poll(waiter), poll(waiter), poll(waiter)] == [None] * 3
+    until(lambda: len(started) == 3)
+
+
+class Woken(Sleeper):
+    """The same, but always free."""
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("seconds", "slept"), [(2.0, 0.02), (0.001, 0.001)])
+def test_a_system_without_a_thread_to_spare_is_polled(
+    path: str, seconds: float, slept: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with RLIMIT_NPROC; each look tries again."""
+    tried: list[object] = []
+    pauses: list[float] = []
+
+    def fail(*facts: object) -> int:
+        tried.append(facts)
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(_thread, "start_new_thread", fail)
+    monkeypatch.setattr(time, "sleep", pauses.append)
+    waiter = Waiter(path)
+    for _ in range(2):
+        waiter._sleep(seconds)
+    assert (len(tried), pauses) == (2, [slept, slept])
+
+
+# Whose turn it is.
+
+
+class Board:
+    """What a caller looks at: the lock of what it asks for, and whether there is an answer."""
+
+    def __init__(self, *looks: tuple[str, bool]) -> None:
+        self.looks = list(looks)
+        self.lock_path, self.is_there = looks[0]
+
+    def look(self) -> "View":
+        self.lock_path, self.is_there = self.looks.pop(0)
+        return cast("View", self)
+
+
+def turn(held: Lock, board: Board) -> bool:
+    """Whether it has an answer once it is this lock's turn; every look has been taken."""
+    view, answered = held.turn(board.look, lambda view: cast("Board", view).is_there)
+    assert view is cast("View", board)
+    assert board.looks == []
+    return answered
+
+
+def test_who_finds_an_answer_takes_no_lock(path: str) -> None:
+    with Lock() as held:
+        assert turn(held, Board((path, True)))
+        assert held.path == ""
+    assert not os.path.exists(path)
+
+
+def test_who_finds_none_has_the_lock_and_looks_once_more(path: str) -> None:
+    with Lock() as held:
+        assert not turn(held, Board((path, False), (path, False)))
+        assert held.path == path
+        assert try_acquire(path) is None
+
+
+def test_who_finds_one_under_the_lock_lets_it_go(path: str) -> None:
+    with Lock() as held:
+        assert turn(held, Board((path, False), (path, True)))
+        assert held.path == ""
+        acquired(path).close()
+
+
+def test_a_lock_that_was_held_before_stays_with_an_answer(path: str) -> None:
+    with Lock() as held:
+        held.take(path)
+        assert turn(held, Board((path, True)))
+        assert held.path == path
+
+
+def test_once_the_outline_has_come_the_lock_of_the_entry_is_taken(path: str) -> None:
+    with Lock() as held:
+        entry = f"{path}.entry"
+        assert not turn(held, Board((path, False), (entry, False), (entry, False)))
+        assert held.path == entry
+        acquired(path).close()
+
+
+def test_only_a_lock_that_nobody_holds_is_removed(path: str) -> None:
+    with acquired(path):
+        lock.remove_unless_held(path)
+        assert os.path.exists(path)
+    lock.remove_unless_held(path)
+    assert not os.path.exists(path)
+    other = f"{path}.entry"
+    with open(other, "w", encoding="ascii"):
+        pass
+    lock.remove_unless_held(other)
+    assert not os.path.exists(other)
 
 
 @pytest.mark.parametrize("content", [b"", b"123", b"123 soon", b"\xff\xfe"])

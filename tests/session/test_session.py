@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 from aging import only_entry, only_record
-from locks import acquired
+from locks import acquired, try_acquire
 from world import CONFIG, World
 
 from tastyauth import cache
-from tastyauth.cache import Asked, Entry, Terms, store
+from tastyauth.cache import Asked, Entry, Terms, lock, store
 from tastyauth.errors import ProtocolError, RefusedError, SecretError, TemporaryError, UsageError
 from tastyauth.session import Session
 from tastyauth.simulator import Simulator
@@ -211,6 +211,60 @@ def asked_by(caller: Caller) -> Asked:
     world = caller.world
     with open(world.config, "rb") as file:
         return Asked((world.config, "user"), file.read(), None, world.environ)
+
+
+# The fast lane lines up before anything heavy is loaded.
+
+
+def test_the_fast_lane_is_served_what_is_fresh(
+    caller: Caller, broker: Broker, clock: Clock
+) -> None:
+    token = token_of(caller.ask())
+    view = lock.line_up(asked_by(caller), clock.now)
+    assert view is not None
+    assert view.entry is not None
+    assert token_of(view.entry) == token
+    acquired(view.lock_path).close()
+    clock.now = START + 650
+    with acquired(view.lock_path):  # by whoever renews it ahead of time
+        assert lock.line_up(asked_by(caller), clock.now) is not None
+    assert broker.token_requests == 1
+
+
+@pytest.mark.parametrize("age", [None, 650, 890], ids=["none", "to be renewed", "nearly expired"])
+def test_the_fast_lane_hands_on_the_lock_of_what_it_is_to_get(
+    age: float | None, caller: Caller, broker: Broker, clock: Clock
+) -> None:
+    path = None
+    if age is not None:
+        caller.ask()
+        clock.now = START + age
+        path = cache.look(asked_by(caller)).lock_path
+    assert lock.line_up(asked_by(caller), clock.now) is None
+    with lock.handed_on() as held:
+        assert held.path
+        assert path in (None, held.path)
+        assert try_acquire(held.path) is None
+    with lock.handed_on() as another:
+        assert another.path == ""
+
+
+def test_the_fast_lane_repeats_a_failure_and_keeps_no_lock(
+    caller: Caller, broker: Broker, clock: Clock
+) -> None:
+    caller.ask()
+    clock.now = START + 1000
+    broker.fail = "429"
+    with pytest.raises(TemporaryError):
+        caller.ask()
+    clock.now += 10
+    with pytest.raises(TemporaryError, match="not asked again"):
+        lock.line_up(asked_by(caller), clock.now)
+    with pytest.raises(TemporaryError) as own:  # of whoever had started before it failed
+        lock.line_up(asked_by(caller), START)
+    assert "not asked again" not in own.value.message
+    acquired(cache.look(asked_by(caller)).lock_path).close()
+    assert broker.token_requests == 2
 
 
 def test_without_a_token_a_failure_is_the_outcome(
