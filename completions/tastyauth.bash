@@ -9,7 +9,7 @@ _tastyauth() {
             return
         fi
         case $word in
-            --config | --profile | -p | --color | --format | --min-valid | --environment | --api-url | --client-id | --store | --from | --port | --fail | --lifetime | --scopes | --seed)
+            --config | --profile | -p | --color | --format | --min-valid | --environment | --api-url | --client-id | --store | --from | --only | --port | --fail | --lifetime | --scopes | --seed)
                 if [[ ${COMP_WORDS[i + 1]-} == = ]]; then ((i += 1)); fi
                 ((i += 1))
                 if [[ $word == --config ]]; then config=${COMP_WORDS[i]-}; fi
@@ -37,6 +37,7 @@ _tastyauth() {
         'init --client-id') : ;;
         'init --store') words='file keyring pass' ;;
         'init --from') kind=files ;;
+        'secret --only') words='client_secret refresh_token' ;;
         'validate --format') words='human json github' ;;
         'no-secrets --format') words='human json github' ;;
         'status --format') words='human json' ;;
@@ -51,7 +52,6 @@ _tastyauth() {
             case "$command $place" in
                 ' 0') words='env token exec init secret hook allow deny validate no-secrets schema explain completion status as-curl clear doctor simulator demo' ;;
                 'secret 0') words='set' ;;
-                'secret 1') words='client_secret refresh_token' ;;
                 'hook 0') words='bash zsh fish' ;;
                 'allow 0') kind=files ;;
                 'deny 0') kind=files ;;
@@ -66,6 +66,7 @@ _tastyauth() {
                     token) words+=' --header --min-valid --refresh' ;;
                     exec) words+=' --keep-fresh --min-valid --refresh' ;;
                     init) words+=' --environment --api-url --client-id --store --from --browser --print' ;;
+                    secret) words+=' --only --undo' ;;
                     allow) words+=' --print' ;;
                     validate) words+=' --format' ;;
                     no-secrets) words+=' --format' ;;

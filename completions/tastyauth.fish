@@ -6,7 +6,7 @@ function __tastyauth_at -a command place
     for word in (commandline -opc)[2..]
         if test $skip = 1
             set skip 0
-        else if contains -- $word --config --profile -p --color --format --min-valid --environment --api-url --client-id --store --from --port --fail --lifetime --scopes --seed
+        else if contains -- $word --config --profile -p --color --format --min-valid --environment --api-url --client-id --store --from --only --port --fail --lifetime --scopes --seed
             set skip 1
         else if test "$found" = exec; and test "$word" = --
             set found --
@@ -66,9 +66,10 @@ complete -c tastyauth -n '__tastyauth_at init' -l store -x -a 'file keyring pass
 complete -c tastyauth -n '__tastyauth_at init' -l from -r -F -d 'take the credentials from a bot\'s .env'
 complete -c tastyauth -n '__tastyauth_at init' -l browser -d 'open the OAuth Applications page'
 complete -c tastyauth -n '__tastyauth_at init' -l print -d 'print an annotated example'
-complete -c tastyauth -n "__tastyauth_at ''" -a secret -d 'store the secrets: secret set [NAME]'
+complete -c tastyauth -n "__tastyauth_at ''" -a secret -d 'store new secrets: secret set'
+complete -c tastyauth -n '__tastyauth_at secret' -l only -x -a 'client_secret refresh_token' -d 'one of the two'
+complete -c tastyauth -n '__tastyauth_at secret' -l undo -d 'put back what was there before untried ones'
 complete -c tastyauth -n '__tastyauth_at secret 0' -a 'set'
-complete -c tastyauth -n '__tastyauth_at secret 1' -a 'client_secret refresh_token'
 complete -c tastyauth -n "__tastyauth_at ''" -a hook -d 'print the code that keeps a shell\'s exports fresh'
 complete -c tastyauth -n '__tastyauth_at hook 0' -a 'bash zsh fish'
 complete -c tastyauth -n "__tastyauth_at ''" -a allow -d 'show what a config would do, and approve it'

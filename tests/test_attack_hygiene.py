@@ -112,7 +112,7 @@ ANOTHER = """\
 """
 
 
-@pytest.mark.parametrize("words", ["token", "doctor --offline", "secret set refresh_token"])
+@pytest.mark.parametrize("words", ["token", "doctor --offline", "secret set --only refresh_token"])
 def test_a_secrets_program_sees_no_secret_of_another_profile(words: str, world: World) -> None:
     """Of this config; nor does the keyring, nor what stores a secret."""
     seen = f"{world.root}/environ"
@@ -145,7 +145,7 @@ cat /proc/$$/cmdline /proc/$PPID/cmdline >>"$HOME/pass.argv"
 if [ "$1" = insert ]; then cat >"$HOME/entry"; else cat "$HOME/entry"; fi"""
 
 
-@pytest.mark.parametrize("words", ["token", "secret set refresh_token"])
+@pytest.mark.parametrize("words", ["token", "secret set --only refresh_token"])
 def test_the_program_that_stores_a_secret_sees_no_other(
     words: str, tmp_path: os.PathLike[str]
 ) -> None:

@@ -69,7 +69,17 @@ def test_whatever_the_lane_accepts_means_the_same_to_the_full_grammar(argv: list
     assert {name: full.get(name, plain) for name, plain in others.items()} == others
 
 
-MORE = ["validate", "--format", "json", "a.yaml", "--min-valid", "secret", "set", "client_secret"]
+MORE = [
+    "validate",
+    "--format",
+    "json",
+    "a.yaml",
+    "--min-valid",
+    "secret",
+    "set",
+    "--only",
+    "client_secret",
+]
 
 
 @settings(max_examples=7 * settings().max_examples)
@@ -81,7 +91,7 @@ MORE = ["validate", "--format", "json", "a.yaml", "--min-valid", "secret", "set"
 @example(argv=["validate", "a.yaml", "--format", "json", "b.yaml"])
 @example(argv=["no-secrets"])
 @example(argv=["env", "--min-valid", "60", "--refresh", "-v"])
-@example(argv=["secret", "set", "client_secret"])
+@example(argv=["secret", "set", "--only", "client_secret"])
 @example(argv=["secret", "set", "live"])
 @example(argv=["exec"])
 @example(argv=["--format", "sh", "env"])

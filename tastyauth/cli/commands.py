@@ -139,17 +139,21 @@ asked, the client secret and the refresh token are read from stdin, a line each:
     Command(
         "secret",
         "set up",
-        "store the secrets: secret set [NAME]",
+        "store new secrets: secret set",
         "secret:run_secret",
         """\
 asks for the secret without showing it, or for both; tries them at the server; stores all or none
 where the profile says. Where nobody can be asked, they are read from stdin, a line each, the
 client secret first:
-  pass show brokers/tastytrade | tastyauth secret set client_secret
+  pass show brokers/tastytrade | tastyauth secret set --only client_secret
+
+Without a network they are stored untried, and the old ones kept beside them until a token comes:
+  tastyauth secret set --undo
 """,
         (
             Argument("action", value="set", choices="set"),
-            Argument("name", "default: both", choices="client_secret refresh_token", nargs="?"),
+            Argument("--only", "one of the two", choices="client_secret refresh_token"),
+            Argument("--undo", "put back what was there before untried ones"),
         ),
     ),
     Command(

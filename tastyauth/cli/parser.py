@@ -1,15 +1,32 @@
 """argparse, made from the table of commands: help, mistakes and unusual spellings."""
 
 import argparse
+import os
+import re
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn
 
-from tastyauth import __version__
+from tastyauth import __version__, shells
 from tastyauth.cli.command import Argument, Arguments, Command
 from tastyauth.cli.commands import COMMANDS, COMMON, GROUPS, HELP, VERSION
 from tastyauth.cli.grammar import Shown, Words, nearest
 from tastyauth.errors import UsageError
 from tastyauth.secret import mask
+
+_OTHER_NAMES = {
+    "init": "login signin auth authorize setup configure add new create",
+    "status": "list ls profiles accounts whoami show info",
+    "env": "switch use select activate eval export exports",
+    "env --unset": "logout signout logoff deactivate unset",
+    "exec": "run shell",
+    "env --refresh": "refresh renew",
+    "secret set": "secrets set rotate",
+    "clear": "forget purge clean",
+    "doctor": "test diagnose",
+    "--version": "version",
+    "--help": "help",
+}
+"""What is meant by the names that other programs have for a command."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -44,11 +61,7 @@ def parse(words: Words) -> Arguments:
     """What was asked; raises UsageError or Shown."""
     command = COMMANDS.get(words.command or "")
     if words.command is not None and command is None:
-        near = nearest(words.command, COMMANDS)
-        raise UsageError(
-            f"there is no command {mask(words.command)!r}",
-            f"did you mean: tastyauth {near}" if near else "see: tastyauth --help",
-        )
+        raise UsageError(f"there is no command {mask(words.command)!r}", _meant(words))
     parser = command_parser(command)
     if command is not None and not set(HELP.flags).isdisjoint(words.rest):
         raise Shown(parser.format_help())
@@ -61,10 +74,10 @@ def parse(words: Words) -> Arguments:
         arguments, strays = parser.parse_known_args(words.rest, Arguments(command=words.command))
     except UsageError:
         if words.unknown:  # rather than what is missing beside it
-            raise _stray(words.unknown, parser, command) from None
+            raise _stray(words.unknown, parser, command, words) from None
         raise
     if strays:
-        raise _stray(strays[0], parser, command)
+        raise _stray(strays[0], parser, command, words)
     if command is None:
         raise Shown(main_help())
     if command.name == "exec":
@@ -119,11 +132,40 @@ def _converter(read: Callable[[str], object]) -> Callable[[str], object]:
     return convert
 
 
-def _stray(word: str, parser: Parser, command: Command | None) -> UsageError:
+def _meant(words: Words) -> str:
+    """What to type instead of a command that there is not: what other programs call ours."""
+    asked = (words.command or "").lower()
+    profile = [word for word in words.places if _could_be_a_profile(word)][:1]
+    named = f" -p {profile[0]}" if profile else ""
+    shell = shells.for_shell(os.environ.get("SHELL", ""))
+    for meant, others in _OTHER_NAMES.items():
+        if asked in others.split():
+            if meant == "--help" and profile and profile[0] in COMMANDS:
+                return f"did you mean: tastyauth {profile[0]} --help"
+            if meant == "exec":
+                return f"did you mean: tastyauth exec -- {mask(' '.join(words.places)) or 'CMD'}"
+            line = f"tastyauth {meant}{'' if meant.startswith('-') else named}"
+            return f"did you mean: {shells.usage(shell, line) if meant[:3] == 'env' else line}"
+    near = nearest(asked, COMMANDS)
+    return f"did you mean: tastyauth {near}" if near else "see: tastyauth --help"
+
+
+def _could_be_a_profile(word: str) -> bool:
     # somebody may have typed a secret there
-    message = f"{parser.prog} does not take {mask(word)!r}"
+    return re.fullmatch(r"[A-Za-z0-9][\w.-]{0,63}", word) is not None and mask(word) == word
+
+
+def _stray(word: str, parser: Parser, command: Command | None, words: Words) -> UsageError:
+    message = f"{parser.prog} does not take {mask(word)!r}"  # it may be a secret
     if command is not None and command.name == "exec" and not word.startswith("-"):
-        return UsageError(message, f"write the command after --: {parser.prog} -- CMD ...")
+        typed, place = list(map(mask, words.rest)), words.rest.index(word)
+        line = " ".join([parser.prog, *typed[:place], "--", *typed[place:]])
+        return UsageError(message, f"write the command after --: {line}")
+    if command is not None and word in words.places and _could_be_a_profile(word):
+        flag = "--only" if word in ("client_secret", "refresh_token") else "-p"
+        others = [mask(it) for it in words.rest if it != word]
+        line = " ".join(["tastyauth", command.name, *others, flag, word])
+        return UsageError(message, f"did you mean: {line}")
     known = [*COMMON, *(command.arguments if command is not None else ())]
     flags = [flag for argument in known if not argument.hidden for flag in argument.flags]
     near = nearest(word.partition("=")[0], flags)

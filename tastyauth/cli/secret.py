@@ -12,6 +12,7 @@ from tastyauth.cli.command import Arguments
 from tastyauth.cli.console import Console
 from tastyauth.cli.inputs import open_session
 from tastyauth.config import Profile
+from tastyauth.config.new_profile import to_ignore
 from tastyauth.errors import (
     ConfigError,
     RefusedError,
@@ -34,16 +35,76 @@ _UNFINISHED = 3600.0
 
 
 def run_secret(arguments: Arguments, console: Console) -> int:
-    """Asks for a secret, or for both; tries them; stores all or none."""
+    """Asks for a secret, or for both; tries them; stores all or none, or goes back to the last."""
     session = open_session(arguments, console)
     profile = session.config().profile(session.asked.profile)
-    wanted = (arguments.name,) if arguments.name else SECRETS
+    wanted = (arguments.only,) if arguments.only else SECRETS
+    if arguments.undo:
+        _go_back(session.asked.path, profile, wanted, console)
+        return 0
     targets = {field: writable(field, profile, console) for field in wanted}
     client_id = client_id_of(profile, console)
     values = {field: entered(field, console) for field in wanted}
-    try_out(profile, client_id, values, console)
-    store_all(session.asked.path, profile, targets, values, {}, console)
+    if try_out(profile, client_id, values, console):
+        store_all(session.asked.path, profile, targets, values, {}, console)
+        if os.path.exists(refresh.untried_mark(profile, console.surroundings)):
+            refresh.forget_earlier(profile, console.surroundings)
+    else:
+        _store_untried(session.asked.path, profile, targets, values, console)
     return 0
+
+
+def _store_untried(
+    config: str,
+    profile: Profile,
+    targets: dict[str, Reference],
+    values: dict[str, Secret],
+    console: Console,
+) -> None:
+    """Stores the values, and keeps what they replace beside them until they have worked."""
+    surroundings = console.surroundings.withholding(profile.withheld)
+    unasked = replace(surroundings, interactive=False)
+    mark = refresh.untried_mark(profile, surroundings)
+    kept: dict[str, Reference] = {}
+    for field, target in {} if os.path.exists(mark) else targets.items():
+        with suppress(SecretError):
+            old = _held(target, unasked)
+            if old is not None and old != values[field]:
+                kept[f"earlier {field}"] = target.earlier()
+                values[f"earlier {field}"] = old
+    store_all(config, profile, {**targets, **kept}, values, {}, console)
+    if kept:
+        try:
+            files.make_directory(os.path.dirname(mark))
+            files.write(mark, b"")
+        except OSError as error:
+            console.warn(f"they stay there also when a token has come: {reason_of(error)}")
+    elif not os.path.exists(mark):
+        return
+    words = f"tastyauth secret set --undo -p {profile.name}"
+    console.say(f"the earlier ones are kept until a token comes; to go back to them: {words}")
+    paths = [path for it in kept.values() for kind, path in it.inputs() if kind == "file"]
+    exposed = [path for path in paths if locate.repository_of(path)]
+    if exposed:
+        console.warn(f"they are in a repository, keep git from them: {to_ignore(exposed)}")
+
+
+def _go_back(config: str, profile: Profile, wanted: tuple[str, ...], console: Console) -> None:
+    """Puts back what untried secrets have replaced; raises SecretAbsent when nothing is kept."""
+    surroundings = console.surroundings.withholding(profile.withheld)
+    targets, values = {}, {}
+    for field in wanted:
+        for member in getattr(profile, field).members:
+            old = _held(member.earlier(), surroundings) if member.can_store else None
+            if old is not None:
+                targets[field], values[field] = member, old
+    if not targets:
+        raise SecretAbsent(
+            f"no earlier secrets of profile {profile.name} are kept",
+            f"store new ones: tastyauth secret set -p {profile.name}",
+        )
+    store_all(config, profile, targets, values, {}, console)
+    refresh.forget_earlier(profile, surroundings)
 
 
 def enter_until_accepted(
@@ -112,10 +173,10 @@ def client_id_of(profile: Profile, console: Console) -> str:
 
 def try_out(
     profile: Profile, client_id: str, entered: Mapping[str, Secret], console: Console
-) -> None:
+) -> bool:
     """One exchange with what is about to be stored, and what the profile has for the rest.
 
-    Raises what the server's answer means, unless that is temporary.
+    Whether there was one. Raises what the server's answer means, unless that is temporary.
     """
     values = dict(entered)
     surroundings = console.surroundings
@@ -126,7 +187,7 @@ def try_out(
                 values[field] = refresh.resolve(field, reference, profile, surroundings, console)
             except SecretAbsent:
                 console.say(f"not tried: the {_spoken(field)} is not there yet")
-                return
+                return False
     secrets = refresh.Secrets(client_id, values["client_secret"], values["refresh_token"])
     try:
         refresh.refresh(profile, secrets, surroundings, console, is_stored=False)
@@ -136,6 +197,8 @@ def try_out(
         raise type(error)(error.message, f"nothing was stored; {error.hint}") from None
     else:
         console.say("tried: the server gave a token")
+        return True
+    return False
 
 
 def writable(field: str, profile: Profile, console: Console) -> Reference:
@@ -249,6 +312,9 @@ def _tell(
     """Says where the secrets are now, and which other source of a list comes before that."""
     for field, target in targets.items():
         where = target.describe(surroundings.home)
+        if field not in SECRETS:
+            console.say(f"kept the {_spoken(field)} in {where}")
+            continue
         console.say(f"stored the {_spoken(field)} in {where}")
         for member in getattr(profile, field).members:
             if member == target:

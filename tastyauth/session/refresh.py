@@ -1,8 +1,10 @@
 """The cold path: profile, secrets, exchange, credential."""
 
+import os
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import replace
 from typing import NamedTuple, Protocol
 
 from tastyauth import locate, posix
@@ -15,6 +17,7 @@ from tastyauth.errors import (
     SecretError,
     TemporaryError,
 )
+from tastyauth.posix import files
 from tastyauth.secret import Secret, is_uuid
 from tastyauth.session.rotation import Grant, MovedError, sole_writer
 from tastyauth.sources import Reference, Surroundings
@@ -158,14 +161,44 @@ def refresh_stored(
     *,
     in_a_hurry: bool = False,
 ) -> Refreshed:
-    """What `refresh` returns or raises, with secrets resolved again whenever they have moved."""
+    """What `refresh` returns or raises, with secrets resolved again whenever they have moved.
+
+    Once they have worked, what they replaced untried is no longer kept.
+    """
+    untried = os.path.exists(untried_mark(profile, surroundings))
     while True:
         try:
-            return refresh(profile, secrets, surroundings, audience, in_a_hurry=in_a_hurry)
+            refreshed = refresh(profile, secrets, surroundings, audience, in_a_hurry=in_a_hurry)
         except MovedError:
             stale, secrets = secrets, resolve_secrets(profile, surroundings, audience)
             if secrets == stale:
                 raise
+        except RefusedError as error:
+            back = "; to go back to the secrets before these: tastyauth secret set --undo"
+            raise type(error)(error.message, error.hint + back * untried) from None
+        else:
+            if untried:
+                forget_earlier(profile, surroundings)
+            return refreshed
+
+
+def untried_mark(profile: Profile, surroundings: Surroundings) -> str:
+    """The file that is there while the secrets of `profile` are untried, and older ones kept."""
+    places = "\0".join(it.describe() for it in (profile.client_secret, profile.refresh_token))
+    name = locate.digest(places.encode(), b"")
+    return f"{locate.state_directory(surroundings.environ)}/untried/{name}"
+
+
+def forget_earlier(profile: Profile, surroundings: Surroundings) -> None:
+    """Removes the secrets that were kept when untried ones replaced them."""
+    unasked = replace(surroundings, interactive=False, patience=HURRY)
+    for reference in (profile.client_secret, profile.refresh_token):
+        for member in reference.members:
+            if member.can_store:
+                with suppress(SecretError, OSError):
+                    member.earlier().remove(unasked)
+    with suppress(OSError):
+        files.remove(untried_mark(profile, surroundings))
 
 
 def latest(

@@ -110,11 +110,7 @@ class Reference(ABC):
         return shown(getattr(self, self.__slots__[0]), home)
 
     def describe(self, home: str = "") -> str:
-        """A short label: `env TT_SECRET`, `file ~/x`, `command pass show brokers/tastytrade`.
-
-        Paths below `home` begin with `~`. A secret that somebody pasted is masked, and control
-        characters are escaped.
-        """
+        """A short label: `env TT_SECRET`, `file ~/x`, with `~` for `home`, fit to be shown."""
         return f"{self.kind} {self.detail(home)}"
 
     @abstractmethod
@@ -159,6 +155,10 @@ class Reference(ABC):
 
     def remove(self, around: Surroundings) -> None:
         """Removes what `store` has written; raises SecretError or OSError."""
+        raise NotImplementedError(self.kind)
+
+    def earlier(self) -> "Reference":
+        """Where the value that `store` replaces is kept, beside it."""
         raise NotImplementedError(self.kind)
 
     def how_to_store(self) -> str:

@@ -100,6 +100,9 @@ class File(Reference):
     def remove(self, around: Surroundings) -> None:
         files.remove(self.path)
 
+    def earlier(self) -> Reference:
+        return File(f"{self.path}.old")
+
     def inputs(self) -> tuple[tuple[str, str], ...]:
         return (("file", self.path),)
 

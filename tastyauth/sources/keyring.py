@@ -99,6 +99,9 @@ class Keyring(Reference):
     def remove(self, around: Surroundings) -> None:
         self._ask("delete", "", around)
 
+    def earlier(self) -> Reference:
+        return Keyring(self.service, f"{self.username}.old")
+
     def shell_word(self, around: Surroundings) -> str:
         """By the program, or by the module beside this one: pipx does not link injected ones."""
         program = ["keyring"]

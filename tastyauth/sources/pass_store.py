@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from tastyauth.errors import SecretError
 from tastyauth.posix import process
 from tastyauth.secret import Secret
-from tastyauth.sources import GUARD, Surroundings, resolve_program
+from tastyauth.sources import GUARD, Reference, Surroundings, resolve_program
 from tastyauth.sources.command import Command, Program, complaint
 
 
@@ -69,6 +69,9 @@ class Pass(Program):
 
     def remove(self, around: Surroundings) -> None:
         self._pass(("rm", "--force", self.entry), around)
+
+    def earlier(self) -> Reference:
+        return Pass(f"{self.entry}.old")
 
     def _pass(
         self, words: tuple[str, ...], around: Surroundings, stdin: bytes = b""

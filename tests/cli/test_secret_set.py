@@ -68,7 +68,7 @@ def test_one_alone_is_tried_with_the_other_that_is_there(
     world: World, name: str, question: str, other: str
 ) -> None:
     value = world.client_secret if name == "client_secret" else world.refresh_token
-    with sitting(world, "secret", "set", name) as it:
+    with sitting(world, "secret", "set", "--only", name) as it:
         it.answer(question, value)
         it.expect("tried: the server gave a token")
         assert it.end() == 0
@@ -77,10 +77,10 @@ def test_one_alone_is_tried_with_the_other_that_is_there(
 
 
 def test_the_first_of_two_is_stored_untried(awaiting: World) -> None:
-    done = awaiting.run("secret", "set", "client_secret", given=awaiting.client_secret)
+    done = awaiting.run("secret", "set", "--only", "client_secret", given=awaiting.client_secret)
     assert done.code == 0
     assert "not tried: the refresh token is not there yet" in done.err
-    done = awaiting.run("secret", "set", "refresh_token", given=awaiting.refresh_token)
+    done = awaiting.run("secret", "set", "--only", "refresh_token", given=awaiting.refresh_token)
     assert "tried: the server gave a token" in done.err
     assert awaiting.run("env").code == 0
 
@@ -144,6 +144,71 @@ def test_in_an_outage_they_are_stored_untried(awaiting: World) -> None:
     assert (done.code, "could not be tried now" in done.err) == (0, True)
     awaiting.simulator.fail = None
     assert awaiting.run("env").code == 0
+
+
+def contents(world: World) -> dict[str, str]:
+    """Name to content of the files beside the config whose names begin with `live.`."""
+    found = everything(world.config_directory).items()
+    return {
+        os.path.basename(path): (content or b"").decode().strip()
+        for path, content in found
+        if "/live." in path
+    }
+
+
+def test_untried_secrets_replace_the_old_ones_which_are_kept_until_a_token_comes(
+    world: World,
+) -> None:
+    before = contents(world)
+    world.simulator.fail = "503"
+    done = world.run("secret", "set", given="new-secret\nnew-token\n")
+    assert done.code == 0, done.err
+    assert done.err.endswith("to go back to them: tastyauth secret set --undo -p live\n")
+    new = {"live.client-secret": "new-secret", "live.refresh-token": "new-token"}
+    kept = {f"{name}.old": value for name, value in before.items()}
+    assert contents(world) == new | kept
+    done = world.run("secret", "set", given="newer-secret\nnewer-token\n")
+    assert "tastyauth secret set --undo -p live" in done.err
+    assert contents(world).items() >= kept.items()  # what has worked, not what came in between
+    world.simulator.fail = "grant-revoked"
+    done = world.run("token", "--refresh")
+    assert (done.code, "tastyauth secret set --undo" in done.err) == (77, True)
+    assert contents(world).items() >= kept.items()
+    world.simulator.fail = None
+    assert world.run("secret", "set", "--undo").code == 0
+    assert contents(world) == before
+    assert world.run("token", "--refresh").code == 0
+    done = world.run("secret", "set", "--undo")
+    assert (done.code, "no earlier secrets" in done.err) == (69, True)
+
+
+@pytest.mark.parametrize("store", ["file", "keyring", "pass"])
+def test_what_was_kept_goes_when_a_token_has_come(world: World, store: str) -> None:
+    if store != "file":
+        kept = keyring_in(world) if store == "keyring" else pass_in(world)
+        entry = {"keyring": "keyring: {{ service: a, username: NAME }}", "pass": "pass: a/NAME"}
+        world.configure(refers(*(entry[store].replace("NAME", name) for name in ("a", "b"))))
+        assert world.run("secret", "set", given=both(world)).code == 0
+    else:
+        kept = world.config_directory
+    world.simulator.fail = "503"
+    assert world.run("secret", "set", given="new-secret\nnew-token\n").code == 0
+    assert world.run("secret", "set", given=both(world)).code == 0
+    assert len(holding(kept, world)) == 4
+    world.simulator.fail = None
+    assert world.run("token", "--refresh").code == 0
+    assert len(holding(kept, world)) == 2
+    assert not any(name.endswith(".old") or ".old." in name for name in os.listdir(kept))
+
+
+def test_what_is_kept_in_a_repository_is_kept_from_git(world: World) -> None:
+    os.mkdir(f"{world.config_directory}/.git")
+    world.simulator.fail = "503"
+    done = world.run("secret", "set", given="new-secret\nnew-token\n")
+    line = done.err.partition("keep git from them: ")[2].partition("\n")[0]
+    assert world.shell(line).code == 0
+    with open(f"{world.config_directory}/.gitignore", encoding="utf-8") as file:
+        assert file.read().split() == ["live.client-secret.old", "live.refresh-token.old"]
 
 
 # -- what was there before ------------------------------------------------------------------------
@@ -225,7 +290,7 @@ def test_the_other_lines_of_an_entry_of_pass_stay(world: World) -> None:
     store = pass_in(world)
     world.configure(refers("pass: tt", "file: live.refresh-token"))
     path = world.write(f"{store}/tt.gpg", "old\nuser: me\nurl: x\n")
-    done = world.run("secret", "set", "client_secret", given=world.client_secret)
+    done = world.run("secret", "set", "--only", "client_secret", given=world.client_secret)
     assert done.code == 0, done.err
     with open(path, encoding="utf-8") as file:
         assert file.read() == f"{world.client_secret}\nuser: me\nurl: x\n"
@@ -289,7 +354,12 @@ def test_where_it_cannot_write_it_says_what_to_type_before_it_asks(
 
 @pytest.mark.parametrize(
     ("words", "said"),
-    [("secret", "set"), ("secret get", "set"), ("secret set token", "refresh_token")],
+    [
+        ("secret", "set"),
+        ("secret get", "set"),
+        ("secret set paper", "did you mean: tastyauth secret set -p paper"),
+        ("secret set refresh_token", "did you mean: tastyauth secret set --only refresh_token"),
+    ],
 )
 def test_a_mistyped_command_says_what_there_is(world: World, words: str, said: str) -> None:
     done = world.run(*words.split())

@@ -224,7 +224,7 @@ OLD = "the-old-secret"
 def test_whoever_stores_a_secret_and_is_killed_leaves_the_old_or_the_new(
     tmp_path: os.PathLike[str],
 ) -> None:
-    words = ("secret", "set", "client_secret")
+    words = ("secret", "set", "--only", "client_secret")
 
     def make(root: str, simulator: Simulator) -> World:
         world = fresh(CONFIG)(root, simulator)

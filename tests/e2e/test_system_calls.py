@@ -39,7 +39,7 @@ COMMANDS = (
     *("env", "env --refresh --format fish", "env --format json", "env --unset", "-p other env"),
     *("token", "token --header --min-valid 0", "exec -- true", "exec --keep-fresh -- true"),
     *("status", "status --format json", "doctor", "doctor --cron", "doctor --offline", "as-curl"),
-    *("secret set", "secret set refresh_token", "init", "init -p live", "init -p third"),
+    *("secret set", "secret set --only refresh_token", "init", "init -p live", "init -p third"),
     *("hook bash", "hook zsh", "hook fish", "hook bash --answer first"),
     *("completion bash --profiles", "clear", "deny", "allow", "allow --print"),
     *("validate", "validate --format json", "no-secrets tastyauth.yaml"),

@@ -462,7 +462,9 @@ def test_a_new_secret_is_not_overwritten_by_a_rotation_with_a_slow_store(rotatin
     with rotating.started(COMMAND, "token") as process:
         until(lambda: os.path.exists(f"{shelf}.inserting"))
         rotating.environ["TASTYAUTH_NON_INTERACTIVE"] = "1"
-        done = rotating.run("secret", "set", "refresh_token", given=f"{rotating.refresh_token}\n")
+        done = rotating.run(
+            "secret", "set", "--only", "refresh_token", given=f"{rotating.refresh_token}\n"
+        )
         assert finish(process).code == 0
     assert (done.code, rotating.run("token", "--refresh").code) == (0, 0)
 
@@ -546,5 +548,5 @@ def test_who_is_killed_before_the_answer_has_come_may_need_a_new_grant(
         done = world.run("token")
         assert (done.code, "Create Grant" in done.err) == (77, True)
         new = world.refresh_token
-        assert world.run("secret", "set", "refresh_token", given=f"{new}\n").code == 0
+        assert world.run("secret", "set", "--only", "refresh_token", given=f"{new}\n").code == 0
         assert world.run("token").code == 0
