@@ -27,7 +27,7 @@ OFFERS: dict[str, set[str]] = {
     "tastyauth status --format ": {"human", "json"},
     "tastyauth hook ": {"bash", "zsh", "fish"},
     "tastyauth -p env hook ": {"bash", "zsh", "fish"},
-    "tastyauth secret set ": {"client_secret", "refresh_token"},
+    "tastyauth secret set --only ": {"client_secret", "refresh_token"},
     "tastyauth -p ": {"live", "paper"},
     "tastyauth env --profile ": {"live", "paper"},
     "tastyauth --config ../other.yaml env -p ": {"third"},
