@@ -1,9 +1,11 @@
 """tastyauth hands out tastytrade access tokens from a declared configuration.
 
     tastyauth.get_credential("live")          a token, from the cache or from one exchange for all
-    await tastyauth.aget_credential("live")   the same for asyncio
+    await tastyauth.aget_credential("live")   the same for asyncio and trio
     tastyauth.TastytradeAuth("live")          the `auth` of a client of httpx or httpx2
     tastyauth.sdk.session("live")             a session of the SDK `tastytrade` (extra `sdk`)
+    tastyauth.profiles()                      what a config declares
+    tastyauth.validate("tastyauth.yaml")      what is wrong with it
 
 What they raise is drawn in `tastyauth.errors`, a tree below TastyauthError. All of it is loaded
 when it is first asked for: every start of the command line passes here.
@@ -13,12 +15,15 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Credential",
+    "Secret",
     "TastyauthError",
     "TastytradeAuth",
     "aget_credential",
     "errors",
     "get_credential",
+    "profiles",
     "sdk",
+    "validate",
 ]
 
 TYPE_CHECKING = False
@@ -27,15 +32,20 @@ if TYPE_CHECKING:
     from tastyauth.errors import TastyauthError
     from tastyauth.library import Credential, aget_credential, get_credential, sdk
     from tastyauth.library.auth import TastytradeAuth
+    from tastyauth.library.configs import profiles, validate
+    from tastyauth.secret import Secret
 else:  # to a type checker, every misspelt name would be one of these
     _HOMES = {
         "Credential": "library",
+        "Secret": "secret",
         "TastyauthError": "errors",
         "TastytradeAuth": "library.auth",
         "aget_credential": "library",
         "errors": "errors",
         "get_credential": "library",
+        "profiles": "library.configs",
         "sdk": "library.sdk",
+        "validate": "library.configs",
     }
 
     def __getattr__(name: str) -> object:
@@ -44,3 +54,6 @@ else:  # to a type checker, every misspelt name would be one of these
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         module = __import__(f"tastyauth.{home}", fromlist=[name])
         return module if home.endswith(name) else getattr(module, name)
+
+    def __dir__() -> list[str]:
+        return [*globals(), *_HOMES]

@@ -1,7 +1,8 @@
 """What can go wrong: one tree, each branch with the exit code that cron and people act on.
 
     TastyauthError               70  a bug, when nothing below fits
-    ├── UsageError                2  wrong command line, no such profile
+    ├── UsageError                2  wrong command line or argument, no such profile
+    ├── WrongOrigin               2  a request of a program's leads away from its profile's API
     ├── ConfigNotFound           66  no config found, or not readable
     ├── SecretError              69  a secret is locked, denied, malformed or timed out
     │   └── SecretAbsent         69  it is not here; the one case in which `first_of` moves on
@@ -43,21 +44,33 @@ class TastyauthError(Exception):
     """Something tastyauth can say in a sentence; never raised directly.
 
     `reason` is a word for code that must tell errors of one class apart, like "refused connection".
+    `retry_after` is the number of seconds for which the server is left alone: it asked for that
+    (RFC 9110, section 10.2.3), or has failed a moment ago. None where neither is known.
     """
 
     exit_code = 70
+    retry_after: float | None = None
 
     def __init__(self, message: str, hint: str = "", *, reason: str = "") -> None:
         super().__init__(message)
         self.message = message
-        self.hint = hint
         self.reason = reason
-        if hint:
-            self.add_note(f"hint: {hint}")  # a traceback in somebody's program shows it, too
+        self.advise(hint)
+
+    def advise(self, hint: str) -> None:
+        """Sets the hint, which a traceback in somebody's program shows too."""
+        self.hint = hint
+        self.__notes__ = [f"hint: {hint}"] if hint else []
 
 
 class UsageError(TastyauthError):
-    """The command line cannot be followed, or names a profile that does not exist."""
+    """A command line or a call cannot be followed, or names a profile that does not exist."""
+
+    exit_code = 2
+
+
+class WrongOrigin(TastyauthError):
+    """A request leads somewhere else than to the API of its profile, and was not sent."""
 
     exit_code = 2
 
@@ -99,11 +112,7 @@ def cannot_write(error: OSError) -> OutputError:
 
 
 class TemporaryError(TastyauthError):
-    """It may work later without anybody changing anything.
-
-    `retry_after` is the number of seconds the server asked to be left alone, when it did
-    (RFC 9110, section 10.2.3).
-    """
+    """It may work later without anybody changing anything."""
 
     exit_code = 75
 

@@ -38,6 +38,7 @@ def test_the_exit_codes_are_those_that_cron_acts_on() -> None:
     assert {name: kind.exit_code for name, kind in KINDS.items()} == {
         "TastyauthError": 70,
         "UsageError": 2,
+        "WrongOrigin": 2,
         "ConfigNotFound": 66,
         "SecretError": 69,
         "SecretAbsent": 69,

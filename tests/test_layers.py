@@ -22,7 +22,7 @@ HOT = {"tastyauth", "_entry", "cache", "export", "locate"}
 """Modules that every start loads."""
 
 # What the package itself hands out, late, to those who ask for it; all others import it for less.
-FACE = {"errors", "library", "session"}
+FACE = {"errors", "library", "secret"}
 
 # What hot modules may import besides each other and what a bare interpreter has loaded.
 SMALL = {"_blake2", "_imp", "_signal", "gc"}

@@ -155,15 +155,7 @@ def look(asked: Asked) -> View:
     locate.check_private(directory)
     view = View(directory, name_of(asked.config))
     outline = read_outline(directory, asked.config)
-    if outline is None or outline.config != asked.content:
-        return view
-    if outline.approval == "":
-        is_approved = asked.origin in locate.TRUSTED_ORIGINS
-    elif outline.approval.startswith("/"):
-        is_approved = os.path.lexists(outline.approval)
-    else:
-        is_approved = locate.approved_hash(environ) == outline.approval
-    if not is_approved:
+    if outline is None or outline.config != asked.content or not is_approved(outline, asked):
         return view
     view.outline, view.profile = outline, outline.profiles.get(asked.profile or outline.default)
     if view.profile is not None:
@@ -171,6 +163,15 @@ def look(asked: Asked) -> View:
         view.name = f"{view.outline_name}.{name_of(view.belongs_to)}"
         view.entry = read_entry(view.entry_path, view.belongs_to)
     return view
+
+
+def is_approved(outline: Outline, asked: Asked) -> bool:
+    """Whether what allowed the config to act when it was outlined still does."""
+    if outline.approval == "":
+        return asked.origin in locate.TRUSTED_ORIGINS
+    if outline.approval.startswith("/"):
+        return os.path.lexists(outline.approval)
+    return locate.approved_hash(asked.environ) == outline.approval
 
 
 def config_of(path: str, environ: locate.Environ) -> str:

@@ -3,7 +3,7 @@
 from tastyauth import errors, locate
 from tastyauth.posix import files
 
-_MAGIC = "tastyauth attempt 1"
+_MAGIC = "tastyauth attempt 2"
 
 _PACE: dict[type[errors.TastyauthError], tuple[float, float]] = {
     errors.RefusedError: (300.0, 3600.0),
@@ -13,21 +13,12 @@ _PACE: dict[type[errors.TastyauthError], tuple[float, float]] = {
 """Seconds until the server is asked again: after the first failure, doubling up to the second
 number. A broker blocks addresses that keep failing; other failures are fixed on this machine."""
 
-_KINDS: dict[int, type[errors.TastyauthError]] = {
-    kind.exit_code: kind
-    for kind in (
-        errors.SecretError,
-        errors.TemporaryError,
-        errors.ProtocolError,
-        errors.RefusedError,
-        errors.ConfigError,
-    )
-}
-
-
 _FIELDS: dict[str, float | int | str] = {
     "ended_at": 0.0,
     "code": 0,
+    "kind": "",
+    "reason": "",
+    "asked_for": -1.0,
     "message": "",
     "hint": "",
     "secrets": "",
@@ -43,13 +34,18 @@ _FIELDS: dict[str, float | int | str] = {
 class Attempt:
     """The last attempt, with the last success and failure. Times are in epoch seconds.
 
-    `code` is an exit code; `secrets` a keyed digest of what was sent, empty when the server must
-    be left alone whatever is sent; `not_before` when to ask again; `failures` how often in a row
-    it failed with that code; `soft_at` when a token was last renewed ahead of time.
+    `code` is an exit code and `kind` the class of the error; `asked_for` is for how many seconds
+    the server asked to be left alone, negative when it did not; `secrets` a keyed digest of what
+    was sent, empty when the server must be left alone whatever is sent; `not_before` when to ask
+    again; `failures` how often in a row it failed with that code; `soft_at` when a token was last
+    renewed ahead of time.
     """
 
     ended_at: float
     code: int
+    kind: str
+    reason: str
+    asked_for: float
     message: str
     hint: str
     secrets: str
@@ -72,7 +68,12 @@ class Attempt:
 
     def error(self) -> errors.TastyauthError:
         """The failure, as it was raised."""
-        return _KINDS.get(self.code, errors.TemporaryError)(self.message, self.hint)
+        kind = getattr(errors, self.kind, None)
+        if not (isinstance(kind, type) and issubclass(kind, errors.TastyauthError)):
+            kind = errors.TemporaryError
+        error = kind(self.message, self.hint, reason=self.reason)
+        error.retry_after = self.asked_for if self.asked_for >= 0 else None
+        return error
 
     def ended_since(self, started_at: float, now: float) -> bool:
         """Whether it failed after a caller had started, whose outcome it therefore is."""
@@ -86,15 +87,20 @@ class Attempt:
     def failure(self, started_at: float, now: float) -> errors.TastyauthError:
         """The error for a caller that holds back: its own outcome, or that of an earlier caller."""
         error = self.error()
-        if self.ended_since(started_at, now):
-            return error
         ago, left = now - self.ended_at, self.not_before - now
-        return type(error)(
+        if self.ended_since(started_at, now):
+            if self.asked_for >= 0:
+                error.retry_after = max(0.0, self.asked_for - ago)
+            return error
+        held_back = type(error)(
             f"{self.message} (tried {ago:.0f} s ago; not asked again for {left:.0f} s)",
             f"{self.hint}; a changed secret or tastyauth token --refresh asks at once"
             if self.hint
             else "",
+            reason=self.reason,
         )
+        held_back.retry_after = left
+        return held_back
 
     def renewing_ahead(self, now: float) -> "Attempt":
         """The record while a token is being renewed early."""
@@ -118,7 +124,9 @@ class Attempt:
         an attempt `in_a_hurry` got no answer, which may be the only reason.
         """
         again = self.failures + 1 if self.code == error.exit_code else 1
-        asked_for = error.retry_after if isinstance(error, errors.TemporaryError) else None
+        asked_for = error.retry_after
+        # a class of ours below a public one, which programs know
+        kind = next(it for it in type(error).__mro__ if it.__module__ == errors.__name__)
         first, longest = next(
             (it for kind, it in _PACE.items() if isinstance(error, kind)), (0.0, 0.0)
         )
@@ -128,6 +136,9 @@ class Attempt:
         return self._with(
             ended_at=now,
             code=error.exit_code,
+            kind=kind.__name__,
+            reason=error.reason,
+            asked_for=-1.0 if asked_for is None else asked_for,
             message=error.message,
             hint=error.hint,
             secrets="" if asked_for is not None else secrets,

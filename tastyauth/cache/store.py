@@ -1,17 +1,23 @@
 """Entries and outlines of the token cache, written and cleared."""
 
+import _thread  # built in, where `threading` is a module to load
 import os
 import re
+from typing import NamedTuple
 
 from tastyauth import locate
 from tastyauth.cache import (
     END,
     ENTRY_MAGIC,
     OUTLINE_MAGIC,
+    Asked,
     Entry,
     Outline,
+    ProfileOutline,
     View,
+    belongs_to,
     checksum_of,
+    is_approved,
     name_of,
 )
 from tastyauth.cache.lock import remove_unless_held
@@ -137,3 +143,50 @@ def prune(view: View, now: float) -> None:
             continue  # somebody's, who was just done with it
         if age > (_UNFINISHED if path.endswith(".new") else _UNUSED):
             remove_unless_held(path)
+
+
+class Kept(NamedTuple):
+    """A token that only this process has, since it could not be stored."""
+
+    outline: Outline
+    profile: ProfileOutline
+    belongs_to: str
+    entry: Entry
+
+
+_kept: dict[tuple[str, str | None], Kept] = {}
+"""By config and profile; the default one also as None."""
+
+_alone: dict[str, _thread.LockType] = {}
+os.register_at_fork(after_in_child=_alone.clear)  # the child has no thread that frees them
+
+
+def alone(place: str) -> _thread.LockType:
+    """A context that one thread of this process is in at a time."""
+    return _alone.setdefault(place, _thread.allocate_lock())
+
+
+def keep(asked: Asked, outline: Outline, profile: ProfileOutline, entry: Entry) -> None:
+    """Keeps a token for this process, as long as config and inputs stay what they are."""
+    held = Kept(outline, profile, belongs_to(outline, profile, asked.environ), entry)
+    for name in _names(outline, profile):
+        _kept[asked.config, name] = held
+
+
+def kept(asked: Asked) -> Kept | None:
+    """What `keep` has kept, if it is still what is asked for, and approved."""
+    found = _kept.get((asked.config, asked.profile))
+    if found is None or found.outline.config != asked.content:
+        return None
+    same = found.belongs_to == belongs_to(found.outline, found.profile, asked.environ)
+    return found if same and is_approved(found.outline, asked) else None
+
+
+def forget(asked: Asked, outline: Outline, profile: ProfileOutline) -> None:
+    """Drops what `keep` has kept: it is in the cache now."""
+    for name in _names(outline, profile):
+        _kept.pop((asked.config, name), None)
+
+
+def _names(outline: Outline, profile: ProfileOutline) -> tuple[str | None, ...]:
+    return (profile.name, None) if profile.name == outline.default else (profile.name,)

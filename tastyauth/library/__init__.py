@@ -1,39 +1,25 @@
 """Access tokens for Python programs, obtained as on the command line.
 
     credential = tastyauth.get_credential("live")
-    headers = {"Authorization": f"Bearer {credential.access_token.reveal()}"}
+    httpx.get(f"{credential.api_url}/customers/me/accounts", headers=credential.headers())
 
 Programs and commands share config, trust, cache and lock, and so one token. Nothing is asked and
-nothing printed: warnings go to the logger `tastyauth`, and never hold a secret.
+nothing printed: warnings, and each renewal at INFO, go to the logger `tastyauth`, and never hold
+a secret.
 """
 
-import atexit
-import logging
 import os
-import sys
 import time
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractContextManager, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
-from queue import SimpleQueue
-from threading import Thread
-from typing import TypeVar
+from typing import NoReturn
 
 from tastyauth import cache, locate
-from tastyauth.cache import Asked, Entry, Terms
-from tastyauth.config import Profile
+from tastyauth.cache import Entry
 from tastyauth.errors import UsageError
-from tastyauth.secret import Secret, shown
-from tastyauth.session import LONGEST_MIN_VALID, Session
-from tastyauth.sources import Surroundings
-
-T = TypeVar("T")
-
-LOGGER = logging.getLogger("tastyauth")
-
-_PATIENCE = 0.8
-"""Seconds for an exchange that is under way when the program ends."""
+from tastyauth.library.wanted import Wanted, in_python
+from tastyauth.secret import MASK, Secret
+from tastyauth.session import LONGEST_MIN_VALID
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +27,45 @@ class Credential:
     """An access token of one profile (RFC 6749, section 1.4).
 
     Times are in epoch seconds, UTC. `issued_at` is before the token was asked for, and
-    `expires_at` counts from there.
+    `expires_at` counts from there; a credential made by hand, for a test, lives 900 s from now
+    unless it says otherwise. Raises UsageError for a token that is not a Secret.
     """
 
     access_token: Secret
-    issued_at: int
-    expires_at: int
-    profile: str
-    environment: str
-    api_url: str
-    client_id: str
+    issued_at: int = field(default_factory=lambda: int(time.time()))
+    expires_at: int = -1
+    profile: str = "live"
+    environment: str = "sandbox"
+    api_url: str = "https://api.cert.tastyworks.com"
+    client_id: str = "11111111-2222-4333-8444-555555555555"
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.access_token, Secret):
+            raise UsageError(
+                "the access_token of a Credential is not a Secret",
+                "write Credential(tastyauth.Secret(TOKEN))",
+            )
+        if self.expires_at < 0:
+            object.__setattr__(self, "expires_at", self.issued_at + 900)
+
+    @property
+    def authorization(self) -> Secret:
+        """The value of the header Authorization (RFC 6750, section 2.1), masked."""
+        return Secret(f"Bearer {self.access_token.reveal()}")
+
+    def headers(self) -> dict[str, str]:
+        """The header Authorization for a request, to `api_url` only; its repr is masked."""
+        return _Headers(Authorization=self.authorization.reveal())
+
+
+class _Headers(dict[str, str]):
+    """Headers that a log or a traceback shows masked."""
+
+    def __repr__(self) -> str:
+        return repr(dict.fromkeys(self, MASK))
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError("a secret is not pickled")
 
 
 def get_credential(
@@ -68,11 +83,12 @@ def get_credential(
     that has just failed.
 
     Call it before each request; a cached answer takes a fraction of a millisecond. Threads and
-    processes that ask at once cause one exchange. The token shows itself only to
-    `credential.access_token.reveal()`. Raises TastyauthError, whose branches say who must act.
+    processes that ask at once cause one exchange; where there can be no cache, this process keeps
+    the token. It shows itself only to `credential.access_token.reveal()` and in
+    `credential.headers()`. Raises TastyauthError, whose branches say who must act.
     """
     wanted = want(profile, min_valid, config)
-    return _credential(wanted.obtain(time.time(), refresh=refresh))
+    return credential_of(wanted.obtain(time.time(), refresh=refresh))
 
 
 async def aget_credential(
@@ -91,184 +107,36 @@ async def aget_credential(
     wanted, started_at = want(profile, min_valid, config), time.time()
     entry = None if refresh else wanted.cached()
     if entry is None or wanted.decide(entry) != cache.SERVE:
+        from tastyauth.library.workers import off_the_loop  # threads, which most programs need not
+
         entry = await off_the_loop(wanted, partial(wanted.obtain, started_at, refresh=refresh))
-    return _credential(entry)
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """Whose token a program wants: a profile of a config, and how long it must live.
-
-    The config was found once. A program that changes its directory or its variables later must
-    not get the token of another account for that.
-    """
-
-    found: tuple[str, str]
-    profile_name: str | None
-    min_valid: float | None
-
-    def obtain(self, started_at: float, *, refresh: bool = False) -> Entry:
-        """A token for a caller of `started_at` (epoch seconds); see `cache.Terms`.
-
-        Raises TastyauthError.
-        """
-        terms = Terms(self.min_valid, refresh, started_at, heedful=True)
-        return self._session(terms).obtain()
-
-    def cached(self) -> Entry | None:
-        """The token in the cache, whatever its age."""
-        try:
-            return cache.look(self._asked()).entry
-        except OSError:  # there can be no cache
-            return None
-
-    def decide(self, entry: Entry) -> str:
-        """What is to be done about this token: `cache.decide`."""
-        return cache.decide(entry, None, Terms(self.min_valid), time.time())
-
-    def profile(self) -> Profile:
-        """The profile, checked and trusted; raises UsageError, ConfigError, ConfigNotAllowed."""
-        session = self._session(Terms(None, refresh=False, started_at=time.time()))
-        try:
-            outline = cache.look(session.asked).outline
-        except OSError:
-            outline = None
-        return session.config(outline.data if outline else "").profile(self.profile_name)
-
-    def _session(self, terms: Terms) -> Session:
-        asked = self._asked()
-        home = locate.home_directory(asked.environ)
-        return Session(
-            asked, terms, Surroundings(asked.environ, interactive=False, home=home), _Log()
-        )
-
-    def _asked(self) -> Asked:
-        environ = dict(os.environ)  # other threads may write to it
-        return Asked(self.found, locate.read_config(self.found[0]), self.profile_name, environ)
+    return credential_of(entry)
 
 
 def want(
     profile: str | None, min_valid: float | None, config: str | os.PathLike[str] | None
 ) -> Wanted:
     """Finds the config, once; raises ConfigNotFound, and UsageError for a wrong argument."""
+    for name, value, kind, what in (
+        ("profile", profile, str, "the name of a profile"),
+        ("min_valid", min_valid, int | float, "a number of seconds"),
+        ("config", config, str | os.PathLike, "the path of a config"),
+    ):
+        if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
+            raise UsageError(f"{name} is not {what} but {type(value).__name__}", f"give {what}")
     if min_valid is not None and not 0 <= min_valid <= LONGEST_MIN_VALID:
         raise UsageError(
             f"min_valid is {min_valid} seconds", f"give 0 to {LONGEST_MIN_VALID} seconds"
         )
     if profile == "":
         raise UsageError("the profile is named by an empty text", "None is the default profile")
-    found = locate.find_config(None if config is None else os.fspath(config), os.environ)
+    with in_python():
+        found = locate.find_config(None if config is None else os.fspath(config), os.environ)
     return Wanted(found, profile or os.environ.get("TASTYAUTH_PROFILE") or None, min_valid)
 
 
-async def off_the_loop(wanted: Wanted, work: Callable[[], T]) -> T:
-    """What `work` returns or raises, done in the thread of its profile; for asyncio and trio.
-
-    A task that is cancelled leaves it behind.
-    """
-    result: list[T] = []
-    ended = _Ended()
-
-    def run() -> None:
-        with ended:
-            result.append(work())
-        with suppress(RuntimeError):  # the loop has ended
-            wake()
-
-    wake, wait = _event()
-    worker = (wanted.found, wanted.profile_name)
-    _WORKERS.setdefault(worker, _Worker()).put(run)
-    await wait()
-    if ended.error is not None:
-        raise ended.error
-    return result[0]
-
-
-def _event() -> tuple[Callable[[], object], Callable[[], Awaitable[object]]]:
-    """A function that wakes this task from another thread, and one to wait with."""
-    trio = sys.modules.get("trio")
-    if trio is not None:
-        with suppress(RuntimeError):  # trio is loaded, and not what runs this
-            token, event = trio.lowlevel.current_trio_token(), trio.Event()
-            return partial(token.run_sync_soon, event.set), event.wait
-    import asyncio  # costs more than all that a program without it loads
-
-    loop, done = asyncio.get_running_loop(), asyncio.Event()
-    return partial(loop.call_soon_threadsafe, done.set), done.wait
-
-
-class _Ended:
-    """A context that keeps the error that ended it, to be raised in another thread."""
-
-    error: BaseException | None = None
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, _: object, error: BaseException | None, __: object) -> bool:
-        self.error = error
-        return True
-
-
-class _Worker:
-    """A thread that gets the tokens of one profile, one after the other.
-
-    It is not one of asyncio's, which also look up host names, nor one for all profiles, so a server
-    that hangs delays nothing else, and not the end of the program.
-    """
-
-    def __init__(self) -> None:
-        self._work: SimpleQueue[Callable[[], None]] = SimpleQueue()
-        self._begun = False
-        self.is_busy = False
-
-    def put(self, work: Callable[[], None]) -> None:
-        """Has `work` done; it raises nothing."""
-        self.is_busy = True
-        self._work.put(work)
-        if not self._begun:
-            self._begun = True
-            Thread(target=self._run, name="tastyauth", daemon=True).start()
-
-    def _run(self) -> None:
-        while True:
-            self._work.get()()
-            self.is_busy = not self._work.empty()
-
-
-_WORKERS: dict[tuple[tuple[str, str], str | None], _Worker] = {}
-
-
-def _finish() -> None:
-    """Gives an exchange that is under way a moment at the end of the program."""
-    until = time.monotonic() + _PATIENCE
-    while time.monotonic() < until and any(each.is_busy for each in _WORKERS.values()):
-        time.sleep(0.01)
-
-
-atexit.register(_finish)
-os.register_at_fork(after_in_child=_WORKERS.clear)  # the child has none of the threads
-
-
-class _Log:
-    """An audience for programs: their log."""
-
-    @property
-    def verbose(self) -> bool:
-        return LOGGER.isEnabledFor(logging.DEBUG)
-
-    def waiting(self, what: str) -> AbstractContextManager[None]:
-        self.detail(f"waiting for {what}")
-        return nullcontext()
-
-    def warn(self, text: str, level: int = logging.WARNING) -> None:
-        LOGGER.log(level, "\n".join(map(shown, text.split("\n"))))
-
-    def detail(self, text: str) -> None:
-        self.warn(text, logging.DEBUG)
-
-
-def _credential(entry: Entry) -> Credential:
+def credential_of(entry: Entry) -> Credential:
+    """What a program gets of an entry."""
     fields = entry.fields
     return Credential(
         access_token=Secret(fields["access_token"]),

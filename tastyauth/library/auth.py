@@ -6,19 +6,22 @@ program has loaded, and loads neither. All other use of httpx comes through
 `tastyauth.exchange`: moving on is one line there.
 """
 
+import os
 import sys
 import time
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Callable, Generator
 from functools import cache as once
 from functools import partial
-from os import PathLike
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from tastyauth import cache
 from tastyauth.cache import Entry
-from tastyauth.errors import TastyauthError, UsageError
-from tastyauth.library import LOGGER, Wanted, off_the_loop, want
-from tastyauth.secret import shown
+from tastyauth.errors import TastyauthError, UsageError, WrongOrigin
+from tastyauth.library import Credential, credential_of, want
+from tastyauth.library.wanted import LOGGER, REVEAL, Wanted, refuse_masked
+from tastyauth.library.workers import off_the_loop
+from tastyauth.secret import MASK, shown
 
 if TYPE_CHECKING:
     import httpx
@@ -41,11 +44,15 @@ _forced_at: dict[tuple[str, str], float] = {}
 class Bearer:
     """The token of one profile, in memory; safe from threads, which need no lock but the cache's.
 
-    `obtain` and `instead_of` may take as long as an exchange.
+    `obtain` and `instead_of` may take as long as an exchange, and tell `on_renewed` of a new token.
     """
 
-    def __init__(self, wanted: Wanted) -> None:
+    def __init__(
+        self, wanted: Wanted, on_renewed: Callable[[Credential], object] | None = None
+    ) -> None:
         self.wanted = wanted
+        self._on_renewed = on_renewed
+        self._told: dict[float, object] = {}
         self._entry: Entry | None = None
         self._not_before = 0.0
         self._api_url = ""
@@ -63,16 +70,17 @@ class Bearer:
 
         Raises TastyauthError, but not while the token at hand is good: that is then a warning.
         """
-        entry = self._entry
+        entry, started_at = self._entry, time.time()
         try:
-            self._entry = self.wanted.obtain(time.time(), refresh=refresh)
+            newer = self.wanted.obtain(started_at, refresh=refresh)
         except TastyauthError as error:
             if refresh or entry is None or self.wanted.decide(entry) == cache.ASK:
                 raise
             LOGGER.warning(f"the token could not be renewed ahead: {error.message}")
             self._not_before = time.monotonic() + _PAUSE
             return entry
-        return self._entry
+        self._take(newer, started_at)
+        return newer
 
     def instead_of(self, refused: Entry) -> Entry | None:
         """A newer token than the one that an API has refused.
@@ -87,7 +95,7 @@ class Bearer:
         for entry in (self._entry, self.wanted.cached()):
             is_new = entry and entry.fields["access_token"] != refused.fields["access_token"]
             if entry and is_new and self.wanted.decide(entry) != cache.ASK:
-                self._entry = entry
+                self._take(entry, started_at)
                 return entry
         if asked_lately:
             return None
@@ -95,8 +103,24 @@ class Bearer:
             newer = self.wanted.obtain(started_at, refresh=True)
         finally:
             _forced_at[key] = time.monotonic()
-        self._entry = newer
+        self._take(newer, started_at)
         return newer
+
+    def _take(self, entry: Entry, started_at: float) -> None:
+        """Uses `entry` from now on; tells of it, once, unless it is the first and was cached."""
+        before, self._entry = self._entry, entry
+        is_new = (
+            entry.stored_at >= started_at
+            if before is None
+            else (entry.fields["access_token"] != before.fields["access_token"])
+        )
+        if not is_new or self._on_renewed is None:
+            return
+        mine = object()
+        if self._told.setdefault(entry.stored_at, mine) is mine:  # and not another thread's
+            for old in [it for it in self._told if it < entry.stored_at]:
+                self._told.pop(old, None)
+            self._on_renewed(credential_of(entry))
 
     def api_url(self) -> str:
         """Where the token belongs; raises what `Wanted.profile` raises. Sends nothing."""
@@ -110,12 +134,16 @@ class Bearer:
 class TastytradeAuth(_Auth):
     """Signs requests to the API of one profile with its access token (RFC 6750, section 2.1).
 
-    `profile`, `min_valid` and `config` are those of `get_credential`. The config is found at once
-    (ConfigNotFound), everything else happens at the first request, which may raise any
-    TastyauthError instead of being sent.
+    `profile`, `min_valid` and `config` are those of `get_credential`. The profile is looked up at
+    once, which may raise UsageError, ConfigNotFound, ConfigError or ConfigNotAllowed; with `lazy`,
+    the config is only found. The token is obtained at the first request, which may raise any
+    TastyauthError instead of being sent. `on_renewed` is called with the Credential each time a
+    new token is taken up, in the thread that got it; what it raises, the request raises.
 
-    * The token goes to the origin of its profile. A request to any other is a UsageError, and not
-      sent; the client drops the token when it follows a redirect to another origin.
+    * The token goes to the origin of its profile. A request to any other raises WrongOrigin, and is
+      not sent; the client drops the token when it follows a redirect to another origin.
+    * A request whose URL or headers were made from a masked value is a UsageError, and not sent;
+      nor is one while a variable of the environment was.
     * It is renewed before it expires. When the API answers 401 all the same, it is replaced, at
       most once a minute, and the request is sent once more, unless its body was a stream, which is
       consumed by then. What is answered after that is the answer.
@@ -131,9 +159,16 @@ class TastytradeAuth(_Auth):
         profile: str | None = None,
         *,
         min_valid: float | None = None,
-        config: str | PathLike[str] | None = None,
+        config: str | os.PathLike[str] | None = None,
+        lazy: bool = False,
+        on_renewed: Callable[[Credential], object] | None = None,
     ) -> None:
-        self.bearer = Bearer(want(profile, min_valid, config))
+        if on_renewed is not None and not callable(on_renewed):
+            raise UsageError("on_renewed cannot be called", "give a function of one Credential")
+        wanted = want(profile, min_valid, config)
+        if not lazy:
+            wanted.check()
+        self.bearer = Bearer(wanted, on_renewed)
 
     if not TYPE_CHECKING:
 
@@ -145,6 +180,7 @@ class TastytradeAuth(_Auth):
 
     def sync_auth_flow(self, request: Any) -> Generator[Any, Any, None]:  # noqa: ANN401
         """What a client runs; its requests and responses are those of its package."""
+        _refuse_masked(request)
         entry = self.bearer.at_hand() or self._obtain(request)
         _sign(request, entry)
         response = yield request
@@ -156,6 +192,7 @@ class TastytradeAuth(_Auth):
 
     async def async_auth_flow(self, request: Any) -> AsyncGenerator[Any, Any]:  # noqa: ANN401
         """The same for an asynchronous client."""
+        _refuse_masked(request)
         entry = self.bearer.at_hand()
         if entry is None:
             entry = await off_the_loop(self.bearer.wanted, partial(self._obtain, request))
@@ -177,6 +214,15 @@ def _kind_of(kinds: tuple[type, ...]) -> type:
     return type("TastytradeAuth", (TastytradeAuth, *kinds), {})
 
 
+def _refuse_masked(request: Any) -> None:  # noqa: ANN401
+    refuse_masked(os.environ)
+    places = {f"the header {name}": value for name, value in request.headers.items()}
+    places["the URL"] = unquote(str(request.url))
+    for place, value in places.items():
+        if MASK in value:
+            raise UsageError(f"{place} of this request holds {MASK}, not a secret", REVEAL)
+
+
 def _sign(request: Any, entry: Entry) -> None:  # noqa: ANN401
     _require_origin(request, entry.fields["api_url"])  # the config may have changed meanwhile
     request.headers["Authorization"] = entry.fields["authorization"]
@@ -188,7 +234,7 @@ def _require_origin(request: Any, api_url: str) -> None:  # noqa: ANN401
         return
     scheme, host, port = origin
     place = shown(f"{scheme}://{host}" + (f":{port}" if port else ""))
-    raise UsageError(
+    raise WrongOrigin(
         f"the token is for {api_url} and is not sent to {place}",
         "send this request through a client without this auth, or with that of another profile",
     )

@@ -11,8 +11,8 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from tastyauth.errors import UsageError
-from tastyauth.library import off_the_loop
 from tastyauth.library.auth import TastytradeAuth
+from tastyauth.library.workers import off_the_loop
 
 if TYPE_CHECKING:
     import tastytrade  # type: ignore[import-not-found, unused-ignore]

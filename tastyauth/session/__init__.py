@@ -16,7 +16,7 @@ from tastyauth.errors import TastyauthError, reason_of
 from tastyauth.posix import files
 
 if TYPE_CHECKING:  # a hit needs none of these: no YAML, no source, no HTTP
-    from tastyauth.config import Config
+    from tastyauth.config import Config, Profile
     from tastyauth.session.refresh import Audience, Secrets
     from tastyauth.sources import Surroundings
 
@@ -30,10 +30,12 @@ _GRACE = 5.0
 class Session:
     """One caller's way to its token.
 
-    `profile` is what the cache keeps of the profile whose token was obtained.
+    `profile` is what the cache keeps of the profile whose token was obtained; `has_asked` says
+    that the server has just granted it to this caller.
     """
 
     profile: ProfileOutline
+    has_asked = False
 
     def __init__(
         self,
@@ -57,6 +59,9 @@ class Session:
 
         Raises UsageError for an unknown profile, and whatever keeps the token from coming.
         """
+        kept = self._kept()
+        if kept is not None:
+            return kept
         ignored = locate.ignored_cache_directory(self.asked.environ)
         if ignored:
             self._audience.warn(ignored)
@@ -111,6 +116,19 @@ class Session:
             ).reveal(),
         }
 
+    def _kept(self) -> Entry | None:
+        """The token that this process has kept, where that will do."""
+        kept = store.kept(self.asked)
+        if kept is None:
+            return None
+        self.profile = kept.profile
+        record = attempts.read(self._place(kept.profile.name))
+        return kept.entry if self._decide(kept.entry, record) == cache.SERVE else None
+
+    def _place(self, profile: str) -> str:
+        """The name of the record of attempts that only this process has."""
+        return f"{self.asked.config}\0{profile}"
+
     def _decide(
         self, entry: Entry | None, record: Attempt | None, secrets: str | None = None
     ) -> str:
@@ -131,7 +149,7 @@ class Session:
             files.make_directory(locate.cache_directory(self.asked.environ))
             while True:
                 with self._audience.waiting("another tastyauth that is getting this token"):
-                    view, answered = held.turn(lambda: cache.look(self.asked), answers)
+                    view, answered = held.turn(self._look, answers)
                 if view.profile is not None:
                     return view, answered
                 if not self._write_outline(view):
@@ -140,6 +158,14 @@ class Session:
             self._audience.warn(f"the token cache is not used: {self._obstacle(error)}")
         held.let_go()
         return None
+
+    def _look(self) -> View:
+        """What the cache holds, else what this process has kept where that is not to be had."""
+        view = cache.look(self.asked)
+        kept = store.kept(self.asked)
+        if view.profile is not None and view.entry is None and kept is not None:
+            view.entry = kept.entry
+        return view
 
     def _write_outline(self, view: View) -> bool:
         """Writes down what the hot path needs of this config; raises OSError.
@@ -172,7 +198,7 @@ class Session:
         try:
             if held.path != view.lock_path and not held.try_take(view.lock_path):
                 return entry
-            view = cache.look(self.asked)
+            view = self._look()
         except OSError:
             return entry
         record = attempts.read(view.attempt_path)
@@ -213,14 +239,18 @@ class Session:
         entry = refreshed.entry
         if refreshed.unsaid and not record.succeeded_at:  # once, not with each token
             self._audience.warn(refresh.UNSAID)
+        self.has_asked = True
+        assert view.profile is not None
+        kept = (self.asked, view.outline, view.profile)
+        store.keep(*kept, entry)
         with self._storing():
             if refreshed.moved:  # a rotated refresh token has changed the file it is declared in
                 view = cache.look(self.asked)
-            if not view.name:
-                return entry  # cleared meanwhile
-            store.write_entry(view.entry_path, view.belongs_to, entry)
-            attempts.write(view.attempt_path, record.succeeded(time.time()))
-            store.prune(view, time.time())
+            if view.name:  # else it was cleared meanwhile
+                store.write_entry(view.entry_path, view.belongs_to, entry)
+                attempts.write(view.attempt_path, record.succeeded(time.time()))
+                store.prune(view, time.time())
+            store.forget(*kept)
         return entry
 
     @contextmanager
@@ -251,27 +281,57 @@ class Session:
         return f"{reason}; $TASTYAUTH_CACHE_DIR can name another directory"
 
     def _uncached(self) -> Entry:
-        """A token straight from the server; only this process can know how the last attempt ended.
+        """A token that only this process keeps, as it does the outcome of the last attempt.
 
         Raises whatever keeps it from coming.
         """
-        from tastyauth.session import refresh
-
         found = self.config()
         profile = found.profile(self.asked.profile)
-        self.profile = found.outline(b"", "", "").profiles[profile.name]
+        outline = found.outline(self.asked.content, self._approval, os.urandom(16).hex())
+        self.profile = outline.profiles[profile.name]
+        place = self._place(profile.name)
+        with store.alone(place):
+            entry = self._kept()
+            if entry is not None:  # another thread has got it meanwhile
+                return entry
+            record = attempts.read(place)
+            kept = store.kept(self.asked)
+            if kept is None or self._decide(kept.entry, record) != cache.AHEAD:
+                entry = self._ask(profile, place, record)
+            else:
+                record = record.renewing_ahead(time.time())
+                attempts.remember(place, record)
+                try:
+                    entry = self._ask(profile, place, record, in_a_hurry=True)
+                except TastyauthError as error:
+                    self._audience.warn(f"the token could not be renewed ahead: {error.message}")
+                    return kept.entry
+            store.keep(self.asked, outline, self.profile, entry)
+        return entry
+
+    def _ask(
+        self, profile: "Profile", place: str, record: Attempt, *, in_a_hurry: bool = False
+    ) -> Entry:
+        """One exchange, its outcome remembered at `place`."""
+        from tastyauth.session import refresh
+
         around, audience = self._surroundings, self._audience
+        if in_a_hurry:
+            around = replace(around, interactive=False, patience=refresh.HURRY)
+        self._hold_back(record)
         secrets = self._secrets or refresh.resolve_secrets(profile, around, audience)
-        place = "\0".join((self.asked.config, profile.name))
         used = secrets.digest(b"")
-        record = attempts.read(place)
         self._hold_back(record, used)
         try:
-            refreshed = refresh.refresh_stored(profile, secrets, around, audience)
+            refreshed = refresh.refresh_stored(
+                profile, secrets, around, audience, in_a_hurry=in_a_hurry
+            )
         except TastyauthError as error:
-            attempts.remember(place, record.failed(error, used, time.time()))
+            failed = record.failed(error, used, time.time(), in_a_hurry=in_a_hurry)
+            attempts.remember(place, failed)
             raise
         if refreshed.unsaid and not record.succeeded_at:
             self._audience.warn(refresh.UNSAID)
-        attempts.remember(place, Attempt().succeeded(time.time()))
+        attempts.remember(place, record.succeeded(time.time()))
+        self.has_asked = True
         return refreshed.entry

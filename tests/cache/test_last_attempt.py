@@ -68,7 +68,7 @@ def test_a_record_that_was_cut_anywhere_is_empty(path: str) -> None:
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        (b"attempt 1", b"attempt 2"),
+        (b"attempt 2", b"attempt 3"),
         (b"code\t77", b"code\tmany"),
         (b"code\t77", b"colour\t77"),
         (b"ended_at\t", b"ended_at "),
@@ -121,13 +121,13 @@ def test_a_record_of_any_message_can_be_written_and_read(
     ("error", "kind"),
     [
         (SecretError("locked", "unlock it"), SecretError),
-        (SecretAbsent("not here", "put it there"), SecretError),
+        (SecretAbsent("not here", "put it there"), SecretAbsent),
         (DOWN, TemporaryError),
         (BUSY, TemporaryError),
         (ProtocolError("a page", "look"), ProtocolError),
         (REFUSED, RefusedError),
         (ConfigError("no such proxy", "unset it"), ConfigError),
-        (ConfigNotAllowed("not approved", "allow it"), ConfigError),
+        (ConfigNotAllowed("not approved", "allow it"), ConfigNotAllowed),
     ],
 )
 def test_a_failure_is_told_as_it_was_raised(

@@ -3,6 +3,7 @@
 import asyncio
 import io
 import os
+import re
 import sys
 import threading
 import time
@@ -167,12 +168,82 @@ def test_it_is_an_auth_of_the_clients_package_whenever_that_was_imported(
 
 def test_making_one_loads_no_client_and_sends_nothing(world: World) -> None:
     program = (
-        "import sys, tastyauth; auth = tastyauth.TastytradeAuth(); isinstance(auth, str)\n"
+        "import sys, tastyauth; auth = tastyauth.TastytradeAuth(lazy=True); isinstance(auth, str)\n"
         "assert not {'httpx', 'httpx2', 'yaml'} & set(sys.modules); print(auth)"
     )
     done = world.run_program(sys.executable, "-c", program)
     assert (done.code, done.err) == (0, "")
     assert world.simulator.token_requests == 0
+
+
+def test_a_profile_that_does_not_exist_is_said_when_the_auth_is_made(world: World) -> None:
+    """Unless it is lazy; then it is said at the first request."""
+    assert world.run("token").code == 0
+    for _ in ("cached", "uncached"):
+        with pytest.raises(errors.UsageError, match="no profile 'typo'"):
+            tastyauth.TastytradeAuth("typo")
+        lazy = tastyauth.TastytradeAuth("typo", lazy=True)
+        with pytest.raises(errors.UsageError, match="no profile 'typo'"):
+            lazy.bearer.obtain()
+        assert world.run("clear", "--all").code == 0
+    world.write(world.config, "version: 2\n")
+    with pytest.raises(errors.ConfigError):
+        tastyauth.TastytradeAuth()
+    assert world.simulator.token_requests == 1
+
+
+def test_a_callback_hears_of_each_new_token_once(
+    world: World, network: Network, clock: "Clock"
+) -> None:
+    heard: list[tastyauth.Credential] = []
+    with at(world, Simulator(now=clock)) as broker:
+        auth = tastyauth.TastytradeAuth(on_renewed=heard.append)
+        for after in (0, 10, 700, 10, 900):
+            clock.now += after
+            network.send(auth, broker.origin)
+        told = [each.authorization.reveal() for each in heard]
+        assert told == list(dict.fromkeys(network.bearers))
+        assert len(heard) == broker.exchanges == 3
+        clock.now += 1
+        cached: list[tastyauth.Credential] = []
+        network.send(tastyauth.TastytradeAuth(on_renewed=cached.append), broker.origin)
+        assert cached == []
+
+
+# -- masked values --------------------------------------------------------------------------------
+
+MASKED: dict[str, dict[str, Any]] = {
+    "the header x-token": {"headers": {"X-Token": f"token {tastyauth.Secret('s3cr3t')}"}},
+    "the header authorization": {"headers": {"Authorization": f"Bearer {tastyauth.Secret('x')}"}},
+    "the URL": {"params": {"token": str(tastyauth.Secret("s3cr3t"))}},
+}
+
+
+@pytest.mark.parametrize("place", MASKED)
+def test_a_request_made_of_a_masked_value_is_not_sent(
+    world: World, network: Network, place: str
+) -> None:
+    """It would carry "[hidden]" to an API that says no more than 401."""
+    auth = tastyauth.TastytradeAuth()
+    with pytest.raises(errors.UsageError, match=re.escape(f"{place} of this request")) as raised:
+        network.send(auth, world.simulator.origin, **MASKED[place])
+    assert "reveal()" in raised.value.hint
+    assert network.seen == []
+    assert world.simulator.token_requests == 0
+
+
+def test_nor_is_one_beside_a_variable_made_of_a_masked_value(
+    world: World, network: Network, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    auth = tastyauth.TastytradeAuth()
+    assert network.send(auth, world.simulator.origin) == [200]
+    credential = tastyauth.get_credential()
+    monkeypatch.setenv("BOT_TOKEN", f"{credential.access_token}")
+    with pytest.raises(errors.UsageError, match="BOT_TOKEN"):
+        network.send(auth, world.simulator.origin)
+    with pytest.raises(errors.UsageError, match="BOT_TOKEN"):
+        tastyauth.get_credential()
+    assert len(network.seen) == 1
 
 
 # -- never astray ---------------------------------------------------------------------------------
@@ -193,12 +264,12 @@ ELSEWHERE = (
 def test_a_request_to_another_origin_is_not_sent(world: World, network: Network, url: str) -> None:
     port = world.simulator.origin.rpartition(":")[2]
     auth = tastyauth.TastytradeAuth()
-    with pytest.raises(errors.UsageError, match="the token is for http://127"):
+    with pytest.raises(errors.WrongOrigin, match="the token is for http://127"):
         network.send(auth, url.format(port=port))
     assert network.seen == []
     assert world.simulator.token_requests == 0
     network.send(auth, world.simulator.origin)
-    with pytest.raises(errors.UsageError):  # nor when there is a token
+    with pytest.raises(errors.WrongOrigin):  # nor when there is a token
         network.send(auth, url.format(port=port))
     assert len(network.seen) == 1
 
@@ -215,7 +286,7 @@ def test_an_origin_is_the_same_however_it_is_written(world: World, network: Netw
     [
         ("http://localhost:80/", errors.TemporaryError),
         ("http://LOCALHOST/", errors.TemporaryError),
-        ("http://localhost:81/", errors.UsageError),
+        ("http://localhost:81/", errors.WrongOrigin),
     ],
 )
 def test_the_port_of_a_scheme_need_not_be_written(
@@ -255,7 +326,7 @@ def test_a_config_that_moves_elsewhere_takes_its_token_with_it(
         world.simulator = other
         world.configure()
         clock.now += 900
-        with pytest.raises(errors.UsageError, match=f"the token is for {other.origin}"):
+        with pytest.raises(errors.WrongOrigin, match=f"the token is for {other.origin}"):
             network.send(auth, old)
         assert len(network.seen) == 1
 

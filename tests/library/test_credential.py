@@ -1,5 +1,11 @@
 """What is handed out: an access token and what goes with it."""
 
+import pickle
+import time
+
+import pytest
+
+from tastyauth import errors
 from tastyauth.library import Credential
 from tastyauth.secret import Secret
 
@@ -18,3 +24,26 @@ CREDENTIAL = Credential(
 def test_it_does_not_show_its_token() -> None:
     assert TOKEN not in f"{CREDENTIAL} {CREDENTIAL!r}"
     assert "expires_at=1764000900" in repr(CREDENTIAL)
+
+
+def test_its_header_is_masked_until_a_request_carries_it() -> None:
+    assert CREDENTIAL.authorization.reveal() == f"Bearer {TOKEN}"
+    headers = CREDENTIAL.headers()
+    assert headers == {"Authorization": f"Bearer {TOKEN}"}
+    assert TOKEN not in f"{CREDENTIAL.authorization} {headers} {headers!r}"
+    with pytest.raises(TypeError):
+        pickle.dumps(headers)
+
+
+def test_one_made_by_hand_lives_for_as_long_as_real_ones() -> None:
+    made = Credential(Secret(TOKEN))
+    assert made.expires_at - made.issued_at == 900
+    assert abs(time.time() - made.issued_at) < 60
+    assert made.environment == "sandbox"
+
+
+def test_one_made_of_text_is_refused() -> None:
+    with pytest.raises(errors.UsageError, match="not a Secret") as raised:
+        Credential(TOKEN)  # type: ignore[arg-type]
+    assert "tastyauth.Secret" in raised.value.hint
+    assert TOKEN not in str(raised.value)

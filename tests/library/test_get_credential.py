@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import errno
 import json
 import logging
 import os
@@ -14,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from typing import Any
 
 import pexpect
 import pytest
@@ -23,15 +25,20 @@ from world import CONFIG, LIMIT, PYTHON, Completed, World, closed_port, finish, 
 
 import tastyauth
 from tastyauth import errors
+from tastyauth.cache import store
+from tastyauth.simulator import Simulator
 
 PUBLIC = {
     "Credential": "tastyauth.library",
+    "Secret": "tastyauth.secret",
     "TastyauthError": "tastyauth.errors",
     "TastytradeAuth": "tastyauth.library.auth",
     "aget_credential": "tastyauth.library",
     "errors": "tastyauth.errors",
     "get_credential": "tastyauth.library",
+    "profiles": "tastyauth.library.configs",
     "sdk": "tastyauth.library.sdk",
+    "validate": "tastyauth.library.configs",
 }
 """Each public name, and the module in which it is defined or which it is."""
 
@@ -213,6 +220,76 @@ def test_a_child_forked_during_an_exchange_does_not_keep_others_waiting(
             os.waitpid(child, 0)
 
 
+# -- where there is no cache ----------------------------------------------------------------------
+
+
+@pytest.fixture(params=["no directory", "nothing can be written"])
+def uncached(request: pytest.FixtureRequest, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process can keep a token in memory alone."""
+    if request.param == "no directory":
+        monkeypatch.setenv("TASTYAUTH_CACHE_DIR", world.write("no-directory", ""))
+        return
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(store, "write_entry", full)  # stands in for a disk that has just filled up
+
+
+@pytest.mark.usefixtures("uncached")
+def test_a_process_without_a_cache_asks_once(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And its threads, and its children; a warning says so once."""
+    with ThreadPoolExecutor(16) as threads:
+        tokens = set(threads.map(lambda _: token(tastyauth.get_credential()), range(32)))
+    tokens.add(token(asyncio.run(tastyauth.aget_credential("live"))))
+    tokens.add(token(asyncio.run(tastyauth.aget_credential("live"))))
+    assert (len(tokens), world.simulator.exchanges) == (1, 1)
+    exchanges = world.simulator.exchanges
+    caplog.clear()
+    assert token(tastyauth.get_credential()) in tokens
+    assert caplog.records == []
+    assert world.simulator.exchanges == exchanges
+
+
+@FORKING
+@pytest.mark.usefixtures("uncached")
+def test_a_forked_child_without_a_cache_has_the_token_of_its_parent(world: World) -> None:
+    first = token(tastyauth.get_credential())
+    assert in_child(lambda: token(tastyauth.get_credential())) == first
+    assert world.simulator.exchanges == 1
+
+
+@pytest.mark.usefixtures("uncached")
+def test_a_token_in_memory_is_dropped_when_it_is_not_what_is_asked_for(world: World) -> None:
+    first = token(tastyauth.get_credential())
+    assert token(tastyauth.get_credential(refresh=True)) != first
+    with Simulator() as other:
+        world.simulator = other
+        world.configure()
+        assert tastyauth.get_credential().api_url == other.origin
+        world.write(f"{world.config_directory}/live.client-secret", "0" * 40)
+        with pytest.raises(errors.RefusedError):
+            tastyauth.get_credential()
+
+
+@pytest.mark.usefixtures("uncached")
+def test_a_token_in_memory_is_renewed_ahead_and_served_while_that_fails(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    first, begun = token(tastyauth.get_credential()), time.time()
+    monkeypatch.setattr(time, "time", lambda: begun + 620)
+    world.simulator.fail = "503"
+    for _ in range(5):
+        assert token(tastyauth.get_credential()) == first
+    assert world.simulator.token_requests == 2
+    assert caplog.text.count("could not be renewed ahead") == 1
+    monkeypatch.setattr(time, "time", lambda: begun + 690)
+    world.simulator.fail = None
+    assert token(tastyauth.get_credential()) != first
+
+
 # -- asyncio --------------------------------------------------------------------------------------
 
 
@@ -338,6 +415,61 @@ def test_a_failure_is_an_error_of_its_kind_and_is_not_printed(
     assert type(raised.value) is expected
     assert raised.value.hint
     assert capfd.readouterr() == ("", "")
+
+
+def test_whoever_waits_or_comes_later_learns_what_the_first_one_did(
+    world: World, simulator: Gated
+) -> None:
+    """The kind of failure, and for how long the server is left alone."""
+    simulator.fail = "429"
+    together = threading.Barrier(8)
+
+    def ask(_: int) -> errors.TastyauthError:
+        together.wait()
+        with pytest.raises(errors.TastyauthError) as raised:
+            tastyauth.get_credential()
+        return raised.value
+
+    with ThreadPoolExecutor(8) as threads:
+        told = list(threads.map(ask, range(8)))
+    with pytest.raises(errors.TastyauthError) as later:
+        tastyauth.get_credential()
+    told.append(later.value)
+    assert {type(error) for error in told} == {errors.TemporaryError}
+    assert len({error.reason for error in told}) == 1
+    assert all(0 < (error.retry_after or 0) <= 30 for error in told), told
+
+
+def test_a_missing_secret_is_one_to_all_who_ask(world: World) -> None:
+    world.configure(NO_SECRET)
+    together = threading.Barrier(4)
+
+    def ask(_: int) -> type:
+        together.wait()
+        with pytest.raises(errors.TastyauthError) as raised:
+            tastyauth.get_credential()
+        return type(raised.value)
+
+    with ThreadPoolExecutor(4) as threads:
+        assert set(threads.map(ask, range(4))) == {errors.SecretAbsent}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"profile": 5},
+        {"profile": ""},
+        {"min_valid": "60"},
+        {"min_valid": True},
+        {"config": 5},
+    ],
+)
+def test_a_wrong_argument_is_a_usage_error_at_once(world: World, wrong: dict[str, Any]) -> None:
+    for call in (tastyauth.get_credential, tastyauth.TastytradeAuth, tastyauth.sdk.session):
+        with pytest.raises(errors.UsageError) as raised:
+            call(**wrong)
+        assert raised.value.hint
+    assert world.simulator.requests == []
 
 
 def test_without_a_config_it_says_where_it_looked(world: World) -> None:

@@ -1,0 +1,160 @@
+"""Whose token a program wants, and the way to it: the session of the command line, with a log."""
+
+import logging
+import os
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from tastyauth import cache, locate
+from tastyauth.cache import Asked, Entry, Terms, store
+from tastyauth.config import Profile
+from tastyauth.errors import TastyauthError, UsageError
+from tastyauth.secret import MASK, shown
+from tastyauth.session import Session
+from tastyauth.sources import Surroundings
+
+LOGGER = logging.getLogger("tastyauth")
+
+_LONG = 0.5
+"""Seconds of waiting that are worth a line in the log."""
+
+_IN_PYTHON = (
+    (r" or tastyauth token --refresh asks", " asks"),
+    (r"(?<!allow )(?<!--print )--config FILE", "config=FILE"),
+    (r"(?<!allow )(?<!--print )--config (\S+)", r"config='\1'"),
+    (r"with -p:", "with profile=NAME:"),
+    (r"-v (names|shows)", r"the logger tastyauth at DEBUG \1"),
+)
+"""Hints are written for the command line; what a program says instead of its flags."""
+
+_told: dict[tuple[str, str], float] = {}
+"""When the last token that was logged had been stored, by config and profile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Whose token a program wants: a profile of a config, and how long it must live.
+
+    The config was found once. A program that changes its directory or its variables later must
+    not get the token of another account for that.
+    """
+
+    found: tuple[str, str]
+    profile_name: str | None
+    min_valid: float | None
+
+    def obtain(self, started_at: float, *, refresh: bool = False) -> Entry:
+        """A token for a caller of `started_at` (epoch seconds); see `cache.Terms`.
+
+        One that has just come is logged, once. Raises TastyauthError.
+        """
+        terms = Terms(self.min_valid, refresh, started_at, heedful=True)
+        began = time.monotonic()
+        with in_python():
+            session = self._session(terms)
+            entry = session.obtain()
+        key = (self.found[0], entry.fields["profile"])
+        if entry.stored_at >= started_at and _told.get(key) != entry.stored_at:
+            _told[key] = entry.stored_at
+            whence = entry.fields["api_url"] if session.has_asked else "another process"
+            LOGGER.info(
+                "profile %s: a new access token from %s, good for %d s, after %.2f s",
+                *(key[1], whence, entry.expires_at - time.time(), time.monotonic() - began),
+            )
+        return entry
+
+    def cached(self) -> Entry | None:
+        """The token in memory or in the cache, whatever its age."""
+        asked = self._asked()
+        kept = store.kept(asked)
+        if kept is not None:
+            return kept.entry
+        try:
+            return cache.look(asked).entry
+        except OSError:  # there can be no cache
+            return None
+
+    def decide(self, entry: Entry) -> str:
+        """What is to be done about this token: `cache.decide`."""
+        return cache.decide(entry, None, Terms(self.min_valid), time.time())
+
+    def check(self) -> None:
+        """Raises what `profile` raises; of a config that is cached, without reading YAML."""
+        try:
+            if cache.look(self._asked()).profile is not None:
+                return
+        except OSError:
+            pass
+        self.profile()
+
+    def profile(self) -> Profile:
+        """The profile, checked and trusted; raises UsageError, ConfigError, ConfigNotAllowed."""
+        session = self._session(Terms(None, refresh=False, started_at=time.time()))
+        try:
+            outline = cache.look(session.asked).outline
+        except OSError:
+            outline = None
+        with in_python():
+            return session.config(outline.data if outline else "").profile(self.profile_name)
+
+    def _session(self, terms: Terms) -> Session:
+        asked = self._asked()
+        home = locate.home_directory(asked.environ)
+        return Session(
+            asked, terms, Surroundings(asked.environ, interactive=False, home=home), _Log()
+        )
+
+    def _asked(self) -> Asked:
+        environ = dict(os.environ)  # other threads may write to it
+        refuse_masked(environ)
+        return Asked(self.found, locate.read_config(self.found[0]), self.profile_name, environ)
+
+
+def refuse_masked(variables: "os._Environ[str] | dict[str, str]") -> None:
+    """Raises UsageError for a variable that was made from a masked value."""
+    if MASK in "\0".join(variables.values()):
+        name = next(name for name, value in variables.items() if MASK in value)
+        raise UsageError(f"the variable {name} holds {MASK}, not a secret", REVEAL)
+
+
+REVEAL = (
+    "str() and f-strings show a masked value as that: write credential.headers(), or"
+    " credential.access_token.reveal()"
+)
+
+
+@contextmanager
+def in_python() -> Iterator[None]:
+    """Has the hint of an error name arguments of Python, not flags."""
+    try:
+        yield
+    except TastyauthError as error:
+        hint = error.hint
+        for flag, argument in _IN_PYTHON:
+            hint = re.sub(flag, argument, hint)
+        error.advise(hint)
+        raise
+
+
+class _Log:
+    """An audience for programs: their log."""
+
+    @property
+    def verbose(self) -> bool:
+        return LOGGER.isEnabledFor(logging.DEBUG)
+
+    @contextmanager
+    def waiting(self, what: str) -> Iterator[None]:
+        began = time.monotonic()
+        yield
+        if (took := time.monotonic() - began) > _LONG:
+            self.detail(f"waited {took:.1f} s for {what}")
+
+    def warn(self, text: str, level: int = logging.WARNING) -> None:
+        LOGGER.log(level, "\n".join(map(shown, text.split("\n"))))
+
+    def detail(self, text: str) -> None:
+        self.warn(text, logging.DEBUG)

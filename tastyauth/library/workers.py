@@ -1,0 +1,108 @@
+"""Work done beside an event loop, of asyncio or trio: a thread for each profile."""
+
+import atexit
+import os
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from functools import partial
+from queue import SimpleQueue
+from threading import Thread
+from typing import TypeVar
+
+from tastyauth.library.wanted import Wanted
+
+T = TypeVar("T")
+
+_PATIENCE = 0.8
+"""Seconds for an exchange that is under way when the program ends."""
+
+
+async def off_the_loop(wanted: Wanted, work: Callable[[], T]) -> T:
+    """What `work` returns or raises, done in the thread of its profile; for asyncio and trio.
+
+    A task that is cancelled leaves it behind.
+    """
+    result: list[T] = []
+    ended = _Ended()
+
+    def run() -> None:
+        with ended:
+            result.append(work())
+        with suppress(RuntimeError):  # the loop has ended
+            wake()
+
+    wake, wait = _event()
+    worker = (wanted.found, wanted.profile_name)
+    _WORKERS.setdefault(worker, _Worker()).put(run)
+    await wait()
+    if ended.error is not None:
+        raise ended.error
+    return result[0]
+
+
+def _event() -> tuple[Callable[[], object], Callable[[], Awaitable[object]]]:
+    """A function that wakes this task from another thread, and one to wait with."""
+    trio = sys.modules.get("trio")
+    if trio is not None:
+        with suppress(RuntimeError):  # trio is loaded, and not what runs this
+            token, event = trio.lowlevel.current_trio_token(), trio.Event()
+            return partial(token.run_sync_soon, event.set), event.wait
+    import asyncio  # costs more than all that a program without it loads
+
+    loop, done = asyncio.get_running_loop(), asyncio.Event()
+    return partial(loop.call_soon_threadsafe, done.set), done.wait
+
+
+class _Ended:
+    """A context that keeps the error that ended it, to be raised in another thread."""
+
+    error: BaseException | None = None
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> bool:
+        self.error = error
+        return True
+
+
+class _Worker:
+    """A thread that gets the tokens of one profile, one after the other.
+
+    It is not one of asyncio's, which also look up host names, nor one for all profiles, so a server
+    that hangs delays nothing else, and not the end of the program.
+    """
+
+    def __init__(self) -> None:
+        self._work: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._begun = False
+        self.is_busy = False
+
+    def put(self, work: Callable[[], None]) -> None:
+        """Has `work` done; it raises nothing."""
+        self.is_busy = True
+        self._work.put(work)
+        if not self._begun:
+            self._begun = True
+            Thread(target=self._run, name="tastyauth", daemon=True).start()
+
+    def _run(self) -> None:
+        while True:
+            self._work.get()()
+            self.is_busy = not self._work.empty()
+
+
+_WORKERS: dict[tuple[tuple[str, str], str | None], _Worker] = {}
+
+
+def _finish() -> None:
+    """Gives an exchange that is under way a moment at the end of the program."""
+    until = time.monotonic() + _PATIENCE
+    while time.monotonic() < until and any(each.is_busy for each in _WORKERS.values()):
+        time.sleep(0.01)
+
+
+atexit.register(_finish)
+os.register_at_fork(after_in_child=_WORKERS.clear)  # the child has none of the threads
