@@ -9,7 +9,7 @@ _tastyauth() {
             return
         fi
         case $word in
-            --config | --profile | -p | --color | --format | --min-valid | --environment | --api-url | --client-id | --store | --from | --only | --port | --fail | --lifetime | --scopes | --seed)
+            --config | --profile | -p | --color | --format | --min-valid | --environment | --api-url | --client-id | --scopes | --store | --from | --only | --port | --fail | --lifetime | --seed)
                 if [[ ${COMP_WORDS[i + 1]-} == = ]]; then ((i += 1)); fi
                 ((i += 1))
                 if [[ $word == --config ]]; then config=${COMP_WORDS[i]-}; fi
@@ -35,6 +35,7 @@ _tastyauth() {
         'init --environment') words='production sandbox custom' ;;
         'init --api-url') : ;;
         'init --client-id') : ;;
+        'init --scopes') words='read trade read,trade any' ;;
         'init --store') words='file keyring pass' ;;
         'init --from') kind=files ;;
         'secret --only') words='client_secret refresh_token' ;;
@@ -65,7 +66,7 @@ _tastyauth() {
                     env) words+=' --format --unset --min-valid --refresh' ;;
                     token) words+=' --header --min-valid --refresh' ;;
                     exec) words+=' --keep-fresh --min-valid --refresh' ;;
-                    init) words+=' --environment --api-url --client-id --store --from --browser --print' ;;
+                    init) words+=' --environment --api-url --client-id --scopes --store --from --browser --print' ;;
                     secret) words+=' --only --undo' ;;
                     allow) words+=' --print' ;;
                     validate) words+=' --format' ;;

@@ -6,7 +6,7 @@ function __tastyauth_at -a command place
     for word in (commandline -opc)[2..]
         if test $skip = 1
             set skip 0
-        else if contains -- $word --config --profile -p --color --format --min-valid --environment --api-url --client-id --store --from --only --port --fail --lifetime --scopes --seed
+        else if contains -- $word --config --profile -p --color --format --min-valid --environment --api-url --client-id --scopes --store --from --only --port --fail --lifetime --seed
             set skip 1
         else if test "$found" = exec; and test "$word" = --
             set found --
@@ -62,6 +62,7 @@ complete -c tastyauth -n "__tastyauth_at ''" -a init -d 'make the config, or add
 complete -c tastyauth -n '__tastyauth_at init' -l environment -x -a 'production sandbox custom' -d ''
 complete -c tastyauth -n '__tastyauth_at init' -l api-url -x -d 'with --environment custom only'
 complete -c tastyauth -n '__tastyauth_at init' -l client-id -x -d 'the public ID of the application (default: as the token says)'
+complete -c tastyauth -n '__tastyauth_at init' -l scopes -x -a 'read trade read,trade any' -d 'what the grant may do, and no more (default: asked, else read)'
 complete -c tastyauth -n '__tastyauth_at init' -l store -x -a 'file keyring pass' -d 'where the secrets are kept'
 complete -c tastyauth -n '__tastyauth_at init' -l from -r -F -d 'take the credentials from a bot\'s .env'
 complete -c tastyauth -n '__tastyauth_at init' -l browser -d 'open the OAuth Applications page'

@@ -128,6 +128,11 @@ asked, the client secret and the refresh token are read from stdin, a line each:
                 "the public ID of the application (default: as the token says)",
                 value="UUID",
             ),
+            Argument(
+                "--scopes",
+                "what the grant may do, and no more (default: asked, else read)",
+                choices="read trade read,trade any",
+            ),
             Argument("--store", "where the secrets are kept", choices="file keyring pass"),
             Argument(
                 "--from", "take the credentials from a bot's .env", value="FILE", key="dotenv"

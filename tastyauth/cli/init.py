@@ -31,7 +31,7 @@ from tastyauth.errors import (
     UsageError,
     reason_of,
 )
-from tastyauth.exchange.claims import check_shape
+from tastyauth.exchange.claims import ONE_APPLICATION, check_shape
 from tastyauth.posix import files
 from tastyauth.secret import Secret, with_tilde
 from tastyauth.session import refresh
@@ -105,9 +105,11 @@ def _make(place: _Place, name: str | None, arguments: Arguments, console: Consol
     found = None
     while True:
         found = interview.ask(old, found, arguments, console)
+        scopes = interview.scopes(arguments.scopes, console)
         store = store or interview.store(None, console)
         named = name or _NAMES.get(found.environment, "live")
-        new = NewProfile(named, found.environment, arguments.api_url, found.client_id, store)
+        where = (found.environment, arguments.api_url, found.client_id)
+        new = NewProfile(named, *where, store, scopes)
         content, config = _filled(place, room, new, console)
         profile = config.profile(new.name)
         try:
@@ -115,7 +117,7 @@ def _make(place: _Place, name: str | None, arguments: Arguments, console: Consol
         except RefusedError as error:
             if not console.interactive:
                 raise
-            console.error(error)
+            console.error(RefusedError(error.message, f"nothing was stored; {ONE_APPLICATION}"))
             console.say("enter them again: Enter alone keeps what is right, Ctrl-C gives up")
         else:
             break

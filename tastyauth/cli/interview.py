@@ -146,6 +146,13 @@ def old_bot(path: str, console: Console) -> dict[str, Secret]:
     return old
 
 
+def scopes(flag: str | None, console: Console) -> tuple[str, ...]:
+    """What the grant may do: reading alone, unless what runs with it is to trade."""
+    if flag is None and console.interactive:
+        flag = "any" if console.ask("", "will it place orders?") else None
+    return () if flag == "any" else tuple((flag or "read").split(","))
+
+
 def _sole_client(claims: Claims) -> str | None:
     clients = clients_of(claims)
     return clients[0] if len(clients) == 1 else None

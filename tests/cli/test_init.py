@@ -12,6 +12,7 @@ from sitting import (
     SECRET,
     STORE,
     TOKEN,
+    TRADES,
     Sitting,
     answer_all,
     custom,
@@ -98,6 +99,7 @@ def test_the_questions_come_in_order_and_secrets_are_not_shown(newcomer: World) 
         it.expect(f"client ID    {newcomer.simulator.application.client_id}")
         it.answer(RIGHT, "")
         it.answer(SECRET, newcomer.client_secret)
+        it.answer(TRADES, "no")
         it.expect("not here: keyring, which takes ")
         it.expect("not here: pass, which takes a password store: pass init GPG-ID")
         it.expect("file  files beside the config, mode 0600; works everywhere, cron included")
@@ -168,6 +170,29 @@ def test_a_server_that_rotates_costs_nobody_the_grant(tmp_path: os.PathLike[str]
             assert world.run("token", "--refresh").code == 0
 
 
+def test_a_bot_that_trades_gets_no_scopes_and_one_that_does_not_is_held_to_reading(
+    tmp_path: os.PathLike[str],
+) -> None:
+    with Simulator(scopes="read trade openid") as simulator:
+        world = World(os.fspath(tmp_path), simulator)
+        done = world.run("init", *flags(world), given=credentials(world))
+        assert (done.code, "more than declared" in done.err) == (77, True)
+        assert simulator.token_requests == 0
+        with sitting(world, "init", *custom(world)) as it:
+            answer_all(it, world)
+            it.expect("the grant may do more than declared")
+            it.answer(TOKEN, "")
+            it.answer(SECRET, "")
+            it.answer(TRADES, "y")
+            it.expect("next, type: ")
+            assert it.end() == 0
+        assert "scopes" not in everything(world.config_directory)[world.config].decode()
+        done = world.run(
+            "init", "-p", "b", *flags(world), "--scopes", "read,trade", given=credentials(world)
+        )
+        assert done.code == 0, done.err
+
+
 # -- what is written ------------------------------------------------------------------------------
 
 
@@ -200,6 +225,7 @@ def test_the_config_is_no_more_than_the_readme_says(newcomer: World) -> None:
         f"    client_id: {newcomer.simulator.application.client_id}",
         "    client_secret: { file: live.client-secret }",
         "    refresh_token: { file: live.refresh-token }",
+        "    scopes: [read]",
     ]
     assert newcomer.run("validate", newcomer.config).code == 0
     schema = everything(newcomer.config_directory)[

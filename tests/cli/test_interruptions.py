@@ -16,6 +16,7 @@ from sitting import (
     SECRET,
     STORE,
     TOKEN,
+    TRADES,
     Sitting,
     custom,
     everything,
@@ -53,6 +54,7 @@ def answers(world: World, *, is_said: bool = True) -> tuple[tuple[str, str], ...
             )
         ),
         (SECRET, world.client_secret),
+        (TRADES, ""),
         (STORE, "file"),
     )
 
@@ -66,7 +68,7 @@ def go_to(question: str, it: Sitting, world: World) -> None:
         it.answer(asked, answer)
 
 
-QUESTIONS = (TOKEN, RIGHT, ENVIRONMENT, CLIENT_ID, SECRET, STORE)
+QUESTIONS = (TOKEN, RIGHT, ENVIRONMENT, CLIENT_ID, SECRET, TRADES, STORE)
 KEYS = ((CTRL_C, 130), (CTRL_BACKSLASH, 131), (CTRL_D, 2))
 NAMES = ("Ctrl-C", "Ctrl-backslash", "Ctrl-D")
 
@@ -82,7 +84,7 @@ def test_giving_up_leaves_nothing_behind(
         assert it.give_up(key) == (code, True)
     assert everything(newcomer.root) == before
     if key == CTRL_D:
-        question = TOKEN if question == RIGHT else question  # no answer is a no
+        question = {RIGHT: TOKEN, TRADES: STORE}.get(question, question)  # no answer is a no
         asked = question.split(" (")[0].removesuffix(": ")
         assert asked in it.shown.partition("error: no ")[2]
     assert newcomer.simulator.token_requests == 0

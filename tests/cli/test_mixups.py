@@ -10,6 +10,7 @@ from sitting import (
     SECRET,
     STORE,
     TOKEN,
+    TRADES,
     custom,
     holding,
     sitting,
@@ -55,10 +56,12 @@ def test_what_is_no_client_id_is_asked_for_again(newcomer: World) -> None:
             it.expect("hint: ")
         it.answer(CLIENT_ID, application.client_id)
         it.answer(SECRET, newcomer.client_secret)
+        it.answer(TRADES, "")
         it.answer(STORE, "")
         it.expect("Invalid JWT")
         it.answer(TOKEN, newcomer.refresh_token)
         it.answer(SECRET, "")
+        it.answer(TRADES, "")
         assert it.end() == 0
     assert newcomer.simulator.exchanges == 1
 
@@ -96,6 +99,7 @@ def test_what_is_no_secret_is_asked_for_again_and_never_shown(
             it.answer(question, right)
             if question == TOKEN:
                 it.answer(RIGHT, "y")
+        it.answer(TRADES, "")
         it.answer(STORE, "file")
         assert it.end() == 0
     assert newcomer.simulator.token_requests == 2  # the access token, and the trial
@@ -109,11 +113,13 @@ def test_what_the_server_refuses_is_asked_for_again(newcomer: World) -> None:
         it.answer(TOKEN, newcomer.refresh_token)
         it.answer(RIGHT, "Yes")
         it.answer(SECRET, "0" * 40)
+        it.answer(TRADES, "")
         it.answer(STORE, "file")
         it.expect("Client secret mismatch")
         it.expect("nothing was stored")
         it.answer(TOKEN, "")  # it was right
         it.answer(SECRET, newcomer.client_secret)
+        it.answer(TRADES, "")
         it.expect("next, type: ")
         assert it.end() == 0
     assert newcomer.run("env").code == 0
@@ -151,6 +157,7 @@ def test_another_token_or_another_place_is_taken_when_it_is_not_right(newcomer: 
         it.answer(TOKEN, "")
         it.answer(f"client ID [{client_id}]: ", "")
         it.answer(SECRET, newcomer.client_secret)
+        it.answer(TRADES, "")
         it.answer(STORE, "")
         assert it.end() == 0
 
@@ -164,6 +171,7 @@ def test_environment_and_client_id_that_were_typed_can_be_corrected(newcomer: Wo
         it.answer(SECRET, newcomer.refresh_token)
         it.expect("it looks like a tastytrade refresh token")
         it.answer(SECRET, "a-token-of-no-known-kind")
+        it.answer(TRADES, "")
         it.answer(STORE, "")
         it.expect("are the same value")
         it.answer(TOKEN, "")

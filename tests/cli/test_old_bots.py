@@ -4,7 +4,7 @@ import os
 
 import needs
 import pytest
-from sitting import RIGHT, STORE, custom, everything, sitting
+from sitting import RIGHT, STORE, TRADES, custom, everything, sitting
 from world import World
 
 from tastyauth.simulator import Simulator
@@ -76,6 +76,7 @@ def test_only_what_is_not_in_the_file_is_asked_for(newcomer: World) -> None:
     with sitting(newcomer, "init", *custom(newcomer), "--from", path) as it:
         it.expect(f"client ID    {newcomer.simulator.application.client_id}")
         it.answer(RIGHT, "")
+        it.answer(TRADES, "")
         it.answer(STORE, "file")
         assert it.end() == 0
     assert "client ID:" not in it.shown

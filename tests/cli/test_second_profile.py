@@ -88,7 +88,7 @@ def test_a_profile_is_added_and_every_other_byte_is_left(form: str, world: World
     after = content(world.config)
     assert without(before, after) == before
     added = len(after.splitlines()) - len(before.splitlines())
-    assert added == (6 if b"default_profile" in before else 7)
+    assert added == (7 if b"default_profile" in before else 8)
     assert (b"\r\n" in before) == (after.count(b"\r\n") == after.count(b"\n"))
     assert world.run("validate", world.config).code == 0
     assert json.loads(world.run("env", "--format", "json").out)["profile"] == "live"

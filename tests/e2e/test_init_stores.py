@@ -11,6 +11,7 @@ from sitting import (
     SECRET,
     STORE,
     TOKEN,
+    TRADES,
     Sitting,
     answer_all,
     custom,
@@ -126,6 +127,7 @@ def test_giving_up_leaves_the_store_untouched(pass_user: World, question: str) -
             (TOKEN, pass_user.refresh_token),
             (RIGHT, ""),
             (SECRET, pass_user.client_secret),
+            (TRADES, ""),
             (STORE, ""),
         ):
             if asked == question:

@@ -12,6 +12,7 @@ from world import COMMAND, LIMIT, World
 SECRET = "client secret (not shown): "
 TOKEN = "refresh token (not shown): "
 CLIENT_ID = "client ID: "
+TRADES = "will it place orders? [y/N] "
 RIGHT = "is that right? [Y/n] "
 STORE = "store ("
 ENVIRONMENT = "environment (production, sandbox): "
@@ -108,6 +109,7 @@ def answer_all(it: Sitting, world: World, store: str = "file") -> None:
     it.expect(world.simulator.application.client_id)
     it.answer(RIGHT, "")
     it.answer(SECRET, world.client_secret)
+    it.answer(TRADES, "")
     it.answer(STORE, store)
 
 
