@@ -35,6 +35,7 @@ LIBRARIES = {
     "exchange": {"httpx", "httpcore", "certifi"},
     "sources.dotenv": {"dotenv"},
     "sources.keyring_child": {"keyring"},
+    "testing": {"httpx", "pytest"},
     "library.auth": {"httpx", "httpx2"},  # for the type checker
     "library.sdk": {"tastytrade"},
 }

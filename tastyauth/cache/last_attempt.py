@@ -179,3 +179,9 @@ def write(path: str, attempt: Attempt) -> None:
 def remember(path: str, attempt: Attempt) -> None:
     """Keeps a record for this process alone, where there can be no file."""
     _unwritten[path] = attempt
+
+
+def forget(directory: str) -> None:
+    """Forgets the records of a directory that only this process has."""
+    for path in [it for it in _unwritten if it.startswith(f"{directory}/")]:
+        del _unwritten[path]

@@ -60,6 +60,9 @@ __all__ = [
     "scopes_of",
 ]
 
+Transport = http.HTTPTransport
+"""What carries a request; `tastyauth.testing` puts another one here."""
+
 _TRIES = 3
 
 _FIRST_PAUSE = 1.0
@@ -175,7 +178,7 @@ class Channel:
         # The transport without a client: nothing there follows a redirect, reads a netrc, keeps a
         # cookie, adds a header or unpacks a body.
         proxy = self._httpx_proxy(request.headers["User-Agent"])
-        with http.HTTPTransport(verify=self._tls, trust_env=False, proxy=proxy) as transport:
+        with Transport(verify=self._tls, trust_env=False, proxy=proxy) as transport:
             # httpx has no argument for this, httpcore below it does.
             transport._pool._network_backend = Backend()
             response = transport.handle_request(request)

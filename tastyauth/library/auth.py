@@ -41,6 +41,12 @@ _forced_at: dict[tuple[str, str], float] = {}
 """When the last forced refresh of a profile of a config had ended, on the monotonic clock."""
 
 
+def forget_forced(config: str) -> None:
+    """Has the tokens of a config replaced at once when the API refuses them; for tests."""
+    for key in [it for it in _forced_at if it[0] == config]:
+        del _forced_at[key]
+
+
 class Bearer:
     """The token of one profile, in memory; safe from threads, which need no lock but the cache's.
 

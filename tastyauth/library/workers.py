@@ -76,7 +76,7 @@ class _Worker:
     """
 
     def __init__(self) -> None:
-        self._work: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._work: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._begun = False
         self.is_busy = False
 
@@ -88,13 +88,23 @@ class _Worker:
             self._begun = True
             Thread(target=self._run, name="tastyauth", daemon=True).start()
 
+    def end(self) -> None:
+        """Ends the thread when its work is done."""
+        self._work.put(None)
+
     def _run(self) -> None:
-        while True:
-            self._work.get()()
+        while (work := self._work.get()) is not None:
+            work()
             self.is_busy = not self._work.empty()
 
 
 _WORKERS: dict[tuple[tuple[str, str], str | None], _Worker] = {}
+
+
+def dismiss(config: str) -> None:
+    """Ends the threads of a config that is no longer used."""
+    for key in [it for it in _WORKERS if it[0][0] == config]:
+        _WORKERS.pop(key).end()
 
 
 def _finish() -> None:

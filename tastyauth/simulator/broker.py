@@ -41,7 +41,8 @@ class Broker:
     """One state of the simulator; an exchange makes the next one.
 
     `lifetime` is that of access tokens, in seconds; `exchanges` counts those handed out. `scopes`
-    are what the grant may do, words in one text; empty for tokens that do not say.
+    are what the grant may do, words in one text; empty for tokens that do not say. The first
+    `ended` tokens are not accepted any more.
     """
 
     environment: str
@@ -52,6 +53,7 @@ class Broker:
     application: Application
     scopes: str = SCOPES
     exchanges: int = 0
+    ended: int = 0
 
     @property
     def issuer(self) -> str:
@@ -117,8 +119,9 @@ def accepts(broker: Broker, access_token: str, now: float) -> bool:
     token = decode(access_token, broker.key)
     if token is None or not token.genuine or token.typ != ACCESS_TOKEN_TYPE:
         return False
-    expiry = token.claims["exp"]
-    return isinstance(expiry, int) and now < expiry
+    expiry, number = token.claims["exp"], token.claims["jti"]
+    is_current = isinstance(number, str) and int(number) > broker.ended
+    return is_current and isinstance(expiry, int) and now < expiry
 
 
 def decode(text: str, key: bytes) -> Jwt | None:

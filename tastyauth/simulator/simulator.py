@@ -10,6 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import replace
 from email.utils import formatdate
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler
@@ -115,6 +116,11 @@ class Simulator:
         if kind is not None and kind not in FAILURES:
             raise ValueError(f"the failure is one of {', '.join(FAILURES)}")
         self._fail = kind
+
+    def expire(self) -> None:
+        """Accepts none of the access tokens any more that were handed out so far."""
+        with self._lock:
+            self._broker = replace(self._broker, ended=self._broker.exchanges)
 
     @property
     def exchanges(self) -> int:

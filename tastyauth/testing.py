@@ -1,0 +1,288 @@
+"""For tests of programs that use tastyauth: a simulated tastytrade, with its config in force.
+
+    pytest_plugins = ["tastyauth.testing"]                # in conftest.py
+
+    def test_a_bot(tastytrade):                           # the fixture
+        assert bot.accounts() == ["5WT00001"]
+        tastytrade.fail = "503"
+
+    with tastyauth.testing.Tastytrade() as tastytrade:    # without pytest
+        ...
+
+Nothing leaves this machine, and neither config, cache nor approvals of the user are touched.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, suppress
+from http.client import HTTPConnection, HTTPException, HTTPResponse
+from types import SimpleNamespace
+from typing import Any, Self
+from unittest import mock
+
+import httpx as http
+
+from tastyauth import config as configs
+from tastyauth import exchange, locate
+from tastyauth.cache import last_attempt, store
+from tastyauth.config import trust
+from tastyauth.errors import UsageError
+from tastyauth.exchange.deadline import CONNECTED
+from tastyauth.library import Credential, auth, workers
+from tastyauth.secret import Secret
+from tastyauth.simulator import FAILURES, Simulator
+from tastyauth.simulator.messages import Request
+from tastyauth.sources import Surroundings
+
+__all__ = ["FAILURES", "Credential", "Request", "Secret", "Simulator", "Tastytrade", "credential"]
+
+_CONFIG = "version: 1\ndefault_profile: {default}\nprofiles:\n"
+_PROFILE = """\
+  {name}:
+    environment: custom
+    api_url: {origin}
+    client_id: {client_id}
+    client_secret: {{ file: client-secret }}
+    refresh_token: {{ file: refresh-token }}
+"""
+
+
+def credential(token: str = "made-up-token", *, life: int = 900, **fields: Any) -> Credential:  # noqa: ANN401, S107
+    """A made-up credential, for which there is neither config nor server.
+
+    `life` is in seconds from now; `fields` are others of `Credential`. Raises UsageError.
+    """
+    try:
+        made = Credential(Secret(token), **fields)
+        object.__setattr__(made, "expires_at", fields.get("expires_at", made.issued_at + life))
+    except TypeError as error:
+        raise UsageError(f"no such credential: {error}", "see help(tastyauth.Credential)") from None
+    return made
+
+
+class Tastytrade:
+    """A simulated tastytrade, and a config for it that is in force while the context lasts.
+
+    Each of `profiles` is a profile of that config, the first one the default, all with the same
+    grant. `lifetime` is that of access tokens in seconds; `rotate` replaces the refresh token with
+    each exchange. A test that replaces httpx's transports (pytest-httpx, respx) does not see the
+    exchanges of this process, unless `mocked`; requests to the API it does. Raises UsageError.
+    """
+
+    def __init__(
+        self,
+        profiles: tuple[str, ...] = ("live", "paper"),
+        *,
+        lifetime: int = 900,
+        rotate: bool = False,
+        mocked: bool = False,
+    ) -> None:
+        if isinstance(profiles, str) or not profiles or not all(map(str.isidentifier, profiles)):
+            raise UsageError("profiles are one or more names", 'write profiles=("live", "paper")')
+        if lifetime < 1:
+            raise UsageError("a token lives for a second or more", "write lifetime=900")
+        self.profiles = tuple(profiles)
+        self._simulator = Simulator(lifetime=lifetime, rotate=rotate)
+        self._mocked = mocked
+        self._open = ExitStack()
+        self._directory = ""
+
+    def __enter__(self) -> Self:
+        with ExitStack() as opened:
+            simulator = opened.enter_context(self._simulator)
+            self._directory = os.path.realpath(tempfile.mkdtemp(prefix="tastyauth-testing-"))
+            opened.callback(shutil.rmtree, self._directory, ignore_errors=True)
+            application = simulator.application
+            self._write("client-secret", application.client_secret.reveal())
+            self._write("refresh-token", application.refresh_token.reveal())
+            facts = {"origin": self.origin, "client_id": application.client_id}
+            text = _CONFIG.format(default=self.profiles[0])
+            text += "".join(_PROFILE.format(name=name, **facts) for name in self.profiles)
+            self._write("tastyauth.yaml", text)
+            in_force = {
+                "TASTYAUTH_CONFIG": self.config,
+                "TASTYAUTH_CACHE_DIR": self._cache,
+                "XDG_STATE_HOME": f"{self._directory}/state",
+            }
+            opened.enter_context(mock.patch.dict(os.environ, in_force))
+            for name in {name for name in os.environ if name.startswith("TASTYAUTH_")} - {
+                *in_force
+            }:
+                del os.environ[name]
+            environ = dict(os.environ)
+            home = locate.home_directory(environ)
+            parsed = configs.parse(text.encode(), self.config, home=home)
+            trust.allow(parsed, Surroundings(environ, interactive=False, home=home))
+            opened.callback(workers.dismiss, self.config)
+            if not self._mocked:
+                opened.enter_context(mock.patch.object(exchange, "Transport", _Direct))
+            self._open = opened.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._open.close()
+
+    @property
+    def config(self) -> str:
+        """The path of the config that is in force."""
+        return f"{self._directory}/tastyauth.yaml"
+
+    @property
+    def origin(self) -> str:
+        """Where tokens and accounts are served: the `api_url` of every profile."""
+        return self._simulator.origin
+
+    @property
+    def client_id(self) -> str:
+        """The client ID of the simulated application."""
+        return self._simulator.application.client_id
+
+    @property
+    def client_secret(self) -> Secret:
+        """The client secret that it accepts."""
+        return self._simulator.application.client_secret
+
+    @property
+    def refresh_token(self) -> Secret:
+        """The refresh token that it accepts now."""
+        return self._simulator.application.refresh_token
+
+    @property
+    def fail(self) -> str | None:
+        """How the token endpoint fails: a kind of `FAILURES`, or None when it does not.
+
+        Setting it makes tastyauth forget earlier failures, so that the server is asked at once.
+        """
+        return self._simulator.fail
+
+    @fail.setter
+    def fail(self, kind: str | None) -> None:
+        if kind is not None and kind not in FAILURES:
+            raise UsageError(f"{kind!r} is no failure", f"one of: {', '.join(FAILURES)}")
+        self._simulator.fail = kind
+        self._forget(".attempt")
+
+    def revoke(self) -> None:
+        """Deletes the grant: no token is good any more, and none will be granted."""
+        self.expire()
+        self.fail = "grant-revoked"
+
+    def expire(self) -> None:
+        """Ends every token handed out so far: the API answers 401 to it, and no cache has it."""
+        self._simulator.expire()
+        self._forget(".entry")
+        auth.forget_forced(self.config)
+
+    @property
+    def requests(self) -> list[Request]:
+        """The requests that arrived, the oldest first; only the last few hundred are kept."""
+        return self._simulator.requests
+
+    @property
+    def token_requests(self) -> int:
+        """How many token requests arrived, answered or refused."""
+        return self._simulator.token_requests
+
+    @property
+    def exchanges(self) -> int:
+        """How many access tokens were handed out."""
+        return self._simulator.exchanges
+
+    @property
+    def calls(self) -> int:
+        """How many requests to the API are among `requests`."""
+        return sum(each.path != "/oauth/token" for each in self.requests)
+
+    @property
+    def _cache(self) -> str:
+        return f"{self._directory}/cache"
+
+    def _forget(self, ending: str) -> None:
+        for name in store.names(self._cache):
+            if name.endswith(ending):
+                with suppress(FileNotFoundError):
+                    os.unlink(f"{self._cache}/{name}")
+        last_attempt.forget(self._cache)
+
+    def _write(self, name: str, content: str) -> None:
+        descriptor = os.open(f"{self._directory}/{name}", os.O_WRONLY | os.O_CREAT, 0o600)
+        with open(descriptor, "w", encoding="utf-8") as file:
+            file.write(content)
+
+
+class _Direct(http.BaseTransport):
+    """A way to the simulator that passes by whatever has replaced the transports of httpx."""
+
+    def __init__(self, **_: object) -> None:
+        self._pool = SimpleNamespace()  # the exchange sets how a pool connects
+
+    def handle_request(self, request: http.Request) -> http.Response:
+        with ExitStack() as stack:
+            connection = stack.enter_context(closing(self._connected(request)))
+            try:
+                target = request.url.raw_path.decode()
+                connection.request(request.method, target, request.content, dict(request.headers))
+                answer = connection.getresponse()
+            except (HTTPException, OSError) as error:
+                raise http.RemoteProtocolError(str(error)) from error
+            body = _Body(answer, stack.pop_all())
+        return http.Response(answer.status, headers=answer.getheaders(), stream=body)
+
+    def _connected(self, request: http.Request) -> HTTPConnection:
+        seconds: float = request.extensions["timeout"]["read"]
+        connection = HTTPConnection(request.url.host, request.url.port, timeout=seconds)
+        try:
+            connection.connect()
+        except OSError as error:
+            raise http.ConnectError(str(error)) from error
+        facts = {"socket": connection.sock, "server_addr": connection.sock.getpeername()}
+        stream = SimpleNamespace(get_extra_info=facts.get, close=connection.close)
+        request.extensions["trace"](CONNECTED, {"return_value": stream})
+        return connection
+
+
+class _Body(http.SyncByteStream):
+    def __init__(self, answer: HTTPResponse, connection: ExitStack) -> None:
+        self._answer, self._connection = answer, connection
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            while piece := self._answer.read(4096):
+                yield piece
+        except (HTTPException, OSError) as error:
+            raise http.RemoteProtocolError(str(error)) from error
+
+    def close(self) -> None:
+        with self._connection:
+            self._answer.close()
+
+
+try:
+    import pytest
+except ImportError:  # only the context manager, then
+    pass
+else:
+
+    def pytest_configure(config: pytest.Config) -> None:
+        """Makes the marker known."""
+        config.addinivalue_line(
+            "markers",
+            "tastytrade(profiles=('live', 'paper'), lifetime=900, rotate=False, mocked=False):"
+            " what the fixture `tastytrade` is like; see tastyauth.testing.Tastytrade",
+        )
+
+    @pytest.fixture
+    def tastytrade(request: pytest.FixtureRequest) -> Iterator[Tastytrade]:
+        """A simulated tastytrade whose config is in force; the marker `tastytrade` sets it up."""
+        marker = request.node.get_closest_marker("tastytrade")
+        settings: dict[str, Any] = marker.kwargs if marker else {}
+        make: Callable[..., Tastytrade] = Tastytrade
+        try:
+            made = make(*(marker.args if marker else ()), **settings)
+        except TypeError as error:
+            hint = "see help(tastyauth.testing.Tastytrade)"
+            raise UsageError(f"the marker tastytrade cannot be followed: {error}", hint) from None
+        with made as running:
+            yield running
