@@ -27,7 +27,12 @@ from tastyauth import cache, export, locate  # noqa: E402
 Wish = tuple[str, dict[str, str], list[str]]
 """What the lane is asked for: the command, its options, and the command line of `exec`."""
 
-_VALUED = {"-p": "profile", "--profile": "profile", "--config": "config"}
+_VALUED = {
+    "-p": "profile",
+    "--profile": "profile",
+    "--config": "config",
+    "--require-environment": "required",
+}
 
 
 def main() -> None:
@@ -89,13 +94,17 @@ def _lane(wish: Wish, words: list[str], started_at: float) -> int | None:
         asked = _asked(wish[1])
     except Exception:  # noqa: BLE001  # whatever it is, it is said in full there
         return None
+    profile = None
     try:
         view = cache.look(asked)
+        profile = view.profile
+        if not cache.meets(asked, profile.exported_environment if profile else ""):
+            return None  # before anything is waited for
         if cache.decide(view.entry, None, cache.Terms(), time.time()) == cache.SERVE:
             return _answer(wish, asked, view, words)
     except OSError:
         pass  # no cache yet, or one that may not be used
-    return _queue(wish, asked, words, started_at)
+    return _queue(wish, asked, words, started_at) if profile or cache.meets(asked, "") else None
 
 
 def _queue(wish: Wish, asked: cache.Asked, words: list[str], started_at: float) -> int | None:
@@ -122,7 +131,8 @@ def _asked(options: dict[str, str]) -> cache.Asked:
     if passed_over:
         raise LookupError("the full command line says so")
     profile = options.get("profile") or os.environ.get("TASTYAUTH_PROFILE") or None
-    return cache.Asked(found, locate.read_config(found[0]), profile, os.environ)
+    required = options.get("required", "")
+    return cache.Asked(found, locate.read_config(found[0]), profile, os.environ, required)
 
 
 def _wish(words: list[str]) -> Wish | None:
@@ -132,7 +142,7 @@ def _wish(words: list[str]) -> Wish | None:
     rest = iter(words)
     for word in rest:
         name = _VALUED.get(word)
-        if name is not None:
+        if name is not None and (command or name != "required"):
             value = next(rest, "")
             if not value or value[0] == "-":
                 return None

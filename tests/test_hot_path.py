@@ -102,6 +102,7 @@ HITS: dict[str, list[str]] = {
     "exec": ["exec", "--", "true", "--flag"],
     "a profile": ["-p", "live", "env"],
     "a profile behind": ["env", "--profile", "live"],
+    "a required environment": ["exec", "--require-environment", "sandbox", "--", "true"],
     "a config": ["--config", "{config}", "exec", "-p", "live", "--", "true"],
 }
 
@@ -141,6 +142,13 @@ def test_a_hit_of_an_approved_config_is_no_dearer(world: World) -> None:
     assert run.completed.code == 0
     assert run.modules - BUILT_IN == HOT
     assert len(run.opened()) == 3
+
+
+def test_a_hit_under_a_required_environment_loads_no_more(cached: World) -> None:
+    """As from the head of a crontab; another environment is for the full command line."""
+    run = start(cached, "env", TASTYAUTH_REQUIRE_ENVIRONMENT="sandbox")
+    assert (run.completed.code, run.modules - BUILT_IN) == (0, HOT)
+    assert start(cached, "env", TASTYAUTH_REQUIRE_ENVIRONMENT="production").completed.code == 78
 
 
 def test_a_hit_of_a_profile_with_variables_loads_a_hash_besides(world: World) -> None:

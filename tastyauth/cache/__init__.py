@@ -11,7 +11,7 @@ from _imp import source_hash  # SipHash, in every interpreter, where `_blake2` i
 
 from tastyauth import __version__, export, locate
 
-OUTLINE_MAGIC = f"tastyauth {__version__} outline 5"
+OUTLINE_MAGIC = f"tastyauth {__version__} outline 6"
 ENTRY_MAGIC = "tastyauth entry 3"
 END = b"\nend\n"  # between the lines of an outline and the config
 
@@ -27,6 +27,9 @@ SOFT_GAP = 60.0
 _DEFAULT_MIN_VALID = 60.0
 """Seconds a token must have left; a sixth of a shorter life."""
 
+REQUIRED = "TASTYAUTH_REQUIRE_ENVIRONMENT"
+"""Says, as --require-environment does, of which environment a profile must be."""
+
 _LATEST = 1e11  # epoch seconds; some three thousand years from now
 
 TYPE_CHECKING = False
@@ -41,17 +44,30 @@ class ProfileOutline:
     """What the hot path needs to know about a profile; nothing secret.
 
     `names` are the variables that tastyauth may set for other profiles of the config; `variables`
-    are those that the references of any of its profiles read.
+    are those that the references of any of its profiles read. `environment` is custom where the
+    config does not say what is behind it.
     """
 
     def __init__(
-        self, name: str, exports: Pairs, names: Names, inputs: Pairs, variables: Names
+        self,
+        name: str,
+        exports: Pairs,
+        names: Names,
+        inputs: Pairs,
+        variables: Names,
+        environment: str = "custom",
     ) -> None:
         self.name = name
+        self.environment = environment
         self.exports = exports
         self.names = names
         self.inputs = inputs
         self.variables = variables
+
+    @property
+    def exported_environment(self) -> str:
+        """Either of two: what is not known to be production is sandbox."""
+        return "production" if self.environment == "production" else "sandbox"
 
     @property
     def foreign(self) -> Names:
@@ -135,12 +151,19 @@ class Asked:
     """Which token is wanted: a profile of a config, in an environment.
 
     `found` is the path of the config and its origin (how it was found); `content` was read there,
-    once; `profile` is None for the default one; `config` is what its outline belongs to.
+    once; `profile` is None for the default one; `config` is what its outline belongs to. `required`
+    is the only environment that the profile may be of, empty for any.
     """
 
     def __init__(
-        self, found: tuple[str, str], content: bytes, profile: str | None, environ: locate.Environ
+        self,
+        found: tuple[str, str],
+        content: bytes,
+        profile: str | None,
+        environ: locate.Environ,
+        required: str = "",
     ) -> None:
+        self.required = required
         self.path, self.origin = found
         self.content = content
         self.profile = profile
@@ -172,6 +195,14 @@ def is_approved(outline: Outline, asked: Asked) -> bool:
     if outline.approval.startswith("/"):
         return os.path.lexists(outline.approval)
     return locate.approved_hash(asked.environ) == outline.approval
+
+
+def meets(asked: Asked, environment: str) -> bool:
+    """Whether this is the environment that the caller, or the variable, requires, if any.
+
+    `environment` is that of a profile, as it is exported; empty where it is not known.
+    """
+    return all(it in ("", environment) for it in (asked.required, asked.environ.get(REQUIRED, "")))
 
 
 def config_of(path: str, environ: locate.Environ) -> str:
@@ -301,6 +332,7 @@ def _outline(lines: list[str], config: bytes) -> Outline:
     if int(head["size"]) != len(config):
         raise ValueError("cut")
     said: dict[str, tuple[list[str], list[tuple[str, str]], list[tuple[str, str]]]] = {}
+    environments: dict[str, str] = {}
     own: list[str] = []
     exports: list[tuple[str, str]] = []
     inputs: list[tuple[str, str]] = []
@@ -308,6 +340,7 @@ def _outline(lines: list[str], config: bytes) -> Outline:
         kind, name, *rest = line.split("\t", 2)  # a path may hold a tab
         if kind == "profile":
             own, exports, inputs = said[name] = [], [], []
+            [environments[name]] = rest
         elif kind == "own":
             own.append(name)
         else:
@@ -318,7 +351,9 @@ def _outline(lines: list[str], config: bytes) -> Outline:
     variables = tuple(sorted(read))
     for name, (own, exports, inputs) in said.items():
         others = tuple(each for each in names if each not in own)
-        profiles[name] = ProfileOutline(name, tuple(exports), others, tuple(inputs), variables)
+        profiles[name] = ProfileOutline(
+            name, tuple(exports), others, tuple(inputs), variables, environments[name]
+        )
     return Outline(config, head["salt"], head["approval"], head["default"], profiles, head["data"])
 
 

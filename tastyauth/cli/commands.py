@@ -39,6 +39,13 @@ _TERMS = (
     Argument("--refresh", "get a new token even if one is cached"),
 )
 
+_REQUIRED = Argument(
+    "--require-environment",
+    "fail unless the profile is of this one ($TASTYAUTH_REQUIRE_ENVIRONMENT)",
+    choices="production sandbox",
+    key="required",
+)
+
 _JSON = Argument(
     "--format", "the output format (default: human)", choices="human json", default="human"
 )
@@ -75,6 +82,7 @@ in a script, where tastyauth may be missing altogether:
             ),
             Argument("--unset", "only unset the exports"),
             *_TERMS,
+            _REQUIRED,
         ),
     ),
     Command(
@@ -85,6 +93,7 @@ in a script, where tastyauth may be missing altogether:
         arguments=(
             Argument("--header", "print the whole Authorization line, for curl -H @-"),
             *_TERMS,
+            _REQUIRED,
         ),
     ),
     Command(
@@ -108,6 +117,7 @@ CMD keeps the config that it was started with; after a change, start it again.
                 "keep a fresh token in the file $TASTYTRADE_ACCESS_TOKEN_FILE while CMD runs",
             ),
             *_TERMS,
+            _REQUIRED,
         ),
     ),
     Command(
@@ -178,6 +188,7 @@ that hold something the hook did not set are left alone.
 """,
         (
             Argument("shell", "the shell that sources it", choices=_SHELLS),
+            _REQUIRED,
             Argument("--answer", choices="first again changed", hidden=True),
         ),
     ),

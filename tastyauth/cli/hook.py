@@ -24,6 +24,7 @@ def run_hook(arguments: Arguments, console: Console) -> int:
         return 0
     session = open_session(arguments, console)
     profile = _cached(session.asked)[0] or session.config().profile(session.asked.profile)
+    session.require(profile)
     names = tuple(name for name, _ in export.for_shell(profile.exports))
     if not names:
         raise UsageError(
@@ -48,7 +49,8 @@ def _binding(asked: Asked, profile: str, names: tuple[str, ...]) -> Binding:
         command += ("--config", asked.path)
     else:
         settings.append(("TASTYAUTH_CONFIG", asked.path))
-    return Binding((*command, "-p", profile), tuple(settings), names)
+    flags = ("--require-environment", asked.required) if asked.required else ()
+    return Binding((*command, "-p", profile), tuple(settings), names, flags)
 
 
 def _answer(shell: str, arguments: Arguments, console: Console) -> str:

@@ -19,7 +19,8 @@ def open_session(arguments: Arguments, console: Console) -> Session:
     """A session for the profile and terms of this command line; raises ConfigNotFound."""
     found = find(arguments.config, console)
     profile = arguments.profile or console.environ.get("TASTYAUTH_PROFILE") or None
-    asked = Asked(found, locate.read_config(found[0]), profile, console.environ)
+    required = getattr(arguments, "required", None) or ""
+    asked = Asked(found, locate.read_config(found[0]), profile, console.environ, required)
     terms = Terms(
         min_valid=getattr(arguments, "min_valid", None),
         refresh=getattr(arguments, "refresh", False),

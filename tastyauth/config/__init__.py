@@ -145,6 +145,7 @@ class Config:
                 tuple(name for name, setters in found.items() if setters != [profile.name]),
                 profile.inputs,
                 self.variables,
+                profile.stands_for or profile.environment,
             )
             for profile in self.profiles
         }

@@ -70,12 +70,12 @@ class Wanted:
         """The token in memory or in the cache, whatever its age."""
         asked = self._asked()
         kept = store.kept(asked)
-        if kept is not None:
-            return kept.entry
         try:
-            return cache.look(asked).entry
+            entry = kept.entry if kept is not None else cache.look(asked).entry
         except OSError:  # there can be no cache
             return None
+        is_meant = entry is not None and cache.meets(asked, entry.fields["environment"])
+        return entry if is_meant else None
 
     def decide(self, entry: Entry) -> str:
         """What is to be done about this token: `cache.decide`."""

@@ -12,7 +12,7 @@ from tastyauth.cache import Asked, Entry, ProfileOutline, Terms, View, lock, sto
 from tastyauth.cache import last_attempt as attempts
 from tastyauth.cache.last_attempt import Attempt
 from tastyauth.cache.lock import Lock
-from tastyauth.errors import TastyauthError, reason_of
+from tastyauth.errors import ConfigError, TastyauthError, reason_of
 from tastyauth.posix import files
 
 if TYPE_CHECKING:  # a hit needs none of these: no YAML, no source, no HTTP
@@ -103,6 +103,30 @@ class Session:
             self._config = found
         return self._config
 
+    def require(self, profile: "Profile | ProfileOutline") -> None:
+        """Raises ConfigError for a profile that is not of the required environment.
+
+        The variable counts as the flag does; where both are given, both must hold.
+        """
+        if cache.meets(self.asked, profile.exported_environment):
+            return
+        who, wanted = "--require-environment", self.asked.required
+        if wanted in ("", profile.exported_environment):
+            who, wanted = f"${cache.REQUIRED}", self.asked.environ[cache.REQUIRED]
+        if wanted not in ("production", "sandbox"):  # it may hold anything
+            raise ConfigError(f"{who} is neither production nor sandbox", "correct or unset it")
+        fitting = " or ".join(
+            f"-p {it.name}"
+            for it in self.config().profiles
+            if cache.meets(self.asked, it.exported_environment)
+        )
+        raise ConfigError(
+            f"profile {profile.name} is {profile.exported_environment}, and {who} says {wanted}",
+            f"choose another profile: {fitting}"
+            if fitting
+            else f"no profile of {self.asked.path} is {wanted}; tastyauth status shows them",
+        )
+
     def secret_fields(self) -> dict[str, str]:
         """The long-lived secrets, resolved anew: what only `exec` hands out, and nothing caches."""
         from tastyauth.session import refresh
@@ -122,6 +146,7 @@ class Session:
         if kept is None:
             return None
         self.profile = kept.profile
+        self.require(kept.profile)
         record = attempts.read(self._place(kept.profile.name))
         return kept.entry if self._decide(kept.entry, record) == cache.SERVE else None
 
@@ -162,6 +187,8 @@ class Session:
     def _look(self) -> View:
         """What the cache holds, else what this process has kept where that is not to be had."""
         view = cache.look(self.asked)
+        if view.profile is not None:
+            self.require(view.profile)
         kept = store.kept(self.asked)
         if view.profile is not None and view.entry is None and kept is not None:
             view.entry = kept.entry
@@ -173,7 +200,7 @@ class Session:
         False when another process has written down another config in the meantime.
         """
         found = self.config()
-        found.profile(self.asked.profile)
+        self.require(found.profile(self.asked.profile))
         content, config = self.asked.content, self.asked.config
         known = cache.read_outline(view.directory, config)
         # another approval or origin alone makes no token of this config useless
@@ -287,6 +314,7 @@ class Session:
         """
         found = self.config()
         profile = found.profile(self.asked.profile)
+        self.require(profile)
         outline = found.outline(self.asked.content, self._approval, os.urandom(16).hex())
         self.profile = outline.profiles[profile.name]
         place = self._place(profile.name)

@@ -39,22 +39,24 @@ class Binding:
     """What the hook of one shell is made for: one program, one config, one profile.
 
     `command` are the words that run tastyauth for this profile, its path absolute; `settings` the
-    variables it is run with; `names` what the profile exports.
+    variables it is run with; `names` what the profile exports; `flags` are those of `hook`.
     """
 
     command: tuple[str, ...]
     settings: tuple[tuple[str, str], ...]
     names: tuple[str, ...]
+    flags: tuple[str, ...] = ()
 
     @property
     def identity(self) -> str:
         """Tells it from the hook of another profile."""
-        return " ".join((*(f"{name}={value}" for name, value in self.settings), *self.command))
+        settings = (f"{name}={value}" for name, value in self.settings)
+        return " ".join((*settings, *self.command, *self.flags))
 
 
 def script(shell: str, binding: Binding) -> str:
     """The code for a shell of `USAGE` to source."""
-    command = (*binding.command, "hook", shell, "--answer")
+    command = (*binding.command, "hook", shell, *binding.flags, "--answer")
     if shell == "fish":
         return filled(
             _text("fish.fish"),

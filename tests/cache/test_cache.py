@@ -378,7 +378,7 @@ def test_a_token_of_which_one_character_was_changed_is_a_miss(directory: str) ->
     ("before", "after"),
     [
         (b" outline ", b" outline 9"),
-        (b" outline 5", b" outline 4"),
+        (b" outline 6", b" outline 5"),
         (b"tastyauth ", b"other-tool "),
         (b"tastyauth ", b"tastyauth 9"),
         (b"size\t", b"sise\t"),
