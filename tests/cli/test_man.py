@@ -59,7 +59,8 @@ def test_what_is_to_be_typed_survives_the_formatter(formatted: str) -> None:
         'eval "$(tastyauth env || echo false)"',
         'eval "$(tastyauth hook bash)"',
         "*/5 9-16 * * 1-5 $HOME/.local/bin/tastyauth exec",
-        "exec [--keep-fresh] [--min-valid S] [--refresh] -- CMD ...",
+        "exec [--keep-fresh] [--min-valid S] [--refresh] [--require-environment"
+        " production|sandbox] -- CMD ...",
     ):
         assert typed in formatted
 
