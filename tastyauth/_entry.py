@@ -94,17 +94,19 @@ def _lane(wish: Wish, words: list[str], started_at: float) -> int | None:
         asked = _asked(wish[1])
     except Exception:  # noqa: BLE001  # whatever it is, it is said in full there
         return None
-    profile = None
+    behind = ""
     try:
         view = cache.look(asked)
-        profile = view.profile
-        if not cache.meets(asked, profile.exported_environment if profile else ""):
+        behind = view.profile.behind if view.profile is not None else ""
+        if not locate.meets(asked.required, asked.environ, behind):
             return None  # before anything is waited for
         if cache.decide(view.entry, None, cache.Terms(), time.time()) == cache.SERVE:
             return _answer(wish, asked, view, words)
     except OSError:
         pass  # no cache yet, or one that may not be used
-    return _queue(wish, asked, words, started_at) if profile or cache.meets(asked, "") else None
+    if not locate.meets(asked.required, asked.environ, behind):
+        return None
+    return _queue(wish, asked, words, started_at)
 
 
 def _queue(wish: Wish, asked: cache.Asked, words: list[str], started_at: float) -> int | None:

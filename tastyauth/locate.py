@@ -16,6 +16,9 @@ LARGEST_FILE = 512 * 1024
 _NEAR_MISSES = ("tastyauth.yml", ".tastyauth.yaml", ".tastyauth.yml")
 _SYSTEM_DIRECTORY = "/etc/tastyauth"
 
+REQUIRED = "TASTYAUTH_REQUIRE_ENVIRONMENT"
+"""Says, as --require-environment does, of which environment a profile must be."""
+
 FLAG, ENVIRONMENT, PROJECT, USER, SYSTEM = "flag", "environment", "project", "user", "system"
 """How a config was found."""
 
@@ -184,6 +187,16 @@ def approved_hash(environ: Environ) -> str:
     if not given or any(map(os.isatty, (0, 1, 2))):
         return ""
     return "".join(given.lower().split()).removeprefix("sha256:")
+
+
+def meets(required: str, environ: Environ, environment: str) -> bool:
+    """Whether a profile is of the environment that a flag or the variable requires, if any.
+
+    `environment` is production or another word; empty where it is not known.
+    """
+    if environment not in ("", "production"):
+        environment = "sandbox"
+    return all(it in ("", environment) for it in (required, environ.get(REQUIRED, "")))
 
 
 def absolute(path: str, environ: Environ) -> str:

@@ -27,9 +27,6 @@ SOFT_GAP = 60.0
 _DEFAULT_MIN_VALID = 60.0
 """Seconds a token must have left; a sixth of a shorter life."""
 
-REQUIRED = "TASTYAUTH_REQUIRE_ENVIRONMENT"
-"""Says, as --require-environment does, of which environment a profile must be."""
-
 _LATEST = 1e11  # epoch seconds; some three thousand years from now
 
 TYPE_CHECKING = False
@@ -44,8 +41,7 @@ class ProfileOutline:
     """What the hot path needs to know about a profile; nothing secret.
 
     `names` are the variables that tastyauth may set for other profiles of the config; `variables`
-    are those that the references of any of its profiles read. `environment` is custom where the
-    config does not say what is behind it.
+    are those that the references of any of its profiles read; `behind` is that of `Profile`.
     """
 
     def __init__(
@@ -55,19 +51,11 @@ class ProfileOutline:
         names: Names,
         inputs: Pairs,
         variables: Names,
-        environment: str = "custom",
+        behind: str = "custom",
     ) -> None:
-        self.name = name
-        self.environment = environment
-        self.exports = exports
-        self.names = names
-        self.inputs = inputs
-        self.variables = variables
-
-    @property
-    def exported_environment(self) -> str:
-        """Either of two: what is not known to be production is sandbox."""
-        return "production" if self.environment == "production" else "sandbox"
+        self.name, self.behind = name, behind
+        self.exports, self.names = exports, names
+        self.inputs, self.variables = inputs, variables
 
     @property
     def foreign(self) -> Names:
@@ -197,14 +185,6 @@ def is_approved(outline: Outline, asked: Asked) -> bool:
     return locate.approved_hash(asked.environ) == outline.approval
 
 
-def meets(asked: Asked, environment: str) -> bool:
-    """Whether this is the environment that the caller, or the variable, requires, if any.
-
-    `environment` is that of a profile, as it is exported; empty where it is not known.
-    """
-    return all(it in ("", environment) for it in (asked.required, asked.environ.get(REQUIRED, "")))
-
-
 def config_of(path: str, environ: locate.Environ) -> str:
     """What the outline of the config at `path` belongs to; `~` in it depends on the home."""
     return f"{path}\0{locate.home_directory(environ)}"
@@ -331,16 +311,14 @@ def _outline(lines: list[str], config: bytes) -> Outline:
     head = dict(line.split("\t", 1) for line in lines[:6])
     if int(head["size"]) != len(config):
         raise ValueError("cut")
-    said: dict[str, tuple[list[str], list[tuple[str, str]], list[tuple[str, str]]]] = {}
-    environments: dict[str, str] = {}
+    said: dict[str, tuple[str, list[str], list[tuple[str, str]], list[tuple[str, str]]]] = {}
     own: list[str] = []
     exports: list[tuple[str, str]] = []
     inputs: list[tuple[str, str]] = []
     for line in lines[6:]:
         kind, name, *rest = line.split("\t", 2)  # a path may hold a tab
         if kind == "profile":
-            own, exports, inputs = said[name] = [], [], []
-            [environments[name]] = rest
+            _, own, exports, inputs = said[name] = rest[0], [], [], []
         elif kind == "own":
             own.append(name)
         else:
@@ -349,11 +327,10 @@ def _outline(lines: list[str], config: bytes) -> Outline:
     names, profiles = head["names"].split(), {}
     read = {name for *_, inputs in said.values() for kind, name in inputs if kind == "env"}
     variables = tuple(sorted(read))
-    for name, (own, exports, inputs) in said.items():
+    for name, (behind, own, exports, inputs) in said.items():
         others = tuple(each for each in names if each not in own)
-        profiles[name] = ProfileOutline(
-            name, tuple(exports), others, tuple(inputs), variables, environments[name]
-        )
+        what = tuple(exports), others, tuple(inputs), variables, behind
+        profiles[name] = ProfileOutline(name, *what)
     return Outline(config, head["salt"], head["approval"], head["default"], profiles, head["data"])
 
 

@@ -53,7 +53,7 @@ def write_outline(directory: str, config: str, outline: Outline) -> None:
         f"names\t{' '.join(sorted(names))}",
     ]
     for profile in outline.profiles.values():
-        lines.append(f"profile\t{profile.name}\t{profile.environment}")
+        lines.append(f"profile\t{profile.name}\t{profile.behind}")
         lines += [f"own\t{name}" for name in sorted(names.difference(profile.names))]
         lines += [f"export\t{name}\t{field}" for name, field in profile.exports]
         lines += [f"input\t{kind}\t{name}" for kind, name in profile.inputs]

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, cast
 
-from tastyauth import __version__, export, sources
-from tastyauth.cache import Outline, ProfileOutline
+from tastyauth import __version__, export, locate, sources
+from tastyauth.cache import Asked, Outline, ProfileOutline
 from tastyauth.errors import API_HOSTS, ConfigError, UsageError
 from tastyauth.secret import mask
 from tastyauth.sources import Reference
@@ -73,10 +73,14 @@ class Profile(NamedTuple):
         return tuple(name for kind, name in self.inputs if kind == "file")
 
     @property
+    def behind(self) -> str:
+        """Which tastytrade its server is or stands for; custom where the config does not say."""
+        return self.stands_for or self.environment
+
+    @property
     def exported_environment(self) -> str:
-        """`custom` says sandbox, unless it stands for production: nothing is traded by mistake."""
-        is_real = "production" in (self.environment, self.stands_for)
-        return "production" if is_real else "sandbox"
+        """`custom` says sandbox: the reading in which nothing is traded by mistake."""
+        return "production" if self.behind == "production" else "sandbox"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +116,25 @@ class Config:
         default = self.default_name or _NOBODY
         return replace(self, profiles=(self.profile(name),), default_profile=default)
 
+    def unfit(self, name: str, asked: Asked) -> ConfigError:
+        """The error for a profile that is not of the environment that is required."""
+        found, who, wanted = self.profile(name), "--require-environment", asked.required
+        if wanted in ("", found.exported_environment):
+            who, wanted = f"${locate.REQUIRED}", asked.environ[locate.REQUIRED]
+        if wanted not in API_HOSTS:  # it may hold anything
+            return ConfigError(f"{who} is neither production nor sandbox", "correct or unset it")
+        fitting = [
+            f"-p {it.name}"
+            for it in self.profiles
+            if locate.meets(asked.required, asked.environ, it.behind)
+        ]
+        return ConfigError(
+            f"profile {name} is {found.exported_environment}, and {who} says {wanted}",
+            f"choose another profile: {' or '.join(fitting)}"
+            if fitting
+            else f"no profile of {self.path} is {wanted}; tastyauth status shows them",
+        )
+
     def shell_names(self) -> tuple[str, ...]:
         """Every name that tastyauth may set for any profile, sorted."""
         return tuple(self._setters())
@@ -145,7 +168,7 @@ class Config:
                 tuple(name for name, setters in found.items() if setters != [profile.name]),
                 profile.inputs,
                 self.variables,
-                profile.stands_for or profile.environment,
+                profile.behind,
             )
             for profile in self.profiles
         }

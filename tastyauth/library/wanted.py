@@ -74,7 +74,9 @@ class Wanted:
             entry = kept.entry if kept is not None else cache.look(asked).entry
         except OSError:  # there can be no cache
             return None
-        is_meant = entry is not None and cache.meets(asked, entry.fields["environment"])
+        is_meant = entry is not None and locate.meets(
+            "", asked.environ, entry.fields["environment"]
+        )
         return entry if is_meant else None
 
     def decide(self, entry: Entry) -> str:

@@ -12,7 +12,7 @@ from tastyauth.cache import Asked, Entry, ProfileOutline, Terms, View, lock, sto
 from tastyauth.cache import last_attempt as attempts
 from tastyauth.cache.last_attempt import Attempt
 from tastyauth.cache.lock import Lock
-from tastyauth.errors import ConfigError, TastyauthError, reason_of
+from tastyauth.errors import TastyauthError, reason_of
 from tastyauth.posix import files
 
 if TYPE_CHECKING:  # a hit needs none of these: no YAML, no source, no HTTP
@@ -108,24 +108,9 @@ class Session:
 
         The variable counts as the flag does; where both are given, both must hold.
         """
-        if cache.meets(self.asked, profile.exported_environment):
-            return
-        who, wanted = "--require-environment", self.asked.required
-        if wanted in ("", profile.exported_environment):
-            who, wanted = f"${cache.REQUIRED}", self.asked.environ[cache.REQUIRED]
-        if wanted not in ("production", "sandbox"):  # it may hold anything
-            raise ConfigError(f"{who} is neither production nor sandbox", "correct or unset it")
-        fitting = " or ".join(
-            f"-p {it.name}"
-            for it in self.config().profiles
-            if cache.meets(self.asked, it.exported_environment)
-        )
-        raise ConfigError(
-            f"profile {profile.name} is {profile.exported_environment}, and {who} says {wanted}",
-            f"choose another profile: {fitting}"
-            if fitting
-            else f"no profile of {self.asked.path} is {wanted}; tastyauth status shows them",
-        )
+        asked = self.asked
+        if not locate.meets(asked.required, asked.environ, profile.behind):
+            raise self.config().unfit(profile.name, asked)
 
     def secret_fields(self) -> dict[str, str]:
         """The long-lived secrets, resolved anew: what only `exec` hands out, and nothing caches."""
@@ -200,7 +185,7 @@ class Session:
         False when another process has written down another config in the meantime.
         """
         found = self.config()
-        self.require(found.profile(self.asked.profile))
+        found.profile(self.asked.profile)
         content, config = self.asked.content, self.asked.config
         known = cache.read_outline(view.directory, config)
         # another approval or origin alone makes no token of this config useless
@@ -314,9 +299,9 @@ class Session:
         """
         found = self.config()
         profile = found.profile(self.asked.profile)
-        self.require(profile)
         outline = found.outline(self.asked.content, self._approval, os.urandom(16).hex())
         self.profile = outline.profiles[profile.name]
+        self.require(self.profile)
         place = self._place(profile.name)
         with store.alone(place):
             entry = self._kept()
