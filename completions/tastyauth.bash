@@ -9,7 +9,7 @@ _tastyauth() {
             return
         fi
         case $word in
-            --config | --profile | -p | --color | --format | --min-valid | --environment | --api-url | --client-id | --scopes | --store | --from | --only | --port | --fail | --lifetime | --seed)
+            --config | --profile | -p | --color | --format | --min-valid | --require-environment | --environment | --api-url | --client-id | --scopes | --store | --from | --only | --port | --fail | --lifetime | --seed)
                 if [[ ${COMP_WORDS[i + 1]-} == = ]]; then ((i += 1)); fi
                 ((i += 1))
                 if [[ $word == --config ]]; then config=${COMP_WORDS[i]-}; fi
@@ -30,8 +30,11 @@ _tastyauth() {
         *' --color') words='auto always never' ;;
         'env --format') words='sh fish csh json dotenv github-env' ;;
         'env --min-valid') : ;;
+        'env --require-environment') words='production sandbox' ;;
         'token --min-valid') : ;;
+        'token --require-environment') words='production sandbox' ;;
         'exec --min-valid') : ;;
+        'exec --require-environment') words='production sandbox' ;;
         'init --environment') words='production sandbox custom' ;;
         'init --api-url') : ;;
         'init --client-id') : ;;
@@ -39,6 +42,7 @@ _tastyauth() {
         'init --store') words='file keyring pass' ;;
         'init --from') kind=files ;;
         'secret --only') words='client_secret refresh_token' ;;
+        'hook --require-environment') words='production sandbox' ;;
         'validate --format') words='human json github' ;;
         'no-secrets --format') words='human json github' ;;
         'status --format') words='human json' ;;
@@ -63,11 +67,12 @@ _tastyauth() {
             if [[ $current == -* || -z $words$kind ]]; then
                 kind='' words='--config --profile -p --quiet -q --verbose -v --color --version --help -h'
                 case $command in
-                    env) words+=' --format --unset --min-valid --refresh' ;;
-                    token) words+=' --header --min-valid --refresh' ;;
-                    exec) words+=' --keep-fresh --min-valid --refresh' ;;
+                    env) words+=' --format --unset --min-valid --refresh --require-environment' ;;
+                    token) words+=' --header --min-valid --refresh --require-environment' ;;
+                    exec) words+=' --keep-fresh --min-valid --refresh --require-environment' ;;
                     init) words+=' --environment --api-url --client-id --scopes --store --from --browser --print' ;;
                     secret) words+=' --only --undo' ;;
+                    hook) words+=' --require-environment' ;;
                     allow) words+=' --print' ;;
                     validate) words+=' --format' ;;
                     no-secrets) words+=' --format' ;;

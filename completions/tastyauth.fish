@@ -6,7 +6,7 @@ function __tastyauth_at -a command place
     for word in (commandline -opc)[2..]
         if test $skip = 1
             set skip 0
-        else if contains -- $word --config --profile -p --color --format --min-valid --environment --api-url --client-id --scopes --store --from --only --port --fail --lifetime --seed
+        else if contains -- $word --config --profile -p --color --format --min-valid --require-environment --environment --api-url --client-id --scopes --store --from --only --port --fail --lifetime --seed
             set skip 1
         else if test "$found" = exec; and test "$word" = --
             set found --
@@ -50,14 +50,17 @@ complete -c tastyauth -n '__tastyauth_at env' -l format -x -a 'sh fish csh json 
 complete -c tastyauth -n '__tastyauth_at env' -l unset -d 'only unset the exports'
 complete -c tastyauth -n '__tastyauth_at env' -l min-valid -x -d 'seconds the token must have left (default: 60, or a sixth of a shorter life)'
 complete -c tastyauth -n '__tastyauth_at env' -l refresh -d 'get a new token even if one is cached'
+complete -c tastyauth -n '__tastyauth_at env' -l require-environment -x -a 'production sandbox' -d 'fail unless the profile is of this one ($TASTYAUTH_REQUIRE_ENVIRONMENT)'
 complete -c tastyauth -n "__tastyauth_at ''" -a token -d 'print the bare access token'
 complete -c tastyauth -n '__tastyauth_at token' -l header -d 'print the whole Authorization line, for curl -H @-'
 complete -c tastyauth -n '__tastyauth_at token' -l min-valid -x -d 'seconds the token must have left (default: 60, or a sixth of a shorter life)'
 complete -c tastyauth -n '__tastyauth_at token' -l refresh -d 'get a new token even if one is cached'
+complete -c tastyauth -n '__tastyauth_at token' -l require-environment -x -a 'production sandbox' -d 'fail unless the profile is of this one ($TASTYAUTH_REQUIRE_ENVIRONMENT)'
 complete -c tastyauth -n "__tastyauth_at ''" -a exec -d 'run a command with the exports in its environment: exec -- CMD ...'
 complete -c tastyauth -n '__tastyauth_at exec' -l keep-fresh -d 'keep a fresh token in the file $TASTYTRADE_ACCESS_TOKEN_FILE while CMD runs'
 complete -c tastyauth -n '__tastyauth_at exec' -l min-valid -x -d 'seconds the token must have left (default: 60, or a sixth of a shorter life)'
 complete -c tastyauth -n '__tastyauth_at exec' -l refresh -d 'get a new token even if one is cached'
+complete -c tastyauth -n '__tastyauth_at exec' -l require-environment -x -a 'production sandbox' -d 'fail unless the profile is of this one ($TASTYAUTH_REQUIRE_ENVIRONMENT)'
 complete -c tastyauth -n "__tastyauth_at ''" -a init -d 'make the config, or add a profile with -p NAME'
 complete -c tastyauth -n '__tastyauth_at init' -l environment -x -a 'production sandbox custom' -d ''
 complete -c tastyauth -n '__tastyauth_at init' -l api-url -x -d 'with --environment custom only'
@@ -72,6 +75,7 @@ complete -c tastyauth -n '__tastyauth_at secret' -l only -x -a 'client_secret re
 complete -c tastyauth -n '__tastyauth_at secret' -l undo -d 'put back what was there before untried ones'
 complete -c tastyauth -n '__tastyauth_at secret 0' -a 'set'
 complete -c tastyauth -n "__tastyauth_at ''" -a hook -d 'print the code that keeps a shell\'s exports fresh'
+complete -c tastyauth -n '__tastyauth_at hook' -l require-environment -x -a 'production sandbox' -d 'fail unless the profile is of this one ($TASTYAUTH_REQUIRE_ENVIRONMENT)'
 complete -c tastyauth -n '__tastyauth_at hook 0' -a 'bash zsh fish'
 complete -c tastyauth -n "__tastyauth_at ''" -a allow -d 'show what a config would do, and approve it'
 complete -c tastyauth -n '__tastyauth_at allow' -l print -d 'print the plan (with -p of one profile) and its hash, for $TASTYAUTH_TRUST_SHA256'
