@@ -207,7 +207,7 @@ def absolute(path: str, environ: Environ) -> str:
         path = os.path.abspath(path)
     except FileNotFoundError:
         raise _not_found(
-            "the working directory does not exist any more", "change to another one"
+            "the working directory no longer exists", "change to another one"
         ) from None
     return f"/{path.lstrip('/')}"  # POSIX keeps two slashes at the beginning apart from one
 
@@ -239,7 +239,7 @@ def read_private(path: str) -> bytes | None:
             raise not_private(f"{path} is open to other users; chmod 600 it")
         content = os.read(descriptor, min(found.st_size, LARGEST_FILE) + 1)
         if len(content) > LARGEST_FILE:
-            raise not_private(f"{path} is larger than tastyauth makes any")
+            raise not_private(f"{path} is larger than any file of tastyauth's")
         return content
     finally:
         os.close(descriptor)
@@ -315,7 +315,7 @@ def _not_found(message: str, hint: str) -> Exception:
 def _advice(looked_at: list[str], strangers: list[str]) -> str:
     if strangers:
         path = strangers[0]
-        return f"{path} belongs to another user; to use it all the same: --config {path}"
+        return f"{path} belongs to another user; to use it anyway: --config {path}"
     for path in looked_at:
         for name in _NEAR_MISSES:
             near = f"{os.path.dirname(path)}/{name}"

@@ -219,8 +219,8 @@ class Waiter:
             self._overdue = (holder, now)
         if now > self._until or (self._overdue[0] and now > self._overdue[1] + _PATIENCE):
             raise TemporaryError(
-                f"another tastyauth (pid {pid or 'unknown'}) is getting this token and is late",
-                "try again; if it stays, look at what that process is waiting for",
+                f"another tastyauth (pid {pid or 'unknown'}) is fetching this token and takes too long",
+                "try again; if it happens again, see what that process is waiting for",
             )
         # where gevent or the like replaces threads, one that waits in the kernel stops all
         are_replaced = not isinstance(_thread.start_new_thread, type(len))
@@ -271,7 +271,7 @@ def _is_still(path: str, descriptor: int) -> bool:
         return False
     opened = os.fstat(descriptor)
     if opened.st_nlink > 1:  # a promise would be written into what somebody has linked here
-        raise locate.not_private(f"{path} is not a file of its own; remove it")
+        raise locate.not_private(f"{path} is a hard link; remove it")
     return os.path.samestat(there, opened)
 
 

@@ -76,7 +76,7 @@ class Command(NamedTuple):
 def name(text: str) -> str:
     """Refuses the empty text of an unset variable: the default would be a surprise."""
     if not text:
-        raise ValueError("it is empty; is a variable not set?")
+        raise ValueError("it is empty; perhaps a variable is not set")
     return text
 
 

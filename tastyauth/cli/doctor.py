@@ -75,7 +75,7 @@ def _as_text(
         yield ["in the environment of cron:", *lines] if lines else []
     if not console.quiet:
         yield [_summary(checks + at_cron)]
-        yield ["for crontab -e, with your command for CMD:", line] if line else []
+        yield ["for crontab -e, with your command in place of CMD:", line] if line else []
 
 
 def _listed(checks: Sequence[Check], console: Console) -> Iterator[str]:
@@ -106,4 +106,4 @@ def _summary(checks: Sequence[Check]) -> str:
     states = (FAILED, WARNED, PASSED, SKIPPED)
     said = ", ".join(f"{counts[state]} {state}" for state in states if counts[state])
     first = next((check for check in checks if check.state == FAILED), None)
-    return f"{said}; begin with {first.name}" if first else said
+    return f"{said}; start with {first.name}" if first else said

@@ -145,7 +145,7 @@ def _value(argument: Argument, given: object) -> object:
         return [] if argument.nargs in ("*", "+") else argument.default
     if isinstance(given, str):
         if argument.choices and given not in argument.options:
-            raise ValueError("it is none of the choices")
+            raise ValueError("it is not one of the choices")
         return argument.read(given)
     return given
 

@@ -137,7 +137,7 @@ def _make(place: _Place, name: str | None, arguments: Arguments, console: Consol
     exposed = [path for path in profile.files if locate.repository_of(path)]
     if exposed:
         ignore = new_profile.to_ignore(exposed)
-        console.warn(f"the secrets are in a repository, keep git from them: {ignore}")
+        console.warn(f"the secrets are in a repository, make git ignore them: {ignore}")
     shown = with_tilde(config.path, console.surroundings.home)
     console.say(f"wrote {shown}, profile {profile.name}")
     _say_next(config, profile, arguments, console)

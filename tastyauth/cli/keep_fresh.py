@@ -54,7 +54,7 @@ def run(
         try:
             renewed = Session(asked, terms, surroundings, notes).obtain()
         except TastyauthError as error:
-            told = f"no new token for the running command, trying again: {error.message}"
+            told = f"no new token for the running command yet, will try again: {error.message}"
             hint = _hint(error, asked, arguments.argv[0])
             return Renewal(None, (*notes.warnings, f"{told}\nhint: {hint}" if hint else told))
         return Renewal(renewed, notes.warnings)

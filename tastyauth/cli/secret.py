@@ -86,7 +86,7 @@ def _store_untried(
     paths = [path for it in kept.values() for kind, path in it.inputs() if kind == "file"]
     exposed = [path for path in paths if locate.repository_of(path)]
     if exposed:
-        console.warn(f"they are in a repository, keep git from them: {to_ignore(exposed)}")
+        console.warn(f"they are in a repository, make git ignore them: {to_ignore(exposed)}")
 
 
 def _go_back(config: str, profile: Profile, wanted: tuple[str, ...], console: Console) -> None:
@@ -275,7 +275,7 @@ def store_all(
         if error.filename in labels:
             raise SecretError(
                 f"{labels[error.filename]} cannot be written: {reason_of(error)}",
-                "look at its directory",
+                "check its directory",
             ) from None
         raise ConfigError(
             f"the config cannot be written: {reason_of(error)}",

@@ -90,7 +90,7 @@ def run_clear(arguments: Arguments, console: Console) -> int:
     except OSError as error:
         raise ConfigError(
             f"the token cache cannot be cleared: {reason_of(error)}",
-            f"look at who owns {directory}",
+            f"check who owns {directory}",
         ) from None
     console.say(f"{count} cached token{'' if count == 1 else 's'} forgotten")
     return 0

@@ -56,7 +56,7 @@ def run_deny(arguments: Arguments, console: Console) -> int:
     try:
         count = trust.deny(path, environ)
     except OSError as error:
-        raise _unwritable("an approval cannot be forgotten", error, environ) from None
+        raise _unwritable("the approval cannot be removed", error, environ) from None
     with suppress(OSError):  # what is left there needs the approval that is gone
         store.clear(locate.cache_directory(environ), config_of(path, environ))
     noun = "approval" if count == 1 else "approvals"

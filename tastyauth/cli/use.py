@@ -94,6 +94,6 @@ def _run_github(emission: shells.Emission, fields: dict[str, str], console: Cons
     except OSError as error:
         raise OutputError(
             f"cannot write to $GITHUB_ENV: {reason_of(error)}",
-            "look at the runner's disk",
+            "check the runner's disk",
         ) from None
     return 0

@@ -105,7 +105,7 @@ class Config:
         wanted = name or self.default_name
         if not wanted:
             message = f"several profiles and no default_profile in {self.path}"
-            raise UsageError(message, f"say which one with -p: {names}")
+            raise UsageError(message, f"name one with -p: {names}")
         if wanted not in profiles:  # somebody may have typed a secret there
             message = f"no profile {mask(wanted)!r} in {self.path}"
             raise UsageError(message, f"its profiles are: {names}")
@@ -191,7 +191,7 @@ def parse(content: bytes, path: str, *, home: str, known_valid: bool = False) ->
         more = f", and {len(errors) - 1} more" if len(errors) > 1 else ""
         raise ConfigError(
             f"{path}:{first.span.line}:{first.span.column}: {first.message} [{first.code}]{more}",
-            f"see all of it: tastyauth validate {path}",
+            f"see the whole report: tastyauth validate {path}",
         )
     return _typed(cast(Mapping[str, object], text.data), path, home)
 

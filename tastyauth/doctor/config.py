@@ -43,7 +43,7 @@ def check_config(findings: Findings) -> Verdict:
         more = f", and {len(problems) - 1} more" if len(problems) > 1 else ""
         return warned(
             f"{path}:{first.span.line}: {first.message} [{first.code}]{more}",
-            f"see all of it: tastyauth validate {path}",
+            f"see the whole report: tastyauth validate {path}",
         )
     profile = findings.profile
     return passed(f"{path}, profile {profile.name}: {profile.environment}, {profile.api_url}")
@@ -78,7 +78,7 @@ def check_permissions(findings: Findings) -> Verdict:
     committed = not_ignored(secrets, around) if findings.is_trusted else ()
     if committed:
         found.append(f"git does not ignore {', '.join(committed)}")
-        hints.append(f"keep git from them: {new_profile.to_ignore(committed)}; {_ALREADY}")
+        hints.append(f"make git ignore them: {new_profile.to_ignore(committed)}; {_ALREADY}")
     if not found:
         return passed("only you and root could replace the config and the files it names")
     return warned("; ".join(found), "; ".join(hints))
@@ -91,11 +91,11 @@ def check_cache(findings: Findings) -> Verdict:
     if reason is not None:
         return warned(
             f"access tokens cannot be cached: {reason}",
-            "until that is fixed, every call asks the broker for a token of its own;"
+            "until this is fixed, every call fetches a token of its own;"
             " TASTYAUTH_CACHE_DIR can name another directory",
         )
     ignored = locate.ignored_cache_directory(findings.surroundings.environ)
-    return warned(ignored, "write the whole path, from / on") if ignored else passed(directory)
+    return warned(ignored, "write an absolute path") if ignored else passed(directory)
 
 
 def check_state(findings: Findings) -> Verdict:

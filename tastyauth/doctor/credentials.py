@@ -38,7 +38,7 @@ _CLOCK_TOLERANCE = 60
 
 _DAY = 86400
 
-_SAYS_NOTHING = "the token says nothing of it"
+_SAYS_NOTHING = "the token does not say"
 
 
 def check_of(field: str) -> Callable[[Findings], Verdict]:
@@ -86,7 +86,7 @@ def _judged(field: str, value: Secret, answered: str, findings: Findings) -> Ver
     is_same = field == "refresh_token" and findings.secrets.get("client_secret") == value
     # a client secret that is a refresh token has been reported already
     if is_same and claims.read_claims(value).kind != REFRESH_TOKEN_TYPE:
-        message = f"{answered}: this is the client secret, too"
+        message = f"{answered}: this is the client secret as well"
         return Verdict(FAILED, message, "one of them was stored in both places", RESOLVED)
     for is_custom in (True, False) if findings.is_custom else (False,):
         try:
@@ -105,12 +105,12 @@ def check_type(findings: Findings) -> Verdict:
     newest = refresh.latest(findings.profile, client_id, declared, findings.surroundings)
     findings.claims = claims.read_claims(newest)
     claims.check_type(findings.claims)
-    rotated = "" if newest == declared else "; it was rotated, and the journal has the newest"
+    rotated = "" if newest == declared else "; the server replaced it, and the newest one is used"
     if findings.claims.kind == REFRESH_TOKEN_TYPE:
         return passed(f"a refresh token ({REFRESH_TOKEN_TYPE}){rotated}")
     return warned(
-        f"not of the kind that tastytrade gives ({REFRESH_TOKEN_TYPE}){rotated}",
-        f"if tastytrade gave it, store it again as it was shown, or make a new one: {CREATE_GRANT}",
+        f"not the kind that tastytrade issues ({REFRESH_TOKEN_TYPE}){rotated}",
+        f"if it came from tastytrade, store it again exactly as shown, or make a new one: {CREATE_GRANT}",
     )
 
 
@@ -135,7 +135,7 @@ def check_issuer(findings: Findings) -> Verdict:
     if findings.is_custom:
         return passed(said)
     return warned(
-        f"{said} is not known to issue for tastytrade",
+        f"{said} is not a known issuer of tastytrade",
         f"if the exchange fails, make a new one: {CREATE_GRANT}",
     )
 
@@ -150,7 +150,7 @@ def check_age(findings: Findings) -> Verdict:
         return skipped(_SAYS_NOTHING)
     if issued > now + _CLOCK_TOLERANCE:
         return warned(
-            f"issued on {_date(issued)}, which is still to come", "set the clock of this machine"
+            f"issued on {_date(issued)}, which is in the future", "set the clock of this machine"
         )
     days = int(max(now - issued, 0) // _DAY)
     ago = f"{days} day{'s' if days > 1 else ''} ago" if days else "today"

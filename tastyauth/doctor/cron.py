@@ -26,8 +26,8 @@ _GRACE = 30.0
 _PREDICTIONS = {
     RESOLVED: "would resolve",
     ABSENT: "would be absent",
-    ASKS: "would prompt, and nobody is there",
-    HANGS: "would hang, and be ended",
+    ASKS: "would prompt, with nobody there to answer",
+    HANGS: "would hang, and be stopped",
     FAILS: "would fail",
 }
 
@@ -65,7 +65,7 @@ def rehearse(program: Sequence[str], findings: Findings) -> Rehearsal:
         report = _report([*program, "doctor", "--offline", "--format", "json", *chosen], findings)
     checks = []
     if isinstance(report, str):
-        hint = "run by hand what a crontab would, with env -i"
+        hint = "run the command by hand with env -i, as cron would"
         checks.append(Check("rehearsal", FAILED, report, hint))
     else:
         profile = findings.profile
@@ -107,7 +107,7 @@ def line(words: Sequence[str]) -> str:
 def _predicted(check: Check) -> Check:
     """What the report on a reference, made in cron's environment, means for cron."""
     if check.outcome not in _PREDICTIONS:
-        return Check(check.name, FAILED, f"cannot be told: {check.message}", check.hint)
+        return Check(check.name, FAILED, f"cannot be predicted: {check.message}", check.hint)
     message = f"{_PREDICTIONS[check.outcome]}: {check.message}"
     if check.outcome == RESOLVED:
         return Check(check.name, PASSED, message, "", RESOLVED, check.seconds)
@@ -143,6 +143,6 @@ def _report(argv: list[str], findings: Findings) -> list[Check] | str:
 def _variables(environ: Mapping[str, str]) -> Check:
     missed = ", ".join(name for name in _FOLLOWED if environ.get(name))
     if not missed:
-        return Check("variables", PASSED, "none that tastyauth follows is set here and not there")
+        return Check("variables", PASSED, "none that tastyauth reads is set here only")
     hint = "if the job needs them, write them above its line in the crontab: NAME=value"
-    return Check("variables", WARNED, f"set here, and not in cron: {missed}", hint)
+    return Check("variables", WARNED, f"set here but not in cron: {missed}", hint)

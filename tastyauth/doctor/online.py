@@ -71,7 +71,7 @@ def check_clock(findings: Findings) -> Verdict:
     """The clock of this machine agrees with the Date of the answer."""
     skew = clock_skew(findings.answer, time.time())
     if skew is None:
-        return skipped("the answer carries no date")
+        return skipped("the answer has no date")
     warning = clock_warning(skew)
     if warning is not None:
         return warned(warning, SET_IT)
@@ -97,7 +97,7 @@ def check_exchange(findings: Findings) -> Verdict:
     said = f"the server gave an access token for {entry.life} s"
     warnings = [it for it in warnings if not is_about_clock(it)]  # which has a check of its own
     if warnings:
-        return warned(f"{said}; {'; '.join(warnings)}", "the token can be used; look at the rest")
+        return warned(f"{said}; {'; '.join(warnings)}", "the token works; see the warnings")
     return passed(said)
 
 
@@ -131,7 +131,7 @@ def check_market_data(findings: Findings) -> Verdict:
     except TastyauthError as error:
         return warned(
             f"no token for quotes: {error.message}",
-            "accounts and orders work without; a login without an account has no market data",
+            "accounts and orders work without one; a login without an account has no market data",
         )
     said = shown(level, (findings.access_token,)) if isinstance(level, str) else "unknown"
     return passed(f"a token for quotes was granted, level {said}")

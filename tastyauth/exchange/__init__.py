@@ -149,7 +149,7 @@ class Channel:
             except TimeoutError:
                 failure = TemporaryError(
                     f"{self._endpoint.host} did not answer within {limit:g} s",
-                    "try again later; `timeout` of the profile allows for more",
+                    "try again later, or raise `timeout` in the profile",
                 )
             except (http.TransportError, _BrokenOff) as error:
                 failure = _fault(error, self._endpoint, self._proxy, self._authorities)
@@ -272,9 +272,7 @@ def _fault(
     if isinstance(error, http.ProxyError) and proxy is not None:
         return _refused_by_proxy(error, proxy)
     if isinstance(error, http.LocalProtocolError):
-        return ConfigError(
-            "the request cannot be written as HTTP", "user_agent must read product/version"
-        )
+        return ConfigError("the request is not valid HTTP", "user_agent must read product/version")
     # httpcore itself raises this for a connection lost, h11 for something that is not HTTP
     is_of_h11 = any(type(cause).__module__.startswith("h11") for cause in _causes(error))
     if isinstance(error, http.RemoteProtocolError) and is_of_h11:
@@ -325,7 +323,7 @@ def _broken(error: Exception, where: str, proxy: Proxy | None) -> TemporaryError
     if isinstance(error, http.TimeoutException):
         what = f"{where} did not answer in time"
     elif isinstance(error, _BrokenOff):
-        what = f"the answer of {where} broke off"
+        what = f"the answer from {where} broke off"
     elif isinstance(error, http.ConnectError):
         target = where if proxy is None else f"the proxy of {proxy.variable}"
         what = f"{target} cannot be reached"

@@ -184,7 +184,9 @@ def _expires_in(fields: Fields, grant: RefreshGrant) -> int:
     if isinstance(seconds, bool) or not isinstance(seconds, int | float):
         raise _not_a_token("expires_in in the answer is not a number of seconds", grant)
     if seconds < 1:
-        raise _not_a_token("expires_in in the answer is not positive: a dead token", grant)
+        raise _not_a_token(
+            "expires_in in the answer is not positive: the token has already expired", grant
+        )
     return math.floor(min(seconds, _LONGEST_LIFETIME))
 
 
@@ -246,7 +248,7 @@ def _refusal(answer: Answer, grant: RefreshGrant, now: float) -> TastyauthError:
         except ValueError:
             host = ""
         target = shown(host, grant.secrets)
-        message = f"the server redirects{target and f' to {target}'}; secrets do not follow"
+        message = f"the server redirects{target and f' to {target}'}; secrets are never sent on"
     elif status == 401 and answer.is_html:
         return ProtocolError(
             "the server rejected the User-Agent: 401 with a page instead of an answer",
@@ -261,7 +263,7 @@ def _not_a_customer(said: str, grant: RefreshGrant) -> TastyauthError:
     # it is the truth.
     if grant.environment != "production":
         return TemporaryError(
-            f"the server does not know its user at the moment: {said}",
+            f"the server does not know this user at the moment: {said}",
             "the sandbox says so now and then, for some minutes; if it stays, the sandbox user"
             " has no account yet",
             reason=NOT_SOON,

@@ -99,7 +99,7 @@ def read_endpoint(token_endpoint: str) -> Endpoint:
     endpoint = Endpoint(found["scheme"].lower(), found["host"].lower(), port)
     if endpoint.scheme == "http" and endpoint.host not in LOOPBACK:
         raise ConfigError(
-            f"the token endpoint on {endpoint.host} is plain http, where anybody can read along",
+            f"the token endpoint on {endpoint.host} is plain http, which can be read on the way",
             "use https; http is for 127.0.0.1, [::1] and localhost only",
         )
     return endpoint
@@ -152,7 +152,7 @@ def _read_proxy(variable: str, value: str) -> Proxy:
     if not found or port is None or scheme not in _DEFAULT_PORT:
         raise ConfigError(
             f"{variable} does not name an http or https proxy",
-            f"set {variable} to http://host:port, or unset it; other kinds (socks) are not spoken",
+            f"set {variable} to http://host:port, or unset it; socks proxies are not supported",
         )
     credentials = None
     if found["username"] is not None:
@@ -225,7 +225,7 @@ def _is_hashed(directory: str) -> bool:
 
 def _unusable(name: str) -> ConfigError:
     return ConfigError(
-        f"{name} holds no certificates that can be read",
+        f"{name} holds no readable certificates",
         "SSL_CERT_FILE names a file of PEM certificates, SSL_CERT_DIR a directory that"
         " `openssl rehash` has prepared; unset them to trust the system's",
     )

@@ -129,7 +129,7 @@ def want(
             f"min_valid is {min_valid} seconds", f"give 0 to {LONGEST_MIN_VALID} seconds"
         )
     if profile == "":
-        raise UsageError("the profile is named by an empty text", "None is the default profile")
+        raise UsageError("the name of the profile is empty", "None is the default profile")
     with in_python():
         found = locate.find_config(None if config is None else os.fspath(config), os.environ)
     return Wanted(found, profile or os.environ.get("TASTYAUTH_PROFILE") or None, min_valid)

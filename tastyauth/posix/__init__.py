@@ -47,9 +47,9 @@ class CannotStart(TastyauthError):
         if broken:
             reason, hint = broken
         elif missing:
-            hint = "check the command after --, and that PATH holds it"
+            hint = "check the command after --, and whether PATH leads to it"
         else:
-            hint = "is it a program, and may this user execute it? ls -l"
+            hint = "check that it is a program that this user may execute: ls -l"
         super().__init__(f"cannot start {program or 'nothing'}: {reason}", hint)
         self.exit_code = 127 if missing and not broken else 126
 
@@ -78,7 +78,7 @@ def _fault_of_script(
         return "it is a script without a #! line", hint
     if line.endswith("\r\n"):
         reason = "its first line ends with a carriage return, as lines do on Windows"
-        return reason, f"take them out of the file: sed -i 's/\\r$//' {quote(path or program)}"
+        return reason, f"remove them: sed -i 's/\\r$//' {quote(path or program)}"
     return "the program after #! in its first line cannot be found", "correct that line"
 
 

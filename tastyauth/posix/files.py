@@ -202,7 +202,7 @@ def _writers_of(path: str) -> str | None:
     if found.st_mode & stat.S_IWGRP:
         # with an ACL the group's bits are its mask: the most that any user it names may do
         if _has_acl(path):
-            return f"{path} can be written by somebody that its ACL names"
+            return f"{path} can be written by somebody named in its ACL"
         if _has_other_members(found.st_gid):
             return f"{path} can be written by its group"
     return None

@@ -81,7 +81,7 @@ class Session:
                     entry = self._attempt(view, held, record)
             held.let_go()  # at once, also where a child of another thread has it open for a moment
         if entry.expires_at - time.time() < (self._terms.min_valid or 0):
-            self._audience.warn("the new token lives shorter than was asked for")
+            self._audience.warn("the new token has less time left than was asked for")
         return entry
 
     def config(self, known: str = "") -> "Config":

@@ -161,7 +161,7 @@ class Supply:
         for trouble in troubles:
             self._report(trouble)
         if self._silent_until:
-            self._report("the token is renewed again")
+            self._report("the token can be renewed again")
         self._failures = 0
         self._silent_until.clear()
 
@@ -326,7 +326,7 @@ def token_file(token: Secret, environ: locate.Environ, prefix: str) -> Iterator[
         except OSError as error:
             raise OutputError(
                 f"the token file cannot be written: {reason_of(error)}",
-                "let TMPDIR name a directory that can be written to",
+                "set TMPDIR to a directory that can be written to",
             ) from None
         yield path
     finally:

@@ -259,7 +259,7 @@ def accept(raw: bytes, label: str, several_lines: str = "") -> Secret:
     what, hint = "is not UTF-8 text", "store it again as plain text"
     with suppress(UnicodeDecodeError):
         text = without_line_ending(raw.decode("utf-8"))
-        defect = _defect(text, several_lines or "keep the secret alone there, on one line")
+        defect = _defect(text, several_lines or "keep only the secret there, on one line")
         if defect is None:
             return Secret(text)
         what, hint = defect
@@ -279,7 +279,7 @@ def _defect(text: str, several_lines: str) -> tuple[str, str] | None:
         lines = text.count("\n") + 1
         return f"has {lines} lines, not one", several_lines
     if len(text) > LIMIT:
-        return f"is longer than {LIMIT} characters", "store the secret alone there"
+        return f"is longer than {LIMIT} characters", "store only the secret there"
     if "\r" in text:
         position = text.index("\r") + 1
         return f"has a carriage return at position {position}", "store it without Windows line ends"

@@ -29,7 +29,7 @@ from tastyauth.sources import (
     without_line_ending,
 )
 
-_BY_HAND = "run it by hand, as the same user, until it gives the secret"
+_BY_HAND = "run it by hand, as the same user, until it prints the secret"
 
 _COMPLAINT = 200
 """Characters of a program's stderr that an error quotes."""
@@ -165,7 +165,7 @@ class Program(Reference):
         except process.TooMuchOutput:
             raise SecretError(
                 f"{label} wrote more than {process.STDOUT_LIMIT // 1024} KiB",
-                "have it write the secret alone",
+                "make it print the secret and nothing else",
             ) from None
         if completed.returncode:
             said = complaint(completed.stderr, completed.stdout)
@@ -312,7 +312,7 @@ def _pick_json(text: str, pointer: str, label: str) -> str:
         elif isinstance(value, list) and _INDEX.fullmatch(key) and int(key) < len(value):
             value = value[int(key)]
         else:
-            what, hint = "has nothing at", "correct the JSON Pointer in the config (RFC 6901)"
+            what, hint = "has no value at", "correct the JSON Pointer in the config (RFC 6901)"
             raise SecretError(f"{label} {what} {where}", hint)
     if not isinstance(value, str):
         names = {dict: "an object", list: "an array", bool: "a boolean", type(None): "null"}

@@ -21,7 +21,7 @@ class Env(Reference):
         value = around.environ.get(self.name)
         if not value:
             state = "is not set" if value is None else "is empty"
-            hint = "export it; cron passes on no variable of a shell"
+            hint = "export it; cron does not see the variables of your shell"
             raise SecretAbsent(f"{self.describe()} {state}", hint)
         # Bytes that are not UTF-8 arrive as lone surrogates (PEP 383); `accept` refuses them.
         return accept(value.encode("utf-8", "surrogatepass"), self.describe())

@@ -86,7 +86,7 @@ class File(Reference):
                 files.remove_unfinished(self.path, time.time() - _UNFINISHED)
         except OSError as error:
             raise SecretError(
-                f"{label} cannot be written: {reason_of(error)}", "look at its directory"
+                f"{label} cannot be written: {reason_of(error)}", "check its directory"
             ) from None
 
     def file_to_store(self, around: Surroundings) -> str:
@@ -94,7 +94,7 @@ class File(Reference):
             found = os.lstat(self.path)
             if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
                 label = self.describe(around.home)
-                raise SecretError(f"{label} is not a plain file of yours", "write it by hand")
+                raise SecretError(f"{label} is not a regular file that you own", "write it by hand")
         return self.path
 
     def remove(self, around: Surroundings) -> None:
@@ -203,7 +203,7 @@ def _explained(label: str) -> Iterator[None]:
         what, hint = "does not exist", "make it, or correct the reference in the config"
         raise SecretAbsent(f"{label} {what}", hint) from None
     except PermissionError:
-        what, hint = "may not be read by this user", "look at its owner and mode: ls -l"
+        what, hint = "may not be read by this user", "check its owner and mode: ls -l"
     except OSError as error:
         what, hint = f"cannot be opened: {reason_of(error)}", "name a file"
     except ValueError:
@@ -253,7 +253,7 @@ def _read(descriptor: int, label: str, limit: float) -> bytes:
                 content += chunk
         except OSError as error:
             what = f"{label} cannot be read: {reason_of(error)}"
-            raise SecretError(what, "look at its file system") from None
+            raise SecretError(what, "check its file system") from None
     if len(content) > LIMIT:
         raise SecretError(f"{label} is larger than {LIMIT // 1024} KiB", "name the right file")
     return content
@@ -279,7 +279,7 @@ def _read_pipe(descriptor: int, label: str, limit: float) -> bytes:
         if not content:
             time.sleep(_PAUSE)
     raise SecretError(
-        f"{label} is a named pipe that gave no whole value within {limit:g} s",
+        f"{label} is a named pipe that gave no complete value within {limit:g} s",
         "start the program that writes to it",
         reason=HANGS,
     )

@@ -135,7 +135,7 @@ class Keyring(Reference):
                 reason=HANGS,
             ) from None
         except process.ProcessError as error:
-            raise SecretError(f"{self.describe()} cannot be asked: {error}", _INSTALL) from None
+            raise SecretError(f"{self.describe()} cannot be read: {error}", _INSTALL) from None
         except ValueError:  # a back end has written to stdout
             return {}
         return {k: str(v) for k, v in answer.items()} if isinstance(answer, dict) else {}

@@ -166,11 +166,15 @@ _LITERALS = (  # what is taken as it is written, with what to do instead
         "no variable is replaced here",
         "write the path itself; ~/ is your home directory",
     ),
-    (r"~[^/]+(?:/.*)?", "only ~/ is a home directory, your own", "write the whole path, from /"),
+    (
+        r"~[^/]+(?:/.*)?",
+        "only ~/ is expanded, to your own home directory",
+        "write the whole path, from /",
+    ),
     (
         r"[A-Za-z]:[\\/].*",
         "a path of Windows",
-        "write it as this system has it; drive C of WSL is /mnt/c",
+        "write it as this system does; in WSL, drive C is /mnt/c",
     ),
 )
 _IN_ARGUMENTS = (

@@ -26,7 +26,7 @@ _KNOWN: dict[Shape, tuple[str, str, str]] = {  # the code, what it looks like, w
     "access token": (
         "TA203",
         "an access token (JWT, typ at+jwt)",
-        "it ends by itself, 15 minutes after it was made",
+        "it expires 15 minutes after it was made",
     ),
     "JWT": (
         "TA203",
@@ -143,7 +143,7 @@ def _remedy(path: Path) -> str:
         return "write the path of the file that holds it"
     if "argv" in path or "command" in path:
         return "let the program read it from its own store: anyone here can see a command line"
-    return "remove it: a config holds references to secrets, never the secrets"
+    return "remove it: a config contains references to secrets, never the secrets"
 
 
 def in_line(span: Span, found: Shape, where: str) -> Problem:

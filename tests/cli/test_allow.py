@@ -196,7 +196,7 @@ def test_an_approval_that_cannot_be_forgotten_is_told(world: World, project: str
     os.mkdir(path)
     done = world.run("deny")
     assert (done.code, done.out) == (78, "")
-    assert "an approval cannot be forgotten: " in done.err
+    assert "the approval cannot be removed: " in done.err
 
 
 def test_a_config_that_is_gone_can_be_denied(world: World, project: str) -> None:

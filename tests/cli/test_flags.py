@@ -247,7 +247,7 @@ def test_a_name_that_is_empty_is_not_the_default(words: tuple[str, ...], two: Wo
     """A script with a variable that is not set must not trade on the default account."""
     done = two.run(*words)
     assert done.code == 2
-    assert "it is empty; is a variable not set?" in done.err
+    assert "it is empty; perhaps a variable is not set" in done.err
 
 
 def test_a_variable_that_is_empty_is_one_that_is_not_set(two: World) -> None:

@@ -280,7 +280,7 @@ def test_in_a_repository_git_is_kept_from_the_secrets(newcomer: World) -> None:
     done = newcomer.run(
         "init", "--config", "tastyauth.yaml", *flags(newcomer), given=credentials(newcomer)
     )
-    command = done.err.partition("keep git from them: ")[2].partition("\n")[0]
+    command = done.err.partition("make git ignore them: ")[2].partition("\n")[0]
     newcomer.write(f"{newcomer.project}/.gitignore", "*.log")
     assert newcomer.shell(command).code == 0
     with open(f"{newcomer.project}/.gitignore", encoding="utf-8") as file:

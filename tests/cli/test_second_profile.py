@@ -310,7 +310,7 @@ def test_the_old_secret_comes_back_when_the_second_cannot_be_written(world: Worl
     os.mkdir(f"{world.config_directory}/paper.refresh-token")
     before = everything(world.config_directory)
     code, said = run_init(world)
-    assert (code, "is not a plain file of yours" in said) == (69, True)
+    assert (code, "is not a regular file that you own" in said) == (69, True)
     assert everything(world.config_directory) == before
 
 

@@ -119,7 +119,7 @@ def test_when_the_second_cannot_be_stored_the_first_comes_back(world: World) -> 
     os.symlink(f"{world.root}/elsewhere", path)  # a mounted secret is a link: left as it is
     before = everything(world.config_directory)
     done = world.run("secret", "set", given=both(world))
-    assert (done.code, "is not a plain file of yours" in done.err) == (69, True)
+    assert (done.code, "is not a regular file that you own" in done.err) == (69, True)
     assert everything(world.config_directory) == before
     assert "stored the" not in done.err
 
@@ -205,7 +205,7 @@ def test_what_is_kept_in_a_repository_is_kept_from_git(world: World) -> None:
     os.mkdir(f"{world.config_directory}/.git")
     world.simulator.fail = "503"
     done = world.run("secret", "set", given="new-secret\nnew-token\n")
-    line = done.err.partition("keep git from them: ")[2].partition("\n")[0]
+    line = done.err.partition("make git ignore them: ")[2].partition("\n")[0]
     assert world.shell(line).code == 0
     with open(f"{world.config_directory}/.gitignore", encoding="utf-8") as file:
         assert file.read().split() == ["live.client-secret.old", "live.refresh-token.old"]

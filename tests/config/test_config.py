@@ -248,7 +248,7 @@ def test_an_invalid_config_says_where_and_why_and_never_the_value(name: str) -> 
     assert error.exit_code == 78
     assert error.message.startswith(f"/project/tastyauth.yaml:{place}: ")
     assert re.search(r" \[TA\d{3}\](, and \d+ more)?$", error.message)
-    assert error.hint == "see all of it: tastyauth validate /project/tastyauth.yaml"
+    assert error.hint == "see the whole report: tastyauth validate /project/tastyauth.yaml"
     assert SECRET[:8] not in error.message
     assert mask(error.message) == error.message
     assert error.__cause__ is None

@@ -159,7 +159,7 @@ def test_a_rotated_token_is_followed_to_its_end(tmp_path: os.PathLike[str]) -> N
         assert world.run("doctor").code == 0
         done = world.run("doctor")
     assert done.code == 0
-    assert "a refresh token (rt+jwt); it was rotated, and the journal has the newest" in done.out
+    assert "a refresh token (rt+jwt); the server replaced it, and the newest one is used" in done.out
 
 
 # -- what is broken -------------------------------------------------------------------------------
@@ -745,7 +745,7 @@ def test_what_is_advised_keeps_git_from_the_secrets(world: World) -> None:
         "warned",
         "git does not ignore ~/bot/keys/it's 100% mine, ~/bot/live.refresh-token",
     )
-    command = hint.removeprefix("keep git from them: ").partition(";")[0]
+    command = hint.removeprefix("make git ignore them: ").partition(";")[0]
     assert world.shell(command.replace("'~", f"'{world.home}")).code == 0
     assert permissions(world, path)[0] == "passed"
     with open(f"{repository}/.gitignore", encoding="utf-8") as file:
@@ -1001,8 +1001,8 @@ def test_what_became_of_a_program_is_told_apart(
         ({"scope": "read trade"}, "scope", "warned", "this grant can place orders (read trade)"),
         ({"scope": "openid"}, "scope", "warned", "this grant cannot read accounts (openid)"),
         ({"scope": ["read"]}, "scope", "passed", "read"),
-        ({"scope": 7}, "scope", "skipped", "the token says nothing of it"),
-        ({}, "scope", "skipped", "the token says nothing of it"),
+        ({"scope": 7}, "scope", "skipped", "the token does not say"),
+        ({}, "scope", "skipped", "the token does not say"),
         ({"iat": 86400 * 365}, "age", "passed", "issued on 1971-01-01"),
         ({"iat": int(time.time()) + 7200}, "age", "warned", "still to come"),
         ({"iat": 1, "exp": 2}, "age", "warned", "it expired on 1970-01-01"),
@@ -1168,8 +1168,8 @@ def test_what_becomes_of_a_source_in_cron_is_foretold(
 SAID = {
     "resolved": "would resolve: ",
     "absent": "would be absent: ",
-    "asks": "would prompt, and nobody is there: ",
-    "hangs": "would hang, and be ended: ",
+    "asks": "would prompt, with nobody there to answer: ",
+    "hangs": "would hang, and be stopped: ",
     "fails": "would fail: ",
 }
 
@@ -1218,7 +1218,7 @@ def test_variables_that_cron_will_miss_are_named(examine: Examine) -> None:
     report = examine("--offline", "--cron", https_proxy="http://127.0.0.1:1", XDG_CACHE_HOME="/x")
     check = report.document["cron"]["checks"][-1]
     assert (check["name"], check["state"]) == ("variables", "warned")
-    assert check["message"] == "set here, and not in cron: https_proxy, XDG_CACHE_HOME"
+    assert check["message"] == "set here but not in cron: https_proxy, XDG_CACHE_HOME"
     assert report.code == 0
 
 

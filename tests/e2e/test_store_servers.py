@@ -160,4 +160,4 @@ def test_aws_without_the_secret(aws_user: World) -> None:
 def test_aws_without_one_of_the_two(aws_user: World) -> None:
     changes = {"json: /client_secret": "json: /client-secret"}
     point_at(aws_user, adapted(recipe("yaml", "# AWS"), changes))
-    assert_refused(aws_user, "has nothing at `json: /client-secret`", "correct the JSON Pointer")
+    assert_refused(aws_user, "has no value at `json: /client-secret`", "correct the JSON Pointer")

@@ -178,7 +178,7 @@ def test_an_acl_for_somebody_else_is_exposed(
         (OTHERS, 4, NOBODYS_ID),
     )
     os.setxattr(path, "system.posix_acl_access", entries)
-    expected = None if safe else f"{path} can be written by somebody that its ACL names"
+    expected = None if safe else f"{path} can be written by somebody named in its ACL"
     assert files.writable_by_others(str(config)) == expected
 
 
