@@ -110,7 +110,8 @@ def check_type(findings: Findings) -> Verdict:
         return passed(f"a refresh token ({REFRESH_TOKEN_TYPE}){rotated}")
     return warned(
         f"not the kind that tastytrade issues ({REFRESH_TOKEN_TYPE}){rotated}",
-        f"if it came from tastytrade, store it again exactly as shown, or make a new one: {CREATE_GRANT}",
+        "if it came from tastytrade, store it again exactly as shown, or make a new one:"
+        f" {CREATE_GRANT}",
     )
 
 
