@@ -159,7 +159,9 @@ def test_a_rotated_token_is_followed_to_its_end(tmp_path: os.PathLike[str]) -> N
         assert world.run("doctor").code == 0
         done = world.run("doctor")
     assert done.code == 0
-    assert "a refresh token (rt+jwt); the server replaced it, and the newest one is used" in done.out
+    assert (
+        "a refresh token (rt+jwt); the server replaced it, and the newest one is used" in done.out
+    )
 
 
 # -- what is broken -------------------------------------------------------------------------------
