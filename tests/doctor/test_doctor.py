@@ -536,7 +536,7 @@ BROKEN = (
     Case(
         "no JWT",
         "type",
-        "not of the kind",
+        "not the kind",
         "as it was shown",
         wrote("refresh-token", "abc"),
         OFFLINE,
@@ -1006,16 +1006,16 @@ def test_what_became_of_a_program_is_told_apart(
         ({"scope": 7}, "scope", "skipped", "the token does not say"),
         ({}, "scope", "skipped", "the token does not say"),
         ({"iat": 86400 * 365}, "age", "passed", "issued on 1971-01-01"),
-        ({"iat": int(time.time()) + 7200}, "age", "warned", "still to come"),
+        ({"iat": int(time.time()) + 7200}, "age", "warned", "in the future"),
         ({"iat": 1, "exp": 2}, "age", "warned", "it expired on 1970-01-01"),
         ({"iat": 1, "exp": 9e10}, "age", "passed", "it expires on"),
-        ({"iat": True}, "age", "skipped", "nothing"),
-        ({"iat": 1e300}, "age", "skipped", "nothing"),
-        ({"iss": "https://login.example"}, "issuer", "warned", "not known to issue"),
+        ({"iat": True}, "age", "skipped", "does not say"),
+        ({"iat": 1e300}, "age", "skipped", "does not say"),
+        ({"iss": "https://login.example"}, "issuer", "warned", "not a known issuer"),
         ({"iss": "https://api.tastyworks.com"}, "issuer", "passed", "production"),
         ({"iss": "https://api.tastytrade.com"}, "issuer", "passed", "production"),
-        ({"iss": 7}, "issuer", "skipped", "nothing"),
-        ({"aud": "somebody"}, "audience", "skipped", "nothing"),
+        ({"iss": 7}, "issuer", "skipped", "does not say"),
+        ({"aud": "somebody"}, "audience", "skipped", "does not say"),
     ],
 )
 def test_what_a_token_says_of_itself_is_read(
@@ -1055,7 +1055,7 @@ def test_the_report_for_people_begins_and_ends_with_what_matters(
     culprit = next(i for i, line in enumerate(lines) if line.startswith("exchange       failed: "))
     assert lines[culprit + 1].startswith("               hint: ")
     assert "accounts, market_data  skipped: exchange failed" in lines
-    assert lines[-1] == "1 failed, 17 passed, 2 skipped; begin with exchange"
+    assert lines[-1] == "1 failed, 17 passed, 2 skipped; start with exchange"
 
 
 def test_the_quiet_hear_of_what_is_not_well_alone(examine: Examine, world: World) -> None:

@@ -311,7 +311,7 @@ def test_a_keyring_without_an_answer_says_why(
 
 @pytest.mark.parametrize(
     ("backend", "what"),
-    [("Chatty", "cannot be used"), ("Ending", "cannot be used"), ("Loud", "cannot be asked")],
+    [("Chatty", "cannot be used"), ("Ending", "cannot be used"), ("Loud", "cannot be read")],
 )
 def test_a_keyring_whose_answer_cannot_be_told_from_its_chatter_is_an_error(
     tmp_path: Path, backend: str, what: str
@@ -602,7 +602,7 @@ def test_what_is_no_plain_file_is_not_replaced(
     with pytest.raises(SecretError):
         File(str(path)).store(Secret(VALUE), around(tmp_path))
     assert os.path.samestat(before, os.lstat(path))
-    assert "not a plain file" in unwritten(File(str(path)), around(tmp_path)).message
+    assert "not a regular file" in unwritten(File(str(path)), around(tmp_path)).message
 
 
 @needs.needs_root
@@ -610,7 +610,7 @@ def test_a_file_of_another_user_is_not_replaced(tmp_path: Path) -> None:
     path = tmp_path / "secret"
     path.touch()
     os.chown(path, 65534, -1)
-    assert "not a plain file of yours" in unwritten(File(str(path)), around(tmp_path)).message
+    assert "not a regular file that you own" in unwritten(File(str(path)), around(tmp_path)).message
 
 
 def test_a_place_where_no_file_can_be_is_an_error_with_its_reason(tmp_path: Path) -> None:
