@@ -537,7 +537,7 @@ BROKEN = (
         "no JWT",
         "type",
         "not the kind",
-        "as it was shown",
+        "exactly as shown",
         wrote("refresh-token", "abc"),
         OFFLINE,
         "warned",
