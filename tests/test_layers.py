@@ -36,7 +36,7 @@ LIBRARIES = {
     "sources.dotenv": {"dotenv"},
     "sources.keyring_child": {"keyring"},
     "testing": {"httpx", "pytest"},
-    "library.auth": {"httpx", "httpx2"},  # for the type checker
+    "library.auth": {"httpx"},  # for the type checker
     "library.sdk": {"tastytrade"},
 }
 

@@ -12,7 +12,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Generator
 from functools import cache as once
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote
 
 from tastyauth import cache
@@ -25,10 +25,16 @@ from tastyauth.secret import MASK, shown
 
 if TYPE_CHECKING:
     import httpx
-    import httpx2  # type: ignore[import-not-found, unused-ignore]
 
-    class _Auth(httpx.Auth, httpx2.Auth):  # type: ignore[misc, unused-ignore]
-        """What a type checker is told."""
+    Request = TypeVar("Request")
+
+    class _Auth(httpx.Auth):
+        """What a type checker sees, also where httpx2 is missing: an unknown base hides mistakes.
+
+        A client of httpx2 takes a function of a request as well.
+        """
+
+        def __call__(self, request: Request) -> Request: ...
 else:
     _Auth = object
 

@@ -7,6 +7,8 @@ import json
 import logging
 import os
 import pickle
+import pydoc
+import rlcompleter
 import signal
 import subprocess
 import sys
@@ -16,6 +18,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
+from unittest.mock import create_autospec
 
 import pexpect
 import pytest
@@ -639,8 +642,21 @@ def test_a_public_name_means_the_same_whatever_was_imported_before(
 
 def test_there_are_no_other_public_names() -> None:
     assert set(tastyauth.__all__) == set(PUBLIC)
+    assert set(PUBLIC) <= set(dir(tastyauth))
     with pytest.raises(AttributeError, match="get_credentials"):
         tastyauth.get_credentials  # type: ignore[attr-defined]  # noqa: B018
+
+
+def test_tools_that_look_at_a_module_see_the_public_names() -> None:
+    page = pydoc.plain(pydoc.render_doc(tastyauth))
+    spec = create_autospec(tastyauth)
+    offered: list[str] = rlcompleter.Completer({"tastyauth": tastyauth}).attr_matches("tastyauth.")
+    for name in PUBLIC:
+        assert name in page
+        assert hasattr(spec, name)
+        assert any(it.partition("(")[0] == f"tastyauth.{name}" for it in offered)
+    with pytest.raises(TypeError):
+        spec.get_credential(profil="live")
 
 
 TYPED = """\
@@ -650,7 +666,10 @@ import tastyauth
 from tastyauth import TastytradeAuth, aget_credential, errors, get_credential, sdk
 
 credential: tastyauth.Credential = get_credential("live", min_valid=60)
-header: str = f"Bearer {credential.access_token.reveal()}"
+headers: dict[str, str] = credential.headers()
+made = tastyauth.Credential(tastyauth.Secret("token"))
+codes: list[str] = [each.code for each in tastyauth.validate("tastyauth.yaml")]
+names: list[str] = [each.name for each in tastyauth.profiles()]
 left: int = credential.expires_at - credential.issued_at
 later: tastyauth.Credential = asyncio.run(aget_credential())
 client = httpx.Client(auth=TastytradeAuth("live"))
