@@ -39,7 +39,7 @@ def forever(head: bytes, piece: bytes, pause: float = 0.0) -> Script:
 
 OK = b"HTTP/1.1 200 OK\r\n"
 
-LATE = 3.0
+LATE = 20.0
 """Seconds that a start, and a busy machine, may add to the limit."""
 
 MOST = 48 * MIB

@@ -22,7 +22,7 @@ from tastyauth.secret import Secret
 
 BEARER = Secret("eyJhbGciOiJFZERTQSJ9.eyJpc3MiOiJhcGkifQ.c2ln_bmF0-dXJl")
 SHORT = 0.6
-LATE = 2.5
+LATE = 20.0
 """Seconds that a hanging server gets, and after which no deadline exists."""
 
 
@@ -50,7 +50,7 @@ def test_the_request_to_the_byte(bearer: Secret | None) -> None:
 
 def test_an_api_that_hangs_ends_on_time() -> None:
     def hang(connection: socket.socket) -> None:
-        connection.settimeout(10)
+        connection.settimeout(60)
         while connection.recv(65536):
             pass
 

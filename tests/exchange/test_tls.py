@@ -26,7 +26,7 @@ from tastyauth.errors import TastyauthError, TemporaryError
 from tastyauth.exchange import exchange
 
 AUTHORITY = trustme.CA()
-LATE = 2.5
+LATE = 20.0
 """Seconds; a deadline of half a second that has not struck by then does not exist."""
 
 STRANGER = trustme.CA(organization_name="another authority")

@@ -368,8 +368,11 @@ def test_a_hung_exchange_of_one_profile_keeps_no_other_and_nothing_cached_waitin
     simulator.shut()
     found, took = asyncio.run(ask())
     assert found == cached
-    assert took < 1
+    assert took < SOON
 
+
+SOON = 10.0
+"""Seconds: less than the fifteen that a hung exchange has."""
 
 INTERRUPTED = """\
 import asyncio, tastyauth
@@ -386,7 +389,7 @@ def test_an_interruption_while_an_exchange_hangs_ends_the_program(
         process.send_signal(signal.SIGINT)
         started = time.monotonic()
         assert finish(process).code == -signal.SIGINT
-        assert time.monotonic() - started < 2  # a second, and one for a machine that is busy
+        assert time.monotonic() - started < SOON
     simulator.gate.set()
 
 

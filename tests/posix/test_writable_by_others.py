@@ -320,7 +320,7 @@ def test_two_slashes_at_the_beginning_are_one(config: Path, path: str) -> None:
         [sys.executable, "-c", program, path.format(config=str(config)[1:])],
         capture_output=True,
         text=True,
-        timeout=2,
+        timeout=60,
         check=True,
     )
     assert done.stdout == "None\n"

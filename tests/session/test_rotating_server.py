@@ -492,7 +492,7 @@ def test_a_stop_does_not_wait_for_the_store_that_a_new_token_is_written_to(
         process.send_signal(signal.SIGTERM)
         began = time.monotonic()
         assert finish(process).code == 143
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 30
     rotating.script("pass", f"echo {content(links_of(rotating)[0])}")
     assert rotating.run("token").code == 0
 
@@ -523,14 +523,14 @@ def test_stopping_all_processes_of_a_service_does_not_lose_the_grant(
 def test_an_answer_that_does_not_come_delays_no_stop(
     tmp_path: os.PathLike[str],
 ) -> None:
-    with Ponderous(5) as simulator:
+    with Ponderous(10) as simulator:
         world = world_of(simulator, tmp_path)
         with world.started(COMMAND, "env") as process:
             world.token_requested(0)
             process.send_signal(signal.SIGTERM)
             began = time.monotonic()
             ended = finish(process)
-            assert time.monotonic() - began < 4
+            assert time.monotonic() - began < 9
         assert ended.code == 143
         assert "(exit 143);" in ended.out
         assert simulator.token_requests == 1
