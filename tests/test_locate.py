@@ -11,7 +11,6 @@ from world import World
 
 from tastyauth import locate
 from tastyauth.errors import ConfigNotFound
-from tastyauth.secret import with_tilde
 
 NOBODY = 65534
 
@@ -391,21 +390,6 @@ def test_paths_are_made_absolute(
     monkeypatch.chdir(tmp_path / "cwd")
     found = locate.absolute(path, {"HOME": "/home/me"})
     assert found.replace(str(tmp_path), "") == expected
-
-
-@pytest.mark.parametrize(
-    ("path", "home", "expected"),
-    [
-        ("/home/me/x", "/home/me", "~/x"),
-        ("/home/me", "/home/me", "~"),
-        ("/home/me/x", "/home/me/", "~/x"),
-        ("/home/meat/x", "/home/me", "/home/meat/x"),
-        ("/srv/home/me/x", "/home/me", "/srv/home/me/x"),
-        ("/x", "/", "/x"),
-    ],
-)
-def test_a_report_shows_the_home_directory_as_a_tilde(path: str, home: str, expected: str) -> None:
-    assert with_tilde(path, home) == expected
 
 
 def test_in_a_directory_that_is_gone_eval_fails_too(world: World) -> None:

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from tastyauth.secret import MASK, Secret, mask
+from tastyauth.secret import MASK, Secret, fit_to_paste, is_uuid, mask, shown, with_tilde
 
 CLIENT_SECRET = (
     "5f1c9a7e3b8d2046c7a1e95b0d4f8326a1b2c3d4"  # as tastytrade makes them: 40 hex digits
@@ -262,3 +262,68 @@ def test_mask_changes_nothing_but_what_it_hides(text: str, values: list[str]) ->
     position = 0
     for part in kept:
         position = text.index(part, position) + len(part)
+
+
+@pytest.mark.parametrize(
+    ("path", "home", "expected"),
+    [
+        ("/home/me/x", "/home/me", "~/x"),
+        ("/home/me", "/home/me", "~"),
+        ("/home/me/x", "/home/me/", "~/x"),
+        ("/home/meat/x", "/home/me", "/home/meat/x"),
+        ("/srv/home/me/x", "/home/me", "/srv/home/me/x"),
+        ("/x", "/", "/x"),
+    ],
+)
+def test_a_report_shows_the_home_directory_as_a_tilde(path: str, home: str, expected: str) -> None:
+    assert with_tilde(path, home) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("file /home/me/x, /home/me/y", "file ~/x, ~/y"),
+        ("A=/home/me", "A=~"),
+        ("'/home/me/a b'", "'~/a b'"),
+        ("/copy/home/me/x", "/copy/home/me/x"),
+        ("/home/meer/x", "/home/meer/x"),
+        ("account 5WT00001 is closed", "account ****0001 is closed"),
+        ("15WT00001, 5WT000011 and 5wt00001", "15WT00001, 5WT000011 and 5wt00001"),
+        ("one\nline\x1b[0m", "one\\nline\\x1b[0m"),
+    ],
+)
+def test_a_report_is_fit_to_paste(text: str, expected: str) -> None:
+    assert fit_to_paste(text, "/home/me") == expected
+
+
+def test_a_home_at_the_root_hides_nothing() -> None:
+    assert fit_to_paste("/etc/x", "/") == "/etc/x"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("0C7B8898-a2f1-49bb-a23d-843e47b68631", True),
+        ("0c7b8898-a2f1-49bb-a23d-843e47b68631 ", False),
+        ("0c7b8898-a2f1-49bb-a23d-843e47b6863", False),
+        ("0c7b8898a2f149bba23d843e47b68631", False),
+        ("gc7b8898-a2f1-49bb-a23d-843e47b68631", False),
+    ],
+)
+def test_a_client_id_is_told_by_its_shape(text: str, expected: bool) -> None:
+    assert is_uuid(text) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a mistyped --fromat", "a mistyped --fromat"),
+        (f"no profile {REFRESH_TOKEN}", f"no profile {MASK}"),
+        (f"no profile {CLIENT_SECRET}", f"no profile {MASK}"),
+        (f"/a/{'x' * 40}/b", f"/a/{'x' * 40}/b"),  # long names of directories stay
+        (f"x{CLIENT_SECRET}", f"x{CLIENT_SECRET}"),
+        ("a\x1b[2K\u202e\nb", "a\\x1b[2K\\u202e\\nb"),
+    ],
+)
+def test_what_a_message_quotes_is_tame_and_holds_no_credential(text: str, expected: str) -> None:
+    assert shown(text) == expected

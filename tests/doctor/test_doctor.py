@@ -27,7 +27,6 @@ from tastyauth.cli import grammar
 from tastyauth.cli.console import Console
 from tastyauth.doctor import STEPS, Findings, cron, online
 from tastyauth.errors import UsageError
-from tastyauth.secret import fit_to_paste
 from tastyauth.simulator import Simulator
 from tastyauth.simulator.messages import Answer, Request, api_error, json_answer
 from tastyauth.sources import Surroundings
@@ -1092,26 +1091,6 @@ def test_colours_are_for_terminals_and_whoever_wants_them(examine: Examine) -> N
 def test_the_curious_get_the_time_of_every_look(examine: Examine) -> None:
     assert "agrees with the server's (0.0" in examine("-v", output="human").text
     assert "agrees with the server's\n" in examine(output="human").text
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("file /home/me/x, /home/me/y", "file ~/x, ~/y"),
-        ("A=/home/me", "A=~"),
-        ("'/home/me/a b'", "'~/a b'"),
-        ("/copy/home/me/x", "/copy/home/me/x"),
-        ("/home/meer/x", "/home/meer/x"),
-        ("account 5WT00001 is closed", "account ****0001 is closed"),
-        ("one\nline\x1b[0m", "one\\nline\\x1b[0m"),
-    ],
-)
-def test_a_report_is_fit_to_paste(text: str, shown: str) -> None:
-    assert fit_to_paste(text, "/home/me") == shown
-
-
-def test_a_home_at_the_root_hides_nothing() -> None:
-    assert fit_to_paste("/etc/x", "/") == "/etc/x"
 
 
 def test_the_sandbox_is_not_asked_for_market_data(world: World) -> None:

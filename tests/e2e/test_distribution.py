@@ -44,8 +44,11 @@ SUITE = (
 )
 """Tests of what a Python or a library can change; all others are about the machine."""
 
-STARTED = ("test_entry.py", "session/test_session.py")
-"""Those of them that start the real command and run on every Python; the lowest one runs all."""
+STARTED = ("test_entry.py", "session/test_session.py", "library/test_auth.py")
+"""Those of them that start the real command and run on every Python, after all that start nothing.
+
+The rest of them run on another Python of Debian: scripts/newcomer.
+"""
 
 
 NAMED = ("3.11", "3.12", "3.13")
@@ -187,8 +190,7 @@ def test_the_tests_pass_on_the_built_wheel(
     # in the versions that fit those that are there
     tests = [Requirement(each).name for each in project["dependency-groups"]["test"]]
     done(*into, "--constraint", kept, "mypy", *tests)
-    runs = [SUITE] if version == NAMED[0] else [("--quick", *SUITE), STARTED]
-    for words in runs:
+    for words in (("--quick", *SUITE), STARTED):
         suite = [each if each.startswith("-") else f"{unpacked}/tests/{each}" for each in words]
         done(
             *(f"{venv}/bin/python", "-m", "pytest", "-q", "-p", "no:cacheprovider", *suite),
