@@ -46,10 +46,12 @@ class TastyauthError(Exception):
     `reason` is a word for code that must tell errors of one class apart, like "refused connection".
     `retry_after` is the number of seconds for which the server is left alone: it asked for that
     (RFC 9110, section 10.2.3), or has failed a moment ago. None where neither is known.
+    `is_answer` is set for what a token endpoint said, as opposed to what kept it from being asked.
     """
 
     exit_code = 70
     retry_after: float | None = None
+    is_answer = False
 
     def __init__(self, message: str, hint: str = "", *, reason: str = "") -> None:
         super().__init__(message)

@@ -33,6 +33,8 @@ LIBRARIES = {
     "validation.yaml_problems": {"yaml"},
     "validation": {"jsonschema"},
     "exchange": {"httpx", "httpcore", "certifi"},
+    "shared.engine": {"valkey"},
+    "shared.sealing": {"cryptography"},
     "sources.dotenv": {"dotenv"},
     "sources.keyring_child": {"keyring"},
     "testing": {"httpx", "pytest"},

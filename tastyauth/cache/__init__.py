@@ -19,12 +19,12 @@ SERVE, AHEAD, ASK, HOLD = "serve", "ahead", "ask", "hold"
 """What `decide` says."""
 
 SOFT_WINDOW = 300.0
-"""Seconds before expiry in which one caller renews ahead; a third of a shorter life."""
+"""Seconds before expiry in which one caller renews ahead, at most; a third of a shorter life."""
 
 SOFT_GAP = 60.0
 """Seconds between two early renewals of one entry."""
 
-_DEFAULT_MIN_VALID = 60.0
+DEFAULT_MIN_VALID = 60.0
 """Seconds a token must have left; a sixth of a shorter life."""
 
 _LATEST = 1e11  # epoch seconds; some three thousand years from now
@@ -92,15 +92,19 @@ class Entry:
     """An access token and what belongs to it; `fields` are what exports may name.
 
     Epoch seconds: `issued_at` is before the request, `stored_at` after the response. `life` is
-    the time from the request to expiry, in seconds.
+    the time from the request to expiry, in seconds, and `ahead` how long before expiry it is
+    renewed; machines that share a token draw that, so that they do not all renew it at once.
     """
 
-    def __init__(self, fields: dict[str, str], issued_at: int, stored_at: float) -> None:
+    def __init__(
+        self, fields: dict[str, str], issued_at: int, stored_at: float, ahead: float | None = None
+    ) -> None:
         self.fields = fields
         self.issued_at = issued_at
         self.expires_at = int(fields["expires_at"])
         self.life = self.expires_at - issued_at
         self.stored_at = stored_at
+        self.ahead = min(SOFT_WINDOW, self.life / 3) if ahead is None else ahead
 
 
 class View:
@@ -241,7 +245,8 @@ def read_entry(path: str, belongs_to: str) -> Entry | None:
     try:
         fields = dict(line.split("\t") for line in _lines(content))
         issued_at, stored_at = int(fields.pop("issued_at")), float(fields.pop("stored_at"))
-        entry = Entry(fields, issued_at, stored_at)
+        ahead = fields.pop("ahead", None)
+        entry = Entry(fields, issued_at, stored_at, None if ahead is None else float(ahead))
     except (ValueError, KeyError):
         return None
     # a larger number is not a time, and may be infinite or not a number
@@ -289,11 +294,11 @@ def decide(
         life, left = entry.life, entry.expires_at - now
         wanted = 0.0 if came_since else terms.min_valid
         if wanted is None or wanted >= life:  # more than a token of this server can have
-            wanted = min(_DEFAULT_MIN_VALID, life / 6)
+            wanted = min(DEFAULT_MIN_VALID, life / 6)
         # a token from the future: the clock was set back, and its expiry cannot be believed
         is_good = entry.issued_at <= now < entry.expires_at and left >= wanted
         if is_good and (came_since or not terms.refresh):
-            if came_since or left >= min(SOFT_WINDOW, life / 3):
+            if came_since or left >= entry.ahead:
                 return SERVE
             if attempt is None:
                 return AHEAD

@@ -3,7 +3,7 @@
 from tastyauth import errors, locate
 from tastyauth.posix import files
 
-_MAGIC = "tastyauth attempt 2"
+_MAGIC = "tastyauth attempt 3"
 
 _PACE: dict[type[errors.TastyauthError], tuple[float, float]] = {
     errors.RefusedError: (300.0, 3600.0),
@@ -28,6 +28,9 @@ _FIELDS: dict[str, float | int | str] = {
     "succeeded_at": 0.0,
     "failed_at": 0.0,
     "failed_code": 0,
+    "shared_at": 0.0,
+    "alone_since": 0.0,
+    "alone_because": "",
 }
 
 
@@ -38,7 +41,9 @@ class Attempt:
     the server asked to be left alone, negative when it did not; `secrets` a keyed digest of what
     was sent, empty when the server must be left alone whatever is sent; `not_before` when to ask
     again; `failures` how often in a row it failed with that code; `soft_at` when a token was last
-    renewed ahead of time.
+    renewed ahead of time; `shared_at` when a token last came from another
+    machine, `alone_since` since when the engine that machines share is not used, and
+    `alone_because` why.
     """
 
     ended_at: float
@@ -55,6 +60,9 @@ class Attempt:
     succeeded_at: float
     failed_at: float
     failed_code: int
+    shared_at: float
+    alone_since: float
+    alone_because: str
 
     # a plain class: dataclasses would double the start of everybody who waits for a token
     __slots__ = tuple(_FIELDS)
@@ -108,12 +116,19 @@ class Attempt:
 
     def succeeded(self, now: float) -> "Attempt":
         """The record after a success."""
-        return Attempt(
-            soft_at=self.soft_at,
-            succeeded_at=now,
-            failed_at=self.failed_at,
-            failed_code=self.failed_code,
-        )
+        kept = ("soft_at", "failed_at", "failed_code", "shared_at", "alone_since", "alone_because")
+        return Attempt(succeeded_at=now, **{it: getattr(self, it) for it in kept})
+
+    def sharing(self, now: float, *, from_another: bool, trouble: str) -> "Attempt":
+        """The record after a token came from another machine, or what is shared was in trouble."""
+        since = (self.alone_since or now) if trouble else 0.0
+        shared_at = now if from_another else self.shared_at
+        return self._with(shared_at=shared_at, alone_since=since, alone_because=trouble)
+
+    def failed_elsewhere(self, other: "Attempt") -> "Attempt":
+        """The record after an attempt of another machine that failed."""
+        kept = ("soft_at", "succeeded_at", "shared_at", "alone_since", "alone_because")
+        return other._with(**{it: getattr(self, it) for it in kept})
 
     def failed(
         self, error: errors.TastyauthError, secrets: str, now: float, *, in_a_hurry: bool = False

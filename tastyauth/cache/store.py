@@ -66,6 +66,7 @@ def write_entry(path: str, belongs_to: str, entry: Entry) -> None:
     """Writes an entry; raises OSError, or ValueError for a field that a line cannot hold."""
     lines = [f"{key}\t{value}" for key, value in entry.fields.items()]
     lines += [f"issued_at\t{entry.issued_at}", f"stored_at\t{entry.stored_at!r}"]
+    lines += [f"ahead\t{entry.ahead!r}"]
     content = _content(lines)
     head = f"{ENTRY_MAGIC} {belongs_to}\n".encode("utf-8", "surrogateescape")
     files.write(path, head + checksum_of(content) + b"\n" + content)

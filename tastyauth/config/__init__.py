@@ -9,6 +9,7 @@ from tastyauth import __version__, export, locate, sources
 from tastyauth.cache import Asked, Outline, ProfileOutline
 from tastyauth.errors import API_HOSTS, ConfigError, UsageError
 from tastyauth.secret import mask
+from tastyauth.shared import Engine
 from tastyauth.sources import Reference
 
 ENVIRONMENTS = {environment: f"https://{host}" for environment, host in API_HOSTS.items()}
@@ -43,6 +44,7 @@ class Profile(NamedTuple):
     """What the grant may do, and no more; empty where the config does not say."""
     stands_for: str = ""
     """Which environment of tastytrade is behind a `custom` one, where the config says so."""
+    shared: Engine | None = None
     withheld: frozenset[str] = frozenset()
     """Variables that the references of any profile of its config read: no program gets them."""
 
@@ -53,14 +55,25 @@ class Profile(NamedTuple):
 
     @property
     def references(self) -> tuple[Reference, ...]:
-        """Where its credentials come from."""
-        values = (self.client_id, self.client_secret, self.refresh_token)
-        return tuple(value for value in values if not isinstance(value, str))
+        """Where its credentials come from, and the password of what it shares them through."""
+        password = self.shared and self.shared.password
+        values = (self.client_id, self.client_secret, self.refresh_token, password)
+        return tuple(value for value in values if value and not isinstance(value, str))
 
     @property
     def inputs(self) -> tuple[tuple[str, str], ...]:
-        """What its references read that can be compared on every start."""
-        return tuple(pair for reference in self.references for pair in reference.inputs())
+        """What its references read that can be compared on every start.
+
+        Of the engine's password only its variables, which no program may see: a new password makes
+        no token useless.
+        """
+        password = self.shared and self.shared.password
+        return tuple(
+            pair
+            for it in self.references
+            for pair in it.inputs()
+            if it is not password or pair[0] == "env"
+        )
 
     @property
     def variables(self) -> frozenset[str]:
@@ -233,4 +246,18 @@ def _profile(name: str, data: Mapping[str, object], directory: str, home: str) -
         user_agent=cast(str, data.get("user_agent", USER_AGENT)),
         stands_for=cast(str, data.get("stands_for", "")),
         scopes=tuple(sorted(set(cast(list[str], data.get("scopes", []))))),
+        shared=_engine(data.get("shared"), directory, home),
     )
+
+
+def _engine(shared: object, directory: str, home: str) -> Engine | None:
+    match shared:
+        case {"valkey": str(url)}:
+            return Engine(url)
+        case {"valkey": {"url": str(url), **more}}:
+            given = more.get("password")
+            password = sources.parse(given, directory=directory, home=home) if given else None
+            authorities = cast(str, more.get("certificate_authorities", ""))
+            path = authorities and sources.absolute(authorities, directory, home)
+            return Engine(url, password, path)
+    return None

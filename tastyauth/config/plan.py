@@ -52,6 +52,13 @@ def lines(config: Config, surroundings: Surroundings) -> Lines:
             found.append(f"  timeout: {profile.timeout!r} s")
         if profile.user_agent != USER_AGENT:
             found.append(f"  user agent: {profile.user_agent}")
+        if engine := profile.shared:
+            trusted = f", trusting {engine.authorities}" if engine.authorities else ""
+            found.append(f"  shares access tokens, sealed, through: {engine.url}{trusted}")
+            prefix = f"  password of {engine.url}: "
+            found += (
+                engine.password.plan(prefix, surroundings) if engine.password else [f"{prefix}none"]
+            )
     return tuple(found)
 
 
@@ -82,6 +89,12 @@ def refuse_outlaws(config: Config, surroundings: Surroundings) -> None:
         if profile.environment == "custom" and not is_here:
             raise ConfigNotAllowed(
                 f"profile {profile.name} of a project file sends secrets to {profile.api_url}",
+                f"keep this profile in your own config, or use it with --config {config.path}",
+            )
+        if profile.shared and not profile.shared.is_here:
+            raise ConfigNotAllowed(
+                f"profile {profile.name} of a project file shares tokens through another machine:"
+                f" {profile.shared.url}",
                 f"keep this profile in your own config, or use it with --config {config.path}",
             )
     projects = _projects_of(config.path, surroundings.home)

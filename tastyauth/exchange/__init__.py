@@ -110,7 +110,7 @@ def exchange(
         tried += 1
         try:
             answer = channel.send(lambda: _token_request(grant), remaining, grant.timeout)
-            return read_response(answer, grant, now())
+            return _read(answer, grant, now())
         except TemporaryError as error:
             # Full jitter, so that callers who fail together do not return together.
             backoff = jitter() * _FIRST_PAUSE * 2.0 ** (tried - 1)
@@ -118,6 +118,14 @@ def exchange(
             if error.reason == NOT_SOON or tried >= tries or pause >= remaining():
                 raise
         sleep(pause)
+
+
+def _read(answer: Answer, grant: RefreshGrant, now: float) -> TokenResponse:
+    try:
+        return read_response(answer, grant, now)
+    except TastyauthError as error:
+        error.is_answer = True
+        raise
 
 
 class _BrokenOff(Exception):

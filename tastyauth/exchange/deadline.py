@@ -8,14 +8,13 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future, wait
 from itertools import zip_longest
 from typing import Any, TypeVar, cast
 
 import httpcore
 from httpcore._backends.sync import SyncStream  # the only way to a stream of a given socket
 
-from tastyauth.errors import TemporaryError
+from tastyauth.posix import deadline
 
 T = TypeVar("T")
 
@@ -73,35 +72,19 @@ class Wire:
 def within(seconds: float, call: Callable[[Wire], T]) -> T:
     """What `call` returns or raises; TimeoutError when it has not after `seconds`.
 
-    Raises TemporaryError where no thread can be started (RLIMIT_NPROC). Limits per read are not
-    enough: a name server may hang, and a server that sends a byte now and then meets them all. So
-    the call runs in a thread, and the caller cuts the connection when the time is up.
+    Limits per read are not enough: a name server may hang, and a server that sends a byte now and
+    then meets them all. So the connection is cut when the time is up. Raises TemporaryError where
+    no thread can be started.
     """
-    deadline = time.monotonic() + seconds
     wire = Wire()
-    outcome: Future[T] = Future()
 
-    def run() -> None:
+    def run() -> T:
         try:
-            outcome.set_result(call(wire))
-        except BaseException as error:  # noqa: BLE001 - it is raised again, in the caller's thread
-            outcome.set_exception(error)
+            return call(wire)
         finally:
             wire.close()
 
-    try:
-        threading.Thread(target=run, name="tastyauth exchange", daemon=True).start()
-    except RuntimeError:
-        raise TemporaryError(
-            "the system has no thread to spare for a request",
-            "end other processes of this user, or raise the limit: ulimit -u",
-        ) from None
-    try:
-        if not wait([outcome], max(0.0, deadline - time.monotonic())).done:
-            raise TimeoutError
-        return outcome.result()
-    finally:
-        wire.cut()
+    return deadline.within(seconds, run, wire.cut)
 
 
 class Backend(httpcore.SyncBackend):

@@ -292,7 +292,7 @@ def _has_terminal() -> bool:
 
 def _encoded(renewal: Renewal) -> bytes:
     entry = renewal.entry
-    parts = entry and (entry.fields, entry.issued_at, entry.stored_at)
+    parts = entry and (entry.fields, entry.issued_at, entry.stored_at, entry.ahead)
     return dumps((parts, renewal.troubles)).encode()
 
 

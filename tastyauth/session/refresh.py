@@ -2,16 +2,19 @@
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import replace
+from functools import partial
+from random import uniform
 from typing import NamedTuple, Protocol
 
 from tastyauth import locate, posix
-from tastyauth.cache import Entry
+from tastyauth.cache import DEFAULT_MIN_VALID, Entry
 from tastyauth.config import Profile
 from tastyauth.errors import (
     APPLICATIONS_PAGE,
+    CREATE_GRANT,
     ProtocolError,
     RefusedError,
     SecretError,
@@ -20,6 +23,7 @@ from tastyauth.errors import (
 from tastyauth.posix import files
 from tastyauth.secret import Secret, is_uuid
 from tastyauth.session.rotation import Grant, MovedError, sole_writer
+from tastyauth.shared import Policy, longest
 from tastyauth.sources import Reference, Surroundings
 
 _WHERE_FROM = {
@@ -41,6 +45,12 @@ UNSAID = (
 
 HURRY = 3.0
 """Seconds for an exchange, in one try, that somebody waits for who has a token still."""
+
+
+_ONE_MACHINE_ALONE = (
+    "the server rotates refresh tokens, so one machine alone can use this grant: leave out"
+    f" `shared`, and make a grant for each machine: {CREATE_GRANT}"
+)
 
 
 class Audience(Protocol):
@@ -74,15 +84,18 @@ class Secrets(NamedTuple):
 
 
 class Refreshed(NamedTuple):
-    """What came of an exchange.
+    """What came of a refresh.
 
     `moved` says that the declared source now holds a newer token, and `unsaid` that neither the
-    grant nor the answer says which of the declared scopes it has.
+    grant nor the answer says which of the declared scopes it has. `from_another` says that another
+    machine got this access token, and `trouble` why the engine that they share was not used.
     """
 
     entry: Entry
-    moved: bool
-    unsaid: bool
+    moved: bool = False
+    unsaid: bool = False
+    from_another: bool = False
+    trouble: str = ""
 
 
 def refresh(
@@ -90,15 +103,77 @@ def refresh(
     secrets: Secrets,
     surroundings: Surroundings,
     audience: Audience,
+    policy: Policy | None = None,
     *,
     in_a_hurry: bool = False,
     is_stored: bool = True,
 ) -> Refreshed:
-    """A new access token for `profile` (RFC 6749, section 6).
+    """A new access token for `profile` (RFC 6749, section 6), or one that another machine has got.
 
     With `is_stored` the secrets come from the profile's sources, where a rotated one belongs.
-    Raises RefusedError, TemporaryError, ProtocolError, ConfigError for proxies and certificate
-    authorities, or SecretError where a newer refresh token may be kept that cannot be read.
+    `policy` is what a caller accepts of other machines, None for nothing. Raises RefusedError,
+    TemporaryError, ProtocolError, ConfigError for proxies and certificate authorities, SecretError
+    where a newer refresh token may be kept that cannot be read, or FailedElsewhere.
+    """
+    kept = _grant(profile, secrets.client_id, secrets.refresh_token, surroundings)
+    limit = min(profile.timeout, HURRY) if in_a_hurry else profile.timeout
+
+    def exchange() -> tuple[Entry, tuple[bool, bool]]:
+        sent = secrets._replace(refresh_token=newest)
+        tries = 1 if in_a_hurry else 3
+        return _exchange(profile, sent, surroundings, audience, limit, tries, keep)
+
+    def keep(rotated: Secret) -> bool:
+        if profile.shared:
+            audience.warn(_ONE_MACHINE_ALONE)
+        return _keep(rotated, kept, profile, is_stored, surroundings, audience)
+
+    with kept.sole_use(longest(limit) if profile.shared else limit) as newest:
+        if profile.shared is None or policy is None:
+            entry, (moved, unsaid) = exchange()
+            return Refreshed(entry, moved, unsaid)
+        from tastyauth.shared import fleet  # only those who share load it, and what it needs
+
+        sent = secrets._replace(refresh_token=newest)
+        grant = fleet.Grant(profile.token_endpoint, profile.scopes, *sent)
+        around = surroundings.withholding(profile.withheld)
+        machines = fleet.Fleet(
+            partial(fleet.connected, profile.shared, grant, around),
+            policy,
+            limit,
+            entry=lambda it: _entry(profile, secrets.client_id, *it),
+            waiting=audience.waiting,
+            in_a_hurry=in_a_hurry,
+        )
+        try:
+            entry, said = machines.obtain(exchange)
+        finally:
+            if machines.trouble:
+                audience.warn(
+                    f"{profile.shared.url} is not used: {machines.trouble};"
+                    " this machine goes on alone"
+                )
+    if said is None:
+        audience.detail(
+            f"another machine got this token, and shared it through {profile.shared.url}"
+        )
+    last = min(DEFAULT_MIN_VALID, entry.life / 6)
+    entry.ahead = uniform(last, entry.ahead)  # noqa: S311  # not a secret
+    return Refreshed(entry, *(said or (False, False)), said is None, machines.trouble)
+
+
+def _exchange(
+    profile: Profile,
+    secrets: Secrets,
+    surroundings: Surroundings,
+    audience: Audience,
+    limit: float,
+    tries: int,
+    keep: Callable[[Secret], bool],
+) -> tuple[Entry, tuple[bool, bool]]:
+    """The token of one exchange, with `moved` and `unsaid` of `Refreshed`.
+
+    `keep` stores a rotated refresh token, and says whether its source holds it.
     """
     from tastyauth import exchange
 
@@ -109,7 +184,7 @@ def refresh(
         client_secret=secrets.client_secret,
         refresh_token=secrets.refresh_token,
         user_agent=profile.user_agent,
-        timeout=min(profile.timeout, HURRY) if in_a_hurry else profile.timeout,
+        timeout=limit,
         scopes=profile.scopes,
     )
     exchange.check_offline(grant)
@@ -117,40 +192,38 @@ def refresh(
         route = exchange.route(grant.token_endpoint, surroundings.environ)
         audience.detail(f"asking {grant.token_endpoint}, proxy: {route.proxy or 'none'},")
         audience.detail(f"certificate authorities: {route.roots}")
-    kept = _grant(profile, secrets.client_id, secrets.refresh_token, surroundings)
-    with kept.sole_use(grant.timeout) as newest:
-        asked_at = time.time()
-        try:
-            with audience.waiting(profile.token_endpoint):
-                response = exchange.exchange(
-                    grant._replace(refresh_token=newest),
-                    environ=surroundings.environ,
-                    tries=1 if in_a_hurry else 3,
-                )
-        except exchange.RotatedError as error:
-            _keep(error.refresh_token, kept, profile, is_stored, surroundings, audience)
-            raise ProtocolError(error.message, error.hint) from None
-        rotated = response.refresh_token
-        moved = rotated is not None and _keep(
-            rotated, kept, profile, is_stored, surroundings, audience
-        )
+    asked_at = time.time()
+    try:
+        with audience.waiting(profile.token_endpoint):
+            response = exchange.exchange(grant, environ=surroundings.environ, tries=tries)
+    except exchange.RotatedError as error:
+        keep(error.refresh_token)
+        raise ProtocolError(error.message, error.hint) from None
+    moved = response.refresh_token is not None and keep(response.refresh_token)
     for scopes in response.scopes:  # no sooner: a new refresh token is kept first
-        exchange.check_scopes(scopes, grant.scopes, (*grant.secrets, newest, response.access_token))
+        exchange.check_scopes(scopes, grant.scopes, (*grant.secrets, response.access_token))
     for warning in response.warnings:
         audience.warn(warning)
-    token = response.access_token.reveal()
+    granted = exchange.read_claims(grant.refresh_token).fields.get("scope")
+    unsaid = bool(grant.scopes and not (response.scopes or exchange.scopes_of(granted)))
+    token = response.access_token, int(asked_at), response.expires_in, time.time()
+    return _entry(profile, secrets.client_id, *token), (moved, unsaid)
+
+
+def _entry(
+    profile: Profile, client_id: str, token: Secret, issued_at: int, life: int, stored_at: float
+) -> Entry:
+    bare = token.reveal()
     fields = {
-        "access_token": token,
-        "authorization": f"Bearer {token}",
-        "expires_at": str(int(asked_at) + response.expires_in),
+        "access_token": bare,
+        "authorization": f"Bearer {bare}",
+        "expires_at": str(issued_at + life),
         "environment": profile.exported_environment,
         "profile": profile.name,
         "api_url": profile.api_url,
-        "client_id": secrets.client_id,
+        "client_id": client_id,
     }
-    says = response.scopes or exchange.scopes_of(exchange.read_claims(newest).fields.get("scope"))
-    unsaid = bool(grant.scopes and not says)
-    return Refreshed(Entry(fields, int(asked_at), time.time()), moved, unsaid)
+    return Entry(fields, issued_at, stored_at)
 
 
 def refresh_stored(
@@ -158,6 +231,7 @@ def refresh_stored(
     secrets: Secrets,
     surroundings: Surroundings,
     audience: Audience,
+    policy: Policy | None = None,
     *,
     in_a_hurry: bool = False,
 ) -> Refreshed:
@@ -168,7 +242,9 @@ def refresh_stored(
     untried = os.path.exists(untried_mark(profile, surroundings))
     while True:
         try:
-            refreshed = refresh(profile, secrets, surroundings, audience, in_a_hurry=in_a_hurry)
+            refreshed = refresh(
+                profile, secrets, surroundings, audience, policy, in_a_hurry=in_a_hurry
+            )
         except MovedError:
             stale, secrets = secrets, resolve_secrets(profile, surroundings, audience)
             if secrets == stale:
@@ -218,7 +294,8 @@ def resolve_secrets(profile: Profile, surroundings: Surroundings, audience: Audi
         _named("client_secret", profile),
         profile.client_secret.begin(surroundings) as collect,
     ):
-        from tastyauth import exchange  # noqa: F401  # httpx loads while the command runs
+        if profile.shared is None:
+            from tastyauth import exchange  # noqa: F401  # httpx loads while the command runs
 
         with audience.waiting(f"client_secret from {profile.client_secret.describe()}"):
             client_secret = collect()

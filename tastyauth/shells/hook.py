@@ -13,7 +13,7 @@ from math import ceil
 from shlex import quote
 
 from tastyauth import export
-from tastyauth.cache import SOFT_WINDOW, Entry
+from tastyauth.cache import Entry
 from tastyauth.export import Exports
 from tastyauth.shells import RENDER, Emission, filled
 
@@ -110,7 +110,7 @@ def renewal(shell: str, emission: Emission, entry: Entry, now: float, *, warned:
     `warned` says that the user has just seen a warning, and need not see it again.
     """
     left = entry.expires_at - now
-    ahead = min(SOFT_WINDOW, entry.life / 3)
+    ahead = entry.ahead
     wait = left - ahead if left > ahead else min(left / 4, _LONGEST_PAUSE)
     state: dict[str, str | int] = {"state": "mine", "left": ceil(left), "wait": max(1, ceil(wait))}
     if warned or left > ahead:

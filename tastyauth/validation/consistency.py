@@ -5,10 +5,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TypeAlias
 
-from tastyauth.errors import API_HOSTS, ENVIRONMENTS
+from tastyauth.errors import API_HOSTS, ENVIRONMENTS, LOOPBACK
 from tastyauth.export import DEFAULT_EXPORTS
 from tastyauth.validation import schema
-from tastyauth.validation.problem import Data, Document, Label, Path, Problem, about, problem
+from tastyauth.validation.problem import Data, Document, Label, Path, Problem, Span, about, problem
 from tastyauth.validation.schema import corrected, example, examples, meant, quoted, shown
 
 _Mapping: TypeAlias = Mapping[str, Data]
@@ -27,17 +27,22 @@ def problems(document: Document, installed: Callable[[str], bool]) -> Iterator[P
     for name, profile in profiles.items():
         path = ("profiles", name)
         yield from _api_url(document, path, profile)
-        for credential in schema.CREDENTIALS:
-            for place, reference in _references((*path, credential), profile.get(credential)):
+        yield from _shared(document, path, profile, installed)
+        values: dict[Path, Data] = {(each,): profile.get(each) for each in schema.CREDENTIALS}
+        values[schema.PASSWORD] = _mapping(_mapping(profile.get("shared")).get("valkey")).get(
+            "password"
+        )
+        for where, value in values.items():
+            for place, reference in _references((*path, *where), value):
                 yield from _variable(document, place, reference, exported)
                 yield from _program(document, place, reference)
                 yield from _literals(document, place, reference)
                 for kind in reference:
-                    where = (*place, kind)
-                    library = schema.at(where).get("x-extra")
+                    at = (*place, kind)
+                    library = schema.at(at).get("x-extra")
                     if library and not installed(kind):
-                        span = document.key_span(where)
-                        yield problem("extra", span, where, kind=kind, library=library)
+                        span = document.key_span(at)
+                        yield _extra(span, at, kind, library)
 
 
 def _mapping(value: Data) -> _Mapping:
@@ -83,6 +88,30 @@ def _api_url(document: Document, path: Path, profile: _Mapping) -> Iterator[Prob
     elif re.fullmatch(_NO_HOSTS, host):
         hosts = (f"{host} (environment: {name})" for name, host in API_HOSTS.items())
         yield about(document, "no host", place, hosts=" and ".join(hosts))
+
+
+def _shared(
+    document: Document, path: Path, profile: _Mapping, installed: Callable[[str], bool]
+) -> Iterator[Problem]:
+    shared, place = profile.get("shared"), (*path, "shared")
+    if shared is None:
+        return
+    library = schema.at(place)["x-extra"]
+    if not all(installed(each) for each in library.split()):
+        span = document.key_span(place)
+        yield _extra(span, place, "shared", library)
+    place = (*place, "valkey")
+    engine = _mapping(shared).get("valkey")
+    if isinstance(engine, dict):
+        engine, place = engine.get("url"), (*place, "url")
+    host = re.match(r"(?:valkey|redis)://(?:[^/@]*@)?(\[[^]]*\]|[^:/]*)", str(engine))
+    if host and host[1] not in LOOPBACK:
+        yield about(document, "in clear", place)
+
+
+def _extra(span: Span, path: Path, kind: str, packages: str) -> Problem:
+    library = packages.replace(" ", " and ")
+    return problem("extra", span, path, kind=kind, library=library, packages=packages)
 
 
 def _exported(profiles: _Mapping) -> dict[str, list[tuple[str, str, bool]]]:

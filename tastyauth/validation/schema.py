@@ -23,6 +23,9 @@ Node: TypeAlias = "dict[str, Any]"
 
 CREDENTIALS = ("client_id", "client_secret", "refresh_token")
 
+PASSWORD = ("shared", "valkey", "password")
+"""Where in a profile the password of an engine is referred to."""
+
 HIDDEN = "[hidden]"
 
 
@@ -106,6 +109,8 @@ def is_reference(path: Path) -> bool:
     """Whether a reference belongs at `path` (or, for a client ID, may be there)."""
     if len(path) == 3 and path[0] == "profiles":
         return path[2] in CREDENTIALS
+    if path[2:] == PASSWORD:
+        return True
     return len(path) > 4 and path[-2] == "first_of" and isinstance(path[-1], int)
 
 

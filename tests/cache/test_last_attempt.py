@@ -68,7 +68,7 @@ def test_a_record_that_was_cut_anywhere_is_empty(path: str) -> None:
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        (b"attempt 2", b"attempt 3"),
+        (b"attempt 3", b"attempt 4"),
         (b"code\t77", b"code\tmany"),
         (b"code\t77", b"colour\t77"),
         (b"ended_at\t", b"ended_at "),

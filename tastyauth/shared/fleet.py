@@ -1,0 +1,194 @@
+"""Gets a token together with the other machines that hold the grant, or alone when that fails."""
+
+import os
+import random
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
+
+from tastyauth.cache import Entry
+from tastyauth.cache.last_attempt import Attempt
+from tastyauth.errors import SecretError, TastyauthError
+from tastyauth.secret import Secret
+from tastyauth.shared import (
+    Engine,
+    FailedElsewhere,
+    Policy,
+    Trouble,
+    UnderWay,
+    lease_of,
+    patience_of,
+    protocol,
+)
+from tastyauth.shared.protocol import Found, Token
+from tastyauth.sources import Surroundings
+
+if TYPE_CHECKING:  # libraries of an extra
+    from tastyauth.shared.engine import Connected
+    from tastyauth.shared.sealing import Seal
+
+T = TypeVar("T")
+
+_SHORTEST, _LONGEST = 0.05, 0.5
+"""Seconds between two looks of a machine that waits; drawn anew each time, and longer ones with
+each look, so that a thousand machines do not look at the same moment."""
+
+NOT_INSTALLED = (
+    "the extra is not installed (pipx inject tastyauth valkey cryptography,"
+    " or pip install 'tastyauth[shared]')"
+)
+
+
+class Grant(NamedTuple):
+    """What machines must have in common to share a token."""
+
+    token_endpoint: str
+    scopes: tuple[str, ...]
+    client_id: str
+    client_secret: Secret
+    refresh_token: Secret
+
+
+def connected(engine: Engine, grant: Grant, surroundings: Surroundings) -> "tuple[Connected, Seal]":
+    """A connection that the first call makes, and the seal of a grant; raises Trouble."""
+    try:
+        from tastyauth.shared.engine import Connected
+        from tastyauth.shared.sealing import Seal
+    except ImportError:
+        raise Trouble(NOT_INSTALLED) from None
+    try:
+        password = engine.password.resolve(surroundings) if engine.password else None
+    except SecretError as error:
+        raise Trouble(f"its password: {error.message}") from None
+    return Connected(engine, password), Seal(*grant)
+
+
+class Fleet:
+    """The machines that hold a grant, as one of them sees them for the time of one refresh.
+
+    `limit` is how many seconds an exchange may take, `entry` makes an entry of a token of another
+    machine, `waiting` says what is being waited for. `trouble` says afterwards why the engine was
+    not used, and is empty when it was.
+    """
+
+    trouble = ""
+
+    def __init__(
+        self,
+        open: Callable[[], "tuple[Connected, Seal]"],
+        policy: Policy,
+        limit: float,
+        *,
+        entry: Callable[[Token], Entry],
+        waiting: Callable[[str], AbstractContextManager[None]],
+        in_a_hurry: bool = False,
+    ) -> None:
+        self._open = open
+        self._policy, self._limit, self._in_a_hurry = policy, limit, in_a_hurry
+        self._entry, self._waiting = entry, waiting
+        self._own = os.urandom(16).hex().encode()
+
+    def obtain(self, exchange: Callable[[], tuple[Entry, T]]) -> tuple[Entry, T | None]:
+        """A token of another machine, or what `exchange` returns.
+
+        Raises FailedElsewhere, UnderWay, and what `exchange` raises.
+        """
+        try:
+            connection, seal = self._open()
+        except Trouble as trouble:
+            return self._alone(trouble, exchange)
+        with connection:
+            try:
+                found, adopted = self._join(connection, seal)
+            except Trouble as trouble:
+                return self._alone(trouble, exchange)
+            if adopted is not None:
+                return adopted, None
+            return self._lead(connection, seal, found, exchange)
+
+    def _alone(self, trouble: Trouble, exchange: Callable[[], tuple[Entry, T]]) -> tuple[Entry, T]:
+        self.trouble = str(trouble)
+        return exchange()
+
+    def _join(self, connection: "Connected", seal: "Seal") -> tuple[Found, Entry | None]:
+        """What was found, and the token that another machine has got; else the lease is held."""
+        patience = 0.0 if self._in_a_hurry else patience_of(self._limit)
+        until = time.monotonic() + max(patience, _LONGEST)
+        pause = _SHORTEST
+        found = connection.look(seal.name)
+        while True:
+            entry, attempt = self._read(found, seal)
+            decision = self._policy.decide(entry, attempt)
+            step = protocol.next_step(
+                decision,
+                found,
+                self._own,
+                in_a_hurry=self._in_a_hurry,
+                patience=until - time.monotonic(),
+            )
+            if step == protocol.EXCHANGE:
+                return found, None
+            if step == protocol.TAKE:
+                found = connection.take(seal.name, self._own, lease_of(self._limit))
+                continue
+            if step == protocol.WAIT:
+                with self._waiting("another machine that is getting this token"):
+                    time.sleep(random.uniform(_SHORTEST, pause))  # noqa: S311  # not a secret
+                pause = min(2 * pause, _LONGEST)
+                found = connection.look(seal.name)
+                continue
+            if found.lease == self._own:
+                connection.finish(seal.name, self._own)
+            if step == protocol.ADOPT:
+                return found, entry
+            if step == protocol.FAIL:
+                raise FailedElsewhere(attempt)
+            if step == protocol.LATER:
+                raise UnderWay("another machine is renewing the token")
+            raise Trouble("another machine holds the lease for too long")
+
+    def _read(self, found: Found, seal: "Seal") -> tuple[Entry | None, Attempt]:
+        opened = [
+            sealed and seal.open(kind, sealed)
+            for kind, sealed in (("token", found.token), ("attempt", found.attempt))
+        ]
+        token = protocol.read_token(opened[0], found)
+        attempt = protocol.read_attempt(opened[1], found, self._policy.secrets)
+        return token and self._entry(token), attempt
+
+    def _lead(
+        self,
+        connection: "Connected",
+        seal: "Seal",
+        found: Found,
+        exchange: Callable[[], tuple[Entry, T]],
+    ) -> tuple[Entry, T]:
+        """The exchange for all machines; what comes of it is theirs."""
+        began = time.monotonic()
+        kind, content, life = "", b"", 0.0
+        try:
+            entry, more = exchange()
+            now = time.time()
+            stored = found.time_at(time.monotonic())
+            # by the clock of this machine, unless that was set meanwhile
+            issued = max(found.time_at(began), min(stored - (now - entry.issued_at), stored))
+            token = Token(
+                Secret(entry.fields["access_token"]), entry.issued_at, entry.life, entry.stored_at
+            )
+            kind = "token"
+            content, life = protocol.write_token(token, issued, stored, now)
+            return entry, more
+        except TastyauthError as error:
+            if error.is_answer:  # what keeps this machine alone from an answer is not for others
+                last = self._read(found, seal)[1]
+                attempt = last.failed(error, self._policy.secrets, time.time())
+                kind = "attempt"
+                content, life = protocol.write_attempt(attempt, found.time_at(time.monotonic()))
+            raise
+        finally:
+            value = seal.close(kind, content) if kind else b""
+            try:
+                connection.finish(seal.name, self._own, kind, value, life)
+            except Trouble as trouble:
+                self.trouble = str(trouble)
