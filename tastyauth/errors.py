@@ -40,18 +40,24 @@ LOOPBACK = ("127.0.0.1", "[::1]", "localhost")
 REFRESH_TOKEN_TYPE = "rt+jwt"  # noqa: S105  # a media type
 
 
+UNDER_WAY = "under way"
+"""The reason of an error that is none: another machine renews a token that is still good."""
+
+
 class TastyauthError(Exception):
     """Something tastyauth can say in a sentence; never raised directly.
 
     `reason` is a word for code that must tell errors of one class apart, like "refused connection".
     `retry_after` is the number of seconds for which the server is left alone: it asked for that
     (RFC 9110, section 10.2.3), or has failed a moment ago. None where neither is known.
-    `is_answer` is set for what a token endpoint said, as opposed to what kept it from being asked.
+    `is_answer` is set for what a token endpoint said, as opposed to what kept it from being asked,
+    and `attempt` for what another machine has recorded of it (`cache.last_attempt.Attempt`).
     """
 
     exit_code = 70
     retry_after: float | None = None
     is_answer = False
+    attempt: object = None
 
     def __init__(self, message: str, hint: str = "", *, reason: str = "") -> None:
         super().__init__(message)

@@ -114,21 +114,17 @@ class Attempt:
         """The record while a token is being renewed early."""
         return self._with(soft_at=now)
 
-    def succeeded(self, now: float) -> "Attempt":
-        """The record after a success."""
-        kept = ("soft_at", "failed_at", "failed_code", "shared_at", "alone_since", "alone_because")
-        return Attempt(succeeded_at=now, **{it: getattr(self, it) for it in kept})
-
-    def sharing(self, now: float, *, from_another: bool, trouble: str) -> "Attempt":
-        """The record after a token came from another machine, or what is shared was in trouble."""
-        since = (self.alone_since or now) if trouble else 0.0
-        shared_at = now if from_another else self.shared_at
-        return self._with(shared_at=shared_at, alone_since=since, alone_because=trouble)
-
-    def failed_elsewhere(self, other: "Attempt") -> "Attempt":
-        """The record after an attempt of another machine that failed."""
-        kept = ("soft_at", "succeeded_at", "shared_at", "alone_since", "alone_because")
-        return other._with(**{it: getattr(self, it) for it in kept})
+    def succeeded(self, now: float, *, from_another: bool = False, trouble: str = "") -> "Attempt":
+        """The record after a success: a token came `from_another` machine, or despite `trouble`."""
+        return Attempt(
+            soft_at=self.soft_at,
+            succeeded_at=now,
+            failed_at=self.failed_at,
+            failed_code=self.failed_code,
+            shared_at=now if from_another else self.shared_at,
+            alone_since=(self.alone_since or now) if trouble else 0.0,
+            alone_because=trouble,
+        )
 
     def failed(
         self, error: errors.TastyauthError, secrets: str, now: float, *, in_a_hurry: bool = False
@@ -136,8 +132,14 @@ class Attempt:
         """The record after `error`.
 
         The server may be asked again at once where nothing was sent (`secrets` is empty), or where
-        an attempt `in_a_hurry` got no answer, which may be the only reason.
+        an attempt `in_a_hurry` got no answer, which may be the only reason. An attempt of another
+        machine counts as one of this machine.
         """
+        if error.reason == errors.UNDER_WAY:
+            return self
+        if isinstance(error.attempt, Attempt):
+            kept = ("soft_at", "succeeded_at", "shared_at", "alone_since", "alone_because")
+            return error.attempt._with(**{it: getattr(self, it) for it in kept})
         again = self.failures + 1 if self.code == error.exit_code else 1
         asked_for = error.retry_after
         # a class of ours below a public one, which programs know

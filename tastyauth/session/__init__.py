@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tastyauth import cache, locate
@@ -12,7 +13,7 @@ from tastyauth.cache import Asked, Entry, ProfileOutline, Terms, View, lock, sto
 from tastyauth.cache import last_attempt as attempts
 from tastyauth.cache.last_attempt import Attempt
 from tastyauth.cache.lock import Lock
-from tastyauth.errors import TastyauthError, reason_of
+from tastyauth.errors import UNDER_WAY, TastyauthError, reason_of
 from tastyauth.posix import files
 
 if TYPE_CHECKING:  # a hit needs none of these: no YAML, no source, no HTTP
@@ -149,7 +150,12 @@ class Session:
         """What this caller accepts of another machine: what it would accept of the cache."""
         from tastyauth.shared import Policy
 
-        return Policy(lambda entry, record: self._decide(entry, record, secrets), secrets)
+        decide = partial(self._decide, secrets=secrets)
+        return Policy(decide, self._terms.started_at, secrets)
+
+    def _not_renewed(self, error: TastyauthError) -> None:
+        say = self._audience.detail if error.reason == UNDER_WAY else self._audience.warn
+        say(f"the token could not be renewed ahead: {error.message}")
 
     def _hold_back(self, record: Attempt, secrets: str | None = None) -> None:
         """Raises the last failure, when the server must be left alone for it."""
@@ -223,18 +229,13 @@ class Session:
         record = attempts.read(view.attempt_path)
         if view.entry is None or self._decide(view.entry, record) != cache.AHEAD:
             return view.entry or entry
-        from tastyauth.shared import UnderWay
-
         record = record.renewing_ahead(time.time())
         with self._storing():
             attempts.write(view.attempt_path, record)  # it may end before anybody is asked
         try:
             return self._attempt(view, held, record, in_a_hurry=True)
-        except UnderWay as error:
-            self._audience.detail(error.message)
-            return view.entry
         except TastyauthError as error:
-            self._audience.warn(f"the token could not be renewed ahead: {error.message}")
+            self._not_renewed(error)
             return view.entry
 
     def _attempt(
@@ -242,7 +243,6 @@ class Session:
     ) -> Entry:
         """One exchange, its outcome recorded; `in_a_hurry` where a token is still good."""
         from tastyauth.session import refresh
-        from tastyauth.shared import longest
 
         assert view.outline is not None
         profile = self.config(view.outline.data).profile(self.asked.profile)
@@ -256,21 +256,14 @@ class Session:
             )
         used = secrets.digest(bytes.fromhex(view.outline.salt))
         self._hold_back(record, used)
-        held.promise(
-            2 * (longest(profile.timeout) if profile.shared else profile.timeout) + _GRACE
-        )  # it may wait for the grant as long
+        held.promise(2 * refresh.longest(profile) + _GRACE)  # it may wait for the grant as long
         policy = self._policy(used)
         with self._recorded(view, record, used, in_a_hurry=in_a_hurry):
             refreshed = refresh.refresh_stored(
                 profile, secrets, surroundings, self._audience, policy, in_a_hurry=in_a_hurry
             )
-        entry, is_known = refreshed.entry, record.succeeded_at > 0
-        record = record.succeeded(time.time())
-        if profile.shared:
-            record = record.sharing(
-                record.succeeded_at, from_another=refreshed.from_another, trouble=refreshed.trouble
-            )
-        if refreshed.unsaid and not is_known:  # once, not with each token
+        entry = refreshed.entry
+        if refreshed.unsaid and not record.succeeded_at:  # once, not with each token
             self._audience.warn(refresh.UNSAID)
         self.has_asked = True
         assert view.profile is not None
@@ -281,7 +274,7 @@ class Session:
                 view = cache.look(self.asked)
             if view.name:  # else it was cleared meanwhile
                 store.write_entry(view.entry_path, view.belongs_to, entry)
-                attempts.write(view.attempt_path, record)
+                attempts.write(view.attempt_path, refreshed.recorded(record, time.time()))
                 store.prune(view, time.time())
             store.forget(*kept)
         return entry
@@ -291,16 +284,8 @@ class Session:
         self, view: View, record: Attempt, secrets: str, *, in_a_hurry: bool
     ) -> Iterator[None]:
         """Writes a failure down for those who wait."""
-        from tastyauth.shared import FailedElsewhere, UnderWay
-
         try:
             yield
-        except UnderWay:
-            raise
-        except FailedElsewhere as error:
-            with self._storing():
-                attempts.write(view.attempt_path, record.failed_elsewhere(error.attempt))
-            raise error.attempt.failure(self._terms.started_at, time.time()) from None
         except TastyauthError as error:
             failed = record.failed(error, secrets, time.time(), in_a_hurry=in_a_hurry)
             with self._storing():
@@ -326,8 +311,6 @@ class Session:
 
         Raises whatever keeps it from coming.
         """
-        from tastyauth.shared import UnderWay
-
         found = self.config()
         profile = found.profile(self.asked.profile)
         outline = found.outline(self.asked.content, self._approval, os.urandom(16).hex())
@@ -347,10 +330,8 @@ class Session:
                 attempts.remember(place, record)
                 try:
                     entry = self._ask(profile, place, record, in_a_hurry=True)
-                except UnderWay:
-                    return kept.entry
                 except TastyauthError as error:
-                    self._audience.warn(f"the token could not be renewed ahead: {error.message}")
+                    self._not_renewed(error)
                     return kept.entry
             store.keep(self.asked, outline, self.profile, entry)
         return entry
@@ -360,7 +341,6 @@ class Session:
     ) -> Entry:
         """One exchange, its outcome remembered at `place`."""
         from tastyauth.session import refresh
-        from tastyauth.shared import FailedElsewhere, UnderWay
 
         around, audience = self._surroundings, self._audience
         if in_a_hurry:
@@ -373,11 +353,6 @@ class Session:
             refreshed = refresh.refresh_stored(
                 profile, secrets, around, audience, self._policy(used), in_a_hurry=in_a_hurry
             )
-        except UnderWay:
-            raise
-        except FailedElsewhere as error:
-            attempts.remember(place, error.attempt)
-            raise error.attempt.failure(self._terms.started_at, time.time()) from None
         except TastyauthError as error:
             failed = record.failed(error, used, time.time(), in_a_hurry=in_a_hurry)
             attempts.remember(place, failed)

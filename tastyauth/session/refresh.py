@@ -1,29 +1,27 @@
 """The cold path: profile, secrets, exchange, credential."""
 
 import os
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
-from random import uniform
-from typing import NamedTuple, Protocol
 
-from tastyauth import locate, posix
-from tastyauth.cache import DEFAULT_MIN_VALID, Entry
+from tastyauth import locate, posix, shared
 from tastyauth.config import Profile
 from tastyauth.errors import (
     APPLICATIONS_PAGE,
     CREATE_GRANT,
-    ProtocolError,
     RefusedError,
     SecretError,
     TemporaryError,
 )
 from tastyauth.posix import files
 from tastyauth.secret import Secret, is_uuid
+from tastyauth.session.exchanging import Audience as Audience
+from tastyauth.session.exchanging import Refreshed, exchange_once, with_others
+from tastyauth.session.exchanging import Secrets as Secrets
 from tastyauth.session.rotation import Grant, MovedError, sole_writer
-from tastyauth.shared import Policy, longest
+from tastyauth.shared import Policy
 from tastyauth.sources import Reference, Surroundings
 
 _WHERE_FROM = {
@@ -53,51 +51,6 @@ _ONE_MACHINE_ALONE = (
 )
 
 
-class Audience(Protocol):
-    """Where progress and warnings go."""
-
-    @property
-    def verbose(self) -> bool:
-        """Whether details are worth the work of finding them out."""
-
-    def waiting(self, what: str) -> AbstractContextManager[None]:
-        """A context for as long as `what` is being waited for."""
-
-    def warn(self, text: str) -> None:
-        """Takes what the user should look at."""
-
-    def detail(self, text: str) -> None:
-        """Takes what only --verbose shows."""
-
-
-class Secrets(NamedTuple):
-    """What a profile's references resolve to, ready for one exchange."""
-
-    client_id: str
-    client_secret: Secret
-    refresh_token: Secret
-
-    def digest(self, key: bytes) -> str:
-        """Tells these secrets from others without revealing them."""
-        parts = (self.client_id, self.client_secret.reveal(), self.refresh_token.reveal())
-        return locate.digest("\0".join(parts).encode(), key)
-
-
-class Refreshed(NamedTuple):
-    """What came of a refresh.
-
-    `moved` says that the declared source now holds a newer token, and `unsaid` that neither the
-    grant nor the answer says which of the declared scopes it has. `from_another` says that another
-    machine got this access token, and `trouble` why the engine that they share was not used.
-    """
-
-    entry: Entry
-    moved: bool = False
-    unsaid: bool = False
-    from_another: bool = False
-    trouble: str = ""
-
-
 def refresh(
     profile: Profile,
     secrets: Secrets,
@@ -112,118 +65,31 @@ def refresh(
 
     With `is_stored` the secrets come from the profile's sources, where a rotated one belongs.
     `policy` is what a caller accepts of other machines, None for nothing. Raises RefusedError,
-    TemporaryError, ProtocolError, ConfigError for proxies and certificate authorities, SecretError
-    where a newer refresh token may be kept that cannot be read, or FailedElsewhere.
+    TemporaryError, ProtocolError, ConfigError for proxies and certificate authorities, or
+    SecretError where a newer refresh token may be kept that cannot be read.
     """
     kept = _grant(profile, secrets.client_id, secrets.refresh_token, surroundings)
-    limit = min(profile.timeout, HURRY) if in_a_hurry else profile.timeout
-
-    def exchange() -> tuple[Entry, tuple[bool, bool]]:
-        sent = secrets._replace(refresh_token=newest)
-        tries = 1 if in_a_hurry else 3
-        return _exchange(profile, sent, surroundings, audience, limit, tries, keep)
+    limit, tries = (min(profile.timeout, HURRY), 1) if in_a_hurry else (profile.timeout, 3)
 
     def keep(rotated: Secret) -> bool:
         if profile.shared:
             audience.warn(_ONE_MACHINE_ALONE)
         return _keep(rotated, kept, profile, is_stored, surroundings, audience)
 
-    with kept.sole_use(longest(limit) if profile.shared else limit) as newest:
-        if profile.shared is None or policy is None:
-            entry, (moved, unsaid) = exchange()
-            return Refreshed(entry, moved, unsaid)
-        from tastyauth.shared import fleet  # only those who share load it, and what it needs
-
+    with kept.sole_use(longest(profile, limit)) as newest:
         sent = secrets._replace(refresh_token=newest)
-        grant = fleet.Grant(profile.token_endpoint, profile.scopes, *sent)
-        around = surroundings.withholding(profile.withheld)
-        machines = fleet.Fleet(
-            partial(fleet.connected, profile.shared, grant, around),
-            policy,
-            limit,
-            entry=lambda it: _entry(profile, secrets.client_id, *it),
-            waiting=audience.waiting,
-            in_a_hurry=in_a_hurry,
+        once = partial(exchange_once, profile, sent, surroundings, audience, limit, tries, keep)
+        if policy is None:
+            return once()
+        return with_others(
+            profile, sent, surroundings, audience, limit, policy, once, in_a_hurry=in_a_hurry
         )
-        try:
-            entry, said = machines.obtain(exchange)
-        finally:
-            if machines.trouble:
-                audience.warn(
-                    f"{profile.shared.url} is not used: {machines.trouble};"
-                    " this machine goes on alone"
-                )
-    if said is None:
-        audience.detail(
-            f"another machine got this token, and shared it through {profile.shared.url}"
-        )
-    last = min(DEFAULT_MIN_VALID, entry.life / 6)
-    entry.ahead = uniform(last, entry.ahead)  # noqa: S311  # not a secret
-    return Refreshed(entry, *(said or (False, False)), said is None, machines.trouble)
 
 
-def _exchange(
-    profile: Profile,
-    secrets: Secrets,
-    surroundings: Surroundings,
-    audience: Audience,
-    limit: float,
-    tries: int,
-    keep: Callable[[Secret], bool],
-) -> tuple[Entry, tuple[bool, bool]]:
-    """The token of one exchange, with `moved` and `unsaid` of `Refreshed`.
-
-    `keep` stores a rotated refresh token, and says whether its source holds it.
-    """
-    from tastyauth import exchange
-
-    grant = exchange.RefreshGrant(
-        token_endpoint=profile.token_endpoint,
-        environment=profile.environment,
-        client_id=secrets.client_id,
-        client_secret=secrets.client_secret,
-        refresh_token=secrets.refresh_token,
-        user_agent=profile.user_agent,
-        timeout=limit,
-        scopes=profile.scopes,
-    )
-    exchange.check_offline(grant)
-    if audience.verbose:
-        route = exchange.route(grant.token_endpoint, surroundings.environ)
-        audience.detail(f"asking {grant.token_endpoint}, proxy: {route.proxy or 'none'},")
-        audience.detail(f"certificate authorities: {route.roots}")
-    asked_at = time.time()
-    try:
-        with audience.waiting(profile.token_endpoint):
-            response = exchange.exchange(grant, environ=surroundings.environ, tries=tries)
-    except exchange.RotatedError as error:
-        keep(error.refresh_token)
-        raise ProtocolError(error.message, error.hint) from None
-    moved = response.refresh_token is not None and keep(response.refresh_token)
-    for scopes in response.scopes:  # no sooner: a new refresh token is kept first
-        exchange.check_scopes(scopes, grant.scopes, (*grant.secrets, response.access_token))
-    for warning in response.warnings:
-        audience.warn(warning)
-    granted = exchange.read_claims(grant.refresh_token).fields.get("scope")
-    unsaid = bool(grant.scopes and not (response.scopes or exchange.scopes_of(granted)))
-    token = response.access_token, int(asked_at), response.expires_in, time.time()
-    return _entry(profile, secrets.client_id, *token), (moved, unsaid)
-
-
-def _entry(
-    profile: Profile, client_id: str, token: Secret, issued_at: int, life: int, stored_at: float
-) -> Entry:
-    bare = token.reveal()
-    fields = {
-        "access_token": bare,
-        "authorization": f"Bearer {bare}",
-        "expires_at": str(issued_at + life),
-        "environment": profile.exported_environment,
-        "profile": profile.name,
-        "api_url": profile.api_url,
-        "client_id": client_id,
-    }
-    return Entry(fields, issued_at, stored_at)
+def longest(profile: Profile, limit: float = 0.0) -> float:
+    """Seconds that an exchange of `limit` seconds may take with the waiting for other machines."""
+    limit = limit or profile.timeout
+    return shared.longest(limit) if profile.shared else limit
 
 
 def refresh_stored(

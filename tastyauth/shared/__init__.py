@@ -5,7 +5,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
-from tastyauth.errors import LOOPBACK, TemporaryError
+from tastyauth.errors import LOOPBACK
 from tastyauth.sources import Reference
 
 if TYPE_CHECKING:
@@ -91,20 +91,9 @@ class Trouble(Exception):
     """Why the engine is not used, in words that follow a colon; nothing in them is the engine's."""
 
 
-class FailedElsewhere(Exception):
-    """Another machine's attempt failed, and that is the outcome here, too: `attempt`."""
-
-    def __init__(self, attempt: "Attempt") -> None:
-        super().__init__()
-        self.attempt = attempt
-
-
-class UnderWay(TemporaryError):
-    """Another machine is renewing the token, and this one need not wait, as its own is good."""
-
-
 class Policy(NamedTuple):
-    """What a caller accepts: `cache.decide` on its terms, and the digest of its secrets."""
+    """What a caller accepts: `cache.decide` on its terms, since when, and its secrets' digest."""
 
     decide: "Callable[[Entry | None, Attempt], str]"
+    started_at: float
     secrets: str

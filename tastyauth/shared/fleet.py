@@ -5,18 +5,16 @@ import random
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 from tastyauth.cache import Entry
 from tastyauth.cache.last_attempt import Attempt
-from tastyauth.errors import SecretError, TastyauthError
+from tastyauth.errors import UNDER_WAY, SecretError, TastyauthError, TemporaryError
 from tastyauth.secret import Secret
 from tastyauth.shared import (
     Engine,
-    FailedElsewhere,
     Policy,
     Trouble,
-    UnderWay,
     lease_of,
     patience_of,
     protocol,
@@ -28,7 +26,16 @@ if TYPE_CHECKING:  # libraries of an extra
     from tastyauth.shared.engine import Connected
     from tastyauth.shared.sealing import Seal
 
-T = TypeVar("T")
+
+class Made(Protocol):
+    """What an exchange returns."""
+
+    @property
+    def entry(self) -> Entry:
+        """The token."""
+
+
+T = TypeVar("T", bound=Made)
 
 _SHORTEST, _LONGEST = 0.05, 0.5
 """Seconds between two looks of a machine that waits; drawn anew each time, and longer ones with
@@ -89,10 +96,10 @@ class Fleet:
         self._entry, self._waiting = entry, waiting
         self._own = os.urandom(16).hex().encode()
 
-    def obtain(self, exchange: Callable[[], tuple[Entry, T]]) -> tuple[Entry, T | None]:
+    def obtain(self, exchange: Callable[[], T]) -> Entry | T:
         """A token of another machine, or what `exchange` returns.
 
-        Raises FailedElsewhere, UnderWay, and what `exchange` raises.
+        Raises the failure of another machine, UNDER_WAY, and what `exchange` raises.
         """
         try:
             connection, seal = self._open()
@@ -104,10 +111,10 @@ class Fleet:
             except Trouble as trouble:
                 return self._alone(trouble, exchange)
             if adopted is not None:
-                return adopted, None
+                return adopted
             return self._lead(connection, seal, found, exchange)
 
-    def _alone(self, trouble: Trouble, exchange: Callable[[], tuple[Entry, T]]) -> tuple[Entry, T]:
+    def _alone(self, trouble: Trouble, exchange: Callable[[], T]) -> T:
         self.trouble = str(trouble)
         return exchange()
 
@@ -143,9 +150,11 @@ class Fleet:
             if step == protocol.ADOPT:
                 return found, entry
             if step == protocol.FAIL:
-                raise FailedElsewhere(attempt)
+                error = attempt.failure(self._policy.started_at, time.time())
+                error.attempt = attempt
+                raise error
             if step == protocol.LATER:
-                raise UnderWay("another machine is renewing the token")
+                raise TemporaryError("another machine is renewing it", reason=UNDER_WAY)
             raise Trouble("another machine holds the lease for too long")
 
     def _read(self, found: Found, seal: "Seal") -> tuple[Entry | None, Attempt]:
@@ -162,13 +171,14 @@ class Fleet:
         connection: "Connected",
         seal: "Seal",
         found: Found,
-        exchange: Callable[[], tuple[Entry, T]],
-    ) -> tuple[Entry, T]:
+        exchange: Callable[[], T],
+    ) -> T:
         """The exchange for all machines; what comes of it is theirs."""
         began = time.monotonic()
         kind, content, life = "", b"", 0.0
         try:
-            entry, more = exchange()
+            made = exchange()
+            entry = made.entry
             now = time.time()
             stored = found.time_at(time.monotonic())
             # by the clock of this machine, unless that was set meanwhile
@@ -178,7 +188,7 @@ class Fleet:
             )
             kind = "token"
             content, life = protocol.write_token(token, issued, stored, now)
-            return entry, more
+            return made
         except TastyauthError as error:
             if error.is_answer:  # what keeps this machine alone from an answer is not for others
                 last = self._read(found, seal)[1]
