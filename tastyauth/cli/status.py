@@ -42,7 +42,9 @@ class ProfileStatus:
     """One profile, as far as it can be judged by looking. Times are epoch seconds, 0 for never.
 
     `expires_at` is that of the cached token. `failures` is how often in a row the last attempts
-    failed, and `asks_again_at` when the next one makes sense.
+    failed, and `asks_again_at` when the next one makes sense. `shared` is the engine of `shared`,
+    `shared_at` when a token last came from another machine, and `alone_since` since when the engine
+    is not used, with the reason.
     """
 
     name: str
@@ -58,6 +60,10 @@ class ProfileStatus:
     last_failure: str
     failures: int
     asks_again_at: float
+    shared: str
+    shared_at: float
+    alone_since: float
+    alone_because: str
 
 
 def run_as_curl(arguments: Arguments, console: Console) -> int:
@@ -148,6 +154,10 @@ def status(
                 last_failure=fit_to_paste(record.message, surroundings.home),
                 failures=record.failures,
                 asks_again_at=record.not_before,
+                shared=profile.shared.url if profile.shared else "",
+                shared_at=record.shared_at,
+                alone_since=record.alone_since,
+                alone_because=fit_to_paste(record.alone_because, surroundings.home),
             )
         )
     return tuple(found)
@@ -204,6 +214,14 @@ def _facts(profile: ProfileStatus, now: float) -> Iterator[tuple[str, str]]:
         yield "access_token", "none yet"
     else:
         yield "access_token", "none yet; the next command gets one"
+    if profile.alone_since:
+        since = _duration(now - profile.alone_since)
+        yield "shared", f"{profile.shared}: not used for {since}: {profile.alone_because}"
+    elif profile.shared:
+        said = "no token from another machine yet"
+        if profile.shared_at:
+            said = f"last token from another machine {_duration(now - profile.shared_at)} ago"
+        yield "shared", f"{profile.shared}: {said}"
     if profile.last_success_at:
         yield "last success", f"{_duration(now - profile.last_success_at)} ago"
     if profile.last_failure_at:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from tastyauth.doctor import config, credentials, online
+from tastyauth.doctor import config, credentials, online, shared
 from tastyauth.doctor.credentials import FIELDS
 from tastyauth.doctor.findings import FAILED, PASSED, SKIPPED, WARNED, Check, Findings, Verdict
 from tastyauth.errors import TastyauthError, UsageError
@@ -28,7 +28,7 @@ class Step(NamedTuple):
     """One check, and the names of those that must not have failed before it."""
 
     name: str
-    check: Callable[[Findings], Verdict]
+    check: Callable[[Findings], Verdict | None]
     needs: tuple[str, ...] = ()
     online: bool = False
 
@@ -49,6 +49,7 @@ STEPS = (
     Step("dns", online.check_dns, ("route",), online=True),
     Step("tls", online.check_tls, ("dns",), online=True),
     Step("clock", online.check_clock, ("tls",), online=True),
+    Step("shared", shared.check_shared, ("config", "trust"), online=True),
     Step(
         "exchange",
         online.check_exchange,
@@ -76,12 +77,15 @@ def examine(findings: Findings, *, offline: bool) -> Iterator[Check]:
             yield Check(step.name, SKIPPED, f"{culprit} failed")
             continue
         began = time.monotonic()
+        verdict: Verdict | None
         try:
             verdict = step.check(findings)
         except UsageError:
             raise
         except TastyauthError as error:
             verdict = Verdict(FAILED, error.message, error.hint)
+        if verdict is None:  # there is nothing to check
+            continue
         if verdict.state == FAILED:
             culprits[step.name] = step.name
         yield Check(step.name, *verdict, seconds=time.monotonic() - began)

@@ -13,7 +13,7 @@ from tastyauth.cache.last_attempt import Attempt
 from tastyauth.config import Profile
 from tastyauth.errors import ProtocolError
 from tastyauth.secret import Secret
-from tastyauth.shared import Policy
+from tastyauth.shared import Policy, not_used
 from tastyauth.sources import Surroundings
 
 
@@ -96,9 +96,7 @@ def with_others(
         found = machines.obtain(exchange)
     finally:
         if machines.trouble:
-            audience.warn(
-                f"{profile.shared.url} is not used: {machines.trouble}; this machine goes on alone"
-            )
+            audience.warn(not_used(profile.shared, machines.trouble))
     if isinstance(found, Entry):
         found = Refreshed(found, from_another=True)
         audience.detail(f"another machine got the token; it came through {profile.shared.url}")

@@ -23,6 +23,9 @@ _PATIENCE = 2
 _CALLS = 6.0
 """Seconds that calls to the engine may take before it counts as unreachable."""
 
+ALONE = "this machine goes on alone"
+"""How the warning about an engine ends."""
+
 
 def lease_of(limit: float) -> float:
     """Seconds of the lease for an exchange that has ended after `limit` seconds."""
@@ -89,6 +92,11 @@ class Engine:
 
 class Trouble(Exception):
     """Why the engine is not used, in words that follow a colon; nothing in them is the engine's."""
+
+
+def not_used(engine: Engine, trouble: object) -> str:
+    """The warning of a machine that cannot use what the others share through."""
+    return f"{engine.url} is not used: {trouble}; {ALONE}"
 
 
 class Policy(NamedTuple):
