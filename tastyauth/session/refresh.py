@@ -116,8 +116,10 @@ def refresh_stored(
             if secrets == stale:
                 raise
         except RefusedError as error:
+            if not untried:
+                raise
             back = "; to go back to the secrets before these: tastyauth secret set --undo"
-            raise type(error)(error.message, error.hint + back * untried) from None
+            raise type(error)(error.message, error.hint + back) from None
         else:
             if untried:
                 forget_earlier(profile, surroundings)
