@@ -28,7 +28,7 @@ class Step(NamedTuple):
     """One check, and the names of those that must not have failed before it."""
 
     name: str
-    check: Callable[[Findings], Verdict | None]
+    check: Callable[[Findings], Verdict]
     needs: tuple[str, ...] = ()
     online: bool = False
 
@@ -49,7 +49,6 @@ STEPS = (
     Step("dns", online.check_dns, ("route",), online=True),
     Step("tls", online.check_tls, ("dns",), online=True),
     Step("clock", online.check_clock, ("tls",), online=True),
-    Step("shared", shared.check_shared, ("config", "trust"), online=True),
     Step(
         "exchange",
         online.check_exchange,
@@ -61,6 +60,20 @@ STEPS = (
 )
 """In the order of the report. The clock comes after the check that learns the server's time."""
 
+SHARED = Step("shared", shared.check_shared, ("config", "trust"), online=True)
+"""Comes before the exchange, for profiles that share what comes of it."""
+
+
+def _steps(findings: Findings) -> Iterator[Step]:
+    for step in STEPS:
+        if (
+            step.name == "exchange"
+            and getattr(findings, "profile", None)
+            and findings.profile.shared
+        ):
+            yield SHARED
+        yield step
+
 
 def examine(findings: Findings, *, offline: bool) -> Iterator[Check]:
     """Runs the checks one by one; `offline` ends before anything leaves the machine.
@@ -68,7 +81,7 @@ def examine(findings: Findings, *, offline: bool) -> Iterator[Check]:
     Raises UsageError for a profile that does not exist; other errors are in the report.
     """
     culprits: dict[str, str] = {}
-    for step in STEPS:
+    for step in _steps(findings):
         if step.online and offline:
             return
         culprit = next((culprits[need] for need in step.needs if need in culprits), None)
@@ -77,15 +90,12 @@ def examine(findings: Findings, *, offline: bool) -> Iterator[Check]:
             yield Check(step.name, SKIPPED, f"{culprit} failed")
             continue
         began = time.monotonic()
-        verdict: Verdict | None
         try:
             verdict = step.check(findings)
         except UsageError:
             raise
         except TastyauthError as error:
             verdict = Verdict(FAILED, error.message, error.hint)
-        if verdict is None:  # there is nothing to check
-            continue
         if verdict.state == FAILED:
             culprits[step.name] = step.name
         yield Check(step.name, *verdict, seconds=time.monotonic() - began)

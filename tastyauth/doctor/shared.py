@@ -11,14 +11,13 @@ _CLOCKS = 60.0
 """Seconds. The protocol allows for more, but a clock that is so wrong needs to be set."""
 
 
-def check_shared(findings: Findings) -> Verdict | None:
+def check_shared(findings: Findings) -> Verdict:
     """The engine answers, lets this machine in, and does what sharing needs.
 
-    None where the profile shares with no other machine. Nothing that belongs to a grant is touched.
+    Nothing that belongs to a grant is touched.
     """
     engine = findings.profile.shared
-    if engine is None:
-        return None
+    assert engine is not None
     around = findings.surroundings.withholding(findings.profile.withheld)
     probe = fleet.Grant("doctor", (), "", Secret(os.urandom(16).hex()), Secret("probe"))
     try:
