@@ -11,14 +11,15 @@ from select import select
 from tempfile import TemporaryFile
 
 _SERVER = """\
-import gc, importlib, json, os, pkgutil, signal, socket, sys
+import contextlib, gc, importlib, json, os, pkgutil, signal, socket, sys
 
 import tastyauth
 from tastyauth._entry import main
 
 for found in pkgutil.walk_packages(tastyauth.__path__, "tastyauth."):
     if not found.name.endswith(("__main__", "_child", ".sdk")):
-        importlib.import_module(found.name)
+        with contextlib.suppress(ImportError):  # without the library of an extra
+            importlib.import_module(found.name)
 gc.freeze()
 line = socket.socket(fileno=int(sys.argv[1]))
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)
