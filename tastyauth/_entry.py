@@ -110,7 +110,7 @@ def _lane(wish: Wish, words: list[str], started_at: float) -> int | None:
 
 
 def _queue(wish: Wish, asked: cache.Asked, words: list[str], started_at: float) -> int | None:
-    """Waits for the one who gets the token, before anything heavy is imported."""
+    """Waits for the process that fetches the token, before anything heavy is imported."""
     from tastyauth import posix
     from tastyauth.cache import lock
     from tastyauth.errors import Stopped, TastyauthError
@@ -120,7 +120,7 @@ def _queue(wish: Wish, asked: cache.Asked, words: list[str], started_at: float) 
         view = lock.line_up(asked, started_at)
         return None if view is None else _answer(wish, asked, view, words)
     except OSError:
-        return None  # there can be no cache, and why is said there
+        return None  # there can be no cache; the full program reports why
     except (TastyauthError, Stopped) as error:
         from tastyauth import cli
 
@@ -161,7 +161,7 @@ def _wish(words: list[str]) -> Wish | None:
 
 
 def _answer(wish: Wish, asked: cache.Asked, view: cache.View, words: list[str]) -> int | None:
-    """Hands the token out in the way that was wished for; None when that is not for the lane."""
+    """Hands the token out as asked; None when that is not for the fast lane."""
     command, options, argv = wish
     profile, entry = view.profile, view.entry
     if profile is None or entry is None:

@@ -78,7 +78,7 @@ class UsageError(TastyauthError):
 
 
 class WrongOrigin(TastyauthError):
-    """A request leads somewhere else than to the API of its profile, and was not sent."""
+    """A request to somewhere other than the API of its profile; it was not sent."""
 
     exit_code = 2
 
@@ -106,7 +106,7 @@ class OutputError(TastyauthError):
 
 
 def reason_of(error: OSError) -> str:
-    """What the system says is wrong, as part of a sentence: "no such file or directory"."""
+    """What the system reports, as part of a sentence: "no such file or directory"."""
     reason = error.strerror or str(error) or "unknown reason"
     return reason[0].lower() + reason[1:]
 
@@ -120,7 +120,7 @@ def cannot_write(error: OSError) -> OutputError:
 
 
 class TemporaryError(TastyauthError):
-    """It may work later without anybody changing anything."""
+    """It may work later without any change."""
 
     exit_code = 75
 
@@ -132,7 +132,7 @@ class TemporaryError(TastyauthError):
 
 
 class ProtocolError(TastyauthError):
-    """What answered does not speak OAuth 2.0 (RFC 6749, section 5)."""
+    """The answer is not OAuth 2.0 (RFC 6749, section 5)."""
 
     exit_code = 76
 

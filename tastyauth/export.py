@@ -1,4 +1,4 @@
-"""Names and values in the words of the shell, and the line that makes `eval` fail.
+"""Names and values as shell code, and the line that makes `eval` fail.
 
 Every value is printable ASCII by construction: tokens are checked when they arrive (RFC 6750,
 section 2.1), everything else when the config is read. A shell form is one physical line, ended by
@@ -20,7 +20,7 @@ TOKEN_FILE = "TASTYTRADE_ACCESS_TOKEN_FILE"  # noqa: S105
 """Names the file of `exec --keep-fresh` to its program."""
 
 DEFAULT_NAMES = (*(name for name, _ in DEFAULT_EXPORTS), TOKEN_FILE)
-"""What is unset where nothing is known of the config."""
+"""What is unset when nothing is known about the config."""
 
 SECRET_FIELDS = ("client_secret", "refresh_token")
 """What only `exec` hands out, and no cache holds."""

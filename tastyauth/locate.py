@@ -1,4 +1,4 @@
-"""Where the config, the cache and the state are, and whose they are.
+"""Finds the config, the cache and the state, and checks who owns them.
 
 Everything here is a few system calls over strings: it runs on every start.
 """
@@ -284,7 +284,7 @@ def _file(path: str) -> str:
     try:
         mode = os.stat(path).st_mode
     except OSError:
-        return path  # reading it will say why not
+        return path  # reading it will report why not
     if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
         return path
     raise _not_found(f"the config {path} is not a file", "remove it, or name one: --config FILE")
@@ -303,7 +303,7 @@ def _is_strangers(path: str) -> bool:
     try:
         return os.lstat(path).st_uid not in own or os.stat(path).st_uid not in own
     except OSError:
-        return False  # reading it will say what is wrong
+        return False  # reading it will report what is wrong
 
 
 def _not_found(message: str, hint: str) -> Exception:

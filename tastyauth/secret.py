@@ -12,7 +12,7 @@ _SHORTEST_FRAGMENT = 8
 _LOWER = str.maketrans({letter: letter.lower() for letter in "ABCDEFGHIJKLMNOPQRSTUVWXYZ"})
 """Not `str.lower`, which may change the length of foreign text."""
 
-# Not compiled until something is said: most runs say nothing, and it would take a millisecond.
+# Not compiled until there is a message: most runs print none, and it takes a millisecond.
 _OWN_SHAPE = (
     r"eyJ[A-Za-z0-9_-]{8,}(?:\.[A-Za-z0-9_-]*)*"  # a refresh or access token
     r"|(?<![0-9A-Za-z])[0-9A-Fa-f]{32,}(?![0-9A-Za-z])"  # a client secret

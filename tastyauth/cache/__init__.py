@@ -16,7 +16,7 @@ ENTRY_MAGIC = "tastyauth entry 3"
 END = b"\nend\n"  # between the lines of an outline and the config
 
 SERVE, AHEAD, ASK, HOLD = "serve", "ahead", "ask", "hold"
-"""What `decide` says."""
+"""What `decide` returns."""
 
 SOFT_WINDOW = 300.0
 """Seconds before expiry in which one caller renews ahead, at most; a third of a shorter life."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 LONGEST_WAIT = 180.0
-"""Seconds, whatever the holder promises."""
+"""Seconds to wait at most, whatever the holder promises."""
 
 _LONGEST_SLEEP = 2.0
 """Seconds between two looks while nothing happens."""
@@ -40,7 +40,7 @@ _WIDTH = 48
 """Bytes of a promise; all have the same, so that a new one replaces an old one in one write."""
 
 _FIRST_PROMISE = 30.0
-"""Seconds a holder gets before it has said how long it will take."""
+"""Seconds a holder has until it says how long it will take."""
 
 _ANSWERS = (cache.SERVE, cache.AHEAD)
 

@@ -25,12 +25,12 @@ from tastyauth.posix import files
 
 _OURS = re.compile(
     r"[0-9a-f]{16}(?:\.[0-9a-f]{16})?\.(?:outline|entry|attempt|lock)"
-    r"(?:\.[0-9]+\.[0-9]+\.new)?"  # what `files.write` has not finished
+    r"(?:\.[0-9]+\.[0-9]+\.new)?"  # left by an unfinished `files.write`
 )
 """The names of cache files; other files in the directory are not touched."""
 
 _UNUSED = 7 * 24 * 3600.0
-"""Seconds after which an entry, its record and its lock go."""
+"""Seconds after which an entry, its record and its lock are deleted."""
 
 _UNFINISHED = 3600.0
 """Seconds after which a temporary file belongs to nobody."""
@@ -141,7 +141,7 @@ def prune(view: View, now: float) -> None:
         try:
             age = now - os.lstat(path).st_mtime
         except FileNotFoundError:
-            continue  # somebody's, who was just done with it
+            continue  # another process was just done with it
         if age > (_UNFINISHED if path.endswith(".new") else _UNUSED):
             remove_unless_held(path)
 

@@ -29,7 +29,7 @@ _PATIENCE = 2.0
 
 
 def check_config(findings: Findings) -> Verdict:
-    """It is found and valid, and has the profile; raises UsageError for a profile it has not."""
+    """It is found, valid and has the profile; raises UsageError for an unknown profile."""
     environ = findings.surroundings.environ
     path, origin = locate.find_config(findings.flag, environ)
     content = locate.read_config(path)
@@ -62,7 +62,7 @@ def check_trust(findings: Findings) -> Verdict:
 
 
 def check_permissions(findings: Findings) -> Verdict:
-    """Nobody else could replace the config, or a file or program that it names; git takes none."""
+    """Nobody else could replace the config, a file or a program that it names; git ignores those."""
     secrets = tuple(filter(os.path.exists, findings.profile.files))
     programs = [
         program

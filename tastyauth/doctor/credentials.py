@@ -34,7 +34,7 @@ RESOLVED, ABSENT, FAILS = "resolved", "absent", "fails"
 """What became of a reference, or the reason of its SecretError: ASKS or HANGS."""
 
 _CLOCK_TOLERANCE = 60
-"""Seconds that a token may come from the future."""
+"""Seconds by which a token may come from the future."""
 
 _DAY = 86400
 

@@ -45,7 +45,7 @@ _FOLLOWED = (
 
 
 class Rehearsal(NamedTuple):
-    """The checks as cron would see them, and the line for the crontab."""
+    """The checks as cron would run them, and the line for the crontab."""
 
     checks: tuple[Check, ...]
     line: str

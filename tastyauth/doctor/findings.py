@@ -50,7 +50,7 @@ def passed(message: str) -> Verdict:
 
 
 def warned(message: str, hint: str) -> Verdict:
-    """It works, but somebody should know this."""
+    """It works, but this is worth knowing."""
     return Verdict(WARNED, message, hint)
 
 

@@ -162,7 +162,7 @@ def _limit(findings: Findings) -> float:
 
 
 def _refused(findings: Findings) -> TemporaryError:
-    """The error for a port on which nothing listens: it says which, and not a word about TLS."""
+    """The error for a port on which nothing listens: it names the port, not TLS."""
     host, port, proxy = _first_host(findings)
     where = f"{host}, port {port}"
     if proxy is not None:

@@ -14,7 +14,7 @@ from contextlib import closing
 from typing import cast
 
 import httpcore
-import httpx as http  # to move on to its continuation is to change this line
+import httpx as http  # moving on to httpx2, its continuation, would change this line
 
 from tastyauth.errors import ConfigError, ProtocolError, TastyauthError, TemporaryError
 from tastyauth.exchange.claims import (
@@ -61,7 +61,7 @@ __all__ = [
 ]
 
 Transport = http.HTTPTransport
-"""What carries a request; `tastyauth.testing` puts another one here."""
+"""What carries a request; `tastyauth.testing` replaces it."""
 
 _TRIES = 3
 
@@ -129,7 +129,7 @@ def _read(answer: Answer, grant: RefreshGrant, now: float) -> TokenResponse:
 
 
 class _BrokenOff(Exception):
-    """An answer that had begun and did not end."""
+    """An answer that broke off."""
 
 
 class Channel:
@@ -164,7 +164,7 @@ class Channel:
                 if isinstance(_tls_failure(error), ssl.SSLCertVerificationError):
                     otherwise = self._authorities.otherwise
             if otherwise is None:
-                # Here, so that no error of httpx, which may quote the answer, hangs on ours.
+                # Here, so that no httpx error, which may quote the answer, is chained to ours.
                 raise failure
             self._trust(otherwise)  # nothing has been sent yet
 

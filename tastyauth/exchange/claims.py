@@ -30,7 +30,7 @@ _PLACEHOLDER = re.compile(
     r"|(?:your|the|insert|paste|enter)[ _-].*|(?:change|replace)[ _-]?me|placeholder|redacted",
     re.IGNORECASE,
 )
-"""What READMEs and templates have in the place of a credential."""
+"""What READMEs and templates have in place of a credential."""
 
 _NAMED = re.compile(
     r"(?:export |set )?[\"']?[\w-]*(?:secret|token|refresh|client)[\w-]*[\"']?\s*[:=]\s*\S"
@@ -151,7 +151,7 @@ def check_shape(name: str, value: Secret, *, is_custom: bool = False) -> None:
 
 
 def _looks_like(text: str) -> str | None:
-    """The credential of tastytrade that is in `text`, in words."""
+    """Which tastytrade credential `text` contains, in words."""
     if is_uuid(text):
         return "a client ID"
     jwt = re.search(r"(?<![\w-])eyJ[\w-]+\.[\w-]+(?:\.[\w-]*)?", text)

@@ -22,7 +22,7 @@ CONNECTED = "connection.connect_tcp.complete"
 """The event of httpcore when a connection is made, before anything is written to it."""
 
 _HEAD_START = 0.2
-"""Seconds that an address has before the next one is tried too (RFC 8305, section 5)."""
+"""Seconds an address has before the next one is tried as well (RFC 8305, section 5)."""
 
 _Address = tuple[Any, ...]
 """As socket.getaddrinfo gives it."""
@@ -65,7 +65,7 @@ class Wire:
 
     def _shut(self) -> None:
         if self._socket is not None:
-            with contextlib.suppress(OSError):  # the other side was faster
+            with contextlib.suppress(OSError):  # the other side closed it first
                 self._socket.shutdown(socket.SHUT_RDWR)
 
 
@@ -88,7 +88,7 @@ def within(seconds: float, call: Callable[[Wire], T]) -> T:
 
 
 class Backend(httpcore.SyncBackend):
-    """Connects for httpcore, which would give a dead address the whole time limit."""
+    """Connects for httpcore, which would spend the whole time limit on a dead address."""
 
     def connect_tcp(
         self, host: str, port: int, timeout: float | None = None, *_: object, **__: object

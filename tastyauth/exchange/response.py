@@ -31,7 +31,7 @@ _DEFAULT_LIFETIME = 900
 """Seconds that a token of tastytrade lives (developer.tastytrade.com, OAuth2)."""
 
 _LONGEST_LIFETIME = 86400
-"""Seconds. A server that promises more is not believed: a dead token would be served for long."""
+"""Seconds. A server that promises more is not believed: a dead token could be served for long."""
 
 _LONGEST_WAIT = 86400.0
 """Seconds of a Retry-After that are believed; the longest block the vendor speaks of is hours."""
@@ -260,7 +260,7 @@ def _refusal(answer: Answer, grant: RefreshGrant, now: float) -> TastyauthError:
 
 def _not_a_customer(said: str, grant: RefreshGrant) -> TastyauthError:
     # On the sandbox it comes and goes for minutes at a time with the same grant; on production
-    # it is the truth.
+    # it is final.
     if grant.environment != "production":
         return TemporaryError(
             f"the server does not know this user at the moment: {said}",

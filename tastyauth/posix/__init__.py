@@ -58,7 +58,7 @@ def _fault_of_script(
     program: str, error: OSError | ValueError, environ: locate.Environ | None
 ) -> tuple[str, str] | None:
     """What is wrong with a script that is there, and what to do; None when nothing is known."""
-    from errno import ENOENT, ENOEXEC  # only a failure needs these
+    from errno import ENOENT, ENOEXEC  # needed only after a failure
     from shlex import quote
     from shutil import which
 

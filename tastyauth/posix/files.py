@@ -1,4 +1,4 @@
-"""Files that only their owner can read, written whole or not at all, and who else could write."""
+"""Private files, written whole or not at all, and who else could write to them."""
 
 import os
 import stat

@@ -1,4 +1,4 @@
-"""Programs run without a shell and within a time limit, and have answered when they exit."""
+"""Runs programs without a shell and within a time limit; they have answered when they exit."""
 
 import os
 import selectors
@@ -14,7 +14,7 @@ from tastyauth.errors import reason_of
 from tastyauth.posix import HeldBack
 
 STDOUT_LIMIT = 64 * 1024
-"""Bytes. Four times the longest secret there may be; more is not an answer."""
+"""Bytes. Four times the longest possible secret; more is not an answer."""
 
 STDERR_TAIL = 4 * 1024
 """Bytes. What is kept of the end of stderr, where programs say why they failed."""
@@ -37,7 +37,7 @@ class ProcessError(Exception):
 
 
 class CannotStart(ProcessError):
-    """The system refuses to execute it; the text is the system's reason."""
+    """The system refuses to execute it; the text is its reason."""
 
 
 class TooMuchOutput(ProcessError):
@@ -66,7 +66,7 @@ class Completed:
 
 @dataclass(eq=False, repr=False)
 class Running:
-    """A program on its way; as a context manager it leaves nothing running behind."""
+    """A running program; as a context manager it leaves nothing running."""
 
     _program: subprocess.Popen[bytes]
     _stdin: bytes
@@ -140,7 +140,7 @@ class Running:
             if pipe is self._program.stdin:
                 try:
                     self._stdin = self._stdin[os.write(key.fd, self._stdin) :]
-                except BrokenPipeError:  # it does not want to know
+                except BrokenPipeError:  # it does not read its input
                     self._stdin = b""
                 is_open = bool(self._stdin)
             else:

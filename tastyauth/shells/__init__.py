@@ -1,4 +1,4 @@
-"""Names and values in the words of every shell and format that `env` knows."""
+"""Names and values in every shell and format that `env` can print."""
 
 import re
 from json import dumps
@@ -20,7 +20,7 @@ def filled(text: str, **values: str) -> str:
 
 
 class Emission(NamedTuple):
-    """What one run of `env` says: names with values, and names that must not stay set."""
+    """What one run of `env` prints: names with values, and names to unset."""
 
     profile: str
     expires_at: int
@@ -29,7 +29,7 @@ class Emission(NamedTuple):
 
 
 def emission(profile: ProfileOutline, fields: dict[str, str], unset: tuple[str, ...]) -> Emission:
-    """What `env` says for a token of `profile` with these `fields`."""
+    """What `env` prints for a token of `profile` with these `fields`."""
     pairs = export.assign(export.for_shell(profile.exports), fields)
     return Emission(profile.name, int(fields["expires_at"]), pairs, unset)
 
@@ -96,7 +96,7 @@ def github_masks(emission: Emission, fields: dict[str, str]) -> str:
 
 
 RENDER = {"sh": sh, "fish": fish, "csh": csh, "json": json, "dotenv": dotenv}
-"""How each format says names and values."""
+"""How each format writes names and values."""
 
 FAILURE = {"sh": export.sh_failure, "fish": fish_failure, "csh": csh_failure}
 """The shell formats, and how each fails; a data format prints nothing instead."""
@@ -113,7 +113,7 @@ _NOT_POSIX = {"fish": "fish", "csh": "csh", "tcsh": "csh"}
 
 
 def unset(output: str, names: tuple[str, ...]) -> str:
-    """How a shell format takes everything back."""
+    """How a shell format unsets everything."""
     nothing = Emission("", 0, [], names)
     return export.sh_unset(names) if output == "sh" else RENDER[output](nothing)
 

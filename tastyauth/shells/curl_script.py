@@ -1,4 +1,4 @@
-"""The same by hand: a shell script around curl, with references as shell words.
+"""A shell script that does the same with curl, with references as shell words.
 
 The script holds no secret: it says where they are. Nor does any program that it starts get one as
 an argument, which every user of the machine can read: they go through stdin.

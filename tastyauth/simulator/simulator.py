@@ -148,7 +148,7 @@ class Simulator:
 
 
 class _Server(socketserver.ThreadingTCPServer):
-    """A thread for each connection; `stop` ends them all and waits until they have ended."""
+    """A thread for each connection; `stop` ends them all and waits for them."""
 
     # Not http.server.HTTPServer: that one asks the name service for the name of its own address.
     allow_reuse_address = True
@@ -175,7 +175,7 @@ class _Server(socketserver.ThreadingTCPServer):
         self.stopping.set()
         self.shutdown()
         for connection in tuple(self._connections):
-            with contextlib.suppress(OSError):  # the client was faster
+            with contextlib.suppress(OSError):  # the client closed it first
                 socket.socket.shutdown(connection, socket.SHUT_RDWR)
         self.server_close()
         self._accepting.join()
@@ -213,7 +213,7 @@ class _Connection(BaseHTTPRequestHandler):
     def _serve(self) -> None:
         body = self._body()
         if isinstance(body, Answer):
-            self.close_connection = True  # nobody knows where the next request begins
+            self.close_connection = True  # there is no telling where the next request begins
             self._write(body)
             return
         headers: dict[str, str] = {}

@@ -137,7 +137,7 @@ class Reference(ABC):
         return False
 
     def is_absent(self, around: Surroundings) -> bool:
-        """Whether it plainly is not available here."""
+        """Whether it is certainly not available here."""
         try:
             self.look(around)
         except SecretError as error:
@@ -162,7 +162,7 @@ class Reference(ABC):
         raise NotImplementedError(self.kind)
 
     def how_to_store(self) -> str:
-        """What to type where `store` does not work."""
+        """What to type if `store` does not work."""
         return "store it by hand"
 
     def inputs(self) -> tuple[tuple[str, str], ...]:
@@ -186,7 +186,7 @@ class Reference(ABC):
         return resolve_program(argv[0], around.environ, around.home) if argv else None
 
     def plan(self, prefix: str, around: Surroundings) -> Iterator[str]:
-        """The kind and all that it is given, a line of the plan: `command ["x"], line 1`."""
+        """The kind and all its settings, a line of the plan: `command ["x"], line 1`."""
         (_, first), *others = ((name, getattr(self, name)) for name in self.__slots__)
         given = [f"{n} {spelled(v)}" for n, v in others if v is not None and v is not False]
         yield prefix + ", ".join([f"{self.kind} {spelled(first)}", *given])
@@ -331,7 +331,7 @@ def shown(text: str, home: str = "") -> str:
 
 
 def spelled(value: object) -> str:
-    """JSON in which nothing hides: it is ASCII, and no row of spaces pushes a part out of sight."""
+    """JSON in which nothing is hidden: ASCII, and no row of spaces pushes a part out of sight."""
     return re.sub("  +", lambda found: r"\u0020" * len(found[0]), dumps(value))
 
 
@@ -346,5 +346,5 @@ def interpreter() -> str | None:
 
 
 def output_of(command: str) -> str:
-    """The word of sh that expands to what `command`, a line of sh, writes."""
+    """The word of sh that expands to the output of `command`, a line of sh."""
     return f'"$({command})"'

@@ -1,4 +1,4 @@
-"""Secrets that a program writes to its stdout, and what to say when it fails."""
+"""Secrets that a program prints, and what to report when it fails."""
 
 import json
 import os
@@ -64,7 +64,7 @@ _TO_STORE = (
     (("secret-tool", "lookup"), "secret-tool store --label=tastyauth"),
     (("security", "find-generic-password"), "security add-generic-password -U"),
 )
-"""How some programs are called to give a secret, and how to take one from the terminal."""
+"""How some programs are called to print a secret, and how to store one from the terminal."""
 
 
 class Program(Reference):
@@ -172,7 +172,7 @@ class Program(Reference):
             message = f"{label} {_ending(completed.returncode)}{said}"
             raise self._explained(message, _BY_HAND, reason_in(message, label))
         if not completed.stdout.strip(b"\r\n"):
-            # as bw ends when its vault is locked and nobody can type the password: with code 0
+            # bw ends with code 0 when its vault is locked and nobody can type the password
             message = f"the value of {label} is empty{complaint(completed.stderr)}"
             raise self._explained(message, _BY_HAND, reason_in(message, label))
         return _pick(completed.stdout, self.command, label)
@@ -188,7 +188,7 @@ class Program(Reference):
 
 @dataclass(frozen=True, slots=True)
 class Command(Program):
-    """What a program writes to its stdout.
+    """What a program prints.
 
     `line` picks one line, from 1; `json` is a JSON Pointer (RFC 6901) to a string; `timeout` is in
     seconds, None for the default.
@@ -261,7 +261,7 @@ def complaint(stderr: bytes, private: bytes = b"") -> str:
 
 def reason_in(message: str, label: str) -> str:
     """ASKS when a `message` on `label` says that there is nobody to answer, else an empty one."""
-    said = message.replace(label, "")  # where a secret is may be called anything
+    said = message.replace(label, "")  # the name of an entry may contain any of these words
     return ASKS if re.search(_ASKING, said, re.IGNORECASE) else ""
 
 
@@ -270,7 +270,7 @@ def _ending(returncode: int) -> str:
         return f"failed with exit code {returncode}"
     try:
         return f"was ended by {signal.Signals(-returncode).name}"
-    except ValueError:  # it has no name
+    except ValueError:  # a signal without a name
         return f"was ended by signal {-returncode}"
 
 

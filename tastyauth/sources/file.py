@@ -16,7 +16,7 @@ from tastyauth.secret import Secret, printable
 from tastyauth.sources import HANGS, Reference, Surroundings, absolute, accept, output_of
 
 LIMIT = 64 * 1024
-"""Bytes. A larger file is not a secret, and need not be read to say so."""
+"""Bytes. A larger file is not a secret, and is not read."""
 
 CREDENTIALS_DIRECTORY = "CREDENTIALS_DIRECTORY"
 
@@ -64,7 +64,7 @@ class File(Reference):
             return _read(descriptor, label, around.limit)
 
     def look(self, around: Surroundings, label: str = "") -> bool:
-        """Opens nothing: a reader would empty a named pipe, and a device may act."""
+        """Opens nothing: that would empty a named pipe, and a device may act."""
         label = label or self.describe(around.home)
         with _explained(label):
             _look(self.path, label)
@@ -271,7 +271,7 @@ def _read_pipe(descriptor: int, label: str, limit: float) -> bytes:
             break
         try:
             chunk = os.read(descriptor, LIMIT + 1)
-        except BlockingIOError:  # another reader of the pipe was quicker
+        except BlockingIOError:  # another reader of the pipe was faster
             continue
         content += chunk
         if len(content) > LIMIT or (content and not chunk):

@@ -25,7 +25,7 @@ from tastyauth.sources import (
 from tastyauth.sources.command import reason_in
 
 _IN_CHILD = "keyring"
-"""What the guard variable says in the child."""
+"""The value of the guard variable in the child."""
 
 _INSTALL = "install the extra: pipx inject tastyauth keyring"
 
@@ -50,7 +50,7 @@ _STATES = {
     ),
 }
 _UNUSABLE = (SecretError, "cannot be used", "try it by hand: keyring get …")
-"""What the child says, and what it means."""
+"""What the child reports, and what it means."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ class Keyring(Reference):
 
     @classmethod
     def is_available(cls, around: Surroundings) -> bool:
-        """Whether there is a keyring that answers."""
+        """Whether a keyring answers."""
         try:
             answer = cls("tastyauth", "is there a keyring")._ask("get", "", around)
         except SecretError:

@@ -62,7 +62,7 @@ def _state_of(error: Exception, no_keyring: tuple[type[Exception], ...]) -> dict
         if _MACOS_DENIED in text or "denied" in text.lower() or "cancel" in text.lower():
             return {"state": "denied"}
         if isinstance(error, RuntimeError):
-            return {"state": "no keyring"}  # of which nobody knows what it quotes
+            return {"state": "no keyring"}  # there is no telling what it quotes
         missing = isinstance(error, FileNotFoundError | ConnectionError)  # a bus
         if not missing and "NotAvailable" not in text:
             return {"state": "broken"}

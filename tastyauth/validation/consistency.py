@@ -15,7 +15,7 @@ _Mapping: TypeAlias = Mapping[str, Data]
 
 
 def problems(document: Document, installed: Callable[[str], bool]) -> Iterator[Problem]:
-    """Whatever in `document` does not fit together; parts of a wrong type are passed over."""
+    """What does not fit together in `document`; parts of a wrong type are skipped."""
     data = _mapping(document.data)
     profiles = {
         name: profile
@@ -63,7 +63,7 @@ _NO_HOSTS = (
     r"(?!api\.sandbox\.tastytrade)(?:(?:api|cert|sandbox)\.)+tasty(?:works|trade)\.com"
     r"|signin\.tastytrade\.com"
 )
-"""What people take for a host of the broker: the right words in the wrong order or domain."""
+"""What people mistake for a host of the broker: the right words in the wrong order or domain."""
 
 
 def _api_url(document: Document, path: Path, profile: _Mapping) -> Iterator[Problem]:
@@ -115,7 +115,7 @@ def _extra(span: Span, path: Path, kind: str, packages: str) -> Problem:
 
 
 def _exported(profiles: _Mapping) -> dict[str, list[tuple[str, str, bool]]]:
-    """Who exports each name: profile, field, and whether the config says so itself."""
+    """Which profile exports each name, its field, and whether the config itself says so."""
     exported: dict[str, list[tuple[str, str, bool]]] = {}
     for profile, content in profiles.items():
         declared = _mapping(content).get("exports")

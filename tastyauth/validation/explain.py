@@ -8,7 +8,7 @@ _HEADING = re.compile(r"^## (\S+) (.+)$", re.MULTILINE)
 
 
 class Page(NamedTuple):
-    """What there is to say about one code."""
+    """The explanation of one code."""
 
     code: str
     title: str

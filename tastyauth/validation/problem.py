@@ -58,7 +58,7 @@ class Problem(NamedTuple):
 
 
 class Scalar(NamedTuple):
-    """A key or a value that is one piece of text, and where it stands."""
+    """A key or a value that is one piece of text, and its position."""
 
     path: Path
     span: Span
@@ -90,15 +90,15 @@ class Document(NamedTuple):
         return f"<document {self.name}, {len(self.lines)} lines>"
 
     def key_span(self, path: Path) -> Span:
-        """Where the key (or the list item) at `path` stands; the first line for the root."""
+        """Where the key (or the list item) at `path` is; the first line for the root."""
         return self.keys.get(path) or self.values.get(path) or _TOP
 
     def value_span(self, path: Path) -> Span:
-        """Where the value at `path` stands, else its key."""
+        """Where the value at `path` is, else its key."""
         return self.values.get(path) or self.key_span(path)
 
     def first_key(self) -> Span:
-        """Where the first key of the file stands."""
+        """Where the first key of the file is."""
         return min(self.keys.values(), default=_TOP)
 
     def is_empty(self, path: Path) -> bool:
@@ -127,7 +127,7 @@ _TOP = Span(1, 1, 1, 1)
 
 @cache
 def table() -> dict[str, tuple[str, Severity, str, str, tuple[str, ...]]]:
-    """What is said about each problem that the schema does not describe: `problems.txt`.
+    """What is reported for each problem that the schema does not describe: `problems.txt`.
 
     By name: code, severity, message, label and help.
     """

@@ -18,7 +18,7 @@ from tastyauth.validation.schema import HIDDEN, pointer
 _RED, _YELLOW, _BLUE, _BOLD, _PLAIN = "\x1b[1;31m", "\x1b[1;33m", "\x1b[34m", "\x1b[1m", "\x1b[0m"
 
 _MOST = 50
-"""Problems of one file that are shown in full; what is wrong with more is the same thing."""
+"""Problems of one file that are shown in full; more would only repeat them."""
 
 
 def human(files: Sequence[Checked], color: bool = False) -> str:  # noqa: FBT001, FBT002
@@ -151,7 +151,7 @@ FORMATS: dict[str, Callable[[Sequence[Checked], bool], str]] = {
 # A line of a config: structure and known words; all else is `[hidden]`
 
 _WIDEST = 96
-"""Columns of a line that are shown; more are cut around what is pointed at."""
+"""Columns of a line that are shown; longer lines are cut around what is pointed at."""
 
 _BEFORE = 36
 _CUT = "..."

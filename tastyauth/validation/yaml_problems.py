@@ -39,7 +39,7 @@ _AT_THE_BEGINNING = (
     "PyYAML: found unexpected document separator",
     "PyYAML: could not find expected ':'",
 )
-"""Complaints whose cause is where what was being read began, not where reading stopped."""
+"""Complaints whose cause is where the construct began, not where reading stopped."""
 
 
 def not_utf8(content: bytes, position: int) -> tuple[str, Problem]:
@@ -52,7 +52,7 @@ def not_utf8(content: bytes, position: int) -> tuple[str, Problem]:
 
 
 def in_characters(text: str) -> list[Problem]:
-    """Control characters, and the first odd end of a line of each kind."""
+    """Control characters, and the first unusual line ending of each kind."""
     problems = []
     windows = text.find("\r\n")
     if windows >= 0:
