@@ -62,7 +62,7 @@ def check_trust(findings: Findings) -> Verdict:
 
 
 def check_permissions(findings: Findings) -> Verdict:
-    """Nobody else could replace the config, a file or a program that it names; git ignores those."""
+    """Nobody else could replace the config, or what it names; git ignores its secrets."""
     secrets = tuple(filter(os.path.exists, findings.profile.files))
     programs = [
         program
