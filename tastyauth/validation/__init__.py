@@ -235,7 +235,7 @@ WORDS: dict[str, Callable[[Failure], str]] = {
     "keys": _keys,
     "kind": lambda failure: _KINDS.get(_type(failure.value), "a number"),
     "kinds": lambda _: ", ".join(schema.source_kinds()),
-    "leaked": lambda failure: str(schema.at(failure.path[:3])["x-leaked"]),
+    "leaked": lambda failure: str(schema.at(failure.path[:2])["x-leaked"][failure.path[2]]),
     "length": lambda failure: str(len(failure.text)),
     "limit": lambda failure: str(failure.limit),
     "meant": lambda failure: schema.meant(failure.text, map(str, failure.limit)) or "",

@@ -12,7 +12,7 @@ from .processes import Place
 
 Message = dict[str, Any]
 
-SETTINGS = {"validate": True, "completion": True, "schemaStore": {"enable": False}}
+SETTINGS = {"validate": True, "completion": True, "hover": True, "schemaStore": {"enable": False}}
 
 CAPABILITIES = {
     "textDocument": {"completion": {"completionItem": {"snippetSupport": True}}},
@@ -57,12 +57,15 @@ class Editor:
         """What is offered at the `|` in `text`."""
         before, _, after = text.partition("|")
         uri = self._open(name, before + after)
-        line = before.count("\n")
-        place = {"line": line, "character": len(before.rpartition("\n")[2])}
-        answer = self._ask(
-            "textDocument/completion", {"textDocument": {"uri": uri}, "position": place}
-        )
+        answer = self._ask("textDocument/completion", _at(uri, before))
         return [item["label"] for item in answer["items"]]
+
+    def hover(self, name: str, text: str) -> str:
+        """What is shown at the `|` in `text`, in Markdown."""
+        before, _, after = text.partition("|")
+        uri = self._open(name, before + after)
+        answer = self._ask("textDocument/hover", _at(uri, before))
+        return str(answer["contents"]["value"]) if answer else ""
 
     def _open(self, name: str, text: str) -> str:
         path = os.path.join(self.folder, name)
@@ -110,6 +113,12 @@ class Editor:
         body = json.dumps({"jsonrpc": "2.0", **message}).encode()
         self._to.write(b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
         self._to.flush()
+
+
+def _at(uri: str, before: str) -> Message:
+    """The place in a file that this text leads up to."""
+    place = {"line": before.count("\n"), "character": len(before.rpartition("\n")[2])}
+    return {"textDocument": {"uri": uri}, "position": place}
 
 
 @contextmanager

@@ -145,3 +145,24 @@ KINDS = {
 def test_an_editor_completes(editor: Editor, text: str, offered: set[str]) -> None:
     name = f"completed-{abs(hash(text))}.yaml"
     assert offered <= set(editor.completions(name, text))
+
+
+@pytest.mark.parametrize(
+    "key", ["client_secret", "refresh_token", "client_id", "environment", "exports", "timeout"]
+)
+def test_a_hover_shows_the_name_and_the_description_of_a_key(editor: Editor, key: str) -> None:
+    """Also where keys share what they refer to."""
+    values = {
+        "client_secret": "{ env: A }",
+        "refresh_token": "{ env: B }",
+        "exports": "{ C: profile }",
+    }
+    text = ACCOUNT + "".join(f"    {name}: {value}\n" for name, value in values.items())
+    text += "    timeout: 15\n"
+    before, _, after = text.partition(f"    {key}:")
+    shown = editor.hover("hover.yaml", f"{before}    {key[:2]}|{key[2:]}:{after}")
+    shown = shown.replace("\\", "")  # Markdown's
+    with open(SCHEMA, encoding="utf-8") as file:
+        properties = json.load(file)["$defs"]["profile"]["properties"]
+    assert shown.startswith(f"#### {key}\n")
+    assert properties[key]["description"].partition(".")[0][:30] in shown

@@ -110,7 +110,7 @@ def test_the_schema_keeps_to_keywords_that_mean_the_same_everywhere() -> None:
         "propertyNames",
         "$ref",
     }
-    annotations = {"$schema", "$defs", "title", "description", "examples"}
+    annotations = {"$schema", "$id", "$defs", "title", "description", "examples"}
     editors = {"markdownDescription", "defaultSnippets", "errorMessage"}
     ours = {
         "x-problems",
