@@ -211,8 +211,13 @@ def _warmed(request: pytest.FixtureRequest) -> Iterator[None]:
 
 
 @pytest.fixture
-def world(simulator: Simulator, tmp_path: os.PathLike[str]) -> World:
+def newcomer(simulator: Simulator, tmp_path: os.PathLike[str]) -> World:
+    """A scratch home without a config."""
+    return World(os.fspath(tmp_path), simulator)
+
+
+@pytest.fixture
+def world(newcomer: World) -> World:
     """A scratch home with a valid config of the simulator, and its secrets in files."""
-    world = World(os.fspath(tmp_path), simulator)
-    world.configure()
-    return world
+    newcomer.configure()
+    return newcomer

@@ -5,7 +5,7 @@ import resource
 import sys
 
 import pytest
-from needs import missing
+from needs import missing, needs_linux
 from world import CONFIG, World, until
 
 from tastyauth.simulator import Simulator
@@ -145,6 +145,7 @@ cat /proc/$$/cmdline /proc/$PPID/cmdline >>"$HOME/pass.argv"
 if [ "$1" = insert ]; then cat >"$HOME/entry"; else cat "$HOME/entry"; fi"""
 
 
+@needs_linux
 @pytest.mark.parametrize("words", ["token", "secret set --only refresh_token"])
 def test_the_program_that_stores_a_secret_sees_no_other(
     words: str, tmp_path: os.PathLike[str]

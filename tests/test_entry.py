@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from needs import needs_linux
 from world import CONFIG, PYTHON, World
 
 from tastyauth import _entry
@@ -226,7 +227,10 @@ def test_a_variable_that_a_reference_reads_is_gone_for_both(cached: World) -> No
     assert "MY_TOKEN" in lane.out
 
 
-@pytest.mark.parametrize("redirection", [">/dev/full", ">&-", "<&-", "2>&-", ">&- 2>&-"])
+@pytest.mark.parametrize(
+    "redirection",
+    [pytest.param(">/dev/full", marks=needs_linux), ">&-", "<&-", "2>&-", ">&- 2>&-"],
+)
 @pytest.mark.parametrize("command", ["env", "token"])
 def test_closed_and_full_descriptors_end_both_alike(
     cached: World, command: str, redirection: str

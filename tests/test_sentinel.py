@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from typing import Any, cast
 
 import pytest
+from needs import needs_linux
 from world import CONFIG, Completed, World, closed_port
 
 import tastyauth
@@ -182,6 +183,7 @@ def assert_kept_in_private(world: World, tokens: set[str]) -> None:
         assert not shown(content, *secrets_of(world), *tokens), path
 
 
+@needs_linux
 def test_a_secrets_program_sees_no_other_secret(sentinel: World) -> None:
     """Neither in its environment nor on any command line."""
     assert sentinel.run("token").code == 0
@@ -192,6 +194,7 @@ def test_a_secrets_program_sees_no_other_secret(sentinel: World) -> None:
         assert not shown(content, *secrets_of(sentinel)), name
 
 
+@needs_linux
 def test_the_program_of_exec_sees_the_access_token_alone(sentinel: World) -> None:
     for _ in range(2):  # from the exchange, and from the cache
         look = 'env; cat "/proc/$$/cmdline"'

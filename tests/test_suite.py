@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 from collections.abc import Iterator
 from glob import glob
 
@@ -37,6 +38,30 @@ def test_in_ci_a_part_that_is_missing_fails(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.delenv("CI")
     with pytest.raises(pytest.skip.Exception):
         missing("a part")
+
+
+LINUX = re.compile(r"/proc/(self/(status|fd)|\{|\$)|/dev/full|stat -c|sed -i")
+"""What other systems lack, or spell otherwise."""
+
+
+def test_what_needs_linux_says_so_through_the_helper() -> None:
+    assert [name for path in OWN_PROCESS for name in for_linux_alone(path)] == []
+
+
+OWN_PROCESS = [path for path in MODULES if not re.search("/(e2e|bench|lib|mutation)/", path)]
+"""Modules of tests but for those that need Debian, and the helpers."""
+
+
+def for_linux_alone(path: str) -> Iterator[str]:
+    """The functions of a module that mention such a thing, and no helper."""
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef) and path != os.path.abspath(__file__):
+            first = min([node.lineno, *(each.lineno for each in node.decorator_list)])
+            code = "\n".join(text.splitlines()[first - 1 : node.end_lineno])
+            if LINUX.search(code) and not re.search(r"needs|missing\(|except OSError", code):
+                yield f"{path}::{node.name}"
 
 
 def test_no_test_imports_from_another() -> None:

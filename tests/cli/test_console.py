@@ -10,6 +10,7 @@ from contextlib import contextmanager
 
 import pexpect
 import pytest
+from needs import needs_linux
 from world import World
 
 from tastyauth.cli.console import Console
@@ -143,7 +144,10 @@ os._exit(0)
 
 @pytest.mark.parametrize(
     ("redirection", "reason"),
-    [(">/dev/full", "no space left on device"), (">&-", "stdout is closed")],
+    [
+        pytest.param(">/dev/full", "no space left on device", marks=needs_linux),
+        (">&-", "stdout is closed"),
+    ],
 )
 def test_a_product_that_does_not_arrive_is_an_error(redirection: str, reason: str) -> None:
     code, said = run(TELLS, redirection)
@@ -164,7 +168,9 @@ def test_a_reader_that_has_gone_is_an_error() -> None:
     assert b"broken pipe" in done.stderr
 
 
-@pytest.mark.parametrize("redirection", ["2>/dev/full", "2>&-", "<&-"])
+@pytest.mark.parametrize(
+    "redirection", [pytest.param("2>/dev/full", marks=needs_linux), "2>&-", "<&-"]
+)
 def test_a_run_that_nobody_listens_to_still_has_its_product(redirection: str) -> None:
     code, _ = run("console.say('a'); console.warn('b'); console.out('product')", redirection)
     assert code == 0

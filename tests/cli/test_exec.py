@@ -6,6 +6,7 @@ import signal
 import sys
 
 import pytest
+from needs import needs_linux
 from world import COMMAND, CONFIG, Completed, World, finish, until, variables_in
 
 FROM_VARIABLES = """\
@@ -96,6 +97,7 @@ def test_a_closed_pipe_ends_the_command_quietly(ready: World) -> None:
     assert done == Completed(0, "y\n141\n", "")
 
 
+@needs_linux
 @pytest.mark.parametrize("before", ["", "trap '' HUP INT;", "ulimit -c 0;", "umask 027;"])
 def test_the_command_starts_as_from_a_shell(before: str, ready: World) -> None:
     """Signals (ignored, blocked), limits, file mode mask and open files are the caller's."""
@@ -105,6 +107,7 @@ def test_the_command_starts_as_from_a_shell(before: str, ready: World) -> None:
     assert ready.shell(f"{before} tastyauth exec -- sh -c '{look}'; :") == directly
 
 
+@needs_linux
 def test_the_command_learns_how_its_children_end_whoever_started_it(ready: World) -> None:
     """Whether the token was cached or not: with -q it goes the long way."""
     deaf = "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN);"

@@ -30,12 +30,6 @@ pytestmark = pytest.mark.warm
 SHELLS = (("/bin/bash", "--norc", "-i"), ("/bin/dash", "-i"))
 
 
-@pytest.fixture
-def newcomer(simulator: Simulator, tmp_path: os.PathLike[str]) -> World:
-    """A scratch home without a config."""
-    return World(os.fspath(tmp_path), simulator)
-
-
 def credentials(world: World) -> str:
     """Both secrets for stdin, a line each."""
     return f"{world.client_secret}\n{world.refresh_token}\n"

@@ -27,15 +27,7 @@ from sitting import (
 )
 from world import World, until
 
-from tastyauth.simulator import Simulator
-
 SHELLS = (("/bin/bash", "--norc", "-i"), ("/bin/dash", "-i"))
-
-
-@pytest.fixture
-def newcomer(simulator: Simulator, tmp_path: os.PathLike[str]) -> World:
-    """A scratch home without a config."""
-    return World(os.fspath(tmp_path), simulator)
 
 
 def answers(world: World, *, is_said: bool = True) -> tuple[tuple[str, str], ...]:

@@ -25,12 +25,6 @@ UUID = "0c7b8898-a2f1-49bb-a23d-843e47b68631"
 
 
 @pytest.fixture
-def newcomer(simulator: Simulator, tmp_path: os.PathLike[str]) -> World:
-    """A scratch home without a config."""
-    return World(os.fspath(tmp_path), simulator)
-
-
-@pytest.fixture
 def access_token(newcomer: World, tmp_path_factory: pytest.TempPathFactory) -> str:
     """What the broker has handed out once."""
     elsewhere = World(os.fspath(tmp_path_factory.mktemp("elsewhere")), newcomer.simulator)

@@ -7,8 +7,6 @@ import pytest
 from sitting import RIGHT, STORE, TRADES, custom, everything, sitting
 from world import World
 
-from tastyauth.simulator import Simulator
-
 pytestmark = pytest.mark.warm
 
 NAMINGS = {
@@ -26,12 +24,6 @@ NAMINGS = {
 """What bots call client ID, client secret and refresh token; tastyware sends no client ID."""
 
 FORMS = ("{}={}", "export {}={}", "{}='{}'", '{}="{}"  # from my.tastytrade.com')
-
-
-@pytest.fixture
-def newcomer(simulator: Simulator, tmp_path: os.PathLike[str]) -> World:
-    """A scratch home without a config."""
-    return World(os.fspath(tmp_path), simulator)
 
 
 def env_file(world: World, names: tuple[str, str, str], form: str = "{}={}") -> str:

@@ -24,17 +24,17 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Network]:
 
 
 @pytest.fixture(scope="session")
-def world(network: Network, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Brokers]:
+def all_brokers(network: Network, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Brokers]:
     """The private network with the broker's hosts in it."""
     with brokers_in(network, os.fspath(tmp_path_factory.mktemp("brokers"))) as brokers:
         yield brokers
 
 
 @pytest.fixture
-def brokers(world: Brokers) -> Iterator[Brokers]:
+def brokers(all_brokers: Brokers) -> Iterator[Brokers]:
     """The broker's hosts, for one test, which must not send a packet to anywhere else."""
-    for name in world.credentials:
-        world.requests(name)
-    before = world.network.packets_out()
-    yield world
-    assert world.network.packets_out() == before
+    for name in all_brokers.credentials:
+        all_brokers.requests(name)
+    before = all_brokers.network.packets_out()
+    yield all_brokers
+    assert all_brokers.network.packets_out() == before

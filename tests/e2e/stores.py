@@ -34,7 +34,7 @@ def works_in_cron() -> dict[str, bool]:
 
 
 @contextmanager
-def newcomer() -> Iterator[World]:
+def set_up() -> Iterator[World]:
     """A home as `init` leaves it, whose path is short: gpg puts sockets below it."""
     with Simulator() as simulator, tempfile.TemporaryDirectory(prefix="ta-") as root:
         world = World(root, simulator)

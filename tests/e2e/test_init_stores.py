@@ -22,7 +22,7 @@ from sitting import (
 from world import World
 
 from .parts import program
-from .stores import newcomer
+from .stores import set_up
 
 _CALL = 'curl -sH "Authorization: Bearer $TASTYTRADE_ACCESS_TOKEN" '
 
@@ -62,7 +62,7 @@ def desktop_user() -> Iterator[World]:
 
 @contextmanager
 def without_config() -> Iterator[World]:
-    with newcomer() as world:
+    with set_up() as world:
         for name in os.listdir(world.config_directory):
             os.unlink(f"{world.config_directory}/{name}")
         os.rmdir(world.config_directory)

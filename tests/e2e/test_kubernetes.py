@@ -16,7 +16,7 @@ from world import World
 
 from .parts import program
 from .recipes import recipe
-from .stores import FILES, assert_refused, assert_served, newcomer, point_at, restore_files
+from .stores import FILES, assert_refused, assert_served, point_at, restore_files, set_up
 
 _REFERENCES = """\
 client_secret: { file: /run/secrets/live.client-secret }
@@ -48,7 +48,7 @@ def world() -> Iterator[World]:
     if os.geteuid() != 0:
         missing("a mount takes root")
     program("unshare")
-    with newcomer() as world:
+    with set_up() as world:
         point_at(world, _REFERENCES)
         restore_files(world, world.project)
         yield world

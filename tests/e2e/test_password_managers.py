@@ -12,7 +12,7 @@ from world import World
 
 from .parts import installed
 from .recipes import adapted, recipe
-from .stores import assert_foretold, assert_refused, assert_served, link, newcomer, point_at
+from .stores import assert_foretold, assert_refused, assert_served, link, point_at, set_up
 
 _USER = "11111111-2222-4333-8444-555555555555"
 
@@ -49,7 +49,7 @@ esac
 
 @pytest.fixture
 def bitwarden_user() -> Iterator[World]:
-    with newcomer() as world:
+    with set_up() as world:
         link(world, installed("npm/node_modules/.bin/bw"))
         point_at(world, recipe("yaml", "# Bitwarden"))
         yield world
@@ -102,7 +102,7 @@ def test_without_its_flag_bitwarden_asks_nobody_and_calls_that_success(
 @pytest.fixture
 def op_user() -> Iterator[World]:
     """Somebody with a stand-in for `op` on the PATH."""
-    with newcomer() as world:
+    with set_up() as world:
         secrets = {"CLIENT_SECRET": world.client_secret, "REFRESH_TOKEN": world.refresh_token}
         world.script("op", adapted(_OP, secrets))
         point_at(world, recipe("yaml", "# 1Password"))

@@ -14,7 +14,7 @@ from world import World, closed_port, until
 from .parts import installed
 from .processes import Place
 from .recipes import adapted, recipe
-from .stores import assert_foretold, assert_refused, assert_served, follow, link, newcomer, point_at
+from .stores import assert_foretold, assert_refused, assert_served, follow, link, point_at, set_up
 
 FAR_AWAY = "https://bao.example.com"
 """The server of the recipe."""
@@ -68,7 +68,7 @@ def bao(tmp_path: os.PathLike[str]) -> Iterator[str]:
 @pytest.fixture
 def bao_user(bao: str) -> Iterator[World]:
     """Somebody who has logged in, and has followed the recipe."""
-    with newcomer() as world:
+    with set_up() as world:
         link(world, installed("stores/bin/bao"))
         words = ("login", f"-address={bao}", "-no-print", "-")
         login = world.run_program("bao", *words, given=_ROOT)
@@ -129,7 +129,7 @@ def aws_user(moto: str) -> Iterator[World]:
     """Somebody with AWS's two files who has followed the recipe, in an account of their own."""
     with urllib.request.urlopen(f"{moto}/moto-api/reset", data=b""):
         pass
-    with newcomer() as world:
+    with set_up() as world:
         link(world, installed("stores/bin/aws"))
         world.write(f"{world.home}/.aws/config", _AWS_CONFIG.format(origin=moto))
         world.write(f"{world.home}/.aws/credentials", _AWS_CREDENTIALS)

@@ -20,9 +20,9 @@ from .stores import (
     follow,
     link,
     move_in,
-    newcomer,
     point_at,
     restore_files,
+    set_up,
     works_in_cron,
 )
 
@@ -48,7 +48,7 @@ LOCKED = "gnome-keyring-daemon --start --components=secrets >/dev/null 2>&1"
 
 @pytest.fixture
 def desk() -> Iterator[World]:
-    with newcomer() as world:
+    with set_up() as world:
         yield world
 
 

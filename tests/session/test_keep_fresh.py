@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pexpect
 import pytest
-from needs import missing
+from needs import missing, needs_linux
 from world import CONFIG, PATH, PYTHON, Completed, World, finish, until, variables_in
 
 from tastyauth.session.keep_fresh import Background
@@ -59,6 +59,7 @@ def brief(short: Simulator, tmp_path: os.PathLike[str]) -> World:
     return world
 
 
+@needs_linux
 @pytest.mark.parametrize("mask", ["0", "777"])
 def test_a_private_file_holds_the_token_and_is_gone_at_the_end(mask: str, world: World) -> None:
     look = f'stat -c "%a %n" "${FILE}" "${{{FILE}%/*}}"; cat "${FILE}"'
@@ -160,6 +161,7 @@ def test_a_closed_pipe_ends_the_command_quietly(world: World) -> None:
     assert done == Completed(0, "y\n141\n", "")
 
 
+@needs_linux
 @pytest.mark.parametrize("shell", ["sh", "/bin/sh"])
 @pytest.mark.parametrize("before", ["", "trap '' HUP INT;", "exec 7</dev/null; ulimit -c 0;"])
 def test_the_command_starts_as_from_a_shell(before: str, shell: str, world: World) -> None:
@@ -193,6 +195,7 @@ def test_without_a_terminal_a_signal_is_passed_on(name: str, world: World, recor
         assert finish(process) == Completed(0, "", "")
 
 
+@needs_linux
 def test_what_the_caller_ignores_stays_ignored(world: World, recorder: str) -> None:
     look = "grep -c 'SigIgn.*[13579bdf]$' /proc/self/status"
     done = world.shell(f"trap '' HUP; tastyauth {' '.join(KEEP)} sh -c 'kill -HUP $PPID; {look}'")
@@ -209,6 +212,8 @@ def test_a_command_that_ends_by_a_signal_that_was_passed_on_ended_so(world: Worl
 
 
 def _children(pid: int) -> list[int]:
+    if sys.platform != "linux":
+        missing("only Linux tells the children of another process")
     with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
         return [int(each) for each in file.read().split()]
 

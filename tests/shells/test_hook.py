@@ -415,7 +415,10 @@ def test_a_project_config_that_changes_is_not_followed(shell: Shell, world: Worl
     path = world.configure(directory=world.project)
     assert world.run("hook", shell.language).code == 78
     digest = world.run("allow", "--print").out.rsplit("sha256: ")[1].strip()
-    change = f"sed -i 's/.*client_secret.*/    client_secret: {{command: [touch, pwned]}}/' {path}"
+    change = (
+        f"sed 's/.*client_secret.*/    client_secret: {{command: [touch, pwned]}}/' {path} >new;"
+        f" cat new >{path}"
+    )
     lines = ("p", f"printenv {TOKEN}", change, "later", "p", "ls")
     done = shell.run(world, shell.hook(), *lines, TASTYAUTH_TRUST_SHA256=digest)
     assert done.out.startswith("eyJ")
