@@ -61,7 +61,7 @@ def _stopped(number: int, _: object) -> None:
 
 def _run(words: list[str], started_at: float) -> int:
     wish = _wish(words)
-    code = None if wish is None else _lane(wish, words, started_at)
+    code = None if wish is None else _lane(wish, started_at)
     if code is None:
         from tastyauth import cli
 
@@ -70,7 +70,7 @@ def _run(words: list[str], started_at: float) -> int:
 
 
 def _broken(words: list[str], error: BaseException) -> int:
-    """Reports a failure where nothing may work any more, not even the command line."""
+    """Reports a failure, also where nothing may work any more, not even the command line."""
     try:
         from tastyauth import cli
 
@@ -86,7 +86,7 @@ def _broken(words: list[str], error: BaseException) -> int:
         return code
 
 
-def _lane(wish: Wish, words: list[str], started_at: float) -> int | None:
+def _lane(wish: Wish, started_at: float) -> int | None:
     """The exit code; None when this is for the full program, for example to get the token."""
     if sys.stdin is None or sys.stdout is None or sys.stderr is None:
         return None
@@ -101,30 +101,25 @@ def _lane(wish: Wish, words: list[str], started_at: float) -> int | None:
         if not locate.meets(asked.required, asked.environ, behind):
             return None  # before anything is waited for
         if cache.decide(view.entry, None, cache.Terms(), time.time()) == cache.SERVE:
-            return _answer(wish, asked, view, words)
+            return _answer(wish, asked, view)
     except OSError:
         pass  # no cache yet, or one that may not be used
     if not locate.meets(asked.required, asked.environ, behind):
         return None
-    return _queue(wish, asked, words, started_at)
+    return _queue(wish, asked, started_at)
 
 
-def _queue(wish: Wish, asked: cache.Asked, words: list[str], started_at: float) -> int | None:
+def _queue(wish: Wish, asked: cache.Asked, started_at: float) -> int | None:
     """Waits for the process that fetches the token, before anything heavy is imported."""
     from tastyauth import posix
     from tastyauth.cache import lock
-    from tastyauth.errors import Stopped, TastyauthError
 
     try:
         posix.raise_when_stopped()
         view = lock.line_up(asked, started_at)
-        return None if view is None else _answer(wish, asked, view, words)
+        return None if view is None else _answer(wish, asked, view)
     except OSError:
         return None  # there can be no cache; the full program reports why
-    except (TastyauthError, Stopped) as error:
-        from tastyauth import cli
-
-        return cli.ended(words, error)
 
 
 def _asked(options: dict[str, str]) -> cache.Asked:
@@ -160,14 +155,14 @@ def _wish(words: list[str]) -> Wish | None:
     return (command, options, argv) if command and (argv or command != "exec") else None
 
 
-def _answer(wish: Wish, asked: cache.Asked, view: cache.View, words: list[str]) -> int | None:
+def _answer(wish: Wish, asked: cache.Asked, view: cache.View) -> int | None:
     """Hands the token out as asked; None when that is not for the fast lane."""
     command, options, argv = wish
     profile, entry = view.profile, view.entry
     if profile is None or entry is None:
         return None
     if command == "token":
-        return _print(export.token(entry.fields, header="header" in options), words)
+        return _print(export.token(entry.fields, header="header" in options))
     exports = export.for_shell(profile.exports)
     pairs = export.assign(exports, entry.fields)
     unset = cache.others_names(profile, asked)
@@ -175,7 +170,7 @@ def _answer(wish: Wish, asked: cache.Asked, view: cache.View, words: list[str]) 
         # on a terminal the full command line also says how to use what it prints
         if os.isatty(1) or not pairs:
             return None
-        return _print(export.sh(pairs, unset), words)
+        return _print(export.sh(pairs, unset))
     if len(exports) < len(profile.exports):
         return None  # a long-lived secret is resolved anew each time
     from tastyauth import posix
@@ -184,14 +179,13 @@ def _answer(wish: Wish, asked: cache.Asked, view: cache.View, words: list[str]) 
     return None
 
 
-def _print(text: str, words: list[str]) -> int:
+def _print(text: str) -> int:
     data = text.encode()
     try:
         while data:
             data = data[os.write(1, data) :]
     except OSError as error:
-        from tastyauth import cli
         from tastyauth.errors import cannot_write
 
-        return cli.ended(words, cannot_write(error))
+        raise cannot_write(error) from None
     return 0

@@ -82,18 +82,23 @@ def _fault_of_script(
     return "the program after #! in its first line cannot be found", "correct that line"
 
 
-def forbid_core_dumps() -> None:
-    """From now on a crash leaves no image of the memory, of this process or of those it starts."""
-    global _core_limit
-    if _core_limit is None:
-        import resource
+def forbid_core_dumps(*, undo: bool = False) -> None:
+    """From now on a crash leaves no image of the memory, of this process or of those it starts.
 
-        try:
-            _core_limit = resource.getrlimit(resource.RLIMIT_CORE)
-        except OSError:
-            return  # a sandbox forbids the call
-    hard = _core_limit[1]
-    _limit_core_dumps((_NO_CORE if hard else 0, hard))
+    `undo` gives the caller's limit back, if it was changed. A sandbox may forbid either; the token
+    matters more.
+    """
+    global _core_limit
+    if undo and _core_limit is None:
+        return
+    import resource
+
+    try:
+        own = _core_limit = _core_limit or resource.getrlimit(resource.RLIMIT_CORE)
+        none = (_NO_CORE if own[1] else 0, own[1])
+        resource.setrlimit(resource.RLIMIT_CORE, own if undo else none)
+    except (OSError, ValueError):
+        return
 
 
 def become(
@@ -108,8 +113,7 @@ def become(
     should be ended by them must be. Who ignores SIGCHLD never learns how its children ended.
     """
     variables = environment(environ, removed, exports)
-    if _core_limit is not None:
-        _limit_core_dumps(_core_limit)
+    forbid_core_dumps(undo=True)
     signal(SIGPIPE, SIG_DFL)
     signal(SIGXFSZ, SIG_DFL)
     signal(SIGCHLD, SIG_DFL)
@@ -128,8 +132,7 @@ def spawn(argv: list[str], variables: locate.Environ, prepare: "Callable[[], Non
 
     if not argv[0]:
         raise CannotStart(argv[0], ValueError())
-    if _core_limit is not None:
-        _limit_core_dumps(_core_limit)
+    forbid_core_dumps(undo=True)
     try:
         # with a function to call, posix_spawn is not used: it leaves two signals ignored
         child = Popen(argv, env=variables, close_fds=False, preexec_fn=prepare)
@@ -151,15 +154,6 @@ def environment(
         variables.pop("LC_CTYPE", None)
     variables.update(exports)
     return variables
-
-
-def _limit_core_dumps(limit: tuple[int, int]) -> None:
-    import resource
-
-    try:
-        resource.setrlimit(resource.RLIMIT_CORE, limit)
-    except (OSError, ValueError):
-        return  # a sandbox may forbid it; the token matters more
 
 
 def _python_set_locale() -> bool:

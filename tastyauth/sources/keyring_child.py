@@ -22,7 +22,6 @@ def main() -> None:
 
 def _answer(action: str, service: str, username: str) -> dict[str, str]:
     try:
-        import keyring
         import keyring.errors
 
         backend = keyring.get_keyring()
