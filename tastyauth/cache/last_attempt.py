@@ -13,26 +13,6 @@ _PACE: dict[type[errors.TastyauthError], tuple[float, float]] = {
 """Seconds until the server is asked again: after the first failure, doubling up to the second
 number. A broker blocks addresses that keep failing; other failures are fixed on this machine."""
 
-_FIELDS: dict[str, float | int | str] = {
-    "ended_at": 0.0,
-    "code": 0,
-    "kind": "",
-    "reason": "",
-    "asked_for": -1.0,
-    "message": "",
-    "hint": "",
-    "secrets": "",
-    "not_before": 0.0,
-    "failures": 0,
-    "soft_at": 0.0,
-    "succeeded_at": 0.0,
-    "failed_at": 0.0,
-    "failed_code": 0,
-    "shared_at": 0.0,
-    "alone_since": 0.0,
-    "alone_because": "",
-}
-
 
 class Attempt:
     """The last attempt, with the last success and failure. Times are in epoch seconds.
@@ -46,33 +26,30 @@ class Attempt:
     `alone_because` why.
     """
 
-    ended_at: float
-    code: int
-    kind: str
-    reason: str
-    asked_for: float
-    message: str
-    hint: str
-    secrets: str
-    not_before: float
-    failures: int
-    soft_at: float
-    succeeded_at: float
-    failed_at: float
-    failed_code: int
-    shared_at: float
-    alone_since: float
-    alone_because: str
-
     # a plain class: dataclasses would double the start of everybody who waits for a token
-    __slots__ = tuple(_FIELDS)
+    ended_at = 0.0
+    code = 0
+    kind = ""
+    reason = ""
+    asked_for = -1.0
+    message = ""
+    hint = ""
+    secrets = ""
+    not_before = 0.0
+    failures = 0
+    soft_at = 0.0
+    succeeded_at = 0.0
+    failed_at = 0.0
+    failed_code = 0
+    shared_at = 0.0
+    alone_since = 0.0
+    alone_because = ""
 
     def __init__(self, **values: float | int | str) -> None:
-        for name, default in _FIELDS.items():
-            setattr(self, name, values.get(name, default))
+        vars(self).update(values)
 
     def _with(self, **values: float | int | str) -> "Attempt":
-        return Attempt(**{name: getattr(self, name) for name in _FIELDS} | values)
+        return Attempt(**vars(self) | values)
 
     def error(self) -> errors.TastyauthError:
         """The failure, as it was raised."""
@@ -166,6 +143,9 @@ class Attempt:
         )
 
 
+FIELDS = tuple(n for n, v in vars(Attempt).items() if n[0] != "_" and not callable(v))
+"""The fields of a record, in the order of its lines."""
+
 _unwritten: dict[str, Attempt] = {}
 """Records that could not be written; the rest of this process uses them."""
 
@@ -178,16 +158,16 @@ def read(path: str) -> Attempt:
         content = locate.read_private(path)
         lines = content.decode().split("\n") if content else [""]
         words = [line.split("\t", 1) for line in lines[1:-1]]
-        if lines[0] != _MAGIC or lines[-1] != "" or len(words) != len(_FIELDS):
+        if lines[0] != _MAGIC or lines[-1] != "" or sorted(dict(words)) != sorted(FIELDS):
             return Attempt()
-        return Attempt(**{name: type(_FIELDS[name])(value) for name, value in words})
-    except (OSError, ValueError, KeyError):
+        return Attempt(**{name: type(getattr(Attempt, name))(value) for name, value in words})
+    except (OSError, ValueError):
         return Attempt()
 
 
 def write(path: str, attempt: Attempt) -> None:
     """Writes a record; raises OSError, and this process remembers `attempt` all the same."""
-    lines = [f"{name}\t{' '.join(str(getattr(attempt, name)).split(chr(10)))}" for name in _FIELDS]
+    lines = [f"{name}\t{' '.join(str(getattr(attempt, name)).split(chr(10)))}" for name in FIELDS]
     remember(path, attempt)
     files.write(path, "\n".join((_MAGIC, *lines, "")).encode("utf-8", "backslashreplace"))
     _unwritten.pop(path, None)

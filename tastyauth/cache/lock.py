@@ -56,7 +56,7 @@ class Lock(FileIO):
 
     def __init__(self) -> None:
         super().__init__(os.devnull, "r+")
-        _locks[:] = [*filter(_is_open, _locks), ref(self)]
+        _locks[:] = [it for it in _locks if (lock := it()) and not lock.closed] + [ref(self)]
 
     def try_take(self, path: str) -> bool:
         """Takes the lock at `path` if it is free, and gives up the one before.
@@ -131,11 +131,6 @@ class Lock(FileIO):
 
 
 _locks: "list[ref[Lock]]" = []
-
-
-def _is_open(reference: "ref[Lock]") -> bool:
-    lock = reference()
-    return lock is not None and not lock.closed
 
 
 def _close_in_child() -> None:

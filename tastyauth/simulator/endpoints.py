@@ -187,15 +187,12 @@ def _call(request: Request, broker: Broker, now: float) -> Answer:
             return api_error(
                 404, "quote_streamer.customer_not_found_error", "Customer is not found for streamer"
             )
-        content = _quote_token(broker, datetime.fromtimestamp(int(now), UTC))
+        issued = datetime.fromtimestamp(int(now), UTC)
+        content = {
+            "token": hmac.digest(broker.key, issued.isoformat().encode(), hashlib.sha256).hex(),
+            "dxlink-url": "wss://streamer.invalid/realtime",  # RFC 2606: leads nowhere
+            "level": "api",
+            "issued-at": issued.isoformat(),
+            "expires-at": (issued + timedelta(days=1)).isoformat(),
+        }
     return json_answer(200, {"data": content, "context": request.path})
-
-
-def _quote_token(broker: Broker, issued: datetime) -> dict[str, object]:
-    return {
-        "token": hmac.digest(broker.key, issued.isoformat().encode(), hashlib.sha256).hex(),
-        "dxlink-url": "wss://streamer.invalid/realtime",  # RFC 2606: leads nowhere
-        "level": "api",
-        "issued-at": issued.isoformat(),
-        "expires-at": (issued + timedelta(days=1)).isoformat(),
-    }

@@ -61,7 +61,8 @@ class Simulator:
         self._tls = tls
         self._lock = threading.Lock()
         self._requests: deque[Request] = deque(maxlen=_RECORDED)
-        self._token_requests = 0
+        self.token_requests = 0
+        """How many token requests arrived, answered or refused."""
         self._server: _Server | None = None
 
     def __repr__(self) -> str:
@@ -128,11 +129,6 @@ class Simulator:
         return self._broker.exchanges
 
     @property
-    def token_requests(self) -> int:
-        """How many token requests arrived, answered or refused."""
-        return self._token_requests
-
-    @property
     def requests(self) -> list[Request]:
         """The requests that arrived, oldest first; only the last few hundred are kept."""
         with self._lock:
@@ -142,7 +138,7 @@ class Simulator:
         """Records the request and answers it; one at a time, since each may change the grant."""
         with self._lock:
             self._requests.append(request)
-            self._token_requests += asks_for_token(request)
+            self.token_requests += asks_for_token(request)
             answer, self._broker = respond(request, self._broker, self._now(), self._fail)
             return answer
 

@@ -84,7 +84,10 @@ class Reference(ABC):
     __slots__: tuple[str, ...] = ()
 
     kind: ClassVar[str]
+    reads: ClassVar[str] = ""  # env, file or credential: what its first field names, for `inputs`
+    waits: ClassVar[bool] = True  # whether `resolve` may take time
     can_store: ClassVar[bool] = False
+    spelling: ClassVar[str] = ""  # with {profile}, {name}, {dashed}: for `spell`
 
     @classmethod
     def parse(cls, value: object, directory: str, home: str) -> "Reference | None":
@@ -98,7 +101,7 @@ class Reference(ABC):
     @classmethod
     def spell(cls, profile: str, name: str) -> str:
         """The reference, as YAML, that `init` writes for the credential `name` of a new profile."""
-        raise NotImplementedError(cls.kind)
+        return cls.spelling.format(profile=profile, name=name, dashed=name.replace("_", "-"))
 
     @classmethod
     def is_available(cls, around: Surroundings) -> bool:
@@ -170,11 +173,11 @@ class Reference(ABC):
 
         Variables are compared by value, files by their stat.
         """
-        return ()
+        return ((self.reads, getattr(self, self.__slots__[0])),) if self.reads else ()
 
     def time_limit(self, around: Surroundings) -> float:
         """Seconds after which `resolve` has ended, well or badly."""
-        return around.limit
+        return around.limit if self.waits else 0.0
 
     def runs(self) -> tuple[str, ...]:
         """The command that `resolve` runs, empty when it runs none."""

@@ -35,6 +35,7 @@ class Dotenv(Reference):
     path: str
     name: str
     kind = "dotenv"
+    reads = "file"
 
     @classmethod
     def parse(cls, value: object, directory: str, home: str) -> Reference | None:
@@ -66,9 +67,6 @@ class Dotenv(Reference):
 
     def how_to_store(self) -> str:
         return f"change the line {self.name}=... by hand: ${{EDITOR:-vi}} {shlex.quote(self.path)}"
-
-    def inputs(self) -> tuple[tuple[str, str], ...]:
-        return (("file", self.path),)
 
     def shell_word(self, around: Surroundings) -> str:
         words = [interpreter() or "python3", "-P", "-c", _PRINT, self.path, self.name]

@@ -13,6 +13,8 @@ class Env(Reference):
 
     name: str
     kind = "env"
+    reads = "env"
+    waits = False
 
     def detail(self, home: str) -> str:
         return printable(self.name)  # its pattern leaves no room for a secret
@@ -35,12 +37,6 @@ class Env(Reference):
             f"read -rs {self.name} && export {self.name} - for this shell; set it for good where"
             " your shell, service or CI keeps its variables"
         )
-
-    def inputs(self) -> tuple[tuple[str, str], ...]:
-        return (("env", self.name),)
-
-    def time_limit(self, around: Surroundings) -> float:
-        return 0.0
 
     def shell_word(self, around: Surroundings) -> str:
         return f'"${self.name}"'

@@ -37,7 +37,9 @@ class File(Reference):
     path: str
     any_permissions: bool = False
     kind = "file"
+    reads = "file"
     can_store = True
+    spelling = "{{ file: {profile}.{dashed} }}"
 
     @classmethod
     def parse(cls, value: object, directory: str, home: str) -> Reference | None:
@@ -47,10 +49,6 @@ class File(Reference):
             case {"path": str(path), **options}:
                 return cls(absolute(path, directory, home), options.get("permissions") == "any")
         return None
-
-    @classmethod
-    def spell(cls, profile: str, name: str) -> str:
-        return f"{{ file: {profile}.{name.replace('_', '-')} }}"
 
     def resolve(self, around: Surroundings) -> Secret:
         label = self.describe(around.home)
@@ -103,9 +101,6 @@ class File(Reference):
     def earlier(self) -> Reference:
         return File(f"{self.path}.old")
 
-    def inputs(self) -> tuple[tuple[str, str], ...]:
-        return (("file", self.path),)
-
     def shell_word(self, around: Surroundings) -> str:
         return output_of(shlex.join(["cat", self.path]))
 
@@ -116,6 +111,8 @@ class SystemdCredential(Reference):
 
     name: str
     kind = "systemd_credential"
+    reads = "credential"
+    waits = False
 
     def resolve(self, around: Surroundings) -> Secret:
         """systemd sets the mode of the file, so none is judged."""
@@ -143,12 +140,6 @@ class SystemdCredential(Reference):
             f" /etc/credstore.encrypted/{word} - as root, with LoadCredentialEncrypted={word}"
             " in the unit"
         )
-
-    def inputs(self) -> tuple[tuple[str, str], ...]:
-        return (("credential", self.name),)
-
-    def time_limit(self, around: Surroundings) -> float:
-        return 0.0
 
     def shell_word(self, around: Surroundings) -> str:
         return output_of(f'cat "${CREDENTIALS_DIRECTORY}"/{shlex.quote(self.name)}')

@@ -61,6 +61,7 @@ class Keyring(Reference):
     username: str
     kind = "keyring"
     can_store = True
+    spelling = "{{ keyring: {{ service: tastyauth, username: {profile}/{name} }} }}"
 
     @classmethod
     def parse(cls, value: object, directory: str, home: str) -> Reference | None:
@@ -68,10 +69,6 @@ class Keyring(Reference):
             case {"service": str(service), "username": str(username)}:
                 return cls(service, username)
         return None
-
-    @classmethod
-    def spell(cls, profile: str, name: str) -> str:
-        return f"{{ keyring: {{ service: tastyauth, username: {profile}/{name} }} }}"
 
     @classmethod
     def is_available(cls, around: Surroundings) -> bool:

@@ -17,6 +17,7 @@ class Pass(Program):
     entry: str
     kind = "pass"
     can_store = True
+    spelling = "{{ pass: tastyauth/{profile}/{name} }}"
     absent = ("is not in the password store",)  # pass 1.7
     if_absent = "store it: tastyauth secret set; or correct the entry in the config"
     advice = (
@@ -32,10 +33,6 @@ class Pass(Program):
         ("no pinentry", "gpg cannot ask for the passphrase here; unlock it first: pass show …"),
         ("cancelled", "the passphrase was not given"),
     )
-
-    @classmethod
-    def spell(cls, profile: str, name: str) -> str:
-        return f"{{ pass: tastyauth/{profile}/{name} }}"
 
     @classmethod
     def is_available(cls, around: Surroundings) -> bool:

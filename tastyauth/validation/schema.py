@@ -136,11 +136,6 @@ def aliases() -> dict[str, set[str]]:
     return found
 
 
-@cache
-def alias_words() -> frozenset[str]:
-    return frozenset(word for words in aliases().values() for word in words)
-
-
 def _nodes(node: Node) -> Iterator[Node]:
     """The subschemas that describe keys and values, not those that name what is refused."""
     yield node
@@ -206,7 +201,8 @@ def _reads_like_a_name(text: str) -> bool:
 
 def is_known(text: str) -> bool:
     """Whether `text` is a word of a config, or one that people use for such a word."""
-    return text in vocabulary() or (text.isascii() and normalized(text) in alias_words())
+    meant = normalized(text) if text.isascii() else ""
+    return text in vocabulary() or any(meant in words for words in aliases().values())
 
 
 def normalized(word: str) -> str:

@@ -29,7 +29,7 @@ DOWN = TemporaryError("the server answered 503", "try again in a few minutes")
 
 
 def facts(record: Attempt) -> dict[str, object]:
-    return {name: getattr(record, name) for name in Attempt.__slots__}
+    return {name: getattr(record, name) for name in last_attempt.FIELDS}
 
 
 @pytest.fixture

@@ -61,7 +61,7 @@ def _older_entry(entry: Entry, seconds: float) -> Entry:
 
 
 def _older_record(record: Attempt, seconds: float) -> Attempt:
-    values = {name: getattr(record, name) for name in Attempt.__slots__}
+    values = {name: getattr(record, name) for name in last_attempt.FIELDS}
     for name in _TIMES_OF_ATTEMPTS:
         values[name] = values[name] and values[name] - seconds
     return Attempt(**values)
