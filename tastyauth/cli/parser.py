@@ -4,6 +4,7 @@ import argparse
 import os
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NoReturn
 
 from tastyauth import __version__, shells
@@ -112,7 +113,7 @@ def _add(argument: Argument, parser: "argparse._ActionsContainer") -> None:
         settings |= {
             "metavar": argument.value or None,
             "choices": argument.options or None,
-            "type": _converter(argument.read),
+            "type": partial(_read, argument.read),
             "default": argument.default,
             "nargs": argument.nargs or None,
         }
@@ -122,14 +123,11 @@ def _add(argument: Argument, parser: "argparse._ActionsContainer") -> None:
         parser.add_argument(argument.destination, **settings)
 
 
-def _converter(read: Callable[[str], object]) -> Callable[[str], object]:
-    def convert(text: str) -> object:
-        try:
-            return read(text)
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(str(error)) from None
-
-    return convert
+def _read(read: Callable[[str], object], text: str) -> object:
+    try:
+        return read(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def _meant(words: Words) -> str:

@@ -14,13 +14,8 @@ _REASON = 200
 """Characters of an error that are passed on."""
 
 
-def main() -> None:
-    """Prints the state, and the secret when it was found."""
-    action, service, username = sys.argv[1:]
-    sys.stdout.write(json.dumps(_answer(action, service, username)))
-
-
-def _answer(action: str, service: str, username: str) -> dict[str, str]:
+def answer(action: str, service: str, username: str) -> dict[str, str]:
+    """The state, and the secret when it was found."""
     try:
         import keyring.errors
 
@@ -73,4 +68,4 @@ def _reason(error: Exception) -> str:
     return text if len(text) <= _REASON else f"{text[:_REASON]}…"
 
 
-main()
+sys.stdout.write(json.dumps(answer(*sys.argv[1:])))

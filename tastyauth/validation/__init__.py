@@ -7,16 +7,12 @@ The schema is the contract that editors and other validators read, too, and it h
 import importlib.util
 import re
 from collections.abc import Callable
-from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from tastyauth.errors import APPLICATIONS_PAGE
 from tastyauth.validation import consistency, pasted_secrets, schema, unknown_keys
 from tastyauth.validation.problem import Data, Document, Label, Path, Problem, in_order
 from tastyauth.validation.schema import text
-
-if TYPE_CHECKING:
-    from jsonschema.protocols import Validator
 
 __all__ = ["WORDS", "Failure", "check", "text"]
 
@@ -67,25 +63,20 @@ class Failure(NamedTuple):
         return self.value if isinstance(self.value, str) else ""
 
 
-@cache
-def _validator() -> "Validator":
-    # Late: a config that is known to be valid is read without it, and it takes 80 ms to import.
-    from jsonschema import Draft202012Validator
-
-    return Draft202012Validator(schema.root())
-
-
 def _refused(document: Document, data: Data) -> list[Problem]:
     """What the schema refuses: one mistake is one problem.
 
     A misspelt key explains the key that is missing, and an empty reference whose source was not
     indented is reported as that.
     """
+    # Late: a config that is known to be valid is read without it, and it takes 80 ms to import.
+    from jsonschema import Draft202012Validator
+
     found: list[Problem] = []
     failures: list[Failure] = []
     explained: set[Path] = set()
     refusal: Any
-    for refusal in _validator().iter_errors(data):
+    for refusal in Draft202012Validator(schema.root()).iter_errors(data):
         path: Path = tuple(refusal.absolute_path)
         if refusal.validator == "additionalProperties":
             known = tuple(refusal.schema["properties"])
@@ -130,7 +121,7 @@ def _problem(failure: Failure) -> Problem | None:
     labels: tuple[Label, ...] = ()
     span = document.key_span(path) if on_key else document.value_span(path)
     if failure.keyword == "required":
-        on_key, span = True, document.key_span(path) if path else document.first_key()
+        on_key, span = True, document.key_span(path)
     if failure.keyword == "maxProperties":
         keys = [document.key_span((*path, kind)) for kind in _sources(failure)]
         if len(keys) < 2:
@@ -252,6 +243,9 @@ WORDS: dict[str, Callable[[Failure], str]] = {
     "profile": lambda failure: schema.quoted(failure.path[:2]),
     "quoted": lambda failure: schema.in_quotes(str(failure.value).lower()),
     "reference": lambda failure: schema.example(failure.path, failure.source or _word(failure)),
+    "scheme": lambda failure: next(
+        (kind for kind in schema.source_kinds() if failure.text.startswith(f"{kind}:")), ""
+    ),
     "shape": lambda failure: pasted_secrets.looks_like(failure.text),
     "sources": lambda failure: ", ".join(_sources(failure)),
     "upper": _upper,

@@ -98,7 +98,7 @@ class _Composition:
 
     def run(self, text: str) -> Data:
         loader = yaml.SafeLoader(text)
-        self._events = _events_of(loader)
+        self._events = iter(loader.get_event, None)
         try:
             return self._document()
         except _Stop:
@@ -232,11 +232,6 @@ class _Composition:
             line -= 1
             column = len(self._lines[line - 1]) + 1
         return Span(span.line, span.column, line, max(column, span.column))
-
-
-def _events_of(loader: yaml.SafeLoader) -> Iterator[yaml.Event]:
-    while loader.check_event():
-        yield loader.get_event()  # type: ignore[no-untyped-call]
 
 
 def _span(event: yaml.Event) -> Span:

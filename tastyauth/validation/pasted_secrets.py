@@ -86,9 +86,7 @@ def in_document(document: Document) -> list[Problem]:
             name = "secret as client ID" if is_client_id else "secret"
             name = "secret as key" if scalar.is_key else name
             remedy, key = _remedy(scalar.path), scalar.is_key
-            problems.append(
-                _about(name, scalar.span, found, scalar.path, on_key=key, remedy=remedy)
-            )
+            problems.append(about(name, scalar.span, found, scalar.path, on_key=key, remedy=remedy))
         for line in range(scalar.span.line, scalar.span.end_line + 1):
             reported.setdefault(line, []).append(scalar.span)
     for number, text in enumerate(document.lines, 1):
@@ -97,7 +95,7 @@ def in_document(document: Document) -> list[Problem]:
             around = reported.get(number, ())
             if not any(each[:2] <= span[:2] and span[2:] <= each[2:] for each in around):
                 where = "a comment" if "#" in text[: find.start] else "this line"
-                problems.append(in_line(span, find.shape, where))
+                problems.append(about("secret in a line", span, find.shape, where=where))
     return problems
 
 
@@ -146,12 +144,7 @@ def _remedy(path: Path) -> str:
     return "remove it: a config contains references to secrets, never the secrets"
 
 
-def in_line(span: Span, found: Shape, where: str) -> Problem:
-    """The problem that a line, or a comment, holds a secret of this shape at `span`."""
-    return _about("secret in a line", span, found, where=where)
-
-
-def _about(
+def about(
     name: str,
     span: Span,
     found: Shape,
@@ -161,6 +154,7 @@ def _about(
     remedy: str = "",
     where: str = "",
 ) -> Problem:
+    """The problem called `name` that a secret of the shape `found` is at `span`."""
     code, shape, advice = _KNOWN[found]
     said = problem(
         name, span, path, on_key=on_key, shape=shape, advice=advice, remedy=remedy, where=where

@@ -90,16 +90,14 @@ class Document(NamedTuple):
         return f"<document {self.name}, {len(self.lines)} lines>"
 
     def key_span(self, path: Path) -> Span:
-        """Where the key (or the list item) at `path` is; the first line for the root."""
+        """Where the key (or the list item) at `path` is; for the root, the first key."""
+        if not path:
+            return min(self.keys.values(), default=_TOP)
         return self.keys.get(path) or self.values.get(path) or _TOP
 
     def value_span(self, path: Path) -> Span:
         """Where the value at `path` is, else its key."""
         return self.values.get(path) or self.key_span(path)
-
-    def first_key(self) -> Span:
-        """Where the first key of the file is."""
-        return min(self.keys.values(), default=_TOP)
 
     def is_empty(self, path: Path) -> bool:
         """Whether nothing at all is written where the value at `path` belongs."""
