@@ -15,6 +15,7 @@ DEFAULT_EXPORTS = (
     ("TASTYTRADE_ACCESS_TOKEN_EXPIRES_AT", "expires_at"),
     ("TASTYTRADE_ENV", "environment"),
     ("TASTYTRADE_API_URL", "api_url"),
+    ("TASTYTRADE_PROFILE", "profile"),
 )
 TOKEN_FILE = "TASTYTRADE_ACCESS_TOKEN_FILE"  # noqa: S105
 """Names the file of `exec --keep-fresh` to its program."""

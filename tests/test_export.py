@@ -447,6 +447,7 @@ def test_the_defaults_are_those_of_the_readme() -> None:
         "TASTYTRADE_ACCESS_TOKEN_EXPIRES_AT": "expires_at",
         "TASTYTRADE_ENV": "environment",
         "TASTYTRADE_API_URL": "api_url",
+        "TASTYTRADE_PROFILE": "profile",
     }
     assert (*dict(export.DEFAULT_EXPORTS), export.TOKEN_FILE) == export.DEFAULT_NAMES
 

@@ -92,17 +92,18 @@ def clear_profile(view: View, config: str, profile: str) -> int:
     The record of attempts that `view` has found goes too. Returns how many tokens there were;
     raises OSError.
     """
-    entries = [
-        f"{view.directory}/{name}"
-        for name in names(view.directory)
-        if name.startswith(name_of(config)) and name.endswith(".entry")
-    ]
-    own = [path for path in entries if _is_of(path, profile)]
+    own = tokens_of(view.directory, config, profile)
     for path in own:
         files.remove(path)
         files.remove(f"{path.removesuffix('.entry')}.attempt")
     files.remove(view.attempt_path)
     return len(own)
+
+
+def tokens_of(directory: str, config: str, profile: str, salt: str = "") -> list[str]:
+    """The entries of one profile, whatever its inputs held; with `salt` those of one outline."""
+    paths = (f"{directory}/{it}" for it in names(directory) if it.startswith(name_of(config)))
+    return [path for path in paths if path.endswith(".entry") and _is_of(path, profile, salt)]
 
 
 def names(directory: str) -> list[str]:
@@ -114,13 +115,13 @@ def names(directory: str) -> list[str]:
     return [name for name in found if _OURS.fullmatch(name)]
 
 
-def _is_of(path: str, profile: str) -> bool:
+def _is_of(path: str, profile: str, salt: str) -> bool:
     """Whether an entry is of a profile: its first line says a salt, the profile, and its inputs."""
     try:
-        content = locate.read_private(path) or b""
-    except OSError:
+        head, of, *_ = (locate.read_private(path) or b"").partition(b"\n")[0].split(b"\0")
+    except (OSError, ValueError):
         return False
-    return content.partition(b"\n")[0].split(b"\0")[1:2] == [profile.encode()]
+    return of == profile.encode() and head.endswith(salt.encode())
 
 
 def _content(lines: list[str]) -> bytes:

@@ -5,8 +5,8 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
-from tastyauth import cache, locate
-from tastyauth.cache import Asked, Terms, config_of, store
+from tastyauth import cache, export, locate
+from tastyauth.cache import Asked, Terms, View, config_of, store
 from tastyauth.cache import last_attempt as attempts
 from tastyauth.cache.last_attempt import Attempt
 from tastyauth.cli.command import Arguments
@@ -15,13 +15,19 @@ from tastyauth.cli.inputs import find, open_session, read_config
 from tastyauth.config import Config, Profile
 from tastyauth.errors import ConfigError, SecretAbsent, SecretError, UsageError, reason_of
 from tastyauth.secret import fit_to_paste, printable, with_tilde
-from tastyauth.shells import curl_script
+from tastyauth.shells import curl_script, hook
 from tastyauth.sources import Reference, Surroundings
 
 PRESENT, MISSING, UNUSABLE, UNCHECKED = "present", "missing", "unusable", "not checked"
 
 _SAID = {state: f"{state} (tastyauth doctor)" for state in (UNCHECKED, UNUSABLE)}
 """States that come with what to type."""
+
+
+_CHANGED = {
+    "config": "none since the config changed",
+    "secret": "none since a secret, or where it is, changed",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +47,11 @@ class FieldStatus:
 class ProfileStatus:
     """One profile, as far as it can be judged by looking. Times are epoch seconds, 0 for never.
 
-    `expires_at` is that of the cached token. `failures` is how often in a row the last attempts
-    failed, and `asks_again_at` when the next one makes sense. `shared` is the engine of `shared`,
-    `shared_at` when a token last came from another machine, and `alone_since` since when the engine
-    is not used, with the reason.
+    `expires_at` is that of the cached token; where there is none, `changed` says what has changed
+    since there was one: "config", "secret" or nothing. `failures` is how often in a row the last
+    attempts failed, and `asks_again_at` when the next one makes sense. `shared` is the engine of
+    `shared`, `shared_at` when a token last came from another machine, and `alone_since` since when
+    the engine is not used, with the reason.
     """
 
     name: str
@@ -54,6 +61,7 @@ class ProfileStatus:
     scopes: tuple[str, ...]
     fields: tuple[FieldStatus, ...]
     expires_at: int
+    changed: str
     last_success_at: float
     last_failure_at: float
     last_failure_code: int
@@ -64,6 +72,19 @@ class ProfileStatus:
     shared_at: float
     alone_since: float
     alone_because: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShellStatus:
+    """The token in the variables of the shell that asks; what is not known is empty, or 0.
+
+    `set_by` is "hook", or "hand" for anything else that has set them. Epoch seconds.
+    """
+
+    profile: str
+    environment: str
+    expires_at: int
+    set_by: str
 
 
 def run_as_curl(arguments: Arguments, console: Console) -> int:
@@ -103,21 +124,24 @@ def run_clear(arguments: Arguments, console: Console) -> int:
 
 
 def run_status(arguments: Arguments, console: Console) -> int:
-    """Prints the config and its profiles, fit to paste: home is shown as ~."""
+    """Prints the config, its profiles and what this shell holds; for people, home is shown as ~."""
     session = open_session(arguments, console)
     now = time.time()
     config = session.config()
-    profiles = status(config, session.asked, console.surroundings, now)
+    home = "" if arguments.format == "json" else locate.home_directory(console.environ)
+    profiles = status(config, session.asked, console.surroundings, now, home=home)
+    shell = in_shell(config, session.asked)
     if arguments.profile:  # the flag alone: a variable does not ask about one profile
         wanted = config.profile(arguments.profile).name
         profiles = tuple(profile for profile in profiles if profile.name == wanted)
-    path = with_tilde(session.asked.path, locate.home_directory(console.environ))
+    path = with_tilde(session.asked.path, home)
     if arguments.format == "json":
         rows = [asdict(profile) for profile in profiles]
-        document = {"format_version": 1, "config": path, "profiles": rows}
+        document: dict[str, object] = {"format_version": 1, "config": path, "profiles": rows}
+        document["shell"] = asdict(shell) if shell is not None else None
         console.out(json.dumps(document, indent=2) + "\n")
         return 0
-    lines = [f"config {printable(path)}"]
+    lines = [f"config {printable(path)}", f"this shell holds {_held(shell, now)}"]
     for profile in profiles:
         default = " (default)" if profile.is_default else ""
         lines += ["", f"{profile.name}{default}: {profile.environment}, {profile.api_url}"]
@@ -127,16 +151,22 @@ def run_status(arguments: Arguments, console: Console) -> int:
 
 
 def status(
-    config: Config, asked: Asked, surroundings: Surroundings, now: float
+    config: Config,
+    asked: Asked,
+    surroundings: Surroundings,
+    now: float,
+    *,
+    home: str | None = None,
 ) -> tuple[ProfileStatus, ...]:
-    """The state of every profile, fit to paste.
+    """The state of every profile, fit to paste; `home` is what is shown as ~, if not empty.
 
     Looks at names, directories and the cache, and runs nothing.
     """
+    home = surroundings.home if home is None else home
     fields = ("client_id", "client_secret", "refresh_token")
     found = []
     for profile in config.profiles:
-        expires_at, record = _cached(profile, asked, now)
+        expires_at, record, changed = _cached(profile, asked, now)
         found.append(
             ProfileStatus(
                 name=profile.name,
@@ -145,42 +175,98 @@ def status(
                 api_url=profile.api_url,
                 scopes=profile.scopes,
                 fields=tuple(
-                    _field_status(it, getattr(profile, it), surroundings) for it in fields
+                    _field_status(it, getattr(profile, it), surroundings, home) for it in fields
                 ),
                 expires_at=expires_at,
+                changed=changed,
                 last_success_at=record.succeeded_at,
                 last_failure_at=record.failed_at,
                 last_failure_code=record.failed_code,
-                last_failure=fit_to_paste(record.message, surroundings.home),
+                last_failure=fit_to_paste(record.message, home),
                 failures=record.failures,
                 asks_again_at=record.not_before,
                 shared=profile.shared.url if profile.shared else "",
                 shared_at=record.shared_at,
                 alone_since=record.alone_since,
-                alone_because=fit_to_paste(record.alone_because, surroundings.home),
+                alone_because=fit_to_paste(record.alone_because, home),
             )
         )
     return tuple(found)
 
 
-def _cached(profile: Profile, asked: Asked, now: float) -> tuple[int, Attempt]:
-    """When the cached token expires, 0 if there is none, and how the last attempts ended."""
-    found = (asked.path, asked.origin)
-    try:
-        view = cache.look(Asked(found, asked.content, profile.name, asked.environ))
-    except OSError:
-        return 0, Attempt()
+def _cached(profile: Profile, asked: Asked, now: float) -> tuple[int, Attempt, str]:
+    """When the cached token expires, how the last attempts ended, and `ProfileStatus.changed`."""
+    view = _view(profile, asked)
+    if view is None:
+        return 0, Attempt(), ""
     record = attempts.read(view.attempt_path) if view.name else Attempt()
-    if view.entry is None or cache.decide(view.entry, None, Terms(0), now) == cache.ASK:
-        return 0, record
-    return view.entry.expires_at, record
+    if view.entry is not None:
+        is_over = cache.decide(view.entry, None, Terms(0), now) == cache.ASK
+        return 0 if is_over else view.entry.expires_at, record, ""
+    outline = cache.read_outline(view.directory, asked.config)
+    is_same = outline is None or outline.config == asked.content
+    salt = outline.salt if outline is not None and is_same else ""
+    had = outline is not None and store.tokens_of(view.directory, asked.config, profile.name, salt)
+    return 0, record, ("secret" if is_same else "config") if had else ""
 
 
-def _field_status(field: str, value: str | Reference, surroundings: Surroundings) -> FieldStatus:
+def _view(profile: Profile, asked: Asked) -> View | None:
+    try:
+        found = (asked.path, asked.origin)
+        return cache.look(Asked(found, asked.content, profile.name, asked.environ))
+    except OSError:
+        return None
+
+
+def in_shell(config: Config, asked: Asked) -> ShellStatus | None:
+    """Whose token is in the variables of the shell that asks; None without one.
+
+    It is the profile whose cached token it is, else the one that the variables name, else the only
+    one that exports under these names.
+    """
+    environ, candidates = asked.environ, list[tuple[Profile | None, dict[str, str]]]()
+    for profile in (*config.profiles, None):
+        exports = export.DEFAULT_EXPORTS if profile is None else profile.exports
+        held = {field: environ[it] for it, field in exports if environ.get(it)}
+        token = held.get("access_token") or held.get("authorization", "").removeprefix("Bearer ")
+        view = _view(profile, asked) if profile is not None and token else None
+        if profile and view and view.entry and view.entry.fields["access_token"] == token:
+            candidates = [(profile, view.entry.fields)]
+            break
+        if token and (profile is not None or not candidates):
+            candidates.append((profile, held))
+    if not candidates:
+        return None
+    names = [profile.name if profile is not None else "" for profile, _ in candidates]
+    said = next((held["profile"] for _, held in candidates if "profile" in held), "")
+    profile, held = candidates[names.index(said) if said in names else 0]
+    name = said or (names[0] if len(names) == 1 else "")
+    environment = held.get("environment", "")
+    if profile is not None and profile.name == name:
+        environment = profile.exported_environment
+    ends = held.get("expires_at", "")
+    expires_at = int(ends) if ends.isascii() and ends.isdigit() and len(ends) < 16 else 0
+    by_hook = environ.get(hook.MARK) == f"{name}@{expires_at}"
+    return ShellStatus(name, environment, expires_at, "hook" if by_hook else "hand")
+
+
+def _held(shell: ShellStatus | None, now: float) -> str:
+    if shell is None:
+        return "no token"
+    who = ", ".join(filter(None, (shell.profile or "a profile unknown here", shell.environment)))
+    left = shell.expires_at - now
+    time_left = f"{_duration(left)} left" if left > 0 else f"expired {_duration(-left)} ago"
+    how = "set by the hook" if shell.set_by == "hook" else "set by hand"
+    parts = (time_left if shell.expires_at else "", how)
+    return fit_to_paste(f"{who}: {', '.join(filter(None, parts))}", "")
+
+
+def _field_status(
+    field: str, value: str | Reference, surroundings: Surroundings, home: str
+) -> FieldStatus:
     """Of a list, the state of the member that would answer, as far as can be seen."""
     if isinstance(value, str):
         return FieldStatus(field, value, PRESENT)
-    home = surroundings.home
 
     def look(member: Reference) -> FieldStatus:
         state, reason = UNCHECKED, ""
@@ -210,10 +296,10 @@ def _facts(profile: ProfileStatus, now: float) -> Iterator[tuple[str, str]]:
     in_vain = any(it.state in (MISSING, UNUSABLE) for it in profile.fields)
     if left > 0:
         yield "access_token", f"cached, {_duration(left)} left"
-    elif in_vain or profile.asks_again_at > now:
-        yield "access_token", "none yet"
     else:
-        yield "access_token", "none yet; the next command gets one"
+        since = _CHANGED.get(profile.changed, "none yet")
+        will_come = not in_vain and profile.asks_again_at <= now
+        yield "access_token", f"{since}; the next command gets one" if will_come else since
     if profile.alone_since:
         since = _duration(now - profile.alone_since)
         yield "shared", f"{profile.shared}: not used for {since}: {profile.alone_because}"

@@ -27,6 +27,9 @@ USAGE = {
 FIRST, AGAIN, CHANGED = CASES = ("first", "again", "changed")
 """What a shell holds when it asks: what it was started with, what the hook has set, or neither."""
 
+MARK = "TASTYAUTH_HOOK"
+"""The variable in which a hook says which token it has set: profile@expiry, for `status`."""
+
 _LONGEST_PAUSE = 60.0
 """Seconds between two tries at a token that is about to expire."""
 
@@ -62,7 +65,7 @@ def script(shell: str, binding: Binding) -> str:
             _text("fish.fish"),
             BOUND=_fish_word(binding.identity),
             CALL=" ".join(map(_fish_word, command)),
-            NAMES=" ".join(binding.names),
+            NAMES=" ".join((*binding.names, MARK)),
             SETTINGS="; ".join(
                 f"set -lx {name} {_fish_word(value)}" for name, value in binding.settings
             ),
@@ -73,7 +76,7 @@ def script(shell: str, binding: Binding) -> str:
         _text(f"{shell}.sh") + _text("posix.sh"),
         BOUND=quote(binding.identity),
         CALL=" ".join((*settings, "exec", *map(quote, command))),
-        NAMES=" ".join(binding.names),
+        NAMES=" ".join((*binding.names, MARK)),
         LOOK=f'"{" ".join(values)}"',
     )
 
@@ -116,7 +119,9 @@ def renewal(shell: str, emission: Emission, entry: Entry, now: float, *, warned:
     if warned or left > ahead:
         state["told"] = int(warned)
     language = "fish" if shell == "fish" else "sh"
-    return RENDER[language](emission).rstrip("\n") + _assigned(shell, state)
+    exported = "set -gx {} {};" if shell == "fish" else "export {}={};"
+    mark = exported.format(MARK, f"{emission.profile}@{entry.expires_at}")
+    return RENDER[language](emission).rstrip("\n") + mark + _assigned(shell, state)
 
 
 def stepping_aside(shell: str) -> str:

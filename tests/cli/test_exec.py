@@ -136,8 +136,13 @@ def test_the_exports_are_added_to_the_callers_variables(ready: World) -> None:
     variables = variables_in(done.out)
     assert variables.pop("TASTYTRADE_ACCESS_TOKEN").startswith("eyJ")
     assert variables.pop("TASTYTRADE_ACCESS_TOKEN_EXPIRES_AT").isdigit()
-    expected = {"TASTYTRADE_ENV": "sandbox", "TASTYTRADE_API_URL": ready.simulator.origin}
-    assert variables == {**ready.environ, "LC_ALL": "C.UTF-8", **expected}
+    assert variables == {
+        **ready.environ,
+        "LC_ALL": "C.UTF-8",
+        "TASTYTRADE_ENV": "sandbox",
+        "TASTYTRADE_API_URL": ready.simulator.origin,
+        "TASTYTRADE_PROFILE": "live",
+    }
 
 
 def test_variables_that_hold_the_secrets_are_gone(world: World, cached: bool) -> None:

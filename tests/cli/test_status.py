@@ -233,18 +233,20 @@ def test_a_report_abbreviates_only_what_is_below_the_home_directory(world: World
     assert "file ~/.config/tastyauth/live.refresh-token" in done.out
 
 
-@pytest.mark.parametrize("output", ["human", "json"])
+@pytest.mark.parametrize(("output", "home"), [("human", "~"), ("json", "{home}")])
 def test_a_report_is_fit_to_paste_also_where_commands_and_failures_are_told(
-    output: str, world: World
+    output: str, home: str, world: World
 ) -> None:
+    """But for the paths in JSON, which are whole."""
     world.script("vault", "echo locked for 5WT00001 >&2; exit 1")
     command = "command: [vault, get, ~/a, --key=~/b, {home}/c]"
     world.configure(CONFIG.replace("file: live.client-secret", command.format(home=world.home)))
     assert world.run("token").code == 69
     out = world.run("status", "--format", output).out
-    assert "command vault get '~/a' '--key=~/b' ~/c" in out
+    home = home.format(home=world.home)
+    assert f"command vault get '~/a' '--key=~/b' {home}/c" in out
     assert "failed with exit code 1: locked for ****0001" in out
-    assert world.home not in out
+    assert output == "json" or world.home not in out
 
 
 def test_an_account_number_in_a_path_is_masked_wherever_it_is_told(home: Path) -> None:
@@ -296,7 +298,7 @@ def test_for_programs_every_credential_has_the_same_keys(world: World) -> None:
     assert {tuple(field) for field in fields} == {("field", "source", "state", "reason")}
     assert fields[1] == {
         "field": "client_secret",
-        "source": "file ~/.config/tastyauth",
+        "source": f"file {world.config_directory}",
         "state": "unusable",
         "reason": "file ~/.config/tastyauth is neither a file nor a named pipe",
     }
@@ -315,3 +317,125 @@ def test_one_profile_alone_can_be_looked_at(world: World) -> None:
     assert (unknown.code, unknown.out) == (2, "")
     everything = world.run("status", TASTYAUTH_PROFILE="paper")  # which is no question
     assert "\nlive (default): custom" in everything.out
+
+
+# -- what has changed, and what this shell holds -------------------------------------------------
+
+
+BOTH = CONFIG.replace("version: 1\n", "version: 1\ndefault_profile: live\n") + (
+    CONFIG.partition("profiles:\n")[2]
+    .replace("live:", "paper:", 1)
+    .replace("    client_id", "    stands_for: production\n    client_id")
+)
+
+
+def access_token(world: World, profile: str = "live") -> str:
+    """What is said of its token."""
+    lines = world.run("status", "-p", profile).out.splitlines()
+    return next(
+        line.removeprefix("  access_token   ")
+        for line in lines
+        if line.startswith("  access_token")
+    )
+
+
+def test_a_config_or_secret_that_changed_is_said(world: World) -> None:
+    world.configure()
+    assert access_token(world) == "none yet; the next command gets one"
+    assert world.run("token").code == 0
+    assert access_token(world).startswith("cached, ")
+    world.write(f"{world.config_directory}/live.refresh-token", world.refresh_token + "\n")
+    said = "none since a secret, or where it is, changed"
+    assert access_token(world) == f"{said}; the next command gets one"
+    world.configure(BOTH)
+    assert access_token(world) == "none since the config changed; the next command gets one"
+    assert access_token(world, "paper") == "none yet; the next command gets one"
+    os.unlink(f"{world.config_directory}/live.refresh-token")
+    assert access_token(world) == "none since the config changed"
+    profiles = json.loads(world.run("status", "--format", "json").out)["profiles"]
+    assert [it["changed"] for it in profiles] == ["config", ""]
+
+
+def test_tokens_of_an_earlier_config_do_not_count_as_changed_secrets(world: World) -> None:
+    world.configure()
+    assert world.run("token").code == 0
+    world.configure(BOTH)
+    world.simulator.fail = "grant-revoked"
+    assert world.run("token").code == 77
+    assert access_token(world) == "none yet"
+
+
+def test_json_has_whole_paths(world: World) -> None:
+    """A program opens them; people paste the other one."""
+    world.configure()
+    found = json.loads(world.run("status", "--format", "json").out)
+    assert found["config"] == world.config
+    assert found["profiles"][0]["fields"][1]["source"] == (
+        f"file {world.config_directory}/live.client-secret"
+    )
+    assert world.home not in world.run("status").out
+
+
+SHELLS = {
+    "nothing": ("", "no token", None),
+    "by hand": (
+        "eval $(tastyauth env)",
+        "live, sandbox: 15 min left, set by hand",
+        ("live", "sandbox", "hand"),
+    ),
+    "the other one": (
+        "eval $(tastyauth env -p paper)",
+        "paper, production: 15 min left, set by hand",
+        ("paper", "production", "hand"),
+    ),
+    "the hook": (
+        'eval "$(tastyauth hook bash)"; _tastyauth_hook',
+        "live, sandbox: 15 min left, set by the hook",
+        ("live", "sandbox", "hook"),
+    ),
+    "by hand after the hook": (
+        'eval "$(tastyauth hook bash)"; _tastyauth_hook; eval $(tastyauth env -p paper)',
+        "paper, production: 15 min left, set by hand",
+        ("paper", "production", "hand"),
+    ),
+    "of another config": (
+        "export TASTYTRADE_ACCESS_TOKEN=x TASTYTRADE_PROFILE=theirs TASTYTRADE_ENV=production",
+        "theirs, production: set by hand",
+        ("theirs", "production", "hand"),
+    ),
+    "of nobody known": (
+        "export TASTYTRADE_ACCESS_TOKEN=x",
+        "a profile unknown here: set by hand",
+        ("", "", "hand"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SHELLS)
+def test_it_says_what_this_shell_holds(name: str, world: World) -> None:
+    script, said, expected = SHELLS[name]
+    world.configure(BOTH)
+    done = world.shell(f"{script}\ntastyauth status --format json; tastyauth status", "/bin/bash")
+    assert done.err == ""
+    found, end = json.JSONDecoder().raw_decode(done.out)
+    assert f"this shell holds {said}\n" in done.out[end:]
+    shell = found["shell"]
+    assert (shell and (shell["profile"], shell["environment"], shell["set_by"])) == expected
+
+
+def test_an_expired_token_in_a_shell_is_said_to_be(world: World) -> None:
+    world.configure(BOTH)
+    held = {
+        "TASTYTRADE_ACCESS_TOKEN": "old",
+        "TASTYTRADE_PROFILE": "paper",
+        "TASTYTRADE_ACCESS_TOKEN_EXPIRES_AT": "1764000000",
+    }
+    out = world.run("status", **held).out
+    assert re.search(r"this shell holds paper, production: expired \d+ h ago, set by hand\n", out)
+
+
+def test_under_names_of_its_own_a_profile_is_known_by_its_token(world: World) -> None:
+    world.configure(BOTH + "    exports: {{ BOT: authorization }}\n")
+    script = "eval $(tastyauth env -p paper); tastyauth status"
+    out = world.shell(script, "/bin/bash").out
+    assert "this shell holds paper, production: 15 min left, set by hand\n" in out

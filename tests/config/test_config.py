@@ -282,6 +282,7 @@ def test_the_names_of_a_config_are_those_that_tastyauth_may_set() -> None:
         "TASTYTRADE_ACCESS_TOKEN_FILE",
         "TASTYTRADE_API_URL",
         "TASTYTRADE_ENV",
+        "TASTYTRADE_PROFILE",
     )
 
 
@@ -298,6 +299,7 @@ def test_foreign_names_are_those_of_the_other_profiles_alone() -> None:
         "TASTYTRADE_ACCESS_TOKEN_FILE",
         "TASTYTRADE_API_URL",
         "TASTYTRADE_ENV",
+        "TASTYTRADE_PROFILE",
     )
 
 

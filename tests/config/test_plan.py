@@ -90,6 +90,7 @@ def test_the_plan_is_whole(programs: Path) -> None:
         "  exports TASTYTRADE_ACCESS_TOKEN_EXPIRES_AT: expires_at",
         "  exports TASTYTRADE_API_URL: api_url",
         "  exports TASTYTRADE_ENV: environment",
+        "  exports TASTYTRADE_PROFILE: profile",
         "  timeout: 30.0 s",
         "  user agent: my-bot/2.0",
         "profile paper: sandbox",

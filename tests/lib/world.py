@@ -44,6 +44,7 @@ DEFAULT_NAMES = (
     "TASTYTRADE_ACCESS_TOKEN_EXPIRES_AT",
     "TASTYTRADE_ENV",
     "TASTYTRADE_API_URL",
+    "TASTYTRADE_PROFILE",
 )
 """What a profile without `exports` exports."""
 
