@@ -3,7 +3,7 @@
 import sys
 
 if not sys.flags.safe_path:
-    del sys.path[0]  # the working directory: a json.py there is not the one that is meant
+    del sys.path[0]  # the working directory: a json.py there must not be imported
 
 from tastyauth._entry import main
 

@@ -126,7 +126,7 @@ def _asked(options: dict[str, str]) -> cache.Asked:
     passed_over: list[str] = []
     found = locate.find_config(options.get("config"), os.environ, passed_over)
     if passed_over:
-        raise LookupError("the full command line says so")
+        raise LookupError("left to the full command line")
     profile = options.get("profile") or os.environ.get("TASTYAUTH_PROFILE") or None
     required = options.get("required", "")
     return cache.Asked(found, locate.read_config(found[0]), profile, os.environ, required)

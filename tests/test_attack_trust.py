@@ -148,7 +148,7 @@ def test_a_strangers_config_in_a_shared_directory_shadows_nobodys(world: World) 
     for _ in range(2):  # without a cached token, and with one
         done = world.run("token")
         assert (done.code, done.out[:3]) == (0, "eyJ")
-        assert f"{path} belongs to another user, and is passed over" in done.err
+        assert f"{path} belongs to another user, and is ignored" in done.err
     assert world.simulator.exchanges == 1
 
 

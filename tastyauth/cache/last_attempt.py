@@ -119,7 +119,7 @@ class Attempt:
             return error.attempt._with(**{it: getattr(self, it) for it in kept})
         again = self.failures + 1 if self.code == error.exit_code else 1
         asked_for = error.retry_after
-        # a class of ours below a public one, which programs know
+        # a private subclass; programs know its public parent
         kind = next(it for it in type(error).__mro__ if it.__module__ == errors.__name__)
         first, longest = next(
             (it for kind, it in _PACE.items() if isinstance(error, kind)), (0.0, 0.0)

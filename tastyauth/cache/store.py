@@ -134,7 +134,7 @@ def _content(lines: list[str]) -> bytes:
 def prune(view: View, now: float) -> None:
     """Deletes cache files that are no longer used; raises OSError.
 
-    The outline in `view` has just been used, and says so by its time.
+    The outline in `view` has just been used, and gets the time of this use.
     """
     os.utime(f"{view.directory}/{view.outline_name}.outline")
     for name in names(view.directory):

@@ -35,7 +35,7 @@ def find(flag: str | None, console: Console) -> tuple[str, str]:
     passed_over: list[str] = []
     found = locate.find_config(flag, console.environ, passed_over)
     for path in passed_over:
-        console.warn(f"{printable(path)} belongs to another user, and is passed over")
+        console.warn(f"{printable(path)} belongs to another user, and is ignored")
     return found
 
 

@@ -48,7 +48,7 @@ def run(
     surroundings = replace(console.surroundings, interactive=False)
 
     def renew() -> Renewal:
-        raise_when_stopped()  # whoever stops a service stops all of its processes
+        raise_when_stopped()  # stopping a service stops all of its processes
         notes = _Notes()
         terms = Terms(min_valid, refresh=False, started_at=time.time())
         try:

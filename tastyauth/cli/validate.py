@@ -77,7 +77,7 @@ def _check_each(
 ) -> int:
     """Reports what `check` says of each file that can be read; returns the exit code.
 
-    Of a file without a problem it says so, but only on a terminal.
+    On a terminal, files without problems are named too.
     """
     checked = []
     unread = False

@@ -43,7 +43,7 @@ class Profile(NamedTuple):
     scopes: tuple[str, ...] = ()
     """What the grant may do, and no more; empty where the config does not say."""
     stands_for: str = ""
-    """Which environment of tastytrade is behind a `custom` one, where the config says so."""
+    """Which tastytrade environment is behind a `custom` one, if the config declares it."""
     shared: Engine | None = None
     withheld: frozenset[str] = frozenset()
     """Variables that the references of any profile of its config read: no program gets them."""
@@ -107,7 +107,7 @@ class Config:
 
     @property
     def default_name(self) -> str:
-        """The profile that is meant when none is named; empty when one must be."""
+        """The profile to use when none is named; empty when one must be."""
         only = self.profiles[0].name if len(self.profiles) == 1 else ""
         return self.default_profile or only
 

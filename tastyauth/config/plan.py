@@ -116,7 +116,7 @@ def refuse_replaceable(config: Config, surroundings: Surroundings) -> None:
             raise ConfigNotAllowed(
                 f"somebody else could replace {program}, which profile {profile.name} runs:"
                 f" {reason}",
-                "take that right away (chmod go-w), or install the program where only you and root"
+                "remove that permission (chmod go-w), or install it where only you and root"
                 " can write",
             )
 

@@ -89,7 +89,7 @@ def require(config: Config, origin: str, surroundings: Surroundings) -> str:
         if doubt:
             raise ConfigNotAllowed(
                 f"the approval of {config.path} is not believed: {doubt}",
-                f"take that right away (chmod go-w), then {look}",
+                f"remove that permission (chmod go-w), then {look}",
             )
         with suppress(OSError):
             if locate.read_private(record) == _content(config.path, approved):

@@ -20,7 +20,7 @@ _PLACES = {
 }
 
 _TAKE_AWAY = (
-    "take that right away (chmod go-w), or move the files: whoever has it can change what is used"
+    "remove that permission (chmod go-w), or move the files: anyone with it can change what is used"
 )
 _ALREADY = "what is committed already: git rm --cached it, and make a new secret"
 

@@ -47,7 +47,7 @@ def check_dns(findings: Findings) -> Verdict:
     except (OSError, UnicodeError):
         raise TemporaryError(
             f"the name {host} cannot be resolved",
-            "is this machine online, and the name right? where only a proxy leads out, name it in"
+            "is this machine online, and the name right? if a proxy is the only way out, set"
             " https_proxy",
         ) from None
     count = len({address for *_, address in found})

@@ -259,7 +259,7 @@ def _require_loopback(connection: object) -> None:
     if address != "::1" and not address.startswith("127."):
         stream.close()
         raise ConfigError(
-            f"localhost is {address} here, another machine, and plain http may be read on the way",
+            f"localhost is {address} here, another machine, and plain http can be read on the way",
             "write 127.0.0.1 or [::1], or correct localhost in /etc/hosts",
         )
 

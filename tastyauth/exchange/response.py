@@ -264,8 +264,8 @@ def _not_a_customer(said: str, grant: RefreshGrant) -> TastyauthError:
     if grant.environment != "production":
         return TemporaryError(
             f"the server does not know this user at the moment: {said}",
-            "the sandbox says so now and then, for some minutes; if it stays, the sandbox user"
-            " has no account yet",
+            "the sandbox does this now and then, for some minutes; if it continues, the sandbox"
+            " user has no account yet",
             reason=NOT_SOON,
         )
     return RefusedError(

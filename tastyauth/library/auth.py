@@ -186,7 +186,7 @@ class TastytradeAuth(_Auth):
 
         @property
         def __class__(self) -> type:
-            """What `isinstance` is told when a client asks whether this is an Auth of its own."""
+            """What `isinstance` sees when a client checks whether this is its own kind of Auth."""
             loaded = (getattr(sys.modules.get(name), "Auth", None) for name in _PACKAGES)
             return _kind_of(tuple(each for each in loaded if each is not None))
 

@@ -55,7 +55,7 @@ def _require_sdk() -> None:
 
 @once
 def _session_class() -> Any:  # noqa: ANN401
-    """The SDK's class with tastyauth in the place of its exchange."""
+    """The SDK's session class, with tastyauth in place of its exchange."""
     import tastytrade
 
     class Session(tastytrade.Session):  # type: ignore[misc, unused-ignore]

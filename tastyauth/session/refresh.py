@@ -25,7 +25,7 @@ from tastyauth.shared import Policy
 from tastyauth.sources import Reference, Surroundings
 
 _WHERE_FROM = {
-    "client_id": f"the client ID stands beside the OAuth application on {APPLICATIONS_PAGE}",
+    "client_id": f"the client ID is shown beside the OAuth application on {APPLICATIONS_PAGE}",
     "client_secret": (
         "the client secret was shown once, when the OAuth application was made; regenerating it"
         f" ends all its grants: {APPLICATIONS_PAGE}"

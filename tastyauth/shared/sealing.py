@@ -1,4 +1,4 @@
-"""Seals what machines share, so that whoever owns the engine can neither read nor forge it.
+"""Seals what machines share, so that the engine's owner can neither read nor forge it.
 
 The key comes from the client secret and the refresh token: only who holds the grant can open a
 value, or make one that others accept.

@@ -110,8 +110,8 @@ class Keyring(Reference):
         python = interpreter()
         if python is None or around.environ.get(GUARD) == _IN_CHILD:
             raise SecretAbsent(
-                f"{self.describe()} is not available here: this program is not run by a Python"
-                " that could be asked to open the keyring",
+                f"{self.describe()} is not available here: this program has no Python of its own"
+                " that could open the keyring",
                 "use a command instead: [keyring, get, SERVICE, USERNAME]",
             )
         words = [action, self.service, self.username]

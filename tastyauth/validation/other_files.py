@@ -17,7 +17,7 @@ from tastyauth.validation.problem import Problem, Span
 ALLOWANCE = "tastyauth: allow"
 """A line that says this (in a comment) is not searched."""
 
-_ALLOW = f"if it is a harmless example, say so in a comment on this line: {ALLOWANCE}"
+_ALLOW = f"if it is a harmless example, add a comment to this line: {ALLOWANCE}"
 
 _AROUND = 400
 """Characters before and after a find, on its line, that are looked at."""

@@ -171,7 +171,7 @@ _PAIR = re.compile(
 def look_alikes(
     lines: tuple[str, ...], scalars: Iterable[Scalar], *, is_yaml: bool
 ) -> list[Problem]:
-    """Characters in the place of a colon, a space or a quote of YAML, the first of each pair.
+    """Characters in place of a colon, a space or a quote of YAML, the first of each pair.
 
     In a text that is YAML, only beside known keys and at the ends of plain values: elsewhere it
     may be part of a text in quotes.
