@@ -98,6 +98,8 @@ def _lane(wish: Wish, started_at: float) -> int | None:
     try:
         view = cache.look(asked)
         behind = view.profile.behind if view.profile is not None else ""
+        if wish[0] == "exec" and view.profile and not export.need_token(view.profile.exports):
+            return None  # nor is a token waited for that nobody needs
         if not locate.meets(asked.required, asked.environ, behind):
             return None  # before anything is waited for
         if cache.decide(view.entry, None, cache.Terms(), time.time()) == cache.SERVE:
@@ -168,7 +170,7 @@ def _answer(wish: Wish, asked: cache.Asked, view: cache.View) -> int | None:
     unset = cache.others_names(profile, asked)
     if command == "env":
         # on a terminal the full command line also says how to use what it prints
-        if os.isatty(1) or not pairs:
+        if os.isatty(1) or not pairs or len(exports) < len(profile.exports):
             return None
         return _print(export.sh(pairs, unset))
     if len(exports) < len(profile.exports):

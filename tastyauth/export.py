@@ -26,6 +26,9 @@ DEFAULT_NAMES = (*(name for name, _ in DEFAULT_EXPORTS), TOKEN_FILE)
 SECRET_FIELDS = ("client_secret", "refresh_token")
 """What only `exec` hands out, and no cache holds."""
 
+TOKEN_FIELDS = ("access_token", "expires_at", "authorization")
+"""What there is only with an access token."""
+
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./"
 _BARE = LETTERS + "+:@%,=-"
 _NEVER_FIRST = "=~-"  # zsh expands a leading =, and - may read as an option
@@ -46,6 +49,12 @@ Pairs = list[tuple[str, str]]
 def for_shell(exports: Exports) -> Exports:
     """What `env` may hand out: everything but the long-lived secrets."""
     return tuple(pair for pair in exports if pair[1] not in SECRET_FIELDS)
+
+
+def need_token(exports: Exports) -> bool:
+    """Whether `exec` needs a token: not where it hands out long-lived secrets without one."""
+    fields = {field for _, field in exports}
+    return fields.isdisjoint(SECRET_FIELDS) or not fields.isdisjoint(TOKEN_FIELDS)
 
 
 def assign(exports: Exports, fields: dict[str, str]) -> Pairs:

@@ -32,6 +32,9 @@ def run_env(arguments: Arguments, console: Console) -> int:
         )
     if output == shells.GITHUB:
         return _run_github(emission, entry.fields, console)
+    secret = [name for name, field in profile.exports if field in export.SECRET_FIELDS]
+    if secret:
+        console.say(f"left out: {', '.join(secret)}; exec alone hands out a secret")
     console.out(shells.RENDER[output](emission))
     if console.stdout_is_terminal:
         _say_usage(output, arguments, console)
@@ -64,9 +67,12 @@ def run_exec(arguments: Arguments, console: Console) -> int:
             "exec runs a command, and there is none", "write: tastyauth exec -- CMD ..."
         )
     session = open_session(arguments, console)
-    entry = session.obtain()
-    profile = session.profile
-    fields = entry.fields
+    profile = session.outlined()
+    if arguments.keep_fresh or export.need_token(profile.exports):
+        entry = session.obtain()
+        profile, fields = session.profile, entry.fields
+    else:  # its program starts during an outage, too
+        fields = {}
     if export.for_shell(profile.exports) != profile.exports:
         fields = fields | session.secret_fields()
     removed = profile.variables + cache.others_names(profile, session.asked)

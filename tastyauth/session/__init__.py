@@ -70,7 +70,9 @@ class Session:
         with lock.handed_on() as held:
             found = self._turn(held)
             if found is None:
-                entry = self._uncached()
+                from tastyauth.session import uncached
+
+                entry = uncached.obtain(self)
             else:
                 view, answered = found
                 assert view.profile is not None
@@ -114,13 +116,44 @@ class Session:
         if not locate.meets(asked.required, asked.environ, profile.behind):
             raise self.config().unfit(profile.name, asked)
 
+    def outlined(self) -> ProfileOutline:
+        """What the cache keeps of the profile, without a token; waits for nobody.
+
+        Raises UsageError for an unknown profile, ConfigError and ConfigNotAllowed.
+        """
+        with lock.handed_on() as held:
+            try:
+                files.make_directory(locate.cache_directory(self.asked.environ))
+                view = cache.look(self.asked)
+                if view.profile is None and (
+                    held.path == view.lock_path or held.try_take(view.lock_path)
+                ):
+                    self._write_outline(view)
+                    view = cache.look(self.asked)
+                found = view.profile
+            except OSError:  # then it is read from the config each time
+                found = None
+        if found is None:
+            config = self.config()
+            name = config.profile(self.asked.profile).name
+            found = config.outline(b"", "", "").profiles[name]
+        self.require(found)
+        return found
+
     def secret_fields(self) -> dict[str, str]:
-        """The long-lived secrets, resolved anew: what only `exec` hands out, and nothing caches."""
+        """What `exec` hands out without a token: the long-lived secrets, resolved anew each time.
+
+        No cache holds them. With them comes what their program must know to send them there.
+        """
         from tastyauth.session import refresh
 
         profile = self.config().profile(self.asked.profile)
         secrets = refresh.resolve_secrets(profile, self._surroundings, self._audience)
         return {
+            "environment": profile.exported_environment,
+            "profile": profile.name,
+            "api_url": profile.api_url,
+            "client_id": secrets.client_id,
             "client_secret": secrets.client_secret.reveal(),
             "refresh_token": refresh.latest(
                 profile, secrets.client_id, secrets.refresh_token, self._surroundings
@@ -305,60 +338,3 @@ class Session:
         if not reason.startswith("/"):  # ours name the path already
             reason = f"{locate.cache_directory(self.asked.environ)}: {reason_of(error)}"
         return f"{reason}; $TASTYAUTH_CACHE_DIR can name another directory"
-
-    def _uncached(self) -> Entry:
-        """A token that only this process keeps, as it does the outcome of the last attempt.
-
-        Raises whatever keeps it from coming.
-        """
-        found = self.config()
-        profile = found.profile(self.asked.profile)
-        outline = found.outline(self.asked.content, self._approval, os.urandom(16).hex())
-        self.profile = outline.profiles[profile.name]
-        self.require(self.profile)
-        place = self._place(profile.name)
-        with store.alone(place):
-            entry = self._kept()
-            if entry is not None:  # another thread has got it meanwhile
-                return entry
-            record = attempts.read(place)
-            kept = store.kept(self.asked)
-            if kept is None or self._decide(kept.entry, record) != cache.AHEAD:
-                entry = self._ask(profile, place, record)
-            else:
-                record = record.renewing_ahead(time.time())
-                attempts.remember(place, record)
-                try:
-                    entry = self._ask(profile, place, record, in_a_hurry=True)
-                except TastyauthError as error:
-                    self._not_renewed(error)
-                    return kept.entry
-            store.keep(self.asked, outline, self.profile, entry)
-        return entry
-
-    def _ask(
-        self, profile: "Profile", place: str, record: Attempt, *, in_a_hurry: bool = False
-    ) -> Entry:
-        """One exchange, its outcome remembered at `place`."""
-        from tastyauth.session import refresh
-
-        around, audience = self._surroundings, self._audience
-        if in_a_hurry:
-            around = replace(around, interactive=False, patience=refresh.HURRY)
-        self._hold_back(record)
-        secrets = self._secrets or refresh.resolve_secrets(profile, around, audience)
-        used = secrets.digest(b"")
-        self._hold_back(record, used)
-        try:
-            refreshed = refresh.refresh_stored(
-                profile, secrets, around, audience, self._policy(used), in_a_hurry=in_a_hurry
-            )
-        except TastyauthError as error:
-            failed = record.failed(error, used, time.time(), in_a_hurry=in_a_hurry)
-            attempts.remember(place, failed)
-            raise
-        if refreshed.unsaid and not record.succeeded_at:
-            self._audience.warn(refresh.UNSAID)
-        attempts.remember(place, record.succeeded(time.time()))
-        self.has_asked = True
-        return refreshed.entry

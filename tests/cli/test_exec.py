@@ -229,6 +229,55 @@ def test_long_lived_secrets_are_exported_by_nothing_else(
         assert world.refresh_token not in shown
 
 
+ONLY_SECRETS = """\
+    exports:
+      TT_SECRET: client_secret
+      TT_REFRESH: refresh_token
+      TT_ID: client_id
+      TT_API: api_url
+      TT_ENV: environment
+"""
+
+
+@pytest.mark.parametrize("flags", ["", "--min-valid 60"])
+def test_a_program_that_needs_no_token_starts_during_an_outage(
+    world: World, cached: bool, flags: str
+) -> None:
+    world.configure(CONFIG + ONLY_SECRETS)
+    if cached:
+        assert world.run("exec", "--", "true").code == 0
+    world.simulator.fail = "503"
+    done = world.run("exec", *flags.split(), "--", "env")
+    assert (done.code, done.err) == (0, "")
+    variables = variables_in(done.out)
+    assert variables["TT_SECRET"] == world.client_secret
+    assert variables["TT_REFRESH"] == world.refresh_token
+    assert variables["TT_ID"] == world.simulator.application.client_id
+    assert (variables["TT_API"], variables["TT_ENV"]) == (world.simulator.origin, "sandbox")
+    assert world.simulator.token_requests == 0
+    assert world.run("exec", "-p", "nobody", "--", "env").code == 2
+
+
+def test_nor_does_it_wait_for_somebody_who_gets_a_token(world: World) -> None:
+    world.configure(CONFIG + ONLY_SECRETS)
+    assert world.run("exec", "--", "true").code == 0
+    world.simulator.fail = "slow"
+    with world.started(COMMAND, "token") as waiting:
+        world.token_requested(0)
+        assert world.run("exec", "--", "true").code == 0
+        assert waiting.poll() is None
+
+
+def test_env_says_which_exports_it_leaves_out(world: World, cached: bool) -> None:
+    world.configure(CONFIG + WITH_SECRETS)
+    if cached:
+        assert world.run("exec", "--", "true").code == 0
+    done = world.run("env")
+    assert done.code == 0
+    assert "left out: TT_SECRET, TT_REFRESH; exec alone" in done.err
+    assert world.run("env", "-q").err == ""
+
+
 def test_long_lived_secrets_are_never_cached(world: World) -> None:
     world.configure(CONFIG + WITH_SECRETS)
     assert world.run("exec", "--", "true").code == 0

@@ -1,0 +1,70 @@
+"""A token where there can be no cache: this process keeps it, and how the last attempt ended."""
+
+import os
+import time
+from dataclasses import replace
+
+from tastyauth import cache
+from tastyauth.cache import Entry, store
+from tastyauth.cache import last_attempt as attempts
+from tastyauth.cache.last_attempt import Attempt
+from tastyauth.config import Profile
+from tastyauth.errors import TastyauthError
+from tastyauth.session import Session, refresh
+
+
+def obtain(session: Session) -> Entry:
+    """A token that only this process keeps, as it does the outcome of the last attempt.
+
+    Raises whatever keeps it from coming.
+    """
+    found = session.config()
+    profile = found.profile(session.asked.profile)
+    outline = found.outline(session.asked.content, session._approval, os.urandom(16).hex())
+    session.profile = outline.profiles[profile.name]
+    session.require(session.profile)
+    place = session._place(profile.name)
+    with store.alone(place):
+        entry = session._kept()
+        if entry is not None:  # another thread has got it meanwhile
+            return entry
+        record = attempts.read(place)
+        kept = store.kept(session.asked)
+        if kept is None or session._decide(kept.entry, record) != cache.AHEAD:
+            entry = _ask(session, profile, place, record)
+        else:
+            record = record.renewing_ahead(time.time())
+            attempts.remember(place, record)
+            try:
+                entry = _ask(session, profile, place, record, in_a_hurry=True)
+            except TastyauthError as error:
+                session._not_renewed(error)
+                return kept.entry
+        store.keep(session.asked, outline, session.profile, entry)
+    return entry
+
+
+def _ask(
+    session: Session, profile: Profile, place: str, record: Attempt, *, in_a_hurry: bool = False
+) -> Entry:
+    """One exchange, its outcome remembered at `place`."""
+    around, audience = session._surroundings, session._audience
+    if in_a_hurry:
+        around = replace(around, interactive=False, patience=refresh.HURRY)
+    session._hold_back(record)
+    secrets = session._secrets or refresh.resolve_secrets(profile, around, audience)
+    used = secrets.digest(b"")
+    session._hold_back(record, used)
+    try:
+        refreshed = refresh.refresh_stored(
+            profile, secrets, around, audience, session._policy(used), in_a_hurry=in_a_hurry
+        )
+    except TastyauthError as error:
+        failed = record.failed(error, used, time.time(), in_a_hurry=in_a_hurry)
+        attempts.remember(place, failed)
+        raise
+    if refreshed.unsaid and not record.succeeded_at:
+        session._audience.warn(refresh.UNSAID)
+    attempts.remember(place, record.succeeded(time.time()))
+    session.has_asked = True
+    return refreshed.entry
