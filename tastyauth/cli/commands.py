@@ -182,9 +182,10 @@ what to write, and where:
   zsh   eval "$(tastyauth hook zsh)"        ~/.zshrc
   fish  tastyauth hook fish | source        ~/.config/fish/config.fish
 
-The exports of one profile are renewed at a prompt, once the token is about to expire. Until then
-nothing is started (but `date` at each prompt of a fish before 3.6, which has no clock). Variables
-that hold something the hook did not set are left alone.
+The exports of one profile are renewed at a prompt or before a command (bash 4.4 or newer), once the
+token is about to expire. A prompt waits two seconds for it and no longer. Until then nothing is
+started (but `date` in a fish before 3.6, which has no clock). What the hook did not set is left
+alone, except an expired token of its own profile.
 """,
         (
             Argument("shell", "the shell that sources it", choices=_SHELLS),

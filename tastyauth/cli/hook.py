@@ -2,16 +2,33 @@
 
 import time
 from contextlib import suppress
+from json import dumps, loads
+from math import ceil
 from shlex import quote
 
 from tastyauth import cache, export, locate, shells
-from tastyauth.cache import Asked, Entry, ProfileOutline
+from tastyauth.cache import Asked, Entry, Terms, View
 from tastyauth.cli.command import Arguments
 from tastyauth.cli.console import Console
 from tastyauth.cli.inputs import open_session, shipped, this_program, trusted_config
-from tastyauth.errors import ConfigNotFound, TastyauthError, UsageError
+from tastyauth.cli.keep_fresh import Notes
+from tastyauth.errors import (
+    ConfigNotFound,
+    TastyauthError,
+    TemporaryError,
+    UsageError,
+    reason_of,
+)
+from tastyauth.export import Exports
+from tastyauth.session import Session
+from tastyauth.session.keep_fresh import Background
 from tastyauth.shells import hook
 from tastyauth.shells.hook import Binding
+
+_PATIENCE = 1.8
+"""Seconds that a prompt waits for a token; with the start of Python, 2."""
+
+_NOTHING = '[null, [], [75, "the renewal ended without an answer", "try again later"]]'
 
 _COMPLETIONS = {"bash": "tastyauth.bash", "zsh": "_tastyauth", "fish": "tastyauth.fish"}
 
@@ -23,21 +40,21 @@ def run_hook(arguments: Arguments, console: Console) -> int:
         console.out(_answer(shell, arguments, console))
         return 0
     session = open_session(arguments, console)
-    profile = _cached(session.asked)[0] or session.config().profile(session.asked.profile)
+    profile = _cached(session.asked).profile or session.config().profile(session.asked.profile)
     session.require(profile)
-    names = tuple(name for name, _ in export.for_shell(profile.exports))
-    if not names:
+    exports = export.for_shell(profile.exports)
+    if not exports:
         raise UsageError(
             f"profile {profile.name} exports nothing that a shell may hold",
             "add a name for access_token to its exports",
         )
-    console.out(hook.script(shell, _binding(session.asked, profile.name, names)))
+    console.out(hook.script(shell, _binding(session.asked, profile.name, exports)))
     if console.stdout_is_terminal:
         console.say(f"this is code for {shell} to source; to use it: {hook.USAGE[shell]}")
     return 0
 
 
-def _binding(asked: Asked, profile: str, names: tuple[str, ...]) -> Binding:
+def _binding(asked: Asked, profile: str, exports: Exports) -> Binding:
     """What the code is made for, in words that mean the same in every directory.
 
     A config named by --config is trusted. One that was found, or named by a variable, is named by
@@ -50,36 +67,100 @@ def _binding(asked: Asked, profile: str, names: tuple[str, ...]) -> Binding:
     else:
         settings.append(("TASTYAUTH_CONFIG", asked.path))
     flags = ("--require-environment", asked.required) if asked.required else ()
-    return Binding((*command, "-p", profile), tuple(settings), names, flags)
+    names = tuple(name for name, _ in exports)
+    expiry = [name for name, field in exports if field == "expires_at"]
+    return Binding((*command, "-p", profile), tuple(settings), names, flags, *expiry[:1])
 
 
 def _answer(shell: str, arguments: Arguments, console: Console) -> str:
     case: str = arguments.answer
-    session = open_session(arguments, console)
-    if case == hook.CHANGED:
-        if not _is_ours(*_cached(session.asked), case, console):
-            return _stepping_aside(shell, arguments, console)
-        case = hook.AGAIN
-    entry = session.obtain()
-    profile = session.profile
-    if not _is_ours(profile, entry, case, console):
-        return _stepping_aside(shell, arguments, console)
-    unset = cache.others_names(profile, session.asked)
-    emission = shells.emission(profile, entry.fields, unset)
+    notes = Notes()
+    session = open_session(arguments, console, notes)
+    asked = session.asked
+    view = _cached(asked)
+    if view.outline is None or view.profile is None:  # the config has changed, or no cache is used
+        config = session.config()
+        outline = config.outline(b"", "", "")
+        profile = outline.profiles[config.profile(asked.profile).name]
+    else:
+        outline, profile = view.outline, view.profile
+    held = hook.Held(console.environ, export.for_shell(profile.exports))
+    alone = len(outline.profiles) == 1
+    entry = view.entry
+    if not held.is_ours(entry.fields if entry else None, case, time.time(), alone=alone):
+        return _stepping_aside(shell, arguments, console, held)
+    session.require(profile)
+    if entry is None or cache.decide(entry, None, Terms(), time.time()) != cache.SERVE:
+        renewed = _obtained(session, notes, profile.name, entry, arguments, console)
+        if entry is None and not held.is_ours(renewed.fields, case, time.time(), alone=alone):
+            return _stepping_aside(shell, arguments, console, held)
+        entry = renewed
+    emission = shells.emission(profile, entry.fields, cache.others_names(profile, asked))
     return hook.renewal(shell, emission, entry, time.time(), warned=console.warned)
 
 
-def _is_ours(
-    profile: ProfileOutline | None, entry: Entry | None, case: str, console: Console
-) -> bool:
-    if profile is None or entry is None:
-        return False
-    exports = export.for_shell(profile.exports)
-    return hook.is_ours(console.environ, exports, entry.fields, case, time.time())
+def _obtained(
+    session: Session,
+    notes: Notes,
+    profile: str,
+    entry: Entry | None,
+    arguments: Arguments,
+    console: Console,
+) -> Entry:
+    """The next token, or `entry` while that is good and no other comes in time.
+
+    Somebody waits for a prompt, so another process gets it, which goes on by itself when it takes
+    longer: what it gets is there for a later prompt. Raises what kept the token from coming, and
+    TemporaryError when it takes too long.
+    """
+
+    def work() -> bytes:
+        token = failure = None
+        try:
+            obtained = session.obtain()
+            token = obtained.fields, obtained.issued_at, obtained.stored_at
+        except TastyauthError as error:
+            failure = error.exit_code, error.message, error.hint
+        return dumps((token, notes.warnings, failure)).encode()
+
+    try:
+        background = Background(work, ())
+    except OSError as error:
+        raise TemporaryError(
+            f"{profile}: no process to get a token with: {reason_of(error)}"
+        ) from None
+    with console.waiting(f"a new token of {profile}"):
+        answer = background.wait(_PATIENCE + arguments.started_at - time.time())
+    if answer is None:
+        late = (
+            f"{profile}: no new token within 2 s; the prompt goes on, and a later one tries again"
+        )
+        if entry is None or cache.decide(entry, None, Terms(), time.time()) != cache.AHEAD:
+            raise TemporaryError(late)
+        console.warn(late)
+        return entry
+    token, warnings, failure = loads(answer or _NOTHING)
+    for warning in warnings:
+        console.warn(warning)
+    if token is None:
+        code, message, hint = failure
+        failed = TastyauthError(message, hint)
+        failed.exit_code = code
+        raise failed
+    return Entry(*token)
 
 
-def _stepping_aside(shell: str, arguments: Arguments, console: Console) -> str:
+def _stepping_aside(shell: str, arguments: Arguments, console: Console, held: hook.Held) -> str:
     profile: str = arguments.profile
+    left = 0 if held.ends is None else ceil(held.ends - time.time())
+    whose = "another token" if not held.profile else f"{held.profile}'s token"
+    what = f"holds {whose}; the hook for {profile} leaves it alone"
+    if not held:
+        what = f"holds no token any more; the hook for {profile} leaves it so"
+    elif held.profile == profile and left > 0:
+        what += f" until it expires, in {ceil(left / 60)} min"
+    elif held.ends is not None and left <= 0:
+        what = f"holds {whose}, which has expired; the hook for {profile} leaves it alone"
     words = f"env -p {profile}"
     if arguments.config:
         found = ""
@@ -87,20 +168,16 @@ def _stepping_aside(shell: str, arguments: Arguments, console: Console) -> str:
             found = locate.find_config(None, console.environ)[0]
         if found != arguments.config:
             words += f" --config {quote(arguments.config)}"
-    console.say(
-        f"the hook steps aside: it did not set what the variables of profile {profile} hold now\n"
-        f"to go back to {profile}: {hook.by_hand(shell, words)}"
-    )
-    return hook.stepping_aside(shell)
+    console.say(f"this shell {what}\nto go back to {profile}: {hook.by_hand(shell, words)}")
+    return hook.stepping_aside(shell, left)
 
 
-def _cached(asked: Asked) -> tuple[ProfileOutline | None, Entry | None]:
+def _cached(asked: Asked) -> View:
     """What is known without reading any YAML."""
     try:
-        view = cache.look(asked)
+        return cache.look(asked)
     except OSError:
-        return None, None  # where it matters, the session says that there is no cache
-    return view.profile, view.entry
+        return View("", "")  # where it matters, the session says that there is no cache
 
 
 def run_completion(arguments: Arguments, console: Console) -> int:

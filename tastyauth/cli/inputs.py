@@ -13,10 +13,16 @@ from tastyauth.session import Session
 
 if TYPE_CHECKING:  # what a hit does not need
     from tastyauth.config import Config
+    from tastyauth.session.refresh import Audience
 
 
-def open_session(arguments: Arguments, console: Console) -> Session:
-    """A session for the profile and terms of this command line; raises ConfigNotFound."""
+def open_session(
+    arguments: Arguments, console: Console, audience: "Audience | None" = None
+) -> Session:
+    """A session for the profile and terms of this command line; raises ConfigNotFound.
+
+    It tells `audience` what happens, or else the console.
+    """
     found = find(arguments.config, console)
     profile = arguments.profile or console.environ.get("TASTYAUTH_PROFILE") or None
     required = getattr(arguments, "required", None) or ""
@@ -27,7 +33,7 @@ def open_session(arguments: Arguments, console: Console) -> Session:
         started_at=arguments.started_at,
     )
     console.detail(f"config {printable(asked.path)} ({asked.origin})")
-    return Session(asked, terms, console.surroundings, console)
+    return Session(asked, terms, console.surroundings, audience or console)
 
 
 def find(flag: str | None, console: Console) -> tuple[str, str]:

@@ -16,7 +16,7 @@ from tastyauth.session import Session, keep_fresh
 from tastyauth.session.keep_fresh import Renewal, Supply
 
 
-class _Notes:
+class Notes:
     """An audience for what happens in the background: warnings are kept, the rest is not said."""
 
     verbose = False
@@ -49,7 +49,7 @@ def run(
 
     def renew() -> Renewal:
         raise_when_stopped()  # stopping a service stops all of its processes
-        notes = _Notes()
+        notes = Notes()
         terms = Terms(min_valid, refresh=False, started_at=time.time())
         try:
             renewed = Session(asked, terms, surroundings, notes).obtain()

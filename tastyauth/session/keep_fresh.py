@@ -6,6 +6,7 @@ the end.
 """
 
 import os
+import select
 import signal
 import tempfile
 import time
@@ -75,6 +76,13 @@ class Background:
             os.close(self._reader)  # else it would wait for itself to read, once nobody else can
             _work(work, writer, handled)
         os.close(writer)
+
+    def wait(self, seconds: float) -> bytes | None:
+        """As `read`, once it has ended or so many seconds have passed."""
+        until = time.monotonic() + seconds
+        while (answer := self.read()) is None and (left := until - time.monotonic()) > 0:
+            select.select([self._reader], [], [], left)
+        return answer
 
     def read(self) -> bytes | None:
         """What the work returned, once it has ended, else None; empty when it has failed."""

@@ -59,6 +59,7 @@ function _tastyauth_renew -a now
     _tastyauth_are_numbers "$_tastyauth_end"; or set -gu _tastyauth_end 0
     _tastyauth_are_numbers "$_tastyauth_pause"; or set -gu _tastyauth_pause 10
     _tastyauth_look
+    set -gu _tastyauth_mark "$@EXPIRY@"
     set -gu _tastyauth_at $now
     # if this is interrupted, the next prompt waits too
     set -gu _tastyauth_due (math $now + $_tastyauth_pause)
@@ -66,6 +67,9 @@ function _tastyauth_renew -a now
         set how changed
     else if test "$_tastyauth_state" = aside
         return
+    else if test "$_tastyauth_state" = waits
+        test $now -lt $_tastyauth_end; and return
+        set how changed
     else if test "$_tastyauth_state" != mine
         set how first
     end
@@ -86,15 +90,18 @@ function _tastyauth_renew -a now
     if test "$how" != changed
         _tastyauth_look
         set -gu _tastyauth_seen "$_tastyauth_found"
+        set -gu _tastyauth_mark "$@EXPIRY@"
     end
 end
 
-function _tastyauth_hook --on-event fish_prompt
+function _tastyauth_hook --on-event fish_prompt --on-event fish_preexec
     set -l now (_tastyauth_now)
     _tastyauth_are_numbers "$now"; or return
     if not _tastyauth_are_numbers "$_tastyauth_at" "$_tastyauth_due"
         _tastyauth_renew $now
     else if test $now -lt $_tastyauth_at; or test $now -ge $_tastyauth_due
+        _tastyauth_renew $now
+    else if test "$@EXPIRY@" != "$_tastyauth_mark"
         _tastyauth_renew $now
     end
 end
@@ -103,6 +110,7 @@ if test -z "$_tastyauth_bound"
     set -l _tastyauth_found
     _tastyauth_look
     set -gu _tastyauth_seen "$_tastyauth_found"
+    set -gu _tastyauth_mark "$@EXPIRY@"
     set -gu _tastyauth_state first
     set -gu _tastyauth_told 0
     set -gu _tastyauth_at 0

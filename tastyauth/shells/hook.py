@@ -1,9 +1,9 @@
-"""Shell integration: at a prompt, once the token is about to expire, the shell gets the next one.
+"""Shell integration: at a prompt and before a command, a shell gets the next token in time.
 
 The code that a shell sources (`script`) asks the shell's own clock, and starts nothing while the
 token is fresh. When it is not, it runs `tastyauth hook SHELL --answer CASE` and evaluates what that
-prints: the exports, and when to ask again. It renews what it has set itself and steps aside for
-anything else, so a shell in which another profile was evaluated by hand stays with that one.
+prints: the exports, and when to ask again. It renews what it has set itself and leaves anything
+else alone, so a shell in which another profile was evaluated by hand stays with that one.
 """
 
 import os
@@ -42,13 +42,15 @@ class Binding:
     """What the hook of one shell is made for: one program, one config, one profile.
 
     `command` are the words that run tastyauth for this profile, its path absolute; `settings` the
-    variables it is run with; `names` what the profile exports; `flags` are those of `hook`.
+    variables it is run with; `names` what the profile exports; `flags` are those of `hook`;
+    `expiry` is the name that tells when the token ends, if there is one.
     """
 
     command: tuple[str, ...]
     settings: tuple[tuple[str, str], ...]
     names: tuple[str, ...]
     flags: tuple[str, ...] = ()
+    expiry: str = "_tastyauth_none"
 
     @property
     def identity(self) -> str:
@@ -65,6 +67,7 @@ def script(shell: str, binding: Binding) -> str:
             _text("fish.fish"),
             BOUND=_fish_word(binding.identity),
             CALL=" ".join(map(_fish_word, command)),
+            EXPIRY=binding.expiry,
             NAMES=" ".join((*binding.names, MARK)),
             SETTINGS="; ".join(
                 f"set -lx {name} {_fish_word(value)}" for name, value in binding.settings
@@ -76,35 +79,53 @@ def script(shell: str, binding: Binding) -> str:
         _text(f"{shell}.sh") + _text("posix.sh"),
         BOUND=quote(binding.identity),
         CALL=" ".join((*settings, "exec", *map(quote, command))),
+        EXPIRY=binding.expiry,
         NAMES=" ".join((*binding.names, MARK)),
         LOOK=f'"{" ".join(values)}"',
     )
 
 
-def is_ours(
-    variables: Mapping[str, str], exports: Exports, fields: dict[str, str], case: str, now: float
-) -> bool:
-    """Whether the hook may replace what its shell holds under the names of `exports`.
+class Held:
+    """What a shell holds under the names of `exports`, where `variables` are all it exports."""
 
-    `variables` are those the shell exports, `fields` the profile's present token. What a hook has
-    set is its own, and so is that token, whoever has evaluated it. A shell that has just started
-    holds what its parent held. Of that, an expired token of the same account is taken over, as in
-    each new pane of a terminal multiplexer; a valid one stays, for it may be what `tastyauth exec
-    -p paper -- bash` was typed for.
-    """
-    held = {name: variables[name] for name, _ in exports if name in variables}
-    if case == AGAIN or held == dict(export.assign(exports, fields)):
-        return True
-    if case == CHANGED:
-        return False
-    if not held:
-        return True
-    ends = [held.get(name, "") for name, field in exports if field == "expires_at"]
-    has_expired = any(
-        end.isascii() and end.isdigit() and len(end) < 16 and int(end) <= now for end in ends
-    )
-    lasting = [(name, fields[field]) for name, field in exports if field not in _CHANGING]
-    return has_expired and all(held.get(name, value) == value for name, value in lasting)
+    def __init__(self, variables: Mapping[str, str], exports: Exports) -> None:
+        self._exports = exports
+        self._held = {name: variables[name] for name, _ in exports if name in variables}
+        by_field = {field: self._held.get(name, "") for name, field in exports}
+        self.profile = by_field.get("profile", "")
+        end = by_field.get("expires_at", "")
+        self.ends = int(end) if end.isascii() and end.isdigit() and len(end) < 16 else None
+        """Whose token it is, and when that ends, as far as the variables tell."""
+
+    def __bool__(self) -> bool:
+        return bool(self._held)
+
+    def is_ours(
+        self, fields: dict[str, str] | None, case: str, now: float, *, alone: bool = False
+    ) -> bool:
+        """Whether the hook may replace it.
+
+        `fields` are the profile's present token, or one that has expired; without any, this tells
+        whether it is worth getting one. What a hook has set is its own, and so is the present
+        token, whoever has evaluated it. Of anything else, what has expired and is of the same
+        account is taken over, as in a new pane of a terminal multiplexer or where direnv restored
+        it; a valid token stays, for it may be what `tastyauth exec -p paper -- bash` was typed for.
+        An account is told by the profile's name, unless the config has this one `alone`.
+        """
+        if case == AGAIN or (fields and self._held == dict(export.assign(self._exports, fields))):
+            return True
+        if not self._held:
+            return case == FIRST
+        if self.ends is None or self.ends > now:
+            return False
+        return fields is None or (
+            (alone or self.profile == fields["profile"])
+            and all(
+                self._held.get(name, fields[field]) == fields[field]
+                for name, field in self._exports
+                if field not in _CHANGING
+            )
+        )
 
 
 def renewal(shell: str, emission: Emission, entry: Entry, now: float, *, warned: bool) -> str:
@@ -124,8 +145,13 @@ def renewal(shell: str, emission: Emission, entry: Entry, now: float, *, warned:
     return RENDER[language](emission).rstrip("\n") + mark + _assigned(shell, state)
 
 
-def stepping_aside(shell: str) -> str:
-    """The answer that leaves the variables alone, from now on in silence."""
+def stepping_aside(shell: str, left: int) -> str:
+    """The answer that leaves the variables alone while they are not changed.
+
+    What ends in `left` seconds is asked about again then; after anything else there is silence.
+    """
+    if left > 0:
+        return _assigned(shell, {"state": "waits", "told": 0, "left": left, "wait": left})
     return _assigned(shell, {"state": "aside", "told": 1})
 
 

@@ -39,10 +39,14 @@ _tastyauth_renew() {
     _tastyauth_look
     _tastyauth_at=$((now > 0 ? now - 1 : 0))
     _tastyauth_due=$((now + _tastyauth_pause)) # if this is interrupted, the next prompt waits too
+    _tastyauth_mark=$_tastyauth_due${@EXPIRY@-}
     if [[ $_tastyauth_found != "${_tastyauth_seen-}" ]]; then
         how=changed
     elif [[ ${_tastyauth_state-} == aside ]]; then
         return 0
+    elif [[ ${_tastyauth_state-} == waits ]]; then
+        if [[ $now -lt $_tastyauth_end ]]; then return 0; fi
+        how=changed
     elif [[ ${_tastyauth_state-} != mine ]]; then
         how=first
     fi
@@ -57,7 +61,7 @@ _tastyauth_renew() {
     fi
     if [[ $how != changed ]]; then
         _tastyauth_look
-        _tastyauth_seen=$_tastyauth_found
+        _tastyauth_seen=$_tastyauth_found _tastyauth_mark=$_tastyauth_due${@EXPIRY@-}
     fi
     _tastyauth_hide
 }
@@ -68,14 +72,16 @@ if _tastyauth_has_epoch; then
         # as text: arithmetic would run what a variable holds
         # shellcheck disable=SC2071
         [[ $EPOCHSECONDS > ${_tastyauth_at-} && $EPOCHSECONDS < ${_tastyauth_due-} &&
-            ${_tastyauth_due-} != *[!0-9]* ]] || _tastyauth_renew "$EPOCHSECONDS"
+            $_tastyauth_due${@EXPIRY@-} == "$_tastyauth_mark" ]] ||
+            _tastyauth_renew "$EPOCHSECONDS"
         return "$code"
     }
 else
     # bash before 5 knows how long it has been running, and no more; anybody may set that back
     _tastyauth_hook() {
         local code=$?
-        if [[ ${SECONDS%%.*}${_tastyauth_at-}${_tastyauth_due-} == *[!0-9]* ]] ||
+        if [[ ${SECONDS%%.*}${_tastyauth_at-}${_tastyauth_due-} == *[!0-9]* ||
+            ${_tastyauth_due-}${@EXPIRY@-} != "${_tastyauth_mark-}" ]] ||
             ((SECONDS < 10#0${_tastyauth_at-} || SECONDS >= 10#0${_tastyauth_due-})); then
             _tastyauth_renew "${SECONDS%%.*}"
         fi
@@ -87,7 +93,7 @@ if [[ -z $_tastyauth_bound ]]; then
     _tastyauth_look
     _tastyauth_seen=$_tastyauth_found
     unset _tastyauth_found
-    _tastyauth_state=first _tastyauth_told=0
+    _tastyauth_state=first _tastyauth_told=0 _tastyauth_mark=
     _tastyauth_at=0 _tastyauth_due=0 _tastyauth_end=0 _tastyauth_pause=10
     _tastyauth_bound=@BOUND@
     _tastyauth_hide

@@ -1,16 +1,21 @@
 """The hook in real shells: exports that stay fresh at a prompt, at no cost and at no surprise."""
 
+import io
 import os
 import shlex
 import shutil
+import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import aging
 import pexpect
 import pytest
+from gated import Gated
 from needs import missing
-from world import COMMAND, CONFIG, DEFAULT_NAMES, PATH, Completed, World
+from world import COMMAND, CONFIG, DEFAULT_NAMES, LIMIT, PATH, Completed, World, until
 
 from tastyauth import cache, shells
 from tastyauth.cache import Entry, Terms
@@ -37,7 +42,7 @@ TWO_PROFILES = (
 )
 """Two accounts that export the same names."""
 
-OWN = ("state", "told", "at", "due", "end", "pause", "seen", "bound")
+OWN = ("state", "told", "at", "due", "end", "pause", "seen", "bound", "mark")
 """What the hook remembers, behind `_tastyauth_`."""
 
 HOSTILE = (
@@ -130,6 +135,22 @@ SHELLS = {
 }
 
 
+@pytest.fixture
+def world(world: World) -> World:
+    """One where a prompt waits for as long as a busy machine takes."""
+    patient = f"""\
+'''exec' {shlex.quote(sys.executable)} "$0" "$@"
+' '''  # a path with a space cannot follow #!
+from tastyauth import _entry
+from tastyauth.cli import hook
+hook._PATIENCE = {LIMIT}
+_entry.main()"""
+    world.write(f"{world.home}/patient/tastyauth", f"#!/bin/sh\n{patient}\n", mode=0o700)
+    os.unlink(f"{world.home}/bin/tastyauth")
+    os.symlink(f"{world.home}/patient/tastyauth", f"{world.home}/bin/tastyauth")
+    return world
+
+
 @pytest.fixture(params=SHELLS)
 def shell(request: pytest.FixtureRequest) -> Shell:
     shell = SHELLS[str(request.param)]
@@ -158,7 +179,7 @@ def _give_paper_its_secret(world: World) -> None:
 
 def counted(world: World) -> str:
     """From this line of a script on, the runs of tastyauth are counted."""
-    world.script("counted", f'echo >>"$HOME/calls"; exec {shlex.quote(COMMAND)} "$@"')
+    world.script("counted", 'echo >>"$HOME/calls"; exec "$HOME/patient/tastyauth" "$@"')
     return "mv -f $HOME/bin/counted $HOME/bin/tastyauth"
 
 
@@ -237,12 +258,12 @@ def test_sourced_twice_it_is_there_once(shell: Shell, world: World) -> None:
     twice = ("source ./code", "source ./code", "p", "source ./code", "p", "p")
     installed = {
         "bash": 'echo "${PROMPT_COMMAND[@]}"',
-        "zsh": 'echo "${precmd_functions[@]}"',
+        "zsh": 'echo "${precmd_functions[@]} ${preexec_functions[@]}"',
         "fish": "functions --handlers | string match '* _tastyauth_hook'",
     }
     done = shell.run(world, *made, *twice, installed[shell.language])
     assert (done.code, done.out.split()[-1], done.err) == (0, "_tastyauth_hook", "")
-    assert done.out.count("_tastyauth_hook") == 1
+    assert done.out.count("_tastyauth_hook") == {"bash": 1, "zsh": 2, "fish": 2}[shell.language]
     assert calls(world) == 1
 
 
@@ -270,11 +291,13 @@ def test_a_shell_in_which_another_profile_was_evaluated_stays_with_it(
     before: str, shell: Shell, two: World
 ) -> None:
     show = "printenv BOT_PROFILE"
-    lines = (before, shell.by_hand("-p paper"), "later", "p", show, "later", "p", "p", show)
+    lines = (before, shell.by_hand("-p paper"), "p", show, "later", "p", "p", show)
     done = shell.run(two, shell.hook("-p live"), *lines)
     assert done.out == "paper\npaper\n"
-    assert done.err.count("the hook steps aside") == 1
-    assert "tastyauth env -p live" in done.err
+    whose, way_back = done.err.splitlines()
+    said = "tastyauth: this shell holds paper's token; the hook for live leaves it alone"
+    assert whose == said
+    assert "tastyauth env -p live" in way_back
 
 
 def test_variables_that_were_taken_back_stay_away(shell: Shell, two: World) -> None:
@@ -283,7 +306,7 @@ def test_variables_that_were_taken_back_stay_away(shell: Shell, two: World) -> N
     lines = ("p", shell.by_hand("-p paper 2>/dev/null"), "later", "p", "later", "p")
     done = shell.run(two, shell.hook("-p live"), *lines, f"printenv {TOKEN}")
     assert done.out == ""
-    assert done.err.count("the hook steps aside") == 1
+    assert done.err.count("leaves it ") == 1
 
 
 def test_the_way_back_is_to_evaluate_its_profile(shell: Shell, two: World) -> None:
@@ -293,7 +316,7 @@ def test_the_way_back_is_to_evaluate_its_profile(shell: Shell, two: World) -> No
     done = shell.run(two, shell.hook("-p live"), "p", *there, *back, *renewed)
     expected, held = done.out.splitlines()
     assert held == expected
-    assert done.err.count("the hook steps aside") == 1
+    assert done.err.count("leaves it ") == 1
 
 
 def test_what_was_evaluated_by_hand_is_renewed_when_it_is_nearly_over(world: World) -> None:
@@ -307,20 +330,82 @@ def test_what_was_evaluated_by_hand_is_renewed_when_it_is_nearly_over(world: Wor
     assert "_tastyauth_state=mine;" in answer.out
 
 
+PAST = {TOKEN: "other", EXPIRES_AT: "1700000000"}
+VALID = {TOKEN: "other", EXPIRES_AT: "9999999999"}
+
+OTHERS = {
+    "an expired token of the account": (PAST | {"BOT_PROFILE": "live"}, ""),
+    "an expired token of another account": (
+        PAST | {"BOT_PROFILE": "paper"},
+        "holds paper's token, which has expired; the hook for live leaves it alone",
+    ),
+    "an expired token of no known account": (PAST, "holds another token, which has expired; the"),
+    "a good token of the account": (
+        VALID | {"BOT_PROFILE": "live"},
+        "holds live's token; the hook for live leaves it alone until it expires, in 1",
+    ),
+    "a good token of another account": (
+        VALID | {"BOT_PROFILE": "paper"},
+        "holds paper's token; the hook for live leaves it alone\n",
+    ),
+    "a token without an end": ({TOKEN: "other"}, "holds another token; the hook for live leaves"),
+}
+"""What a shell may hold that its hook did not set, and what is said where that stays."""
+
+
+@pytest.mark.parametrize("label", OTHERS)
+def test_what_is_left_alone_is_named(label: str, two: World) -> None:
+    held, said = OTHERS[label]
+    two.run("env", "-p", "live")
+    for case in ("first", "changed"):
+        done = two.run("hook", "bash", "-p", "live", "--answer", case, **held)
+        assert said in done.err if said else not done.err
+        state = "waits" if "until" in said or "paper's token;" in said else "aside"
+        assert f"_tastyauth_state={state if said else 'mine'};" in done.out
+    assert two.simulator.exchanges == 1
+
+
 @pytest.mark.parametrize(
-    ("inherited", "taken_over"),
+    ("when", "label"),
     [
-        ({TOKEN: "older", EXPIRES_AT: "1700000000", "BOT_PROFILE": "live"}, True),
-        ({TOKEN: "other", EXPIRES_AT: "1700000000", "BOT_PROFILE": "paper"}, False),
-        ({TOKEN: "other", EXPIRES_AT: "9999999999", "BOT_PROFILE": "live"}, False),
+        ("inherited", "an expired token of the account"),
+        ("inherited", "a good token of the account"),
+        ("set later", "an expired token of the account"),
+        ("set later", "an expired token of another account"),
     ],
 )
-def test_of_what_a_shell_inherits_an_expired_token_of_the_account_is_replaced(
-    inherited: dict[str, str], taken_over: bool, shell: Shell, two: World
+def test_of_what_others_have_set_an_expired_token_of_the_account_is_replaced(
+    when: str, label: str, shell: Shell, two: World
 ) -> None:
-    done = shell.run(two, shell.hook(), "p", f"printenv {TOKEN}", **inherited)
-    assert done.out.startswith("eyJ" if taken_over else "other")
-    assert ("the hook steps aside" in done.err) != taken_over
+    """At the next prompt, whether a terminal multiplexer has kept it or direnv has restored it."""
+    held, said = OTHERS[label]
+    export = "set -gx {} {}" if shell.language == "fish" else "export {}={}"
+    setting = ("p", *(export.format(*pair) for pair in held.items()))
+    lines = (*(setting if when == "set later" else ()), "p", "p", f"printenv {TOKEN}")
+    inherited = held if when == "inherited" else {}
+    done = shell.run(two, shell.hook("-p live"), *lines, **inherited)
+    assert done.out.startswith("other" if said else "eyJ")
+    assert done.err.count("leaves it alone") == bool(said)
+
+
+def test_an_account_need_not_be_named_where_the_config_has_no_other(
+    shell: Shell, world: World
+) -> None:
+    world.configure(
+        CONFIG + f"    exports: {{{{ {TOKEN}: access_token, {EXPIRES_AT}: expires_at }}}}\n"
+    )
+    done = shell.run(world, shell.hook(), "p", f"printenv {TOKEN}", **PAST)
+    assert (done.out[:3], done.err) == ("eyJ", "")
+
+
+def test_what_was_left_alone_is_taken_over_when_it_has_expired(shell: Shell, two: World) -> None:
+    ends = int(time.time()) + 3
+    held = {TOKEN: "other", EXPIRES_AT: str(ends), "BOT_PROFILE": "live"}
+    lines = ("p", f"while test (date +%s) -lt {ends}; sleep 0.1; end", "p", f"printenv {TOKEN}")
+    if shell.language != "fish":
+        lines = ("p", f"while [ $(date +%s) -lt {ends} ]; do sleep 0.1; done", *lines[2:])
+    done = shell.run(two, shell.hook("-p live"), *lines, **held)
+    assert done.out.startswith("eyJ")
 
 
 def test_a_shell_started_with_the_present_token_renews_it(shell: Shell, world: World) -> None:
@@ -434,7 +519,106 @@ def test_where_time_is_how_long_a_shell_runs_setting_it_back_is_noticed(world: W
     assert calls(world) == 3
 
 
-@pytest.mark.parametrize("name", ["bash", "zsh", "fish"])
+PROMPTS = {
+    "bash": "PS1='<$?''> '",
+    "zsh": "PS1='<%?''> '; unsetopt prompt_sp zle",
+    "fish": "function fish_prompt; echo \"<$status\"'> '; end",
+}
+"""What sets a prompt that shows the status and is not in the command that sets it."""
+
+
+@contextmanager
+def at_a_prompt(name: str, world: World, *more: str) -> "Iterator[pexpect.spawn[str]]":
+    """A shell on a terminal, hooked, that has done `more`."""
+    shell = SHELLS[name]
+    argv = [*shell.argv[:-1], *(["-i"] if name != "fish" else [])]
+    terminal = pexpect.spawn(
+        _program(argv[0]),
+        argv[1:],
+        encoding="utf-8",
+        timeout=LIMIT,
+        cwd=world.project,
+        env={**world.environ, "TERM": "dumb"},
+    )
+    terminal.logfile_read = io.StringIO()
+    try:
+        for line in (PROMPTS[name], shell.hook(), *more):
+            terminal.sendline(line)
+            terminal.expect("<0> ")
+        yield terminal
+    finally:
+        terminal.close(force=True)
+
+
+DUE_AT_ONCE = {
+    "bash": "overdue() { _tastyauth_due=0; }; PROMPT_COMMAND+=$'\\n''overdue'",
+    "zsh": "overdue() { _tastyauth_due=0; }; precmd_functions+=(overdue)",
+    "fish": "function fish_prompt; echo \"<$status\"'> '; set -g _tastyauth_due 0; end",
+}
+"""After each prompt so much time passes that a renewal is due."""
+
+STATUSES = {
+    "bash": 'echo "saw $? ${PIPESTATUS[*]}"',
+    "zsh": 'echo "saw $? ${pipestatus[*]}"',
+    "fish": 'echo "saw $status $pipestatus"',
+}
+
+
+@pytest.mark.parametrize("name", PROMPTS)
+def test_after_an_idle_time_the_next_command_has_a_fresh_token(name: str, world: World) -> None:
+    """However it is run, and with the status of the one before; only what was typed is history."""
+    commands = [f"printenv {TOKEN}", f"printenv {TOKEN} | cat"]
+    if name != "fish":
+        commands.append(f"(printenv {TOKEN})")
+    with at_a_prompt(name, world, DUE_AT_ONCE[name]) as terminal:
+        for command in commands:
+            renewed = world.run("token", "--refresh").out.strip()
+            terminal.sendline(command)
+            terminal.expect_exact(renewed)
+            terminal.expect("<0> ")
+        terminal.sendline("sh -c 'exit 3' | sh -c 'exit 4'")
+        terminal.expect("<4> ")
+        terminal.sendline(STATUSES[name])
+        terminal.expect_exact("saw 4 3 4\r\n")
+        terminal.expect("<0> ")
+        if name == "bash":
+            terminal.sendline("true last")
+            terminal.expect("<0> ")
+            terminal.sendline('echo "saw $_"')
+            terminal.expect_exact("saw last\r\n")
+        terminal.expect("<0> ")
+        terminal.sendline("history" if name != "zsh" else "fc -l 1")
+        terminal.expect("<0> ")
+        assert "_tastyauth_hook" not in terminal.before
+
+
+@pytest.mark.parametrize("name", PROMPTS)
+def test_a_server_that_hangs_keeps_a_prompt_two_seconds(
+    name: str, tmp_path: os.PathLike[str]
+) -> None:
+    """One line says so; the token that comes after all is there for a later prompt."""
+    with Gated() as broker:
+        world = World(os.fspath(tmp_path), broker)
+        world.configure(CONFIG + f"    timeout: {LIMIT:g}\n")
+        broker.shut()
+        with at_a_prompt(name, world) as terminal:
+            for _ in range(3):
+                terminal.sendline("echo rea''dy")
+                terminal.expect_exact("ready\r\n")
+            said = terminal.logfile_read.getvalue().replace("tastyauth: waiting", "")
+            assert said.count("tastyauth: ") == 1
+            assert "live: no new token within 2 s" in said
+            until(broker.is_asked.is_set)
+            broker.gate.set()
+            until(lambda: bool(aging.entries(world.cache)))
+            terminal.sendline("set -g _tastyauth_due 0" if name == "fish" else "_tastyauth_due=0")
+            terminal.expect("<0> ")
+            terminal.sendline(f"printenv {TOKEN}")
+            terminal.expect_exact("eyJ")
+            assert broker.exchanges == 1
+
+
+@pytest.mark.parametrize("name", PROMPTS)
 def test_at_a_real_prompt_nothing_is_asked_and_the_status_stays(name: str, world: World) -> None:
     """On a terminal, where a program that is to fetch a secret could ask for a passphrase."""
     world.configure(CONFIG.replace("{{ file: live.refresh-token }}", "{{ command: [vault] }}"))
@@ -443,32 +627,13 @@ def test_at_a_real_prompt_nothing_is_asked_and_the_status_stays(name: str, world
         'if [ -t 0 ]; then echo >"$HOME/asked"; fi\n'
         'cat "$HOME/.config/tastyauth/live.refresh-token"',
     )
-    shell = SHELLS[name]
-    argv = [*shell.argv[:-1], *(["-i"] if name != "fish" else [])]
-    prompts = {
-        "bash": "PS1='<$?''> '",
-        "zsh": "PS1='<%?''> '; unsetopt prompt_sp zle",
-        "fish": "function fish_prompt; echo \"<$status\"'> '; end",
-    }
-    terminal = pexpect.spawn(
-        _program(argv[0]),
-        argv[1:],
-        encoding="utf-8",
-        timeout=30,
-        cwd=world.project,
-        env={**world.environ, "TERM": "dumb"},
-    )
-    terminal.sendline(prompts[name])
-    terminal.expect("<0> ")
-    terminal.sendline(shell.hook())
-    terminal.expect("<0> ")
-    terminal.sendline("sh -c 'exit 7'")
-    terminal.expect("<7> ")
-    terminal.sendline(f"printenv {TOKEN}")
-    terminal.expect("eyJ")
-    terminal.sendline("exit")
-    terminal.expect(pexpect.EOF)
-    terminal.close()
+    with at_a_prompt(name, world) as terminal:
+        terminal.sendline("sh -c 'exit 7'")
+        terminal.expect("<7> ")
+        terminal.sendline(f"printenv {TOKEN}")
+        terminal.expect("eyJ")
+        terminal.sendline("exit")
+        terminal.expect(pexpect.EOF)
     assert not os.path.exists(f"{world.home}/asked")
     assert world.simulator.exchanges == 1
 
@@ -544,7 +709,9 @@ PRESENT = {"A": "T", "B": "1900", "C": "live"}
         (hooks.FIRST, {"A": "S", "B": "1000", "C": "live"}, True),
         (hooks.FIRST, {"A": "S", "B": "1001", "C": "live"}, False),
         (hooks.FIRST, {"A": "S", "B": "999", "C": "paper"}, False),
-        (hooks.FIRST, {"A": "S", "B": "999"}, True),
+        (hooks.FIRST, {"A": "S", "B": "999"}, False),
+        (hooks.CHANGED, {"A": "S", "B": "1000", "C": "live"}, True),
+        (hooks.CHANGED, {"A": "S", "B": "999", "C": "paper"}, False),
         (hooks.FIRST, {"A": "S", "C": "live"}, False),
         (hooks.FIRST, {"A": "S", "B": "", "C": "live"}, False),
         (hooks.FIRST, {"A": "S", "B": "٩", "C": "live"}, False),
@@ -553,7 +720,23 @@ PRESENT = {"A": "T", "B": "1900", "C": "live"}
     ],
 )
 def test_whose_the_variables_are(case: str, held: dict[str, str], ours: bool) -> None:
-    assert hooks.is_ours(held, EXPORTS, FIELDS, case, now=1000.0) is ours
+    held_by = hooks.Held(held, EXPORTS)
+    assert held_by.is_ours(FIELDS, case, now=1000.0) is ours
+
+
+def test_of_the_only_profile_a_token_needs_no_name() -> None:
+    nameless = hooks.Held({"A": "S", "B": "999"}, EXPORTS)
+    assert not nameless.is_ours(FIELDS, hooks.CHANGED, 1000.0)
+    assert nameless.is_ours(FIELDS, hooks.CHANGED, 1000.0, alone=True)
+    assert not hooks.Held({"A": "S", "B": "999", "C": "old"}, EXPORTS).is_ours(
+        FIELDS, hooks.CHANGED, 1000.0, alone=True
+    )
+
+
+def test_without_a_token_to_compare_only_what_has_expired_is_worth_asking_for() -> None:
+    for end, worth in (("999", True), ("1001", False), ("", False)):
+        held = hooks.Held({"A": "S", "B": end, "C": "paper"}, EXPORTS)
+        assert held.is_ours(None, hooks.CHANGED, 1000.0) is worth
 
 
 @pytest.mark.parametrize("life", [6, 70, 900, 86400])
