@@ -14,6 +14,13 @@ _tastyauth_before() { # a command, which still sees $_
 
 _tastyauth_install() {
     local version=$((100 * BASH_VERSINFO[0] + BASH_VERSINFO[1])) clock=SECONDS
+    if [[ -n ${bash_preexec_imported-}${__bp_imported-} ]]; then # there is bash-preexec
+        if [[ " ${precmd_functions[*]-} " != *' _tastyauth_hook '* ]]; then
+            precmd_functions=(_tastyauth_hook ${precmd_functions[@]+"${precmd_functions[@]}"})
+            preexec_functions=(_tastyauth_hook ${preexec_functions[@]+"${preexec_functions[@]}"})
+        fi
+        return
+    fi
     if [[ ${PROMPT_COMMAND[*]-} == *_tastyauth_hook* ]]; then
         :
     elif [[ $version -ge 501 && $(declare -p PROMPT_COMMAND 2>/dev/null) == 'declare -a'* ]]; then

@@ -253,6 +253,24 @@ def test_bash_keeps_what_its_prompt_did_before_and_the_status_it_saw(
     assert done.out.rstrip().splitlines()[-1 - ("saw" in prompt_command)].startswith("eyJ")
 
 
+def test_where_bash_preexec_is_its_arrays_are_used(world: World) -> None:
+    """A stand-in for it, which no package has: what it is known by."""
+    lines = ("__bp_imported=defined; PROMPT_COMMAND=theirs; precmd_functions=(theirs)",)
+    show = 'echo "$PROMPT_COMMAND,${PS0-},${precmd_functions[*]},${preexec_functions[*]}"'
+    hook = SHELLS["bash"].hook()
+    done = SHELLS["bash"].run(world, "set -eu", *lines, hook, hook, show)
+    assert done == Completed(0, "theirs,,_tastyauth_hook theirs,_tastyauth_hook\n", "")
+
+
+@pytest.mark.parametrize("trap", ["DEBUG", "URG"])
+def test_a_trap_that_bash_has_stays(trap: str, world: World) -> None:
+    done = SHELLS["bash"].run(
+        world, f"trap 'mine' {trap}; mine() {{ :; }}", SHELLS["bash"].hook(), f"trap -p {trap}", "p"
+    )
+    assert (done.code, done.err) == (0, "")
+    assert f"trap -- 'mine' {trap}" in done.out.replace("SIG", "")
+
+
 def test_sourced_twice_it_is_there_once(shell: Shell, world: World) -> None:
     made = (f"tastyauth hook {shell.language} >code", counted(world))
     twice = ("source ./code", "source ./code", "p", "source ./code", "p", "p")
