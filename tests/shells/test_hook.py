@@ -262,13 +262,13 @@ def test_where_bash_preexec_is_its_arrays_are_used(world: World) -> None:
     assert done == Completed(0, "theirs,,_tastyauth_hook theirs,_tastyauth_hook\n", "")
 
 
-@pytest.mark.parametrize("trap", ["DEBUG", "URG"])
-def test_a_trap_that_bash_has_stays(trap: str, world: World) -> None:
+@pytest.mark.parametrize("name", ["DEBUG", "URG"])
+def test_a_trap_that_bash_has_stays(name: str, world: World) -> None:
     done = SHELLS["bash"].run(
-        world, f"trap 'mine' {trap}; mine() {{ :; }}", SHELLS["bash"].hook(), f"trap -p {trap}", "p"
+        world, f"trap 'mine' {name}; mine() {{ :; }}", SHELLS["bash"].hook(), f"trap -p {name}", "p"
     )
     assert (done.code, done.err) == (0, "")
-    assert f"trap -- 'mine' {trap}" in done.out.replace("SIG", "")
+    assert f"trap -- 'mine' {name}" in done.out.replace("SIG", "")
 
 
 def test_sourced_twice_it_is_there_once(shell: Shell, world: World) -> None:
@@ -604,7 +604,7 @@ def test_after_an_idle_time_the_next_command_has_a_fresh_token(name: str, world:
             terminal.expect("<0> ")
             terminal.sendline('echo "saw $_"')
             terminal.expect_exact("saw last\r\n")
-        terminal.expect("<0> ")
+            terminal.expect("<0> ")
         terminal.sendline("history" if name != "zsh" else "fc -l 1")
         terminal.expect("<0> ")
         assert "_tastyauth_hook" not in terminal.before
