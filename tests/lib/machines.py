@@ -41,3 +41,8 @@ def forget(worlds: list[World]) -> None:
         for name in os.listdir(world.cache):
             if name.endswith(".entry"):
                 os.unlink(f"{world.cache}/{name}")
+
+
+def said(ended: list[Completed]) -> set[tuple[int, str]]:
+    """How processes ended, and what they said besides their token."""
+    return {(each.code, each.err) for each in ended}
