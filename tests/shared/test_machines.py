@@ -152,6 +152,11 @@ def test_a_machine_without_a_way_to_the_server_does_not_fail_the_others(
 
 
 @contextmanager
+def named(url: str) -> Iterator[str]:
+    yield url
+
+
+@contextmanager
 def refused() -> Iterator[str]:
     yield f"valkey://127.0.0.1:{closed_port()}"
 
@@ -231,11 +236,6 @@ TROUBLES: dict[str, tuple[Callable[[], AbstractContextManager[str]], str]] = {
         "it answers something else than was asked",
     ),
 }
-
-
-@contextmanager
-def named(url: str) -> Iterator[str]:
-    yield url
 
 
 @pytest.mark.warm
