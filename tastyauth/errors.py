@@ -25,6 +25,12 @@ APPLICATIONS_PAGE = "https://my.tastytrade.com/app.html#/manage/api-access/oauth
 CREATE_GRANT = f"Manage → Create Grant on {APPLICATIONS_PAGE}"
 """How to make a grant, for hints."""
 
+
+def steps(*each: str) -> str:
+    """What to do one after the other, for hints: numbered lines."""
+    return "\n".join(f"{number}. {step}" for number, step in enumerate(each, 1))
+
+
 API_HOSTS = {"production": "api.tastyworks.com", "sandbox": "api.cert.tastyworks.com"}
 """The host to call for each environment (developer.tastytrade.com)."""
 

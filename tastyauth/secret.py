@@ -130,6 +130,16 @@ def with_tilde(text: str, home: str) -> str:
     return re.sub(rf"(?<![\w./~-]){re.escape(home)}(?![\w.-])", "~", text) if home else text
 
 
+def addressed(hint: str, flags: str) -> str:
+    """`hint` with `flags`, such as `-p paper`, in each command of tastyauth about a profile."""
+    return re.sub(
+        r"(tastyauth (?:env|token|exec|secret set|status|doctor|clear|as-curl))\b"
+        r"(?![^;,)\n]* (?:-p|--config)\b)",
+        lambda found: f"{found[1]} {flags}",
+        hint,
+    )
+
+
 def fit_to_paste(text: str, home: str) -> str:
     """`text` on one line, with `~` for the home directory and four digits of account numbers."""
     return with_tilde(re.sub(_ACCOUNT_NUMBER, "****", printable(text)), home)

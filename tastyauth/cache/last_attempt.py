@@ -5,6 +5,9 @@ from tastyauth.posix import files
 
 _MAGIC = "tastyauth attempt 3"
 
+_BREAK = "\x1e"
+"""What stands for the end of a line in a field, which no message holds."""
+
 _PACE: dict[type[errors.TastyauthError], tuple[float, float]] = {
     errors.RefusedError: (300.0, 3600.0),
     errors.ProtocolError: (60.0, 900.0),
@@ -79,7 +82,7 @@ class Attempt:
             return error
         held_back = type(error)(
             f"{self.message} (tried {ago:.0f} s ago; not asked again for {left:.0f} s)",
-            f"{self.hint}; a changed secret or tastyauth token --refresh asks at once"
+            f"{self.hint}\na changed secret asks at once, and so do you after: tastyauth clear"
             if self.hint
             else "",
             reason=self.reason,
@@ -160,14 +163,16 @@ def read(path: str) -> Attempt:
         words = [line.split("\t", 1) for line in lines[1:-1]]
         if lines[0] != _MAGIC or lines[-1] != "" or sorted(dict(words)) != sorted(FIELDS):
             return Attempt()
-        return Attempt(**{name: type(getattr(Attempt, name))(value) for name, value in words})
+        return Attempt(
+            **{it: type(getattr(Attempt, it))(v.replace(_BREAK, "\n")) for it, v in words}
+        )
     except (OSError, ValueError):
         return Attempt()
 
 
 def write(path: str, attempt: Attempt) -> None:
     """Writes a record; raises OSError, and this process remembers `attempt` all the same."""
-    lines = [f"{name}\t{' '.join(str(getattr(attempt, name)).split(chr(10)))}" for name in FIELDS]
+    lines = [f"{it}\t{str(getattr(attempt, it)).replace(chr(10), _BREAK)}" for it in FIELDS]
     remember(path, attempt)
     files.write(path, "\n".join((_MAGIC, *lines, "")).encode("utf-8", "backslashreplace"))
     _unwritten.pop(path, None)

@@ -19,12 +19,13 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib import import_module
 
-from tastyauth import export, posix
+from tastyauth import export, locate, posix
 from tastyauth.cli import grammar
 from tastyauth.cli.command import Arguments
 from tastyauth.cli.commands import COMMANDS
 from tastyauth.cli.console import Console, reserve_standard_descriptors
-from tastyauth.errors import OutputError, Stopped, TastyauthError
+from tastyauth.errors import OutputError, Stopped, TastyauthError, UsageError
+from tastyauth.secret import addressed
 
 Run = Callable[[Arguments, Console], int]
 """Runs a command: takes what was asked and where to speak; returns the exit code."""
@@ -80,6 +81,8 @@ def ended(words: Sequence[str], error: BaseException, console: Console | None = 
         code = error.exit_code
     else:
         known = error if isinstance(error, TastyauthError) else _bug(error, console)
+        if "tastyauth " in known.hint and not isinstance(known, UsageError):
+            known.advise(addressed(known.hint, _flags(grammar.read(words), console)))
         console.error(known)
         code = known.exit_code
     failure = _eval_failure(grammar.read(words), code, console)
@@ -87,6 +90,22 @@ def ended(words: Sequence[str], error: BaseException, console: Console | None = 
         with suppress(OutputError):
             console.out(failure)
     return code
+
+
+def _flags(asked: grammar.Words, console: Console) -> str:
+    """What names the profile and the config of this run, for the commands in a hint."""
+    from tastyauth.cli.inputs import flags_of  # late: most runs do not fail
+
+    flag = asked.text("config")
+    profile = asked.text("profile") or console.environ.get("TASTYAUTH_PROFILE")
+    if not profile:
+        with suppress(TastyauthError, OSError):
+            from tastyauth.config import parse
+
+            path, _ = locate.find_config(flag, console.environ)
+            home = locate.home_directory(console.environ)
+            profile = parse(locate.read_config(path), path, home=home).default_name
+    return flags_of(profile, flag)
 
 
 def _eval_failure(asked: grammar.Words, code: int, console: Console) -> str:

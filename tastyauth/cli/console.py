@@ -107,7 +107,9 @@ class Console:
         """The message and the hint, even with --quiet."""
         self._stderr(self._paint(_RED, "error") + f": {shown(error.message)}")
         if error.hint:
-            self._stderr(self._paint(_BOLD, "hint") + f": {shown(error.hint)}")
+            self._stderr(
+                self._paint(_BOLD, "hint") + f": {_lines_shown(error.hint)}".replace("\n", "\n  ")
+            )
 
     def ask(self, facts: str, question: str, *, usual: bool = False) -> bool:
         """Asks a yes-or-no question below the facts; Enter is `usual`, all but y and yes is no."""

@@ -10,9 +10,9 @@ from tastyauth import doctor
 from tastyauth.cache import Asked, Entry, Terms
 from tastyauth.cli.command import Arguments
 from tastyauth.cli.console import Console
-from tastyauth.cli.inputs import this_program
+from tastyauth.cli.inputs import flags_of, this_program
 from tastyauth.doctor import FAILED, PASSED, SKIPPED, WARNED, Check, Findings, cron
-from tastyauth.secret import fit_to_paste
+from tastyauth.secret import addressed, fit_to_paste
 from tastyauth.session import Session
 from tastyauth.session.refresh import Audience, Secrets
 
@@ -32,7 +32,7 @@ def run_doctor(arguments: Arguments, console: Console) -> int:
 
     profile = arguments.profile or console.environ.get("TASTYAUTH_PROFILE") or None
     findings = Findings(arguments.config, profile, surroundings, console, obtain)
-    checks = _fit(tuple(doctor.examine(findings, offline=arguments.offline)), findings.home)
+    checks = _fit(tuple(doctor.examine(findings, offline=arguments.offline)), findings, arguments)
     at_cron: tuple[Check, ...] = ()
     line = ""
     # a config that is missing or must not act cannot be named by --config there
@@ -40,7 +40,7 @@ def run_doctor(arguments: Arguments, console: Console) -> int:
         check.state == FAILED and check.name in ("config", "trust") for check in checks
     ):
         rehearsal = cron.rehearse(this_program(), findings)
-        at_cron, line = _fit(rehearsal.checks, findings.home), rehearsal.line
+        at_cron, line = _fit(rehearsal.checks, findings, arguments), rehearsal.line
     if arguments.format == "json":
         document: dict[str, object] = {"format_version": 1}
         document["checks"] = [it._asdict() for it in checks]
@@ -53,12 +53,17 @@ def run_doctor(arguments: Arguments, console: Console) -> int:
     return 1 if any(check.state == FAILED for check in checks + at_cron) else 0
 
 
-def _fit(checks: Sequence[Check], home: str) -> tuple[Check, ...]:
-    """The checks in words that can be pasted into a report."""
+def _fit(checks: Sequence[Check], findings: Findings, arguments: Arguments) -> tuple[Check, ...]:
+    """The checks in words that can be pasted into a report, with hints for this very profile."""
+    home = findings.home
+    profile = getattr(findings, "profile", None)
+    flags = flags_of(profile.name if profile else findings.wanted, arguments.config)
     return tuple(
         check._replace(
             message=fit_to_paste(check.message, home),
-            hint=fit_to_paste(check.hint, home),
+            hint="\n".join(
+                fit_to_paste(it, home) for it in addressed(check.hint, flags).split("\n")
+            ),
             seconds=None if check.seconds is None else round(check.seconds, 3),
         )
         for check in checks
@@ -75,7 +80,11 @@ def _as_text(
         yield ["in the environment of cron:", *lines] if lines else []
     if not console.quiet:
         yield [_summary(checks + at_cron)]
-        yield ["for crontab -e, with your command in place of CMD:", line] if line else []
+        yield (
+            ["for crontab -e, with your command in place of CMD:", line, cron.clock(time.time())]
+            if line
+            else []
+        )
 
 
 def _listed(checks: Sequence[Check], console: Console) -> Iterator[str]:
@@ -98,7 +107,7 @@ def _listed(checks: Sequence[Check], console: Console) -> Iterator[str]:
         took = f" ({seconds:.2f} s)" if is_slow or is_asked else ""
         yield f"{names:<13}  {word}: {check.message}{took}"
         if check.hint:
-            yield f"{'':<13}  hint: {check.hint}"
+            yield f"{'':<13}  hint: {check.hint}".replace("\n", f"\n{'':<15}  ")
 
 
 def _summary(checks: Sequence[Check]) -> str:

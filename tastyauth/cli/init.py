@@ -133,7 +133,8 @@ def _make(place: _Place, name: str | None, arguments: Arguments, console: Consol
         try:
             trust.allow(config, console.surroundings)  # nothing in it is unseen
         except OSError as error:
-            console.warn(f"it is not approved yet: {reason_of(error)}; run: tastyauth allow")
+            words = f"tastyauth allow {shlex.quote(config.path)}"
+            console.warn(f"it is not approved yet: {reason_of(error)}; run: {words}")
     exposed = [path for path in profile.files if locate.repository_of(path)]
     if exposed:
         ignore = new_profile.to_ignore(exposed)

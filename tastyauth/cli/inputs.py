@@ -1,6 +1,7 @@
 """From what was asked to a session: the config found and read, the profile and the terms named."""
 
 import os
+import shlex
 import sys
 from typing import TYPE_CHECKING
 
@@ -65,6 +66,15 @@ def read_config(
     if trusted:
         trust.require(config, origin, console.surroundings)
     return config, origin
+
+
+def flags_of(profile: str | None, config: str | None) -> str:
+    """What names this profile and this config on a command line."""
+    return " ".join(
+        f"{flag} {shlex.quote(value)}"
+        for flag, value in (("-p", profile), ("--config", config))
+        if value
+    )
 
 
 def shipped(name: str, folder: str = "") -> str:

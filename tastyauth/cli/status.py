@@ -114,6 +114,8 @@ def run_clear(arguments: Arguments, console: Console) -> int:
             count = store.clear(directory, "")
         else:
             count = store.clear(directory, config_of(find(arguments.config, console)[0], environ))
+    except FileNotFoundError:
+        count = 0
     except OSError as error:
         raise ConfigError(
             f"the token cache cannot be cleared: {reason_of(error)}",
@@ -317,8 +319,8 @@ def _facts(profile: ProfileStatus, now: float) -> Iterator[tuple[str, str]]:
         yield "last failure", f"{ago} ago, code {profile.last_failure_code}{times}{said}"
     if profile.asks_again_at > now:
         wait = _duration(profile.asks_again_at - now)
-        words = "tastyauth token --refresh" + ("" if profile.is_default else f" -p {profile.name}")
-        yield "not asked", f"for {wait} with the same secrets; {words} asks at once"
+        words = f"tastyauth clear -p {profile.name}"
+        yield "not asked", f"for {wait} with the same secrets; at once after: {words}"
 
 
 def _duration(seconds: float) -> str:

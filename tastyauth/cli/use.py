@@ -63,9 +63,7 @@ def run_exec(arguments: Arguments, console: Console) -> int:
     """Becomes CMD, with the exports in its environment and the secrets' own variables gone."""
     argv: list[str] = arguments.argv
     if not argv:
-        raise UsageError(
-            "exec runs a command, and there is none", "write: tastyauth exec -- CMD ..."
-        )
+        raise UsageError("exec runs a command, and there is none", "write: tastyauth exec -- CMD")
     session = open_session(arguments, console)
     profile = session.outlined()
     if arguments.keep_fresh or export.need_token(profile.exports):

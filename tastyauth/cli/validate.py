@@ -93,7 +93,9 @@ def _check_each(
             continue
         if len(content) > _MOST_SEARCHED:
             message = f"{name} is larger than {_MOST_SEARCHED >> 20} MiB, and was not searched"
-            console.error(ConfigNotFound(message, "search it in pieces: split -C 32m FILE PIECE-"))
+            console.error(
+                ConfigNotFound(message, f"search it in pieces: split -C 32m {file} PIECE-")
+            )
             unread = True
             continue
         checked.append(check(content, name))

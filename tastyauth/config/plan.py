@@ -116,8 +116,8 @@ def refuse_replaceable(config: Config, surroundings: Surroundings) -> None:
             raise ConfigNotAllowed(
                 f"somebody else could replace {program}, which profile {profile.name} runs:"
                 f" {reason}",
-                "remove that permission (chmod go-w), or install it where only you and root"
-                " can write",
+                f"{files.how_to_close(reason)}; or install the program"
+                " where only you and root can write",
             )
 
 

@@ -9,7 +9,7 @@ from json import dumps
 
 from tastyauth import locate
 from tastyauth.config import Config, plan
-from tastyauth.errors import ConfigNotAllowed
+from tastyauth.errors import ConfigNotAllowed, steps
 from tastyauth.posix import files
 from tastyauth.sources import Surroundings
 
@@ -81,6 +81,8 @@ def require(config: Config, origin: str, surroundings: Surroundings) -> str:
     # a config that the user names may do more than one that is found
     named = f"--config {word}" if origin in locate.TRUSTED_ORIGINS else word
     look = f"look at what it would do and approve it: tastyauth allow {named}"
+    if " can be written " in reason:
+        look = files.how_to_close(reason)
     for digest, approved in plans.items():
         record = _record(config.path, digest, surroundings.environ)
         if not os.path.lexists(record):
@@ -89,7 +91,7 @@ def require(config: Config, origin: str, surroundings: Surroundings) -> str:
         if doubt:
             raise ConfigNotAllowed(
                 f"the approval of {config.path} is not believed: {doubt}",
-                f"remove that permission (chmod go-w), then {look}",
+                steps(f"{files.how_to_close(doubt)}", look),
             )
         with suppress(OSError):
             if locate.read_private(record) == _content(config.path, approved):

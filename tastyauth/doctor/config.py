@@ -19,9 +19,6 @@ _PLACES = {
     locate.SYSTEM: "in the config directory of this machine",
 }
 
-_TAKE_AWAY = (
-    "remove that permission (chmod go-w), or move the files: anyone with it can change what is used"
-)
 _ALREADY = "what is committed already: git rm --cached it, and make a new secret"
 
 _PATIENCE = 2.0
@@ -72,7 +69,7 @@ def check_permissions(findings: Findings) -> Verdict:
     ]
     reasons = map(files.writable_by_others, (findings.asked.path, *secrets, *programs))
     found = list(dict.fromkeys(reason for reason in reasons if reason))
-    hints = [_TAKE_AWAY] if found else []
+    hints = [files.how_to_close(it) for it in found]
     around = findings.surroundings.withholding(findings.profile.withheld)
     # before the config is trusted, nothing that it names may start a program
     committed = not_ignored(secrets, around) if findings.is_trusted else ()
@@ -81,7 +78,7 @@ def check_permissions(findings: Findings) -> Verdict:
         hints.append(f"make git ignore them: {new_profile.to_ignore(committed)}; {_ALREADY}")
     if not found:
         return passed("only you and root could replace the config and the files it names")
-    return warned("; ".join(found), "; ".join(hints))
+    return warned("; ".join(found), "\n".join(hints))
 
 
 def check_cache(findings: Findings) -> Verdict:

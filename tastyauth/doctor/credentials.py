@@ -25,7 +25,7 @@ from tastyauth.exchange import claims
 from tastyauth.exchange.server_text import shown
 from tastyauth.secret import Secret
 from tastyauth.session import refresh
-from tastyauth.sources import Reference
+from tastyauth.sources import ASKS, HANGS, Reference
 from tastyauth.sources.first_of import none_of
 
 FIELDS = ("client_id", "client_secret", "refresh_token")
@@ -66,13 +66,14 @@ def _resolved(field: str, reference: Reference, findings: Findings) -> Verdict:
         except SecretAbsent:
             raise
         except SecretError as error:
-            hint = f"{error.hint}; {refresh.if_lost(field)}"
-            return Verdict(FAILED, error.message, hint, error.reason or FAILS)
+            hint = refresh.or_if_lost(field, error)
+            outcome = error.reason if error.reason in (ASKS, HANGS) else FAILS
+            return Verdict(FAILED, error.message, hint, outcome)
 
     found, absences = reference.first(ask)
     if found is None:
         absent = absences[0] if len(absences) == 1 else none_of(absences)
-        return Verdict(FAILED, absent.message, f"{absent.hint}; {refresh.if_lost(field)}", ABSENT)
+        return Verdict(FAILED, absent.message, refresh.or_if_lost(field, absent), ABSENT)
     if isinstance(found, Verdict):
         return found
     answered, findings.secrets[field] = found

@@ -9,7 +9,9 @@ import os
 import pwd
 import shlex
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import NamedTuple, cast
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tastyauth import locate, sources
 from tastyauth.doctor.credentials import ABSENT, FAILS, FIELDS, RESOLVED
@@ -74,7 +76,8 @@ def rehearse(program: Sequence[str], findings: Findings) -> Rehearsal:
             if check.name in ("config", "trust") and check.state == FAILED:
                 checks.append(check)
             if check.name in sought:
-                checks.append(_predicted(check))
+                is_env = getattr(profile, check.name).kind == "env"  # which nobody can export there
+                checks.append(_predicted(check._replace(hint="") if is_env else check))
     checks.append(_variables(findings.surroundings.environ))
     return Rehearsal(tuple(checks), line([*program, "exec", *chosen]))
 
@@ -104,6 +107,22 @@ def line(words: Sequence[str]) -> str:
     return f"{_SCHEDULE}  {command} -- CMD".replace("%", r"\%")
 
 
+def clock(now: float) -> str:
+    """Whose hours the line means: when the exchange is open on the clock of this machine."""
+    here = datetime.fromtimestamp(now).astimezone()
+    told = f"its hours are those of this machine ({here:%Z}, UTC{here:%z})"
+    try:
+        new_york = here.astimezone(ZoneInfo("America/New_York"))
+    except (ZoneInfoNotFoundError, ValueError):  # a machine without the time zones of the world
+        return f"{told}; the exchange is open 9:30 to 16:00 in New York"
+    opening, closing = (
+        new_york.replace(hour=hour, minute=minute).astimezone(here.tzinfo)
+        for hour, minute in ((9, 30), (16, 0))
+    )
+    open_here = f"{opening:%H:%M} to {closing:%H:%M} here"
+    return f"{told}; the exchange is open 9:30 to 16:00 in New York, {open_here}"
+
+
 def _predicted(check: Check) -> Check:
     """What the report on a reference, made in cron's environment, means for cron."""
     if check.outcome not in _PREDICTIONS:
@@ -111,7 +130,7 @@ def _predicted(check: Check) -> Check:
     message = f"{_PREDICTIONS[check.outcome]}: {check.message}"
     if check.outcome == RESOLVED:
         return Check(check.name, PASSED, message, "", RESOLVED, check.seconds)
-    hint = f"{_WAY_OUT}; {check.hint}"
+    hint = f"{_WAY_OUT}\n{check.hint}".rstrip()
     return Check(check.name, FAILED, message, hint, check.outcome, check.seconds)
 
 

@@ -13,6 +13,7 @@ from tastyauth.errors import (
     ENVIRONMENTS,
     REFRESH_TOKEN_TYPE,
     RefusedError,
+    steps,
 )
 from tastyauth.exchange.server_text import read_object, shown
 from tastyauth.secret import Secret, is_uuid
@@ -23,7 +24,13 @@ LONGEST_TOKEN = 16 * 1024
 ONE_APPLICATION = (
     f"take client ID, client secret and refresh token from one application: {CREATE_GRANT}"
 )
-_LOOK_AGAIN = f"look again: {APPLICATIONS_PAGE}"
+_INSTEAD = {
+    "client_secret": "store the one that was shown when the application was made; if it is lost,"
+    f" regenerating it ends all grants: {APPLICATIONS_PAGE}",
+    "refresh_token": f"store what was shown as refresh token after {CREATE_GRANT}",
+    "client_id": f"a client ID is a UUID, shown beside the OAuth application: {APPLICATIONS_PAGE}",
+}
+"""What to do about a value that is something else."""
 
 _PLACEHOLDER = re.compile(
     r"<.*>|\[.*\]|\{.*\}|\$\w+|\$\{\w+\}|%\w+%|[*.x_-]{3,24}|eyJ[\w-]{0,12}\.{3}.*"
@@ -107,7 +114,7 @@ def check_offline(grant: RefreshGrant) -> None:
     if grant.client_secret == grant.refresh_token:
         raise RefusedError(
             "the client secret and the refresh token are the same value",
-            f"one of them was stored in both places; {_LOOK_AGAIN}",
+            f"one of them was stored in both places; {_INSTEAD['refresh_token']}",
         )
     for name, value in zip(("client_secret", "refresh_token"), grant.secrets, strict=True):
         try:
@@ -126,7 +133,7 @@ def check_shape(name: str, value: Secret, *, is_custom: bool = False) -> None:
     """
     text, spoken = value.reveal()[:LONGEST_TOKEN], _SPOKEN[name]
     if _PLACEHOLDER.fullmatch(text):
-        raise RefusedError(f"this is a placeholder, not a {spoken}", _LOOK_AGAIN)
+        raise RefusedError(f"this is a placeholder, not a {spoken}", _INSTEAD[name])
     if text[:1] in ('"', "'", "`") and text[-1] == text[0]:
         raise RefusedError(f"the {spoken} has quotes around it", "enter it without them")
     looks = _looks_like(text)
@@ -137,13 +144,13 @@ def check_shape(name: str, value: Secret, *, is_custom: bool = False) -> None:
             raise RefusedError("this client ID has lost its dashes", "enter it as it is shown")
         raise RefusedError(
             f"this is not a client ID{f', it looks like {looks}' if looks else ''}",
-            f"a client ID is a UUID, shown beside the OAuth application: {APPLICATIONS_PAGE}",
+            _INSTEAD[name],
         )
     if looks == "a client ID" and not is_custom:
-        raise RefusedError(f"this is a client ID, not a {spoken}", _LOOK_AGAIN)
+        raise RefusedError(f"this is a client ID, not a {spoken}", _INSTEAD[name])
     fits = looks in (None, "a client ID", *_FITTING[name])
     if not fits and not (is_custom and looks in ("a JWT", "a tastytrade client secret")):
-        raise RefusedError(f"this is not a {spoken}, it looks like {looks}", _LOOK_AGAIN)
+        raise RefusedError(f"this is not a {spoken}, it looks like {looks}", _INSTEAD[name])
     if _NAMED.match(text) or (looks is not None and _MORE.search(text)):
         raise RefusedError(
             f"this is more than the {spoken}", "enter the value alone, without NAME= or Bearer"
@@ -170,7 +177,7 @@ def check_type(claims: Claims) -> None:
     if claims.kind.startswith("at+"):  # RFC 9068, section 2.1
         raise RefusedError(
             "the refresh token is an access token",
-            f"store what is shown as refresh token after {CREATE_GRANT}",
+            _INSTEAD["refresh_token"],
         )
 
 
@@ -222,8 +229,11 @@ def check_scopes(
     raise RefusedError(
         f"the grant may do {amount} than declared: it has {has}, and scopes says"
         f" {' '.join(declared)}",
-        f"tick {boxes} (openid makes no difference) and make a new grant: {CREATE_GRANT}"
-        + (f"; or declare what it has, scopes: [{', '.join(known)}]" if known else ""),
+        steps(
+            f"tick {boxes} (openid makes no difference) and make a new grant: {CREATE_GRANT}",
+            "store its refresh token: tastyauth secret set --only refresh_token",
+        )
+        + (f"\nor declare what it has, scopes: [{', '.join(known)}]" if known else ""),
     )
 
 

@@ -13,6 +13,7 @@ from tastyauth.errors import (
     RefusedError,
     TastyauthError,
     TemporaryError,
+    steps,
 )
 from tastyauth.exchange.claims import (
     LONGEST_TOKEN,
@@ -50,7 +51,9 @@ _REFRESH_TOKEN = re.compile(r"[!-~](?:[ -~]*[!-~])?")  # what a reference can ho
 _NUMBER = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,20})?")
 _WAIT = re.compile(rf"(?:^|,)\s*({DATE}|[0-9]+)\s*(?=,|$)")
 
-_NEW_GRANT = f"make a new one: {CREATE_GRANT}; tastyauth secret set -p NAME stores it"
+_STORE = "store its refresh token: tastyauth secret set --only refresh_token"
+_NEW_GRANT = steps(f"make a new grant: {CREATE_GRANT}", _STORE)
+_ONE = steps(ONE_APPLICATION, "store them: tastyauth secret set")
 
 _REFUSED = {
     "invalid_grant": "grant",
@@ -62,22 +65,20 @@ _REFUSED = {
 _WHY = {
     "grant revoked": (
         "the grant was deleted, the client secret was regenerated, or the refresh token is not one"
-        f" of this environment; {_NEW_GRANT}"
+        f" of this environment\n{_NEW_GRANT}"
     ),
     "client secret mismatch": (
         "the client secret was mistyped, cut short or regenerated, or is not of the refresh token's"
-        f" application; {ONE_APPLICATION}"
+        f" application\n{_ONE}"
     ),
-    "client id mismatch": f"the client ID is not that of this refresh token; {ONE_APPLICATION}",
+    "client id mismatch": f"the client ID is not that of this refresh token\n{_ONE}",
     "invalid jwt": (
         "the refresh token was cut short, quoted, or is something else, perhaps a password;"
-        f" store it again as it was shown, or {_NEW_GRANT}"
+        f" store it again as it was shown, or:\n{_NEW_GRANT}"
     ),
-    "invalid_grant": f"the refresh token is not valid any more; {_NEW_GRANT}",
-    "invalid_client": f"client ID and client secret do not belong together; {ONE_APPLICATION}",
-    "unauthorized_client": (
-        f"this OAuth application may not use refresh tokens; {ONE_APPLICATION}"
-    ),
+    "invalid_grant": f"the refresh token is not valid any more\n{_NEW_GRANT}",
+    "invalid_client": f"client ID and client secret do not belong together\n{_ONE}",
+    "unauthorized_client": (f"this OAuth application may not use refresh tokens\n{_ONE}"),
 }
 """Hints by description (lower case; seen live), else by code."""
 
@@ -270,7 +271,7 @@ def _not_a_customer(said: str, grant: RefreshGrant) -> TastyauthError:
         )
     return RefusedError(
         f"the server refused the user: {said}",
-        f"this login has no account; open one, or as a user who has one {_NEW_GRANT}",
+        f"this login has no account; open one, or as a user who has one:\n{_NEW_GRANT}",
     )
 
 

@@ -7,12 +7,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from shlex import quote
 
 from tastyauth import cache, locate
 from tastyauth.cache import Asked, Entry, Terms, store
 from tastyauth.config import Profile
 from tastyauth.errors import TastyauthError, UsageError
-from tastyauth.secret import MASK, shown
+from tastyauth.secret import MASK, addressed, shown
 from tastyauth.session import Session
 from tastyauth.sources import Surroundings
 
@@ -22,7 +23,6 @@ _LONG = 0.5
 """Seconds of waiting that are worth a line in the log."""
 
 _IN_PYTHON = (
-    (r" or tastyauth token --refresh asks", " asks"),
     (r"(?<!allow )(?<!--print )--config FILE", "config=FILE"),
     (r"(?<!allow )(?<!--print )--config (\S+)", r"config='\1'"),
     (r"with -p:", "with profile=NAME:"),
@@ -53,7 +53,7 @@ class Wanted:
         """
         terms = Terms(self.min_valid, refresh, started_at, heedful=True)
         began = time.monotonic()
-        with in_python():
+        with in_python(self._flags):
             session = self._session(terms)
             entry = session.obtain()
         key = (self.found[0], entry.fields["profile"])
@@ -99,8 +99,16 @@ class Wanted:
             outline = cache.look(session.asked).outline
         except OSError:
             outline = None
-        with in_python():
+        with in_python(self._flags):
             return session.config(outline.data if outline else "").profile(self.profile_name)
+
+    @property
+    def _flags(self) -> str:
+        """What names this profile and config on a command line."""
+        flags = [f"-p {self.profile_name}"] if self.profile_name else []
+        if self.found[1] == locate.FLAG:
+            flags.append(f"--config {quote(self.found[0])}")
+        return " ".join(flags)
 
     def _session(self, terms: Terms) -> Session:
         asked = self._asked()
@@ -129,15 +137,15 @@ REVEAL = (
 
 
 @contextmanager
-def in_python() -> Iterator[None]:
-    """Has the hint of an error name arguments of Python, not flags."""
+def in_python(flags: str = "") -> Iterator[None]:
+    """Has the hint of an error name arguments of Python, not flags; its commands have `flags`."""
     try:
         yield
     except TastyauthError as error:
         hint = error.hint
         for flag, argument in _IN_PYTHON:
             hint = re.sub(flag, argument, hint)
-        error.advise(hint)
+        error.advise(addressed(hint, flags) if flags else hint)
         raise
 
 

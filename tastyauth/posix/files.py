@@ -170,6 +170,22 @@ def writable_by_others(path: str) -> str | None:
     return None
 
 
+def how_to_close(reason: str) -> str:
+    """What to type about a `reason` that `writable_by_others` has given."""
+    from shlex import quote  # only where something is wrong
+
+    for words, command in (
+        (" can be written by somebody", "setfacl -b"),
+        (" can be written", "chmod go-w"),
+        (" belongs to another user", "sudo chown $(id -u)"),
+        (" cannot be checked", "look at it: ls -ld"),
+    ):
+        path, found, _ = reason.partition(words)
+        if found:
+            return f"{command} {quote(path)}"
+    return "take that right away"
+
+
 def _steps_to(path: str) -> list[str]:
     """Every directory and link on the way to `path`, and what is at its end."""
     steps = ["/"]

@@ -22,7 +22,7 @@ from tastyauth.session.exchanging import Refreshed, exchange_once, with_others
 from tastyauth.session.exchanging import Secrets as Secrets
 from tastyauth.session.rotation import Grant, MovedError, sole_writer
 from tastyauth.shared import Policy
-from tastyauth.sources import Reference, Surroundings
+from tastyauth.sources import OPEN, Reference, Surroundings
 
 _WHERE_FROM = {
     "client_id": f"the client ID is shown beside the OAuth application on {APPLICATIONS_PAGE}",
@@ -105,7 +105,6 @@ def refresh_stored(
 
     Once they have worked, what they replaced untried is no longer kept.
     """
-    untried = os.path.exists(untried_mark(profile, surroundings))
     while True:
         try:
             refreshed = refresh(
@@ -116,12 +115,12 @@ def refresh_stored(
             if secrets == stale:
                 raise
         except RefusedError as error:
-            if not untried:
-                raise
-            back = "; to go back to the secrets before these: tastyauth secret set --undo"
-            raise type(error)(error.message, error.hint + back) from None
+            if os.path.exists(untried_mark(profile, surroundings)):
+                back = "to go back to the secrets before these: tastyauth secret set --undo"
+                error.advise(f"{error.hint}\n{back}")
+            raise
         else:
-            if untried:
+            if os.path.exists(untried_mark(profile, surroundings)):
                 forget_earlier(profile, surroundings)
             return refreshed
 
@@ -254,9 +253,11 @@ def _keep(
     return present == rotated
 
 
-def if_lost(field: str) -> str:
-    """What to do when a credential is not merely out of reach."""
-    return f"if it is lost: {_WHERE_FROM[field]}"
+def or_if_lost(field: str, error: SecretError) -> str:
+    """The hint of an error, and what to do when the credential is not merely out of reach."""
+    if error.reason == OPEN:
+        return error.hint
+    return f"{error.hint}\nif it is lost: {_WHERE_FROM[field]}"
 
 
 @contextmanager
@@ -265,7 +266,7 @@ def _named(field: str, profile: Profile) -> Iterator[None]:
         yield
     except SecretError as error:
         message = f"{field} of profile {profile.name}: {error.message}"
-        raise type(error)(message, f"{error.hint}; {if_lost(field)}") from None
+        raise type(error)(message, or_if_lost(field, error), reason=error.reason) from None
 
 
 def _client_id(profile: Profile, surroundings: Surroundings, audience: Audience) -> str:

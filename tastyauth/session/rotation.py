@@ -14,7 +14,7 @@ from hashlib import sha256
 
 from tastyauth import locate
 from tastyauth.cache.lock import Lock, remove_unless_held
-from tastyauth.errors import APPLICATIONS_PAGE, RefusedError, SecretError, reason_of
+from tastyauth.errors import CREATE_GRANT, RefusedError, SecretError, reason_of
 from tastyauth.posix import files
 from tastyauth.secret import Secret
 
@@ -52,8 +52,7 @@ class Grant:
                 raise MovedError(
                     "the server has replaced this refresh token, and the newest one is in"
                     f" {where.decode('utf-8', 'replace')}",
-                    f"refer to that one, or make a new grant: Manage → Create Grant on"
-                    f" {APPLICATIONS_PAGE}",
+                    f"refer to that one, or make a new grant: {CREATE_GRANT}",
                 )
         except OSError:
             pass  # it is only there to explain
@@ -136,8 +135,8 @@ class Grant:
         return SecretError(
             f"{what}: {reason_of(error).replace(path, 'it')}",
             "make it writable, and yours alone: chmod -R u=rwX,go="
-            f" {shlex.quote(self.directory)}; for what is damaged, make a new grant:"
-            f" Manage → Create Grant on {APPLICATIONS_PAGE}",
+            f" {shlex.quote(self.directory)}\n"
+            f"for what is damaged, make a new grant: {CREATE_GRANT}",
         )
 
     def _sweep(self, now: float) -> None:

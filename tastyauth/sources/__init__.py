@@ -48,8 +48,8 @@ LIMIT = 16 * 1024
 GUARD = "TASTYAUTH_SOURCE"
 """Set for every program that is run for a secret: one that ran tastyauth again would never end."""
 
-ASKS, HANGS = "asks", "hangs"
-"""Reasons of a SecretError: there is nobody to answer a question; the time limit ended it."""
+ASKS, HANGS, OPEN = "asks", "hangs", "open"
+"""Reasons of a SecretError: nobody is there to answer; the time limit ended it; others can read."""
 
 
 @dataclass(frozen=True, slots=True)

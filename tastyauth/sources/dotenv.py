@@ -45,7 +45,7 @@ class Dotenv(Reference):
         return None
 
     def detail(self, home: str) -> str:
-        return f"{shown(self.path, home)} {printable(self.name)}"
+        return f"{shown(self.path, home)} {printable(self.name)}".rstrip()
 
     def resolve(self, around: Surroundings) -> Secret:
         """The value as it is written, with nothing expanded.
@@ -85,7 +85,7 @@ class Dotenv(Reference):
 
 def variables(path: str, around: Surroundings) -> dict[str, str]:
     """Everything a .env file sets, as it is written; raises SecretAbsent and SecretError."""
-    bindings = Dotenv(path, "(any)")._bindings(around)
+    bindings = Dotenv(path, "")._bindings(around)
     return {name: value for name, value in bindings if name and value}
 
 
@@ -93,8 +93,8 @@ def _parser(label: str) -> "Callable[[IO[str]], Iterator[Binding]]":
     try:
         from dotenv.parser import parse_stream
     except ImportError:
-        raise SecretAbsent(
-            f"{label} needs python-dotenv, which is not installed",
-            "install the extra: pipx inject tastyauth python-dotenv",
-        ) from None
+        from tastyauth.sources.command import how_to_install  # nothing else here runs programs
+
+        what = f"{label} needs python-dotenv, which is not installed"
+        raise SecretAbsent(what, how_to_install("python-dotenv")) from None
     return parse_stream

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from tastyauth.errors import SecretAbsent, SecretError, reason_of
 from tastyauth.posix import files
 from tastyauth.secret import Secret, printable
-from tastyauth.sources import HANGS, Reference, Surroundings, absolute, accept, output_of
+from tastyauth.sources import HANGS, OPEN, Reference, Surroundings, absolute, accept, output_of
 
 LIMIT = 64 * 1024
 """Bytes. A larger file is not a secret, and is not read."""
@@ -22,6 +22,12 @@ CREDENTIALS_DIRECTORY = "CREDENTIALS_DIRECTORY"
 
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
 """O_NONBLOCK: opening a named pipe without a writer would never return."""
+
+_IN_MEMORY = ("tmpfs", "ramfs")
+"""File systems of which nothing is on a disk."""
+
+_WITHOUT_MODES = ("9p", "drvfs", "vfat", "exfat", "msdos", "ntfs", "ntfs3", "cifs", "smb3")
+"""File systems, such as the drives of Windows in WSL, on which chmod changes nothing."""
 
 _PAUSE = 0.02
 """Seconds between two reads of a pipe to which nobody has written yet."""
@@ -64,7 +70,7 @@ class File(Reference):
     def look(self, around: Surroundings, label: str = "") -> bool:
         """Opens nothing: that would empty a named pipe, and a device may act."""
         label = label or self.describe(around.home)
-        with _explained(label):
+        with _explained(label, self.path):
             _look(self.path, label)
             if not self.any_permissions:
                 _require_private(self.path, self.path, label, around)
@@ -129,7 +135,7 @@ class SystemdCredential(Reference):
     def look(self, around: Surroundings) -> bool:
         label = self.describe()
         path = self._path(around)
-        with _explained(label):
+        with _explained(label, path):
             _look(path, label, follow_links=False)
         return True
 
@@ -161,7 +167,7 @@ class SystemdCredential(Reference):
 
 @contextmanager
 def _opened(path: str, label: str, more_flags: int = 0) -> Iterator[int]:
-    with _explained(label):
+    with _explained(label, path):
         descriptor = os.open(path, _FLAGS | more_flags)
     try:
         _require_file(os.fstat(descriptor).st_mode, label)
@@ -186,7 +192,7 @@ def _require_file(mode: int, label: str) -> None:
 
 
 @contextmanager
-def _explained(label: str) -> Iterator[None]:
+def _explained(label: str, path: str = "") -> Iterator[None]:
     """Turns what the system says about a path into a SecretError."""
     try:
         yield
@@ -194,7 +200,10 @@ def _explained(label: str) -> Iterator[None]:
         what, hint = "does not exist", "make it, or correct the reference in the config"
         raise SecretAbsent(f"{label} {what}", hint) from None
     except PermissionError:
-        what, hint = "may not be read by this user", "check its owner and mode: ls -l"
+        what, hint = (
+            "may not be read by this user",
+            f"check its owner and mode: ls -l {shlex.quote(path)}",
+        )
     except OSError as error:
         what, hint = f"cannot be opened: {reason_of(error)}", "name a file"
     except ValueError:
@@ -211,26 +220,33 @@ def _require_private(found_at: int | str, path: str, label: str, around: Surroun
     # another user or come from a file system on which modes say nothing.
     if found.st_uid != os.geteuid() or not found.st_mode & (stat.S_IRGRP | stat.S_IROTH):
         return
-    if os.statvfs(found_at).f_flag & os.ST_RDONLY or _is_in_memory(found.st_dev):
+    if os.statvfs(found_at).f_flag & os.ST_RDONLY:
+        return
+    file_system = _file_system(found.st_dev)
+    if file_system in _IN_MEMORY:
         return
     directory = around.environ.get(CREDENTIALS_DIRECTORY, "")
     above = os.path.realpath(directory).rstrip("/") + "/"
     if directory.startswith("/") and os.path.realpath(path).startswith(above):
         return
-    raise SecretError(
-        f"{label} can be read by other users", f"run: chmod 600 {printable(shlex.quote(path))}"
-    )
+    hint = f"run: chmod 600 {printable(shlex.quote(path))}"
+    if file_system in _WITHOUT_MODES:
+        hint = (
+            f"modes mean nothing on this file system ({file_system}): move the file, or write"
+            f" {{ file: {{ path: {printable(path)}, permissions: any }} }} in the config"
+        )
+    raise SecretError(f"{label} can be read by other users", hint, reason=OPEN)
 
 
-def _is_in_memory(device: int) -> bool:
-    """Whether the file lies on tmpfs, or on ramfs, which is never swapped (proc(5), mountinfo)."""
+def _file_system(device: int, mounts_at: str = "/proc/self/mountinfo") -> str:
+    """The kind of file system with this number (proc(5), mountinfo); empty when not known."""
     number = b"%d:%d" % (os.major(device), os.minor(device))
-    with suppress(OSError), open("/proc/self/mountinfo", "rb") as mounts:  # macOS has neither
+    with suppress(OSError), open(mounts_at, "rb") as mounts:  # macOS has neither
         for line in mounts:
             mount, _, file_system = line.partition(b" - ")
             if mount.split()[2] == number:
-                return file_system.split()[0] in {b"tmpfs", b"ramfs"}
-    return False
+                return file_system.split()[0].decode("ascii", "replace")
+    return ""
 
 
 def _read(descriptor: int, label: str, limit: float) -> bytes:

@@ -22,12 +22,12 @@ from tastyauth.sources import (
     resolve_program,
     shown,
 )
-from tastyauth.sources.command import reason_in
+from tastyauth.sources.command import how_to_install, reason_in
 
 _IN_CHILD = "keyring"
 """The value of the guard variable in the child."""
 
-_INSTALL = "install the extra: pipx inject tastyauth keyring"
+_INSTALL = how_to_install("keyring")
 
 _STATES = {
     "no extra": (SecretAbsent, "needs keyring, which is not installed", _INSTALL),
@@ -49,7 +49,7 @@ _STATES = {
         "choose another with PYTHON_KEYRING_BACKEND, or use a file reference instead",
     ),
 }
-_UNUSABLE = (SecretError, "cannot be used", "try it by hand: keyring get …")
+_UNUSABLE = (SecretError, "cannot be used", "see what is wrong: keyring diagnose")
 """What the child reports, and what it means."""
 
 
@@ -112,7 +112,7 @@ class Keyring(Reference):
             raise SecretAbsent(
                 f"{self.describe()} is not available here: this program has no Python of its own"
                 " that could open the keyring",
-                "use a command instead: [keyring, get, SERVICE, USERNAME]",
+                f"use a command instead: [keyring, get, {self.service}, {self.username}]",
             )
         words = [action, self.service, self.username]
         try:

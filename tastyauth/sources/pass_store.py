@@ -1,6 +1,7 @@
 """Secrets in the password store of `pass`."""
 
 import os
+import shlex
 from dataclasses import dataclass
 
 from tastyauth.errors import SecretError
@@ -30,7 +31,7 @@ class Pass(Program):
             "ioctl",
             "gpg cannot ask for the passphrase here; unlock it first, or without one in cron",
         ),
-        ("no pinentry", "gpg cannot ask for the passphrase here; unlock it first: pass show …"),
+        ("no pinentry", "gpg cannot ask for the passphrase here; unlock it first, with pass show"),
         ("cancelled", "the passphrase was not given"),
     )
 
@@ -43,6 +44,14 @@ class Pass(Program):
     def command(self) -> Command:
         return Command(("pass", "show", self.entry), line=1)
 
+    @property
+    def _word(self) -> str:
+        return shlex.quote(self.entry)
+
+    @property
+    def _show(self) -> str:
+        return f"pass show {self._word} >/dev/null"
+
     def store(self, value: Secret, around: Surroundings) -> None:
         """The lines below the first are other fields, and stay as they are."""
         label = self.describe()
@@ -52,7 +61,7 @@ class Pass(Program):
             if there.returncode:
                 raise SecretError(
                     f"{label} cannot be read, and so not be written: its other lines would be lost",
-                    "unlock it first: pass show ...; or change it there: pass edit ...",
+                    f"unlock it first: {self._show}; or change it there: pass edit {self._word}",
                 )
             rest = there.stdout.partition(b"\n")[2]
         content = value.reveal().encode() + b"\n" + rest
@@ -61,7 +70,7 @@ class Pass(Program):
             raise SecretError(
                 f"{label} cannot be written: pass ended with {done.returncode}"
                 f"{complaint(done.stderr, content)}",
-                "try it by hand: pass insert …; a new password store: pass init GPG-ID",
+                f"try it by hand: pass insert -m {self._word}; a new store: pass init GPG-ID",
             )
 
     def remove(self, around: Surroundings) -> None:
@@ -88,7 +97,9 @@ class Pass(Program):
                 stdin=stdin,
             )
         except process.ProcessError as error:
-            raise SecretError(f"{label} cannot be written: {error}", "try: pass insert …") from None
+            raise SecretError(
+                f"{label} cannot be written: {error}", f"try: pass insert -m {self._word}"
+            ) from None
 
 
 def _store(around: Surroundings) -> str:

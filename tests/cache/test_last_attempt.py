@@ -332,7 +332,7 @@ def test_a_reminder_is_the_failure_again_and_says_for_how_long() -> None:
     assert reminder.message.startswith(REFUSED.message)
     assert "tried 60 s ago" in reminder.message
     assert "for 240 s" in reminder.message
-    assert "--refresh" in reminder.hint
+    assert reminder.hint.endswith("tastyauth clear")
     bare = Attempt().failed(RefusedError("no", ""), "5ec2e7", NOW).failure(NOW + 59, NOW + 60)
     assert bare.hint == ""
 

@@ -272,7 +272,7 @@ def test_before_the_first_token_it_is_told_how_one_comes(
 
 
 @pytest.mark.parametrize("profile", ["live", "paper"])
-def test_what_is_not_asked_for_a_while_comes_with_the_command_that_asks(
+def test_what_is_not_asked_for_a_while_comes_with_the_command_that_ends_that(
     profile: str, world: World
 ) -> None:
     world.configure(f"default_profile: live\n{TWO}")
@@ -280,13 +280,15 @@ def test_what_is_not_asked_for_a_while_comes_with_the_command_that_asks(
     assert world.run("token", "-p", profile).code == 77
     out = world.run("status", "-p", profile).out
     assert "  access_token   none yet\n" in out
-    words = re.search("not asked +for .* with the same secrets; (.*) asks at once$", out, re.M)
+    words = re.search("not asked +for .* with the same secrets; at once after: (.*)$", out, re.M)
     assert words
     asked = world.simulator.token_requests
     world.shell(words[1])
+    assert world.run("token", "-p", profile).code == 77
     assert world.simulator.token_requests == asked + 1
     world.simulator.fail = None
-    assert world.shell(words[1]).code == 0
+    world.shell(words[1])
+    assert world.run("token", "-p", profile).code == 0
     assert "cached" in world.run("status", "-p", profile).out
 
 

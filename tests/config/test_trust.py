@@ -5,6 +5,7 @@ import json
 import os
 import re
 import stat
+import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -119,7 +120,12 @@ def test_what_somebody_else_could_have_written_waits_for_approval(
     expose(home)
     config, surroundings = read(home), around(home)
     error = refusal(config, origin, surroundings)
-    assert error.hint.endswith(f"tastyauth allow --config {config.path}")
+    if expose is of_another_user:
+        assert error.hint.endswith(f"tastyauth allow --config {config.path}")
+    else:
+        subprocess.run(["/bin/sh", "-c", error.hint], check=True)
+        assert trust.require(config, origin, surroundings) == ""
+        expose(home)
     trust.allow(config, surroundings)
     assert trust.require(config, origin, surroundings) != ""
 

@@ -6,6 +6,7 @@ import re
 import shutil
 import socket
 import ssl
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -386,7 +387,7 @@ BROKEN = (
         "others can write it",
         "trust",
         "can be written by everybody",
-        "tastyauth allow",
+        "chmod go-w ",
         opened(".config/tastyauth/tastyauth.yaml", 0o666),
     ),
     Case("others can swap it", "permissions", "everybody", "chmod", exposed, state="warned"),
@@ -903,13 +904,14 @@ def test_a_remembered_refusal_is_told_and_not_asked_again(examine: Examine, worl
     assert world.simulator.token_requests == 1
 
 
-def test_what_asks_at_once_is_a_command_that_takes_the_flag(examine: Examine, world: World) -> None:
+def test_what_is_said_to_ask_at_once_does(examine: Examine, world: World) -> None:
     world.simulator.fail = "grant-revoked"
     assert world.run("token").code == 77
-    words = re.search(r"or (tastyauth .*) asks at once$", examine().checks["exchange"]["hint"])
+    words = re.search(r"so do you after: (tastyauth .*)$", examine().checks["exchange"]["hint"])
     assert words
     world.simulator.fail = None
     assert world.shell(words[1]).code == 0
+    assert world.run("token").code == 0
 
 
 def test_a_refusal_that_the_doctor_met_is_remembered_by_the_rest(
@@ -1064,7 +1066,7 @@ def test_the_quiet_hear_of_what_is_not_well_alone(examine: Examine, world: World
     ]
     os.unlink(f"{world.config_directory}/live.client-secret")
     lines = examine("-q", "--offline", "--cron", output="human").text.splitlines()
-    assert [line.split(":")[0] for line in lines if line and "hint:" not in line] == [
+    assert [line.split(":")[0] for line in lines if line.strip() and line[0] != " "] == [
         "client_secret  failed",
         "in the environment of cron",
         "client_secret  failed",
@@ -1206,7 +1208,28 @@ def test_variables_that_cron_will_miss_are_named(examine: Examine) -> None:
 def test_the_report_ends_with_the_line_to_paste(examine: Examine) -> None:
     lines = examine("--offline", "--cron", output="human").text.splitlines()
     assert "in the environment of cron:" in lines
-    assert lines[-1].endswith("/tastyauth exec -p live -- CMD")
+    assert lines[-2].endswith("/tastyauth exec -p live -- CMD")
+
+
+@pytest.mark.parametrize(
+    ("zone", "said"),
+    [
+        (
+            "America/Chicago",
+            "(CST, UTC-0600); the exchange is open 9:30 to 16:00 in New York, 08:30 to 15:00",
+        ),
+        (
+            "Europe/Berlin",
+            "(CET, UTC+0100); the exchange is open 9:30 to 16:00 in New York, 15:30 to 22:00",
+        ),
+    ],
+)
+def test_the_hours_of_the_exchange_are_told_by_the_clock_of_the_machine(
+    zone: str, said: str, world: World
+) -> None:
+    program = "from tastyauth.doctor import cron; print(cron.clock(1_768_000_000))"
+    done = world.run_program(sys.executable, "-c", program, TZ=zone)
+    assert f"{said} here\n" in done.out, done.err
 
 
 def test_cron_gives_a_job_four_variables(world: World) -> None:

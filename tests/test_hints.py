@@ -1,0 +1,190 @@
+"""Hints can be followed to the letter: all of them are in one table, and their commands are run."""
+
+import ast
+import os
+import re
+import shlex
+from collections.abc import Iterator
+
+import pytest
+from golden import Golden
+from world import CONFIG, REPOSITORY, World
+
+import tastyauth
+from tastyauth import errors
+from tastyauth.cli.commands import COMMANDS
+from tastyauth.errors import RefusedError
+from tastyauth.secret import addressed
+
+TABLE = f"{REPOSITORY}/tests/hints.txt"
+
+RAISED = {
+    *(name for name, it in vars(errors).items() if isinstance(it, type)),
+    *("MovedError", "RotatedError", "Verdict", "Check", "warned", "type(error)", "kind", "error"),
+}
+"""What is called with a message and a hint; `error` is that of the console."""
+
+UNKNOWN = {
+    "CMD": "the user's own program",
+    "GPG-ID": "the user's own key",
+    "PIECE-": "what split is to call the pieces",
+    "NAME=value": "variables of the user's own",
+    "NAME=": "the name that a value was pasted with",
+    "NAME": "a profile that does not exist yet",
+    "TOKEN": "what the program has",
+    "PATH": "the variable, or a file that a unit may have anywhere",
+}
+"""Words in capitals that stand for what nobody can know, and what that is."""
+
+_WORDS = ("PEM", "JSON", "UUID", "RFC", "TMPDIR", "API", "SSL", "UTF-", "ID", "CI")
+"""Words in capitals that are only that."""
+
+_PLACEHOLDER = re.compile(r"(?<![\w$/.-])[A-Z][A-Z-]{2,}(?:=value|=)?(?![\w.])|\.\.\.|…")
+
+_COMMAND = re.compile(
+    r"tastyauth [a-z][a-z-]+(?: set)?(?: --(?:print|undo|only refresh_token)(?![\w-]))*"
+)
+
+
+def sources() -> Iterator[tuple[str, ast.Module]]:
+    for directory, _, names in os.walk(f"{REPOSITORY}/tastyauth"):
+        for name in sorted(names):
+            path = os.path.join(directory, name)
+            if name.endswith(".py") and not path.endswith("cli/commands.py"):
+                with open(path, encoding="utf-8") as file:
+                    yield os.path.relpath(path, f"{REPOSITORY}/tastyauth"), ast.parse(file.read())
+
+
+def hints() -> list[str]:
+    """Where each hint is, and how it is written; what hints share follows below its name."""
+    found = []
+    for module, tree in sources():
+        constants = {
+            target.id: node.value
+            for node in tree.body
+            if isinstance(node, ast.Assign)
+            for target in node.targets
+            if isinstance(target, ast.Name)
+        }
+        used: set[str] = set()
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).split(".")[-1] in RAISED:
+                given = [it.value for it in node.keywords if it.arg == "hint"]
+                written = [
+                    *node.args[-1 if "Verdict" in ast.unparse(node.func) else 1 :][:1],
+                    *given,
+                ]
+                for it in written:
+                    found.append(f"{module}: {ast.unparse(it)}")
+                    used |= {name.id for name in ast.walk(it) if isinstance(name, ast.Name)}
+            if isinstance(node, ast.Assign) and "hint" in ast.unparse(node.targets[0]):
+                found.append(f"{module}: {ast.unparse(node.value)}")
+        found += [
+            f"{module}: {it} = {ast.unparse(constants[it])}" for it in used if it in constants
+        ]
+    return sorted(set(found))
+
+
+def texts() -> list[str]:
+    """Every text of the package that is shown, not those that only document it."""
+    found = []
+    for _, tree in sources():
+        said = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        for node in ast.walk(tree):
+            if (
+                isinstance(node, ast.Constant)
+                and isinstance(node.value, str)
+                and id(node) not in said
+            ):
+                found.append(node.value)
+    return found
+
+
+def test_every_hint_is_in_the_table(golden: Golden) -> None:
+    golden(TABLE, "".join(f"{line}\n" for line in hints()))
+
+
+def test_no_hint_leaves_open_what_is_known() -> None:
+    left_open = set()
+    for line in hints():
+        for text in re.findall(r"'[^']*'|\"[^\"]*\"", line):
+            left_open |= {(it, line) for it in _PLACEHOLDER.findall(text)}
+    assert [it for it in sorted(left_open) if it[0] not in {*UNKNOWN, *_WORDS}] == []
+
+
+def test_no_hint_prints_a_token_or_a_secret() -> None:
+    printing = r"tastyauth token(?! is)|(?:keyring get|pass show) (?!.*/dev/null)"
+    assert [line for line in hints() if re.search(printing, line)] == []
+
+
+def commands() -> list[str]:
+    """What hints and remarks have the user type."""
+    found = {it.strip() for text in texts() for it in _COMMAND.findall(text)}
+    return sorted(it for it in found if it.split()[1] in COMMANDS)
+
+
+CODES = {
+    "tastyauth init": (0,),
+    "tastyauth exec": (2,),
+    "tastyauth secret set --undo": (69,),
+    "tastyauth hook": (2,),
+}
+"""How a command ends that is not over with 0: there is nothing to run, and nothing to undo."""
+
+
+def test_every_command_of_a_hint_can_be_typed(world: World) -> None:
+    """In a world where all is well, for the profile that the hint is about."""
+    both = f"{world.client_secret}\n{world.refresh_token}\n"
+    found = commands()
+    assert len(found) > 10
+    for command in found:
+        words = shlex.split(addressed(command, "-p live"))[1:]
+        given = f"{world.refresh_token}\n" if "--only" in words else both
+        done = world.run(*words, given=given)
+        assert done.code in CODES.get(command, (0,)), (command, done.err)
+        assert "does not take" not in done.err
+
+
+ADDRESSED = (
+    ("store it: tastyauth secret set", "store it: tastyauth secret set -p paper"),
+    ("tastyauth exec -- CMD", "tastyauth exec -p paper -- CMD"),
+    (
+        "tastyauth secret set --only refresh_token",
+        "tastyauth secret set -p paper --only refresh_token",
+    ),
+    (
+        "tastyauth secret set -p live; or tastyauth clear",
+        "tastyauth secret set -p live; or tastyauth clear -p paper",
+    ),
+    ("make one: tastyauth init", "make one: tastyauth init"),
+    ("see: tastyauth validate a.yaml", "see: tastyauth validate a.yaml"),
+)
+
+
+@pytest.mark.parametrize(("hint", "followed"), ADDRESSED)
+def test_the_profile_is_filled_in(hint: str, followed: str) -> None:
+    assert addressed(hint, "-p paper") == followed
+
+
+@pytest.mark.parametrize(
+    ("words", "flags"),
+    [
+        ((), "-p live"),
+        (("-p", "paper"), "-p paper"),
+        (("--config", "{config}"), "-p live --config {config}"),
+    ],
+)
+def test_a_hint_is_about_the_profile_and_the_config_of_the_run(
+    words: tuple[str, ...], flags: str, world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paper = CONFIG.partition("  live:")[2]
+    world.configure(f"default_profile: live\n{CONFIG}  paper:{paper}")
+    world.simulator.fail = "grant-revoked"
+    done = world.run("env", *(it.format(config=world.config) for it in words))
+    expected = f"tastyauth secret set {flags.format(config=world.config)} --only refresh_token"
+    assert expected in done.err
+    monkeypatch.setenv("HOME", world.home)
+    monkeypatch.chdir(world.project)
+    with pytest.raises(RefusedError) as caught:
+        tastyauth.get_credential("paper")
+    assert "tastyauth secret set -p paper --only refresh_token" in caught.value.hint
