@@ -172,7 +172,7 @@ def test_untried_secrets_replace_the_old_ones_which_are_kept_until_a_token_comes
     assert contents(world).items() >= kept.items()  # what has worked, not what came in between
     world.simulator.fail = "grant-revoked"
     done = world.run("token", "--refresh")
-    assert (done.code, "tastyauth secret set --undo" in done.err) == (77, True)
+    assert (done.code, "tastyauth secret set -p live --undo" in done.err) == (77, True)
     assert contents(world).items() >= kept.items()
     world.simulator.fail = None
     assert world.run("secret", "set", "--undo").code == 0
