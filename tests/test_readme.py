@@ -10,6 +10,7 @@ import os
 import re
 import shlex
 import shutil
+import tomllib
 from glob import glob
 
 import made
@@ -45,6 +46,13 @@ NOT_RUN = {
     ("powershell", "Remove-Item"): "PowerShell cannot be had for the tests, and the page says so",
 }
 """Blocks that nothing runs, and why."""
+
+
+PROMPTS = (
+    ("bash", recipe("bash", "# the account"), 'echo "${PS1@P}"'),
+    ("zsh", recipe("zsh", "# the account"), 'print -P "$PROMPT"'),
+)
+"""A shell, what its startup file says, and how it shows its prompt."""
 
 
 # -- what is made from the product ----------------------------------------------------------------
@@ -208,6 +216,22 @@ def test_the_hook_in_a_startup_file_sets_a_token_at_the_prompt(world: World) -> 
     world.write(f"{world.home}/.bashrc", recipe("bash", "eval"))
     done = world.run_program("bash", "-i", given='echo "${TASTYTRADE_ACCESS_TOKEN-none}"\n')
     assert done.out.startswith("eyJ"), done.err
+
+
+@pytest.mark.parametrize(("shell", "block", "shown"), PROMPTS)
+def test_a_prompt_shows_the_account(world: World, shell: str, block: str, shown: str) -> None:
+    if shutil.which(shell) is None:
+        missing(f"{shell} is missing")
+    script = f"PS1='> '; PROMPT='> '\n{block}\n{shown}"
+    held = {"TASTYTRADE_PROFILE": "live", "TASTYTRADE_ENV": "production"}
+    assert world.shell(script, shell, **held).out == "[live production] > \n"
+    assert world.shell(script, shell).out == "> \n"
+
+
+def test_the_prompt_of_starship_has_the_account() -> None:
+    """tests/e2e/test_hook_company.py starts a real one."""
+    settings = tomllib.loads(recipe("toml", "# ~/.config/starship.toml"))
+    assert "$env_value" in settings["env_var"]["TASTYTRADE_PROFILE"]["format"]
 
 
 def test_what_is_done_by_hand_does_the_same(world: World) -> None:

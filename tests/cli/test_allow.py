@@ -361,7 +361,7 @@ def test_what_was_judged_is_what_runs(world: World, project: str) -> None:
     allow(world, "y")
     done = world.run("env")
     assert done.code == 0
-    assert f"export TASTYTRADE_API_URL={world.simulator.origin};" in done.out
+    assert f"export TASTYTRADE_API_URL={world.simulator.origin}&&" in done.out
     refused(world.run("env"), project)  # what lies there now is another config
 
 
