@@ -6,6 +6,7 @@ seconds twenty-five of them are killed, frozen and flushed.
 
 import os
 import random
+import shutil
 import signal
 import threading
 import time
@@ -13,15 +14,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 import pytest
+import yaml
 from engines import RIGHTS, Between, Running, engine, redis_server, valkey_server
 from herds import outputs
 from machines import all_at_once, forget, machines, said, sharing
 from needs import missing
-from world import COMMAND, CONFIG, World
+from world import COMMAND, CONFIG, World, closed_port
 
 from tastyauth.simulator import Simulator
 
 from .certificates import Authority
+from .parts import program
+from .recipes import adapted, recipe
 
 ROUNDS = int(os.environ.get("FLEET_ROUNDS", "1"))
 MACHINES = int(os.environ.get("FLEET", "50"))
@@ -148,6 +152,51 @@ def test_nothing_that_is_secret_is_in_the_engine_or_on_the_way_to_it(
             for part in (secret[:12], secret[-12:]):
                 assert part.encode() not in seen, secret
         assert (token != "") == (fail is None)
+
+
+# -- the page -----------------------------------------------------------------------------------
+
+
+def test_the_steps_of_the_page_make_an_engine_that_machines_share_through(
+    tmp_path: os.PathLike[str], simulator: Simulator
+) -> None:
+    """Its certificates by openssl, its config, its user, and the profile of the page."""
+    [world, other] = machines(tmp_path, simulator, 2, "")
+    program("openssl")
+    steps = recipe("sh", "# an authority for a year")
+    made = world.shell(f"set -e; {steps}", ENGINE="localhost", ALTERNATIVE="IP:127.0.0.1")
+    assert made.code == 0, made.err
+    port = str(closed_port())
+    conf = adapted(recipe("conf", "# valkey.conf"), {"6379": port})
+    world.write(f"{world.project}/valkey.conf", conf)
+    profile = adapted(
+        recipe("yaml", "shared:\n  valkey:\n    url"),
+        {"cache.example.com:6379": f"127.0.0.1:{port}"},
+    )
+    indented = "".join(f"    {line}\n" for line in profile.splitlines())
+    with world.started(redis_server(), "valkey.conf"):
+        time.sleep(1)
+        for it in (world, other):
+            it.configure(CONFIG + indented.replace("{", "{{").replace("}", "}}"))
+            with_password(it, "a-long-random-password")
+            shutil.copy(f"{world.project}/ca.pem", it.config_directory)
+        assert said([it.run("token") for it in (world, other)]) == {(0, "")}
+    assert simulator.token_requests == 1
+    assert RIGHTS in conf
+
+
+def test_the_engine_of_the_page_for_a_cluster_takes_its_arguments(
+    tmp_path: os.PathLike[str], simulator: Simulator
+) -> None:
+    """There is no cluster here; the same program runs with the arguments of the container."""
+    [container] = yaml.safe_load(recipe("yaml", "# a part of valkey.yaml"))["containers"]
+    settings = [word.replace("$(PASSWORD)", PASSWORD) for word in container["args"]]
+    with engine(*settings, user="bot", password=PASSWORD) as it:
+        [world] = machines(tmp_path, simulator, 1, "")
+        url = it.url.replace("//", "//bot@")
+        given = f'{{{{ url: "{url}", password: {{{{ file: cache.password }}}} }}}}'
+        with_password(world).configure(f"{CONFIG}    shared: {{{{ valkey: {given} }}}}\n")
+        assert said([world.run("token")]) == {(0, "")}
 
 
 # -- clocks ---------------------------------------------------------------------------------------
