@@ -3,6 +3,12 @@
 from tastyauth import errors, locate
 from tastyauth.posix import files
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tastyauth.cache import Entry
+
 _MAGIC = "tastyauth attempt 3"
 
 _BREAK = "\x1e"
@@ -148,6 +154,18 @@ class Attempt:
 
 FIELDS = tuple(n for n, v in vars(Attempt).items() if n[0] != "_" and not callable(v))
 """The fields of a record, in the order of its lines."""
+
+
+class Policy:
+    """What a caller accepts: `cache.decide` on its terms, since when, and its secrets' digest."""
+
+    def __init__(
+        self, decide: "Callable[[Entry | None, Attempt], str]", started_at: float, secrets: str
+    ) -> None:
+        self.decide = decide
+        self.started_at = started_at
+        self.secrets = secrets
+
 
 _unwritten: dict[str, Attempt] = {}
 """Records that could not be written; the rest of this process uses them."""

@@ -3,14 +3,16 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from tastyauth import __version__, export, locate, sources
 from tastyauth.cache import Asked, Outline, ProfileOutline
 from tastyauth.errors import API_HOSTS, ConfigError, UsageError
 from tastyauth.secret import mask
-from tastyauth.shared import Engine
 from tastyauth.sources import Reference
+
+if TYPE_CHECKING:
+    from tastyauth.shared import Engine
 
 ENVIRONMENTS = {environment: f"https://{host}" for environment, host in API_HOSTS.items()}
 """Where each environment answers (developer.tastytrade.com); `custom` names its own."""
@@ -44,7 +46,7 @@ class Profile(NamedTuple):
     """What the grant may do, and no more; empty where the config does not say."""
     stands_for: str = ""
     """Which tastytrade environment is behind a `custom` one, if the config declares it."""
-    shared: Engine | None = None
+    shared: "Engine | None" = None
     withheld: frozenset[str] = frozenset()
     """Variables that the references of any profile of its config read: no program gets them."""
 
@@ -250,7 +252,11 @@ def _profile(name: str, data: Mapping[str, object], directory: str, home: str) -
     )
 
 
-def _engine(shared: object, directory: str, home: str) -> Engine | None:
+def _engine(shared: object, directory: str, home: str) -> "Engine | None":
+    if shared is None:
+        return None
+    from tastyauth.shared import Engine  # most configs share nothing
+
     match shared:
         case {"valkey": str(url)}:
             return Engine(url)

@@ -19,10 +19,6 @@ from _signal import (  # type: ignore[import-not-found]  # the public module imp
 from tastyauth import locate
 from tastyauth.errors import Stopped, TastyauthError
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 _NO_CORE = 1
 """Bytes of a core dump. 0 is not heeded where a program takes the dumps, as in Ubuntu and Fedora;
 1 is Linux's own sign for "never" (fs/coredump.c), and too short for a file."""
@@ -60,14 +56,16 @@ def _fault_of_script(
     """What is wrong with a script that is there, and what to do; None when nothing is known."""
     from errno import ENOENT, ENOEXEC  # needed only after a failure
     from shlex import quote
-    from shutil import which
 
     if not isinstance(error, OSError) or error.errno not in (ENOENT, ENOEXEC):
         return None
 
-    path = which(program, path=None if environ is None else environ.get("PATH", os.defpath))
+    places = (
+        [program] if "/" in program else [f"{it}/{program}" for it in os.get_exec_path(environ)]
+    )
+    path = next((it for it in places if os.path.isfile(it) and os.access(it, os.X_OK)), program)
     try:
-        with open(path or "", "rb") as file:
+        with open(path, "rb") as file:
             line = os.fsdecode(file.readline(4096))
     except OSError:
         return None
@@ -78,7 +76,7 @@ def _fault_of_script(
         return "it is a script without a #! line", hint
     if line.endswith("\r\n"):
         reason = "its first line ends with a carriage return, as lines do on Windows"
-        return reason, f"remove them: sed -i 's/\\r$//' {quote(path or program)}"
+        return reason, f"remove them: sed -i 's/\\r$//' {quote(path)}"
     return "the program after #! in its first line cannot be found", "correct that line"
 
 
@@ -121,28 +119,6 @@ def become(
         os.execvpe(argv[0], argv, variables)  # noqa: S606  # the program the user named
     except (OSError, ValueError) as error:
         raise CannotStart(argv[0], error, variables) from None
-
-
-def spawn(argv: list[str], variables: locate.Environ, prepare: "Callable[[], None]") -> int:
-    """Starts `argv` as a child in the same process group; its process ID. Raises CannotStart.
-
-    `prepare` is called in the child, before it becomes the program.
-    """
-    from subprocess import Popen
-
-    if not argv[0]:
-        raise CannotStart(argv[0], ValueError())
-    forbid_core_dumps(undo=True)
-    try:
-        # with a function to call, posix_spawn is not used: it leaves two signals ignored
-        child = Popen(argv, env=variables, close_fds=False, preexec_fn=prepare)
-    except (OSError, ValueError) as error:
-        raise CannotStart(argv[0], error, variables) from None
-    finally:
-        if _core_limit is not None:
-            forbid_core_dumps()
-    child.returncode = 0  # who has its ID waits for it
-    return child.pid
 
 
 def environment(

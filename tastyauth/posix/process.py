@@ -5,11 +5,12 @@ import selectors
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import IO, Self, cast
 
+from tastyauth import posix
 from tastyauth.errors import reason_of
 from tastyauth.posix import HeldBack
 
@@ -266,3 +267,22 @@ def run(
         argv, environ=environ, interactive=interactive, directory=directory, stdin=stdin
     ) as running:
         return running.wait(timeout)
+
+
+def spawn(argv: list[str], environ: Mapping[str, str], prepare: Callable[[], None]) -> int:
+    """Starts `argv` as a child in the same process group; its process ID. Raises posix.CannotStart.
+
+    `prepare` is called in the child, before it becomes the program.
+    """
+    if not argv[0]:
+        raise posix.CannotStart(argv[0], ValueError())
+    posix.forbid_core_dumps(undo=True)
+    try:
+        # with a function to call, posix_spawn is not used: it leaves two signals ignored
+        child = subprocess.Popen(argv, env=environ, close_fds=False, preexec_fn=prepare)
+    except (OSError, ValueError) as error:
+        raise posix.CannotStart(argv[0], error, environ) from None
+    finally:
+        posix.forbid_core_dumps()
+    child.returncode = 0  # who has its ID waits for it
+    return child.pid

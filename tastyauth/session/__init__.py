@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from tastyauth import cache, locate
 from tastyauth.cache import Asked, Entry, ProfileOutline, Terms, View, lock, store
 from tastyauth.cache import last_attempt as attempts
-from tastyauth.cache.last_attempt import Attempt
+from tastyauth.cache.last_attempt import Attempt, Policy
 from tastyauth.cache.lock import Lock
 from tastyauth.errors import UNDER_WAY, TastyauthError, reason_of
 from tastyauth.posix import files
@@ -19,7 +19,6 @@ from tastyauth.posix import files
 if TYPE_CHECKING:  # a hit needs none of these: no YAML, no source, no HTTP
     from tastyauth.config import Config, Profile
     from tastyauth.session.refresh import Audience, Secrets
-    from tastyauth.shared import Policy
     from tastyauth.sources import Surroundings
 
 LONGEST_MIN_VALID = 840
@@ -179,10 +178,8 @@ class Session:
     ) -> str:
         return cache.decide(entry, record, self._terms, time.time(), secrets)
 
-    def _policy(self, secrets: str) -> "Policy":
+    def _policy(self, secrets: str) -> Policy:
         """What this caller accepts of another machine: what it would accept of the cache."""
-        from tastyauth.shared import Policy
-
         decide = partial(self._decide, secrets=secrets)
         return Policy(decide, self._terms.started_at, secrets)
 

@@ -9,11 +9,10 @@ from typing import NamedTuple, Protocol
 
 from tastyauth import locate
 from tastyauth.cache import DEFAULT_MIN_VALID, Entry
-from tastyauth.cache.last_attempt import Attempt
+from tastyauth.cache.last_attempt import Attempt, Policy
 from tastyauth.config import Profile
 from tastyauth.errors import ProtocolError
 from tastyauth.secret import Secret
-from tastyauth.shared import Policy, not_used
 from tastyauth.sources import Surroundings
 
 
@@ -80,7 +79,7 @@ def with_others(
     """What comes of `exchange`, or of that of another machine where the profile shares tokens."""
     if profile.shared is None:
         return exchange()
-    from tastyauth.shared import fleet  # only those who share load it, and what it needs
+    from tastyauth.shared import fleet, not_used  # only those who share load what they need
 
     grant = fleet.Grant(profile.token_endpoint, profile.scopes, *secrets)
     around = surroundings.withholding(profile.withheld)

@@ -17,10 +17,10 @@ from shutil import rmtree
 from types import FrameType
 from typing import NamedTuple, NoReturn
 
-from tastyauth import cache, locate, posix
+from tastyauth import cache, locate
 from tastyauth.cache import Entry, Terms
 from tastyauth.errors import OutputError, reason_of
-from tastyauth.posix import files
+from tastyauth.posix import files, process
 from tastyauth.secret import Secret
 
 _PASSED_ON = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
@@ -207,7 +207,7 @@ def keep(argv: list[str], environment: Mapping[str, str], supply: Supply) -> int
             signal.signal(each, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
-    command = _Command(posix.spawn(argv, environment, unblock))
+    command = _Command(process.spawn(argv, environment, unblock))
     nowhere = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
     for descriptor in (0, 1):  # what the command closes is then closed for the other end, too
         os.dup2(nowhere, descriptor)

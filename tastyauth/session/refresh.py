@@ -6,7 +6,8 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 
-from tastyauth import locate, posix, shared
+from tastyauth import locate, posix
+from tastyauth.cache.last_attempt import Policy
 from tastyauth.config import Profile
 from tastyauth.errors import (
     APPLICATIONS_PAGE,
@@ -21,7 +22,6 @@ from tastyauth.session.exchanging import Audience as Audience
 from tastyauth.session.exchanging import Refreshed, exchange_once, with_others
 from tastyauth.session.exchanging import Secrets as Secrets
 from tastyauth.session.rotation import Grant, MovedError, sole_writer
-from tastyauth.shared import Policy
 from tastyauth.sources import OPEN, Reference, Surroundings
 
 _WHERE_FROM = {
@@ -89,7 +89,7 @@ def refresh(
 def longest(profile: Profile, limit: float = 0.0) -> float:
     """Seconds that an exchange of `limit` seconds may take with the waiting for other machines."""
     limit = limit or profile.timeout
-    return shared.longest(limit) if profile.shared else limit
+    return profile.shared.longest(limit) if profile.shared else limit
 
 
 def refresh_stored(

@@ -1,16 +1,10 @@
 """One token for all machines that hold a grant, through an engine like Valkey: which, and how."""
 
-from collections.abc import Callable
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import urlsplit
 
 from tastyauth.errors import LOOPBACK
 from tastyauth.sources import Reference
-
-if TYPE_CHECKING:
-    from tastyauth.cache import Entry
-    from tastyauth.cache.last_attempt import Attempt
 
 _PORT = 6379
 
@@ -37,11 +31,6 @@ def patience_of(limit: float) -> float:
     return _PATIENCE * lease_of(limit)
 
 
-def longest(limit: float) -> float:
-    """Seconds within which such a machine has a token, or none, whatever others do."""
-    return patience_of(limit) + _CALLS + limit
-
-
 class Engine:
     """What speaks the protocol of Valkey, as a profile names it; `url` has passed the schema.
 
@@ -52,6 +41,13 @@ class Engine:
         self.url = url
         self.password = password
         self.authorities = authorities
+
+    def longest(self, limit: float) -> float:
+        """Seconds within which a machine has a token through it, or none, whatever others do.
+
+        `limit` is for how many its own exchange may take.
+        """
+        return patience_of(limit) + _CALLS + limit
 
     @cached_property
     def _parts(self) -> tuple[str, str, str, int, str]:
@@ -97,11 +93,3 @@ class Trouble(Exception):
 def not_used(engine: Engine, trouble: object) -> str:
     """The warning of a machine that cannot use what the others share through."""
     return f"{engine.url} is not used: {trouble}; {ALONE}"
-
-
-class Policy(NamedTuple):
-    """What a caller accepts: `cache.decide` on its terms, since when, and its secrets' digest."""
-
-    decide: "Callable[[Entry | None, Attempt], str]"
-    started_at: float
-    secrets: str

@@ -8,12 +8,11 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 from tastyauth.cache import Entry
-from tastyauth.cache.last_attempt import Attempt
+from tastyauth.cache.last_attempt import Attempt, Policy
 from tastyauth.errors import UNDER_WAY, SecretError, TastyauthError, TemporaryError
 from tastyauth.secret import Secret
 from tastyauth.shared import (
     Engine,
-    Policy,
     Trouble,
     lease_of,
     patience_of,

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from tastyauth.errors import APPLICATIONS_PAGE
-from tastyauth.validation import consistency, pasted_secrets, schema, unknown_keys
+from tastyauth.validation import consistency, pasted_secrets, schema
 from tastyauth.validation.problem import Data, Document, Label, Path, Problem, in_order
 from tastyauth.validation.schema import text
 
@@ -81,7 +81,7 @@ def _refused(document: Document, data: Data) -> list[Problem]:
         if refusal.validator == "additionalProperties":
             known = tuple(refusal.schema["properties"])
             present = tuple(refusal.instance)
-            strange, causes = unknown_keys.unknown_keys(document, path, present, known)
+            strange, causes = consistency.unknown_keys(document, path, present, known)
             found += strange
             explained |= causes
             continue

@@ -1,17 +1,18 @@
 """What a JSON Schema cannot say about a config: which key was meant, and what does not fit."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from tastyauth.errors import API_HOSTS, ENVIRONMENTS, LOOPBACK
 from tastyauth.export import DEFAULT_EXPORTS
 from tastyauth.validation import schema
-from tastyauth.validation.problem import Data, Document, Label, Path, Problem, Span, about, problem
-from tastyauth.validation.schema import examples, meant, quoted, shown
+from tastyauth.validation.problem import Data, Document, Label, Path, Problem, about, problem
+from tastyauth.validation.schema import corrected, example, examples, meant, quoted, shown
 
 _Mapping: TypeAlias = Mapping[str, Data]
+_Exported: TypeAlias = dict[str, list[tuple[str, str, bool]]]
 
 
 def problems(document: Document, installed: Callable[[str], bool]) -> Iterator[Problem]:
@@ -29,9 +30,8 @@ def problems(document: Document, installed: Callable[[str], bool]) -> Iterator[P
         yield from _api_url(document, path, profile)
         yield from _shared(document, path, profile, installed)
         values: dict[Path, Data] = {(each,): profile.get(each) for each in schema.CREDENTIALS}
-        values[schema.PASSWORD] = _mapping(_mapping(profile.get("shared")).get("valkey")).get(
-            "password"
-        )
+        engine = _mapping(_mapping(profile.get("shared")).get("valkey"))
+        values[schema.PASSWORD] = engine.get("password")
         for where, value in values.items():
             for place, reference in _references((*path, *where), value):
                 yield from _variable(document, place, reference, exported)
@@ -41,8 +41,7 @@ def problems(document: Document, installed: Callable[[str], bool]) -> Iterator[P
                     at = (*place, kind)
                     library = schema.at(at).get("x-extra")
                     if library and not installed(kind):
-                        span = document.key_span(at)
-                        yield _extra(span, at, kind, library)
+                        yield _extra(document, at, kind, library)
 
 
 def _mapping(value: Data) -> _Mapping:
@@ -98,8 +97,7 @@ def _shared(
         return
     library = schema.at(place)["x-extra"]
     if not all(installed(each) for each in library.split()):
-        span = document.key_span(place)
-        yield _extra(span, place, "shared", library)
+        yield _extra(document, place, "shared", library)
     place = (*place, "valkey")
     engine = _mapping(shared).get("valkey")
     if isinstance(engine, dict):
@@ -109,14 +107,14 @@ def _shared(
         yield about(document, "in clear", place)
 
 
-def _extra(span: Span, path: Path, kind: str, packages: str) -> Problem:
-    library = packages.replace(" ", " and ")
+def _extra(document: Document, path: Path, kind: str, packages: str) -> Problem:
+    library, span = packages.replace(" ", " and "), document.key_span(path)
     return problem("extra", span, path, kind=kind, library=library, packages=packages)
 
 
-def _exported(profiles: _Mapping) -> dict[str, list[tuple[str, str, bool]]]:
+def _exported(profiles: _Mapping) -> _Exported:
     """Which profile exports each name, its field, and whether the config itself says so."""
-    exported: dict[str, list[tuple[str, str, bool]]] = {}
+    exported: _Exported = {}
     for profile, content in profiles.items():
         declared = _mapping(content).get("exports")
         pairs = declared.items() if isinstance(declared, dict) else DEFAULT_EXPORTS
@@ -136,10 +134,7 @@ def _references(path: Path, value: Data) -> Iterator[tuple[Path, _Mapping]]:
 
 
 def _variable(
-    document: Document,
-    path: Path,
-    reference: _Mapping,
-    exported: Mapping[str, list[tuple[str, str, bool]]],
+    document: Document, path: Path, reference: _Mapping, exported: _Exported
 ) -> Iterator[Problem]:
     """An `env` reference to a variable that tastyauth itself sets to something else."""
     name = reference.get("env")
@@ -150,8 +145,7 @@ def _variable(
             continue
         place = ("profiles", profile, "exports", name)
         labels = (Label(document.key_span(place), "exported here"),) if declared else ()
-        where, who = (*path, "env"), shown(profile)
-        field = shown(field)
+        where, who, field = (*path, "env"), shown(profile), shown(field)
         yield about(document, "own variable", where, labels=labels, field=field, profile=who)
         return
 
@@ -233,3 +227,118 @@ def _literals(document: Document, path: Path, reference: _Mapping) -> Iterator[P
             if isinstance(text, str) and re.fullmatch(pattern, text, re.DOTALL):
                 yield about(document, "as written", where, label=label, advice=advice)
                 break
+
+
+# Keys that the schema does not know: mistyped, in the wrong place, or not needed at all
+
+_ONE_LEVEL_UP = "belongs one level up, in the profile"
+
+
+def unknown_keys(
+    document: Document, path: Path, present: Sequence[str], known: Sequence[str]
+) -> tuple[list[Problem], set[Path]]:
+    """The problems of those keys of the mapping at `path` that are not `known`, of all `present`.
+
+    Also what these explain: the places of keys that were only misspelt, misplaced or not indented,
+    since that those are missing, or empty, is no second mistake.
+    """
+    unknown = [key for key in present if key not in known]
+    found: list[Problem] = []
+    explained: set[Path] = set()
+    words: dict[str, Any]
+    outside = [key for key in unknown if key in schema.profile_keys()]
+    if not path and len(outside) > 1:
+        unknown = [key for key in unknown if key not in outside]
+        others = (document.key_span((key,)) for key in outside[1:])
+        labels = tuple(Label(other, "this one, too") for other in others)
+        first, text = (outside[0],), examples(["profiles"])
+        found.append(about(document, "outside", first, on_key=True, labels=labels, example=text))
+        explained.add(("profiles",))
+    missing = [key for key in known if key not in present]
+    for key in unknown:
+        place = (*path, key)
+        owner = _empty_above(document, path, present, key)
+        if owner is not None:
+            labels = (Label(document.key_span(owner), "this one is empty"),)
+            words = {"key": key, "owner": owner[-1], "example": example((*owner, key))}
+            found.append(
+                about(document, "not indented", place, on_key=True, labels=labels, **words)
+            )
+            explained.add(owner)
+            continue
+        word, _, rest = key.partition(":")
+        written, lacks = f"{word}:", "a space"
+        if word not in missing or not rest[:1].strip(" /"):
+            word, _, rest = key.partition(" ")
+            written, lacks = word, "a colon"
+        if word in missing:
+            words = {"missing": lacks, "written": written, "fixed": corrected(word, rest)}
+            name = shown(key)
+            found.append(about(document, "unpunctuated", place, on_key=True, name=name, **words))
+            explained.add((*path, word))
+            continue
+        strange, intended = _unknown(document, path, key, known, present)
+        found.append(strange)
+        if intended:
+            explained.add((*path, intended))
+    return found, explained
+
+
+def _unknown(
+    document: Document, path: Path, key: str, known: Sequence[str], present: Sequence[str]
+) -> tuple[Problem, str | None]:
+    """The problem of one key, and the key that was probably meant."""
+    misplaced = _misplaced(path, present, key)
+    intended = None if misplaced else meant(key, [it for it in known if it not in present])
+    said = f'did you mean "{intended}"?' if intended else "not a key of this mapping"
+    label = misplaced or said
+    where = f" in {quoted(path)}" if path else ""
+    words: dict[str, Any] = {"name": shown(key), "where": where, "known": ", ".join(known)}
+    found = about(document, "unknown key", (*path, key), on_key=True, label=label, **words)
+    if intended:
+        return found, intended
+    plain, owner, is_reference = schema.normalized(key), _owner(key), schema.is_reference(path)
+    programs = schema.root()["$defs"]["reference"]["x-programs"]
+    help = []
+    if is_reference and owner and misplaced != _ONE_LEVEL_UP:
+        first = schema.keys((*path, owner))[:1]
+        inner = [example((*path, owner, name)) for name in dict.fromkeys((*first, key))]
+        help = [f"write {owner}: {{ {', '.join(inner)} }}"]
+    elif is_reference and plain in programs:
+        help = [f"run its program, for example\n{example((*path, 'command'))}"]
+    elif plain in schema.root()["x-unneeded"]:
+        help = [schema.root()["x-unneeded"][plain]]
+    return found._replace(help=(*help, *found.help)), None
+
+
+def _misplaced(path: Path, present: Sequence[str], key: str) -> str | None:
+    """Where a key that is known elsewhere belongs."""
+    if schema.is_reference(path):
+        owner = _owner(key)
+        if owner in present:
+            return f'belongs inside "{owner}"'
+        if key in schema.profile_keys() and len(present) > 1:
+            return _ONE_LEVEL_UP
+    if len(path) == 2 and path[0] == "profiles":
+        if key in schema.keys(()):
+            return "belongs at the top of the file"
+        if key in schema.source_kinds():
+            return "a source kind belongs under client_secret or refresh_token"
+    if not path and key in schema.profile_keys():
+        return "belongs inside a profile"
+    return None
+
+
+def _owner(key: str) -> str | None:
+    """The source kind whose own mapping has this key."""
+    above, kinds = ("profiles", "live", "refresh_token"), schema.source_kinds()
+    return next((kind for kind in kinds if key in schema.keys((*above, kind))), None)
+
+
+def _empty_above(document: Document, path: Path, present: Sequence[str], key: str) -> Path | None:
+    """The empty reference just above a source kind that was not indented under it."""
+    index = present.index(key)
+    if len(path) != 2 or path[0] != "profiles" or key not in schema.source_kinds() or not index:
+        return None
+    above = (*path, present[index - 1])
+    return above if above[-1] in schema.CREDENTIALS and document.is_empty(above) else None

@@ -8,7 +8,7 @@ from tastyauth import cache
 from tastyauth.cache.last_attempt import Attempt
 from tastyauth.errors import RefusedError, TemporaryError
 from tastyauth.secret import Secret
-from tastyauth.shared import Trouble, lease_of, longest, patience_of, protocol
+from tastyauth.shared import Engine, Trouble, lease_of, patience_of, protocol
 from tastyauth.shared.protocol import Found, Token
 
 HERE, ENGINE = 1_700_000_000.0, 1_700_500_000.0
@@ -65,7 +65,7 @@ def test_an_exchange_ends_before_its_lease_and_whoever_waits_outlasts_two() -> N
     for limit in (1.0, 15.0, 120.0):
         assert limit < lease_of(limit) <= protocol.LONGEST_LEASE
         assert patience_of(limit) == 2 * lease_of(limit)
-        assert longest(limit) > patience_of(limit) + limit
+        assert Engine("valkey://127.0.0.1").longest(limit) > patience_of(limit) + limit
 
 
 # -- what an engine answers -----------------------------------------------------------------------
