@@ -52,7 +52,14 @@ else:  # to a type checker, every misspelt name would be one of these
         home = _HOMES.get(name)
         if home is None:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        module = __import__(f"tastyauth.{home}", fromlist=[name])
+        try:
+            module = __import__(f"tastyauth.{home}", fromlist=[name])
+        except ModuleNotFoundError as error:
+            if error.name not in ("fcntl", "pwd", "grp"):
+                raise
+            from tastyauth.errors import NOT_HERE, UsageError
+
+            raise UsageError(f"{name} needs Linux, macOS or WSL", NOT_HERE) from None
         return module if home.endswith(name) else getattr(module, name)
 
     def __dir__() -> list[str]:

@@ -9,18 +9,11 @@ import gc
 
 gc.disable()  # a start is over before there is anything worth collecting
 
+import _signal  # type: ignore[import-not-found]  # noqa: E402  # loaded in any interpreter
 import os  # noqa: E402
 import sys  # noqa: E402
 import time  # noqa: E402
-from _signal import (  # type: ignore[import-not-found]  # noqa: E402  # loaded in any interpreter
-    SIG_IGN,
-    SIGHUP,
-    SIGINT,
-    SIGQUIT,
-    SIGTERM,
-    getsignal,
-    signal,
-)
+from _signal import SIG_IGN, getsignal, signal  # noqa: E402
 
 from tastyauth import cache, export, locate  # noqa: E402
 
@@ -35,11 +28,16 @@ _VALUED = {
 }
 
 
+_NAMES = ("SIGINT", "SIGQUIT", "SIGTERM", "SIGHUP")
+_ENDING = [getattr(_signal, name) for name in _NAMES if hasattr(_signal, name)]
+"""Signals that ask to end, as many as the system has."""
+
+
 def main() -> None:
     """Runs the command line of this process, and ends it."""
     started_at = time.time()
     words = sys.argv[1:]
-    for number in (SIGINT, SIGQUIT, SIGTERM, SIGHUP):
+    for number in _ENDING:
         if getsignal(number) is not SIG_IGN:  # as by `nohup`
             signal(number, _stopped)
     try:
@@ -52,7 +50,7 @@ def main() -> None:
 
 def _stopped(number: int, _: object) -> None:
     """Ends the process with what `eval` must see, until the full program does that itself."""
-    for each in (SIGINT, SIGQUIT, SIGTERM, SIGHUP):
+    for each in _ENDING:
         signal(each, SIG_IGN)
     from tastyauth.errors import Stopped
 
@@ -60,7 +58,7 @@ def _stopped(number: int, _: object) -> None:
 
 
 def _run(words: list[str], started_at: float) -> int:
-    wish = _wish(words)
+    wish = _wish(words) if hasattr(os, "geteuid") else None  # Windows has no users
     code = None if wish is None else _lane(wish, started_at)
     if code is None:
         from tastyauth import cli
@@ -113,15 +111,15 @@ def _lane(wish: Wish, started_at: float) -> int | None:
 
 def _queue(wish: Wish, asked: cache.Asked, started_at: float) -> int | None:
     """Waits for the process that fetches the token, before anything heavy is imported."""
-    from tastyauth import posix
-    from tastyauth.cache import lock
-
     try:
+        from tastyauth import posix
+        from tastyauth.cache import lock
+
         posix.raise_when_stopped()
         view = lock.line_up(asked, started_at)
         return None if view is None else _answer(wish, asked, view)
-    except OSError:
-        return None  # there can be no cache; the full program reports why
+    except (OSError, ImportError):
+        return None  # there can be no cache, or no lock; the full program reports why
 
 
 def _asked(options: dict[str, str]) -> cache.Asked:

@@ -50,6 +50,10 @@ UNDER_WAY = "under way"
 """The reason of an error that is none: another machine renews a token that is still good."""
 
 
+NOT_HERE = "on Windows, validate, no-secrets, schema and explain work; run the rest in WSL"
+"""What to do on a system without users, locks and signals as POSIX has them."""
+
+
 class TastyauthError(Exception):
     """Something tastyauth can say in a sentence; never raised directly.
 

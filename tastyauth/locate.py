@@ -25,6 +25,9 @@ FLAG, ENVIRONMENT, PROJECT, USER, SYSTEM = "flag", "environment", "project", "us
 TRUSTED_ORIGINS = (FLAG, USER, SYSTEM)
 """What may be trusted without approval: the rest is found, or named by what any `.env` can set."""
 
+_READING = os.O_RDONLY | getattr(os, "O_CLOEXEC", getattr(os, "O_BINARY", 0))
+"""How a config is opened; the latter is for Windows, which would change its lines."""
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # `typing` and `collections.abc` would cost more than all the work here
     from collections.abc import Mapping
@@ -72,7 +75,7 @@ def read_config(path: str) -> bytes:
     At most one byte more than a config may have. Raises ConfigNotFound.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = os.open(path, _READING)
         try:
             content = b""
             while more := os.read(descriptor, LARGEST_CONFIG + 1 - len(content)):
@@ -105,12 +108,17 @@ def project_directories(environ: Environ) -> list[str]:
     home = home_directory(environ)
     way = above(inside)
     way = way[: way.index(root) + 1]
-    user = os.geteuid()
+    user = _user()
     try:
         is_open = all(os.stat(directory).st_uid == user for directory in way)
     except OSError:
         is_open = False
     return way if is_open and not any(_is_same(it, home) for it in way[:-1]) else [here]
+
+
+def _user() -> int:
+    """Who this is; on Windows the owner of every file, as Python says it there."""
+    return os.geteuid() if hasattr(os, "geteuid") else 0
 
 
 def above(path: str) -> list[str]:
@@ -135,10 +143,12 @@ def home_directory(environ: Environ) -> str:
     home = environ.get("HOME", "")
     if home.startswith("/"):
         return home.rstrip("/") or "/"
-    import pwd
-
     try:
+        import pwd
+
         return pwd.getpwuid(os.geteuid()).pw_dir
+    except ImportError:  # Windows
+        return os.path.expanduser("~")
     except KeyError:
         return "/"
 
@@ -209,6 +219,8 @@ def absolute(path: str, environ: Environ) -> str:
         raise _not_found(
             "the working directory no longer exists", "change to another one"
         ) from None
+    if not path.startswith("/"):
+        return path  # a drive of Windows
     return f"/{path.lstrip('/')}"  # POSIX keeps two slashes at the beginning apart from one
 
 
@@ -299,7 +311,7 @@ def _is_same(directory: str, other: str) -> bool:
 
 def _is_strangers(path: str) -> bool:
     """Whether a file, or the link that leads to it, is neither this user's nor root's."""
-    own = (0, os.geteuid())
+    own = (0, _user())
     try:
         return os.lstat(path).st_uid not in own or os.stat(path).st_uid not in own
     except OSError:

@@ -9,12 +9,7 @@ import gc
 import os
 import sys
 import time
-from _signal import (  # type: ignore[import-not-found]  # the public module imports enum
-    SIG_DFL,
-    SIGCHLD,
-    SIGINT,
-    signal,
-)
+from _signal import SIGINT  # type: ignore[import-not-found]  # the public module imports enum
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib import import_module
@@ -34,6 +29,10 @@ _SHORT = ("env", "token", "exec", "validate")
 """Commands that are over before there is anything worth collecting (`tastyauth._entry`)."""
 
 
+_EVERYWHERE = ("validate", "no-secrets", "schema", "explain")
+"""Commands that also work on Windows."""
+
+
 def main(argv: Sequence[str] | None = None, started_at: float | None = None) -> int:
     """Runs one command; returns the exit code (the table is in `tastyauth.errors`).
 
@@ -47,12 +46,14 @@ def main(argv: Sequence[str] | None = None, started_at: float | None = None) -> 
     try:
         posix.raise_when_stopped()
         posix.forbid_core_dumps()  # from here on there may be secrets
-        signal(SIGCHLD, SIG_DFL)  # ignored, every child would seem to succeed
+        posix.heed_children()
         arguments = grammar.parse(words)
         console.quiet = arguments.quiet
         console.verbose = arguments.verbose
         console.color = arguments.color
         arguments.started_at = time.time() if started_at is None else started_at
+        if arguments.command not in _EVERYWHERE:
+            posix.require(arguments.command)
         return runner(arguments.command)(arguments, console)
     except BaseException as error:  # noqa: BLE001  # the one boundary
         return ended(words.every, error, console)

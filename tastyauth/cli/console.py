@@ -5,18 +5,11 @@
 * Nothing is asked when stdin or stderr is not a terminal, or in CI.
 """
 
+import _signal  # type: ignore[import-not-found]  # the public module imports enum
 import errno
 import os
 import sys
-import termios
-from _signal import (  # type: ignore[import-not-found]  # the public module imports enum
-    SIG_DFL,
-    SIG_IGN,
-    SIGCONT,
-    SIGTSTP,
-    getsignal,
-    signal,
-)
+from _signal import SIG_DFL, SIG_IGN, getsignal, signal
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from threading import Timer
@@ -25,6 +18,9 @@ from typing import TYPE_CHECKING
 from tastyauth.errors import OutputError, Stopped, TastyauthError, UsageError, cannot_write
 from tastyauth.locate import home_directory
 from tastyauth.secret import shown
+
+with suppress(ImportError):  # Windows has none, and nothing is asked there
+    import termios
 
 if TYPE_CHECKING:
     from tastyauth.sources import Surroundings
@@ -293,15 +289,15 @@ def _echo_off(prompt: str) -> Iterator[None]:
         # Not every shell restores the terminal itself, and many hand it back with the echo on:
         # SIGCONT hides again.
         _set_terminal(echoing)
-        signal(SIGTSTP, SIG_DFL)
-        os.kill(os.getpid(), SIGTSTP)
-        signal(SIGTSTP, stop)
+        signal(_signal.SIGTSTP, SIG_DFL)
+        os.kill(os.getpid(), _signal.SIGTSTP)
+        signal(_signal.SIGTSTP, stop)
         if termios.tcgetattr(0)[3] & termios.ECHO:
             hide()  # nothing was stopped: the system spares a group that no shell looks after
 
-    before = [(SIGCONT, signal(SIGCONT, hide))]
-    if getsignal(SIGTSTP) is not SIG_IGN:  # no job control: it stays ignored
-        before.append((SIGTSTP, signal(SIGTSTP, stop)))
+    before = [(_signal.SIGCONT, signal(_signal.SIGCONT, hide))]
+    if getsignal(_signal.SIGTSTP) is not SIG_IGN:  # no job control: it stays ignored
+        before.append((_signal.SIGTSTP, signal(_signal.SIGTSTP, stop)))
     try:
         hide()
         yield

@@ -1,29 +1,18 @@
 """This process: how it becomes the user's program, and what it does when it is asked to stop."""
 
+import _signal  # type: ignore[import-not-found]  # the public module imports enum
 import os
-from _signal import (  # type: ignore[import-not-found]  # the public module imports enum
-    SIG_DFL,
-    SIG_IGN,
-    SIGCHLD,
-    SIGHUP,
-    SIGINT,
-    SIGPIPE,
-    SIGQUIT,
-    SIGTERM,
-    SIGXFSZ,
-    getsignal,
-    raise_signal,
-    signal,
-)
+from _signal import SIG_DFL, SIG_IGN, getsignal, raise_signal, signal
 
 from tastyauth import locate
-from tastyauth.errors import Stopped, TastyauthError
+from tastyauth.errors import NOT_HERE, Stopped, TastyauthError, UsageError
 
 _NO_CORE = 1
 """Bytes of a core dump. 0 is not heeded where a program takes the dumps, as in Ubuntu and Fedora;
 1 is Linux's own sign for "never" (fs/coredump.c), and too short for a file."""
 
-_STOPPING = (SIGINT, SIGQUIT, SIGTERM, SIGHUP)
+_ENDING = ("SIGINT", "SIGQUIT", "SIGTERM", "SIGHUP")
+_STOPPING = tuple(getattr(_signal, name) for name in _ENDING if hasattr(_signal, name))
 
 _core_limit: tuple[int, int] | None = None
 """The caller's limit, once it was changed."""
@@ -89,14 +78,28 @@ def forbid_core_dumps(*, undo: bool = False) -> None:
     global _core_limit
     if undo and _core_limit is None:
         return
-    import resource
-
     try:
+        import resource
+
         own = _core_limit = _core_limit or resource.getrlimit(resource.RLIMIT_CORE)
         none = (_NO_CORE if own[1] else 0, own[1])
         resource.setrlimit(resource.RLIMIT_CORE, own if undo else none)
-    except (OSError, ValueError):
+    except (ImportError, OSError, ValueError):  # Windows has no `resource`
         return
+
+
+def heed_children() -> None:
+    """Lets a caller that ignored SIGCHLD not make every child seem to succeed."""
+    if hasattr(_signal, "SIGCHLD"):
+        signal(_signal.SIGCHLD, SIG_DFL)
+
+
+def require(command: str) -> None:
+    """Raises UsageError where the system is not one that `command` can run on."""
+    try:
+        import fcntl  # noqa: F401  # stands for all that Windows has not
+    except ImportError:
+        raise UsageError(f"{command} needs Linux, macOS or WSL", NOT_HERE) from None
 
 
 def become(
@@ -112,9 +115,8 @@ def become(
     """
     variables = environment(environ, removed, exports)
     forbid_core_dumps(undo=True)
-    signal(SIGPIPE, SIG_DFL)
-    signal(SIGXFSZ, SIG_DFL)
-    signal(SIGCHLD, SIG_DFL)
+    for number in (_signal.SIGPIPE, _signal.SIGXFSZ, _signal.SIGCHLD):
+        signal(number, SIG_DFL)
     try:
         os.execvpe(argv[0], argv, variables)  # noqa: S606  # the program the user named
     except (OSError, ValueError) as error:
