@@ -181,6 +181,27 @@ def test_every_block_is_run_by_a_test() -> None:
     assert strays == []
 
 
+def exports_shown() -> list[dict[str, str]]:
+    """Every `exports` that a page or the example shows, on a line or over several."""
+    shown = []
+    for page in (*PAGES, "tastyauth.yaml.example"):
+        for found in re.findall(r"\{ *[A-Z][A-Z0-9_]*: [a-z_]+[^{}]*\}", text(page)):
+            shown.append(yaml.safe_load(found))
+        for found in re.findall(r"exports:\n((?: +[A-Z][A-Z0-9_]*: .*\n)+)", text(page)):
+            shown.append(yaml.safe_load(found))
+    return shown
+
+
+def test_a_recipe_that_hands_out_secrets_says_where_they_belong() -> None:
+    """Else a variable that was set before sends them elsewhere."""
+    with_secrets = [
+        each for each in exports_shown() if {"client_secret", "refresh_token"} & {*each.values()}
+    ]
+    assert len(with_secrets) >= 3
+    for each in with_secrets:
+        assert {"environment", "api_url"} <= {*each.values()}, each
+
+
 def test_what_is_not_run_is_there() -> None:
     for language, beginning in NOT_RUN:
         assert recipe(language, beginning)

@@ -163,6 +163,9 @@ class TastytradeAuth(_Auth):
       loop never waits for it.
     """
 
+    only_bearers = False
+    """Whether requests without a header Authorization stay as they are."""
+
     requires_request_body = False
     requires_response_body = False
 
@@ -192,6 +195,9 @@ class TastytradeAuth(_Auth):
 
     def sync_auth_flow(self, request: Any) -> Generator[Any, Any, None]:  # noqa: ANN401
         """What a client runs; its requests and responses are those of its package."""
+        if self.only_bearers and "Authorization" not in request.headers:
+            yield request
+            return
         _refuse_masked(request)
         entry = self.bearer.at_hand() or self._obtain(request)
         _sign(request, entry)
@@ -204,6 +210,9 @@ class TastytradeAuth(_Auth):
 
     async def async_auth_flow(self, request: Any) -> AsyncGenerator[Any, Any]:  # noqa: ANN401
         """The same for an asynchronous client."""
+        if self.only_bearers and "Authorization" not in request.headers:
+            yield request
+            return
         _refuse_masked(request)
         entry = self.bearer.at_hand()
         if entry is None:

@@ -5,12 +5,14 @@ async with tastyauth.sdk.session("live") as session:
 """
 
 import os
+from collections.abc import Callable
 from functools import cache as once
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from tastyauth.errors import UsageError
+from tastyauth.library import Credential
 from tastyauth.library.auth import TastytradeAuth
 from tastyauth.library.workers import off_the_loop
 
@@ -24,22 +26,23 @@ _OLDEST = 12
 def session(
     profile: str | None = None,
     *,
+    min_valid: float | None = None,
     config: str | os.PathLike[str] | None = None,
+    on_renewed: Callable[[Credential], object] | None = None,
     **client_kwargs: Any,  # noqa: ANN401
 ) -> "tastytrade.Session":
     """A `tastytrade.Session` of a profile, renewed by tastyauth for as long as it is used.
 
-    `profile` and `config` are those of `get_credential`; whatever else is given goes to the SDK's
-    session, as `timeout` or `proxy`. The session knows neither client secret nor refresh token,
-    sends its token to the profile's own API only, and cannot be serialized. Nothing is sent before
-    its first request, which may raise any TastyauthError.
+    `profile`, `min_valid`, `config` and `on_renewed` are those of `TastytradeAuth`; whatever else
+    is given goes to the SDK's session, as `timeout` or `proxy`. The session knows neither client
+    secret nor refresh token, sends its token to the profile's own API only, and cannot be
+    serialized. Nothing is sent before its first request, which may raise any TastyauthError.
 
     Raises UsageError without the extra, and what keeps the profile from being read.
     """
     _require_sdk()
-    made: tastytrade.Session = _session_class()(
-        TastytradeAuth(profile, config=config), client_kwargs
-    )
+    auth = TastytradeAuth(profile, min_valid=min_valid, config=config, on_renewed=on_renewed)
+    made: tastytrade.Session = _session_class()(auth, client_kwargs)
     return made
 
 
@@ -69,6 +72,9 @@ def _session_class() -> Any:  # noqa: ANN401
             del self.provider_secret, self.refresh_token
             # Not through `client_kwargs`: the streamers make clients of those, for other hosts.
             self._client.base_url = profile.api_url
+            # The SDK takes it away from requests that are to be sent without.
+            self._client.headers["Authorization"] = "Bearer"
+            auth.only_bearers = True
             self._client.auth = auth
             self._bearer = auth.bearer
 

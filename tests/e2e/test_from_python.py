@@ -96,7 +96,7 @@ def test_an_unchanged_bot_on_the_brokers_client(here: Place) -> None:
     os.symlink(installed("npm/node_modules"), f"{here.home}/node_modules")
     with Simulator() as broker:
         set_up(here, broker, exports_for("bots on `@tastytrade/api`"))
-        given = {"TASTYTRADE_API_URL": broker.origin, "SECONDS": "0.1"}
+        given = {"TASTYTRADE_API_URL": "http://127.0.0.1:1", "SECONDS": "0.1"}  # another's
         finished = here.run("sh", "-c", recipe("sh", "# a bot in JavaScript"), **given)
         assert json.loads(finished.out) == {"calls": 1, "failures": []}
 
@@ -115,7 +115,7 @@ def test_an_mcp_server_whose_client_knows_no_secret(here: Place) -> None:
             started["command"],
             *started["args"],
             given=f"{asked}\n",
-            TASTYTRADE_API_URL=broker.origin,
+            TASTYTRADE_API_URL="http://127.0.0.1:1",  # another's
         )
         assert (finished.code, finished.err) == (0, "")
         told = json.loads(finished.out)

@@ -125,6 +125,41 @@ def test_clients_for_other_hosts_get_settings_but_no_token(place: Place) -> None
     assert told == [{"timeout": 7}, 7]
 
 
+UNSIGNED = """
+from tastytrade.metrics import get_risk_free_rate
+await Account.get(session)
+try:
+    await get_risk_free_rate(session)
+except Exception:
+    pass  # the simulator knows no such page
+await Account.get(session)
+print(json.dumps(True))
+"""
+
+
+def test_what_the_sdk_sends_without_a_token_has_none(place: Place) -> None:
+    with Simulator() as broker:
+        at(place, broker)
+        assert told_by(place, UNSIGNED)
+        _, first, public, last = broker.requests
+    assert public.path == "/margin-requirements-public-configuration"
+    assert "authorization" not in public.headers
+    assert first.headers["authorization"] == last.headers["authorization"] != "Bearer"
+
+
+def test_it_can_ask_for_a_token_that_lives_longer(place: Place) -> None:
+    renewals = f"""
+heard = []
+other = tastyauth.sdk.session("live", min_valid=840, on_renewed=heard.append)
+await Account.get(other)
+{ACCOUNTS}"""
+    with Simulator(lifetime=845) as broker:
+        at(place, broker)
+        assert place.run(tastyauth(), "token").code == 0
+        assert told_by(place, f"import time; time.sleep(6){renewals}") == ["5WT00001"]
+        assert broker.token_requests == 2
+
+
 def test_it_is_not_serialized(place: Place) -> None:
     """It would hold a token, and whatever else the SDK needs to make another session of it."""
     body = (
