@@ -182,10 +182,10 @@ what to write, and where:
   zsh   eval "$(tastyauth hook zsh)"        ~/.zshrc
   fish  tastyauth hook fish | source        ~/.config/fish/config.fish
 
-The exports of one profile are renewed at a prompt or before a command (bash 4.4 or newer), once the
-token is about to expire. A prompt waits two seconds for it and no longer. Until then nothing is
-started (but `date` in a fish before 3.6, which has no clock). What the hook did not set is left
-alone, except an expired token of its own profile.
+The exports of one profile are renewed at a prompt or before a command, once the token is about to
+expire; a prompt waits two seconds for that and no longer. Until then nothing is started (but `date`
+in a fish before 3.6, which has no clock). What the hook did not set is left alone, unless it is an
+expired token of that profile.
 """,
         (
             Argument("shell", "the shell that sources it", choices=_SHELLS),

@@ -43,15 +43,16 @@ _tastyauth_renew() {
     if [[ $_tastyauth_found != "${_tastyauth_seen-}" ]]; then
         how=changed
     elif [[ ${_tastyauth_state-} == aside ]]; then
-        return 0
+        how=
     elif [[ ${_tastyauth_state-} == waits ]]; then
-        if [[ $now -lt $_tastyauth_end ]]; then return 0; fi
-        how=changed
+        if [[ $now -lt $_tastyauth_end ]]; then how=; else how=changed; fi
     elif [[ ${_tastyauth_state-} != mine ]]; then
         how=first
     fi
-    _tastyauth_pause=$((_tastyauth_pause < 300 ? 2 * _tastyauth_pause : 600))
-    if answer=$(_tastyauth_call "$how"); then
+    if [[ -z $how ]]; then
+        :
+    elif _tastyauth_pause=$((_tastyauth_pause < 300 ? 2 * _tastyauth_pause : 600)) &&
+        answer=$(_tastyauth_call "$how"); then
         eval "$answer"
         _tastyauth_due=$((now + _tastyauth_wait)) _tastyauth_end=$((now + _tastyauth_left))
         _tastyauth_pause=10 how=
@@ -99,3 +100,17 @@ if [[ -z $_tastyauth_bound ]]; then
     _tastyauth_hide
 fi
 _tastyauth_install
+# before a command of a bash, whose functions do not see the trap that there is
+if [[ -n ${BASH_VERSION-} && -z ${bash_preexec_imported-}${__bp_imported-} && $- == *i* ]]; then
+    _tastyauth_found=$(trap -p DEBUG)
+    if [[ $_tastyauth_found != *_tastyauth_before* ]]; then
+        eval "_tastyauth_found=($_tastyauth_found)"
+        if _tastyauth_has_epoch; then _tastyauth_name=EPOCHSECONDS; else _tastyauth_name=SECONDS; fi
+        # shellcheck disable=SC2016
+        _tastyauth_name='${_tastyauth_due-}${@EXPIRY@-} == "$_tastyauth_mark" && '$_tastyauth_name
+        _tastyauth_name="[[ -z \${_tastyauth_mark-} || $_tastyauth_name -lt \$_tastyauth_due ]]"
+        # shellcheck disable=SC2064,SC2154
+        trap "$_tastyauth_name || _tastyauth_before \"\$_\"${_tastyauth_found[2]:+; ${_tastyauth_found[2]}}" DEBUG
+    fi
+    unset _tastyauth_found _tastyauth_name
+fi
