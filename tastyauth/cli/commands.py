@@ -314,9 +314,10 @@ something failed, else with 0; warnings do not count.
         "simulator:run_simulator",
         """\
 prints one line of JSON with the origin and the credentials it accepts, made for this run,
-and serves on the loopback address until it is interrupted. In a config:
-  environment: custom
-  api_url: http://127.0.0.1:PORT
+and serves on the loopback address until it is interrupted. With --config FILE it writes a config
+that is ready to use, and the secrets beside it (simulator.yaml, when --config ends the line):
+  tastyauth simulator --seed word --port 8000 --config
+  eval $(tastyauth env --config simulator.yaml)
 
 kinds of failure, all of the token endpoint:
   grant-revoked    400, the grant was deleted or belongs to the other environment

@@ -83,6 +83,8 @@ def read(words: Sequence[str]) -> Words:
             found.misplaced = found.misplaced or name
         if not flag.is_switch and not equals:
             following = next(remaining, None)
+            if following is None and name == "--config" and found.command == "simulator":
+                following = "simulator.yaml"  # which it writes, where others read one
             text = following or ""
             found.rest += [] if following is None else [following]
             found.is_plain &= text[:1] not in ("", "-")

@@ -2,17 +2,24 @@
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Mapping
 from typing import NamedTuple
 
+from tastyauth import locate, shells
 from tastyauth.cli.command import Arguments
 from tastyauth.cli.console import Console
-from tastyauth.errors import TastyauthError
+from tastyauth.config.new_profile import NewProfile, new_config
+from tastyauth.errors import OutputError, TastyauthError, UsageError, reason_of
+from tastyauth.posix import files
 from tastyauth.simulator import Simulator
+
+_MADE = "# made by tastyauth simulator"
 
 _STEP_LIMIT = 60.0
 """Seconds; a step takes well under one."""
@@ -99,10 +106,38 @@ def run_simulator(arguments: Arguments, console: Console) -> int:
             "client_secret": application.client_secret.reveal(),
             "refresh_token": application.refresh_token.reveal(),
         }
-        console.say(f"serving {simulator.origin} until interrupted")
+        scopes = () if arguments.scopes == "none" else tuple(arguments.scopes.split(","))
+        where = ("custom", simulator.origin, application.client_id, "file", scopes)
+        _, _, text = new_config(NewProfile("simulator", *where)).partition("\n")  # no schema here
+        ready = f"{_MADE}\n{text}"
+        if arguments.config:
+            _write(arguments.config, ready, accepted, console)
         console.out(json.dumps(accepted) + "\n")
+        console.say(f"serving {simulator.origin} until interrupted")
         threading.Event().wait()
     return 0
+
+
+def _write(path: str, ready: str, accepted: Mapping[str, str], console: Console) -> None:
+    """Writes a config and its secrets beside it, where no other config is; says what to type."""
+    path = locate.absolute(path, console.environ)
+    directory = os.path.dirname(path)
+    try:
+        if os.path.lexists(path) and not locate.read_config(path).startswith(_MADE.encode()):
+            raise UsageError(
+                f"{path} is there already, and was not made by the simulator",
+                "name a file that does not exist: --config simulator.yaml",
+            )
+        files.make_ancestors(path)
+        for field in ("client_secret", "refresh_token"):
+            place = f"{directory}/simulator.{field.replace('_', '-')}"
+            files.write(place, accepted[field].encode() + b"\n")
+        files.write(path, ready.encode())
+    except OSError as error:
+        raise OutputError(f"{path} cannot be written: {reason_of(error)}", "name another") from None
+    output = shells.for_shell(console.environ.get("SHELL", ""))
+    line = shells.usage(output, f"tastyauth env --config {shlex.quote(path)}")
+    console.say(f"wrote {path}; next, type elsewhere: {line}")
 
 
 def run_demo(_: Arguments, console: Console) -> int:
@@ -117,6 +152,11 @@ def run_demo(_: Arguments, console: Console) -> int:
             simulator.fail = "grant-revoked"
             for step in _AFTER:
                 _take(step, home, console)
+        console.out(
+            "\n# your turn; all of this was made up, and is gone\n"
+            "$ tastyauth init                              # your own config, and a first token\n"
+            "$ tastyauth simulator --config simulator.yaml  # or try more of it first\n"
+        )
     finally:
         shutil.rmtree(home)
     return 0
