@@ -163,6 +163,7 @@ def test_a_failure_is_the_outcome_of_whoever_had_started_before_it_ended(
     record = Attempt().failed(DOWN, "5ec2e7", ended)
     assert record.ended_since(started, NOW) is is_its_outcome
     assert not Attempt().failed(DOWN, "5ec2e7", ended).succeeded(ended).ended_since(started, NOW)
+    assert not Attempt().ended_since(0.0, NOW)
 
 
 # What is not asked again.

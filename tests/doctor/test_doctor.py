@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import shutil
 import socket
 import ssl
@@ -20,7 +21,7 @@ import trustme
 from desk import DESK, config_with, furnish
 from exchange_fakes import OTHER_ID, jwt
 from needs import missing
-from world import CONFIG, PATH, World, closed_port
+from world import COMMAND, CONFIG, PATH, World, closed_port
 
 from tastyauth import config
 from tastyauth.cli import doctor as command
@@ -1185,9 +1186,8 @@ def test_the_line_for_the_crontab_finds_program_and_config(
     given = {name: value.format(root=world.root) for name, value in variables.items()}
     line = examine("--offline", "--cron", *words, **given).document["cron"]["line"]
     flag = flag.format(config=path, root=world.root)
-    expected = rf"\*/5 9-16 \* \* 1-5  /\S+/tastyauth exec {re.escape(flag)}-p live -- CMD"
-    assert re.fullmatch(expected, line)
-    words_of_line = line.partition("  ")[2].replace("CMD", "true").split()
+    assert line == f"*/5 9-16 * * 1-5  {shlex.quote(COMMAND)} exec {flag}-p live -- CMD"
+    words_of_line = shlex.split(line.partition("  ")[2].replace("CMD", "true"))
     assert world.run_program("/usr/bin/env", "-i", f"HOME={world.home}", *words_of_line).code == 0
 
 
@@ -1208,7 +1208,7 @@ def test_variables_that_cron_will_miss_are_named(examine: Examine) -> None:
 def test_the_report_ends_with_the_line_to_paste(examine: Examine) -> None:
     lines = examine("--offline", "--cron", output="human").text.splitlines()
     assert "in the environment of cron:" in lines
-    assert lines[-2].endswith("/tastyauth exec -p live -- CMD")
+    assert lines[-2].endswith(f"  {shlex.quote(COMMAND)} exec -p live -- CMD")
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 from told import of
 
 from tastyauth.validation import other_files, pasted_secrets
+from tastyauth.validation.problem import Problem
 
 
 def _segment(value: object) -> str:
@@ -189,6 +190,60 @@ def test_a_token_is_found_in_every_disguise_of_yaml() -> None:
 def test_a_secret_is_found_when_its_line_was_wrapped(style: str) -> None:
     wrapped = f"a: {style}    {CLIENT_SECRET[:20]}\n    {CLIENT_SECRET[20:]}\n"
     assert "TA204" in [problem.code for problem in of(wrapped).problems]
+
+
+def leaked(text: str) -> list[Problem]:
+    """What is said of secrets in a config."""
+    return [problem for problem in of(text).problems if problem.code.startswith("TA2")]
+
+
+def test_words_on_one_line_are_not_joined_to_a_secret() -> None:
+    assert leaked(f"a: {CLIENT_SECRET[:20]} {CLIENT_SECRET[20:]}\n") == []
+
+
+@pytest.mark.parametrize("client_id", [UUID.replace("-", ""), UUID.replace("-", "").upper()])
+def test_a_client_id_without_its_dashes_is_no_secret(client_id: str) -> None:
+    codes = [
+        each.code for each in of(f"profiles: {{ a: {{ client_id: {client_id} }} }}\n").problems
+    ]
+    assert "TA204" not in codes
+
+
+def test_every_secret_is_reported_once_where_it_is() -> None:
+    """In a value and in the comment behind it, however far down the line is."""
+    line = f"a: {CLIENT_SECRET} # {CLIENT_SECRET}"
+    comment = line.rindex(CLIENT_SECRET) + 1
+    for above in (0, 200):
+        found = leaked("\n" * above + line + "\n")
+        places = [(each.span.line, each.span.column, each.span.end_column) for each in found]
+        assert places == [(above + 1, 4, 44), (above + 1, comment, comment + 40)]
+
+
+@pytest.mark.parametrize("before", ["", "a", "aa"])
+def test_a_header_that_is_cut_is_read_as_far_as_it_goes(before: str) -> None:
+    header = json.dumps({"kid": before, "typ": "application/rt+jwt"}).encode()
+    segment = base64.urlsafe_b64encode(header).decode().rstrip("=")
+    for length in range(24, len(segment)):
+        is_told = b"rt+" in header[: length * 6 // 8] if length % 4 != 1 else None
+        found = pasted_secrets.shape(segment[:length])
+        assert is_told is None or found == ("refresh token" if is_told else "JWT"), length
+
+
+@pytest.mark.parametrize(
+    ("text", "remedy"),
+    [
+        ("{}", "remove it"),
+        ("refresh_token: {{ env: {} }}", "TASTYTRADE_REFRESH_TOKEN"),
+        ("client_secret: {{ env: {} }}", "TASTYTRADE_CLIENT_SECRET"),
+        ("client_secret: {{ file: {} }}", "write the path"),
+        ("client_secret: {{ dotenv: {{ path: {} }} }}", "write the path"),
+        ("client_secret: {{ command: [vault, {}] }}", "command line"),
+        ("client_secret: {{ argv: [vault, {}] }}", "command line"),
+    ],
+)
+def test_what_to_do_depends_on_where_a_secret_is(text: str, remedy: str) -> None:
+    (problem,) = leaked(text.format(CLIENT_SECRET) + "\n")
+    assert remedy in " ".join(problem.help)
 
 
 @pytest.mark.parametrize("text", ["eyJ", "eyJ.", "a1", "secret " + CLIENT_SECRET + " ", "TT_="])
