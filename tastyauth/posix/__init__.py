@@ -5,7 +5,14 @@ import os
 from _signal import SIG_DFL, SIG_IGN, getsignal, raise_signal, signal
 
 from tastyauth import locate
-from tastyauth.errors import NOT_HERE, Stopped, TastyauthError, UsageError
+from tastyauth.errors import NOT_HERE, Stopped, TastyauthError, TemporaryError, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeVar
+
+    T = TypeVar("T")
 
 _NO_CORE = 1
 """Bytes of a core dump. 0 is not heeded where a program takes the dumps, as in Ubuntu and Fedora;
@@ -198,3 +205,37 @@ class HeldBack:
 
     def _note(self, number: int, _: object) -> None:
         self._came.append(number)
+
+
+def within(seconds: float, call: "Callable[[], T]", cut: "Callable[[], object]") -> "T":
+    """What `call` returns or raises; TimeoutError when it has not after `seconds`.
+
+    It runs in a thread, and `cut` ends what that waits for, also when the call has ended. Raises
+    TemporaryError where no thread can be started (RLIMIT_NPROC).
+    """
+    import threading  # only those who go to another machine need these
+    import time
+    from concurrent.futures import Future, wait
+
+    deadline = time.monotonic() + seconds
+    outcome: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            outcome.set_result(call())
+        except BaseException as error:  # noqa: BLE001 - it is raised again, in the caller's thread
+            outcome.set_exception(error)
+
+    try:
+        threading.Thread(target=run, name="tastyauth exchange", daemon=True).start()
+    except RuntimeError:
+        raise TemporaryError(
+            "the system has no thread to spare for a request",
+            "end other processes of this user, or raise the limit: ulimit -u",
+        ) from None
+    try:
+        if not wait([outcome], max(0.0, deadline - time.monotonic())).done:
+            raise TimeoutError
+        return outcome.result()
+    finally:
+        cut()

@@ -9,7 +9,7 @@ from valkey import exceptions
 from valkey.connection import Connection, SSLConnection, UnixDomainSocketConnection
 
 from tastyauth.errors import TemporaryError, reason_of
-from tastyauth.posix.deadline import within
+from tastyauth.posix import within
 from tastyauth.secret import Secret
 from tastyauth.shared import Engine, Trouble, protocol
 

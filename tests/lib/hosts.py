@@ -17,9 +17,9 @@ from typing import NamedTuple
 
 from tastyauth import cache
 from tastyauth.cache import Entry, Terms
-from tastyauth.cache.last_attempt import Attempt
+from tastyauth.cache.last_attempt import Attempt, Policy
 from tastyauth.secret import Secret
-from tastyauth.shared import Engine, Policy
+from tastyauth.shared import Engine
 from tastyauth.shared.engine import Connected
 from tastyauth.shared.fleet import Fleet, Grant
 from tastyauth.shared.protocol import Token
