@@ -225,6 +225,8 @@ class _Direct(http.BaseTransport):
                 target = request.url.raw_path.decode()
                 connection.request(request.method, target, request.content, dict(request.headers))
                 answer = connection.getresponse()
+            except TimeoutError as error:
+                raise http.ReadTimeout(str(error)) from error
             except (HTTPException, OSError) as error:
                 raise http.RemoteProtocolError(str(error)) from error
             body = _Body(answer, stack.pop_all())

@@ -164,7 +164,7 @@ def test_an_exchange_past_the_mocks_still_ends_in_time() -> None:
             os.fchmod(file.fileno(), 0o600)
             file.write(text + "    timeout: 1\n")
         tastytrade.fail = "slow"
-        with pytest.raises(errors.TemporaryError, match="did not answer within 1 s"):
+        with pytest.raises(errors.TemporaryError, match="did not answer"):
             tastyauth.get_credential("paper", config=path)
 
 

@@ -26,6 +26,7 @@ _IN_PYTHON = (
     (r"(?<!allow )(?<!--print )--config FILE", "config=FILE"),
     (r"(?<!allow )(?<!--print )--config (\S+)", r"config='\1'"),
     (r"with -p:", "with profile=NAME:"),
+    (r"(?:(?<=: )|(?<=or ))-p (\S+)", r"profile='\1'"),
     (r"-v (names|shows)", r"the logger tastyauth at DEBUG \1"),
 )
 """Hints are written for the command line; what a program says instead of its flags."""

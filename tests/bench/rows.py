@@ -168,6 +168,13 @@ def validate(world: World, rounds: int = 20) -> Iterator[Row]:
         yield _ratio(measured, ours, beside, goals[beside.name])
 
 
+def library(world: World, rounds: int = 60) -> Iterator[Row]:
+    """A program that imports tastyauth pays for what it uses, when it uses it."""
+    ours = world.python("-I", "-c", "import tastyauth", name="`import tastyauth`")
+    python = world.python("-I", "-c", "pass")
+    yield _ratio(measure((ours, python), rounds), ours, python, 1.05)
+
+
 GROUPS: dict[str, Callable[..., Iterator[Row]]] = {
     "hit": hit,
     "neighbours": neighbours,
@@ -176,6 +183,7 @@ GROUPS: dict[str, Callable[..., Iterator[Row]]] = {
     "first": first,
     "herd": herd,
     "validate": validate,
+    "library": library,
 }
 """By the name that `--only` takes; each may be told how many rounds to run."""
 

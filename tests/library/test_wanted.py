@@ -59,6 +59,22 @@ def test_a_missing_config_can_be_named_by_an_argument(world: World) -> None:
     assert "config=FILE" in raised.value.hint
 
 
+def test_a_profile_of_the_wrong_environment_is_answered_with_an_argument(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live = TWO.partition("  paper:")[0] + "    stands_for: production\n"
+    world.configure(
+        live.replace("profiles:", "default_profile: paper\nprofiles:")
+        + "  paper:"
+        + (TWO.partition("  paper:")[2])
+    )
+    monkeypatch.setenv("TASTYAUTH_REQUIRE_ENVIRONMENT", "production")
+    with pytest.raises(errors.ConfigError) as raised:
+        tastyauth.get_credential()
+    assert raised.value.hint == "choose another profile: profile='live'"
+    assert tastyauth.get_credential("live").environment == "production"
+
+
 def test_a_command_to_type_in_a_shell_keeps_its_flags() -> None:
     hint = "look at the plan with: tastyauth allow --print --config a.yaml - and set it"
     with pytest.raises(errors.ConfigNotAllowed) as raised, in_python():
