@@ -108,7 +108,8 @@ if [[ -n ${BASH_VERSION-} && -z ${bash_preexec_imported-}${__bp_imported-} && $-
         if _tastyauth_has_epoch; then _tastyauth_name=EPOCHSECONDS; else _tastyauth_name=SECONDS; fi
         # shellcheck disable=SC2016
         _tastyauth_name='${_tastyauth_due-}${@EXPIRY@-} == "$_tastyauth_mark" && '$_tastyauth_name
-        _tastyauth_name="[[ -z \${_tastyauth_mark-} || $_tastyauth_name -lt \$_tastyauth_due ]]"
+        # one line of `set -x`, and no token in it
+        _tastyauth_name="[[ \$- == *x* || -z \${_tastyauth_mark-} || $_tastyauth_name -lt \$_tastyauth_due ]]"
         # shellcheck disable=SC2064,SC2154
         trap "$_tastyauth_name || _tastyauth_before \"\$_\"${_tastyauth_found[2]:+; ${_tastyauth_found[2]}}" DEBUG
     fi

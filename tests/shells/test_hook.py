@@ -636,6 +636,24 @@ def test_a_server_that_hangs_keeps_a_prompt_two_seconds(
             assert broker.exchanges == 1
 
 
+def test_a_token_that_is_still_good_is_handed_out_where_no_other_comes_in_time(
+    tmp_path: os.PathLike[str],
+) -> None:
+    with Gated() as broker:
+        world = World(os.fspath(tmp_path), broker)
+        world.configure()
+        token = world.run("token").out.strip()
+        aging.set_left(world.cache, 200, time.time())
+        broker.shut()
+        done = world.run("hook", "bash", "-p", "live", "--answer", "first")
+        broker.gate.set()
+        assert done.code == 0
+        assert f"export {TOKEN}={token}" in done.out
+        assert "_tastyauth_told=1;" in done.out
+        assert done.err.startswith("tastyauth: warning: live: no new token within 2 s")
+        assert done.err.count("\n") == 1
+
+
 @pytest.mark.parametrize("name", PROMPTS)
 def test_at_a_real_prompt_nothing_is_asked_and_the_status_stays(name: str, world: World) -> None:
     """On a terminal, where a program that is to fetch a secret could ask for a passphrase."""
