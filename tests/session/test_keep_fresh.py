@@ -283,6 +283,7 @@ def test_an_outage_is_no_reason_to_start_again(brief: World) -> None:
 
 def test_a_new_token_that_cannot_be_written_is_reported(brief: World) -> None:
     with brief.started("tastyauth", *KEEP, "sh", "-c", WAITING) as process:
+        until(lambda: os.listdir(brief.environ["TMPDIR"]) != [])
         until(lambda: len(_children(process.pid)) == 1)
         (directory,) = os.listdir(brief.environ["TMPDIR"])
         shutil.rmtree(f"{brief.environ['TMPDIR']}/{directory}")
