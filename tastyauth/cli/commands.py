@@ -17,7 +17,7 @@ COMMON = (
         "--profile -p", "the profile to use ($TASTYAUTH_PROFILE)", value="NAME", read=command.name
     ),
     Argument("--quiet -q", "errors only"),
-    Argument("--verbose -v", "say what is being done"),
+    Argument("--verbose -v", "show what is being done"),
     Argument(
         "--color",
         "colours on a terminal (NO_COLOR, FORCE_COLOR)",
@@ -36,12 +36,12 @@ _TERMS = (
         value="S",
         read=command.min_valid,
     ),
-    Argument("--refresh", "get a new token even if one is cached"),
+    Argument("--refresh", "fetch a new token even if one is cached"),
 )
 
 _REQUIRED = Argument(
     "--require-environment",
-    "fail unless the profile is of this one ($TASTYAUTH_REQUIRE_ENVIRONMENT)",
+    "fail with 78 if the profile is of another one ($TASTYAUTH_REQUIRE_ENVIRONMENT)",
     choices="production sandbox",
     key="required",
 )
@@ -70,7 +70,7 @@ formats, and what to type:
   dotenv      tastyauth env --format dotenv > .env      docker, systemd, python-dotenv
   github-env  tastyauth env --format github-env         a step of GitHub Actions
 
-in a script, where tastyauth may be missing altogether:
+in a script that may run where tastyauth is not installed:
   eval "$(tastyauth env || echo false)"
 """,
         (
@@ -80,7 +80,7 @@ in a script, where tastyauth may be missing altogether:
                 choices="sh fish csh json dotenv github-env",
                 default="sh",
             ),
-            Argument("--unset", "only unset the exports"),
+            Argument("--unset", "only unset what env sets"),
             *_TERMS,
             _REQUIRED,
         ),
@@ -88,10 +88,10 @@ in a script, where tastyauth may be missing altogether:
     Command(
         "token",
         "use",
-        "print the bare access token",
+        "print the access token alone",
         "use:run_token",
         arguments=(
-            Argument("--header", "print the whole Authorization line, for curl -H @-"),
+            Argument("--header", "print the whole Authorization header, for curl -H @-"),
             *_TERMS,
             _REQUIRED,
         ),
@@ -109,7 +109,7 @@ for a program that runs longer than a token lives:
   tastyauth exec --keep-fresh -- python bot.py    which reads $TASTYTRADE_ACCESS_TOKEN_FILE
                                                   before each request
 
-CMD keeps the config that it was started with; after a change, start it again.
+CMD keeps the config that it was started with; after a change, restart it.
 """,
         (
             Argument(
@@ -123,11 +123,11 @@ CMD keeps the config that it was started with; after a change, start it again.
     Command(
         "init",
         "set up",
-        "make the config, or add a profile with -p NAME",
+        "create the config, or add a profile with -p NAME",
         "init:run_init",
         """\
-asks for what is missing; everything but the secrets can be given by flags. Where nobody can be
-asked, the client secret and the refresh token are read from stdin, a line each:
+Asks for whatever the flags leave out; secrets are never flags. Without a terminal it reads the
+client secret and the refresh token from stdin, one per line:
   tastyauth init -p live --environment production --store file < two-lines
 """,
         (
@@ -135,17 +135,17 @@ asked, the client secret and the refresh token are read from stdin, a line each:
             Argument("--api-url", "with --environment custom only", value="URL"),
             Argument(
                 "--client-id",
-                "the public ID of the application (default: as the token says)",
+                "the public ID of the application (default: read from the refresh token)",
                 value="UUID",
             ),
             Argument(
                 "--scopes",
-                "what the grant may do, and no more (default: asked, else read)",
+                "all that the grant may do (default: ask, else read)",
                 choices="read trade read,trade any",
             ),
-            Argument("--store", "where the secrets are kept", choices="file keyring pass"),
+            Argument("--store", "where to keep the secrets", choices="file keyring pass"),
             Argument(
-                "--from", "take the credentials from a bot's .env", value="FILE", key="dotenv"
+                "--from", "read the credentials from a bot's .env", value="FILE", key="dotenv"
             ),
             Argument("--browser", "open the OAuth Applications page"),
             Argument("--print", "print an annotated example", key="only_print"),
@@ -157,18 +157,19 @@ asked, the client secret and the refresh token are read from stdin, a line each:
         "store new secrets: secret set",
         "secret:run_secret",
         """\
-asks for the secret without showing it, or for both; tries them at the server; stores all or none
-where the profile says. Where nobody can be asked, they are read from stdin, a line each, the
-client secret first:
+Asks for both secrets, or one with --only, without showing them; tries them at the server; then
+stores them where the profile reads them, all or none. Without a terminal it reads them from stdin,
+one per line, the client secret first:
   pass show brokers/tastytrade | tastyauth secret set --only client_secret
 
-Without a network they are stored untried, and the old ones kept beside them until a token comes:
+If the server cannot be reached they are stored untried, and the old ones kept beside them until a
+token arrives. To go back to the old ones:
   tastyauth secret set --undo
 """,
         (
             Argument("action", value="set", choices="set"),
-            Argument("--only", "one of the two", choices="client_secret refresh_token"),
-            Argument("--undo", "put back what was there before untried ones"),
+            Argument("--only", "only this one of the two", choices="client_secret refresh_token"),
+            Argument("--undo", "put back the secrets that untried ones replaced"),
         ),
     ),
     Command(
@@ -177,18 +178,18 @@ Without a network they are stored untried, and the old ones kept beside them unt
         "print the code that keeps a shell's exports fresh",
         "hook:run_hook",
         """\
-what to write, and where:
+add this line to the startup file:
   bash  eval "$(tastyauth hook bash)"       ~/.bashrc
   zsh   eval "$(tastyauth hook zsh)"        ~/.zshrc
   fish  tastyauth hook fish | source        ~/.config/fish/config.fish
 
-The exports of one profile are renewed at a prompt or before a command, once the token is about to
-expire; a prompt waits two seconds for that and no longer. Until then nothing is started (but `date`
-in a fish before 3.6, which has no clock). What the hook did not set is left alone, unless it is an
-expired token of that profile.
+Renews the exports of one profile when the token is about to expire: at a prompt, or before a
+command. A prompt waits for it two seconds at most. While the token is fresh, nothing is started
+(except `date` in fish before 3.6, which has no clock). Leaves alone what the hook did not set,
+except an expired token of its own profile.
 """,
         (
-            Argument("shell", "the shell that sources it", choices=_SHELLS),
+            Argument("shell", "your shell", choices=_SHELLS),
             _REQUIRED,
             Argument("--answer", choices="first again changed", hidden=True),
         ),
@@ -208,12 +209,12 @@ expired token of that profile.
         ),
     ),
     Command(
-        "deny", "trust", "forget every approval of a config", "trust:run_deny", arguments=(_FOUND,)
+        "deny", "trust", "remove every approval of a config", "trust:run_deny", arguments=(_FOUND,)
     ),
     Command(
         "validate",
         "look closer",
-        "check configs; touches no secret, runs nothing",
+        "check configs, without touching a secret or running anything",
         "validate:run_validate",
         """\
 before a commit:
@@ -234,7 +235,7 @@ in GitHub Actions:
         "look for tastytrade secrets in any text file",
         "validate:run_no_secrets",
         """\
-A line with the comment `tastyauth: allow` is not searched.
+Lines with the comment `tastyauth: allow` are skipped.
 """,
         (Argument("files", "- is stdin", value="FILE", nargs="+"), _REPORT),
     ),
@@ -257,13 +258,13 @@ A line with the comment `tastyauth: allow` is not searched.
         "print completions for a shell",
         "hook:run_completion",
         """\
-what to write, and where:
+add this line to the startup file:
   bash  eval "$(tastyauth completion bash)"     ~/.bashrc
   zsh   eval "$(tastyauth completion zsh)"      ~/.zshrc, after compinit
   fish  tastyauth completion fish | source      ~/.config/fish/config.fish
 """,
         (
-            Argument("shell", "the shell that sources it", choices=_SHELLS),
+            Argument("shell", "your shell", choices=_SHELLS),
             Argument("--profiles", hidden=True),
         ),
     ),
@@ -285,7 +286,7 @@ what to write, and where:
         "look closer",
         "forget cached tokens and failed attempts",
         "status:run_clear",
-        arguments=(Argument("--all", "of every config, not of this one"),),
+        arguments=(Argument("--all", "for every config, not only this one"),),
     ),
     Command(
         "doctor",
@@ -293,17 +294,17 @@ what to write, and where:
         "check every step to a token, and say what to do",
         "doctor:run_doctor",
         """\
-checks one profile, the default one unless -p names another. What it prints holds no secret and only
-the last four digits of account numbers, so it can be pasted into a report. It ends with 1 when
-something failed, else with 0; warnings do not count.
+Checks one profile: the default one, or the one that -p names. The output contains no secret and
+only the last four digits of account numbers, so you can paste it into an issue. Ends with 1 if a
+check failed, else with 0; warnings do not count.
 
   --offline   nothing leaves this machine
-  --cron      resolves the references once more where cron would: no terminal, no bus, few
-              variables; and prints the line for crontab -e
+  --cron      also resolves the references as cron would, with no terminal, no session bus and few
+              variables, and prints the line for crontab -e
 """,
         (
             Argument("--offline", "stop before going online"),
-            Argument("--cron", "try what cron would find"),
+            Argument("--cron", "also rehearse cron"),
             _JSON,
         ),
     ),
@@ -313,20 +314,20 @@ something failed, else with 0; warnings do not count.
         "a local stand-in for tastytrade's token and account endpoints",
         "simulator:run_simulator",
         """\
-prints one line of JSON with the origin and the credentials it accepts, made for this run,
-and serves on the loopback address until it is interrupted. With --config FILE it writes a config
-that is ready to use, and the secrets beside it (simulator.yaml, when --config ends the line):
+Prints one line of JSON with its origin and the credentials it accepts, then serves on the loopback
+address until it is interrupted. With --config FILE it writes a config that is ready to use, and the
+secrets beside it (simulator.yaml, when --config ends the line):
   tastyauth simulator --seed word --port 8000 --config
   eval $(tastyauth env --config simulator.yaml)
 
-kinds of failure, all of the token endpoint:
+kinds of failure, all at the token endpoint:
   grant-revoked    400, the grant was deleted or belongs to the other environment
   secret-mismatch  400, the client secret is that of another application
-  invalid-jwt      400, the refresh token is not one
+  invalid-jwt      400, the refresh token is not a JWT
   not-a-customer   400, the user is not a customer (in the sandbox: for some minutes)
   429              429, too many requests, with Retry-After: 30
   503              503, the HTML page of a gateway during an outage
-  html-401         401, the HTML page of a gateway that misses the User-Agent
+  html-401         401, the HTML page of a gateway that found no User-Agent
   slow             an answer that arrives byte by byte, one a second
   redirect         307, a redirect to another path, which no token request may follow
   not-json         200, the sign-in page of a network instead of JSON
@@ -342,7 +343,7 @@ kinds of failure, all of the token endpoint:
             ),
             Argument(
                 "--fail",
-                "how token requests fail",
+                "make token requests fail in this way",
                 value="KIND",
                 choices="grant-revoked secret-mismatch invalid-jwt not-a-customer "
                 "429 503 html-401 slow redirect not-json echo",
@@ -356,7 +357,7 @@ kinds of failure, all of the token endpoint:
             ),
             Argument(
                 "--environment",
-                "whose tokens it makes (default: sandbox)",
+                "which environment its tokens are for (default: sandbox)",
                 choices="production sandbox",
                 default="sandbox",
             ),
@@ -368,7 +369,7 @@ kinds of failure, all of the token endpoint:
             ),
             Argument(
                 "--seed",
-                "make the same credentials at each start with this word",
+                "make the same credentials each time for the same word",
                 value="WORD",
                 read=command.name,
             ),

@@ -88,7 +88,7 @@ _TABLE: dict[str, tuple[str, Answer | None]] = {
         refusal("invalid_grant", "Client secret mismatch"),
     ),
     "invalid-jwt": (
-        "400, the refresh token is not one",
+        "400, the refresh token is not a JWT",
         refusal("invalid_grant", "Invalid JWT"),
     ),
     "not-a-customer": (
@@ -104,7 +104,7 @@ _TABLE: dict[str, tuple[str, Answer | None]] = {
         page(503, "Service Temporarily Unavailable"),
     ),
     "html-401": (
-        "401, the HTML page of a gateway that misses the User-Agent",
+        "401, the HTML page of a gateway that found no User-Agent",
         USER_AGENT_MISSING,
     ),
     "slow": (
