@@ -22,7 +22,7 @@ def argument(command: str, name: str) -> Argument:
         ("hook", "shell", tuple(hook.USAGE)),
         ("hook", "--answer", hook.CASES),
         ("init", "--store", tuple(interview.STORES)),
-        ("secret", "name", secret.SECRETS),
+        ("secret", "--only", secret.SECRETS),
         ("simulator", "--fail", tuple(FAILURES)),
     ],
 )
