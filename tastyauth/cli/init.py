@@ -228,7 +228,8 @@ def _complete(config: Config, profile: Profile, arguments: Arguments, console: C
     if not missing:
         shown = with_tilde(config.path, locate.home_directory(console.environ))
         console.say(f"{shown}: profile {profile.name} is complete")
-        console.say("another profile: tastyauth init -p NAME; new secrets: tastyauth secret set")
+        words = f"tastyauth secret set -p {profile.name}"
+        console.say(f"new secrets: {words}; another profile: tastyauth init -p NAME")
         return
     targets = {field: writable(field, profile, console) for field in missing}
     client_id = client_id_of(profile, console)

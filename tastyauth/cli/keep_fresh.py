@@ -9,9 +9,10 @@ from tastyauth import cache, export, locate
 from tastyauth.cache import Asked, Entry, Terms
 from tastyauth.cli.command import Arguments
 from tastyauth.cli.console import Console
+from tastyauth.cli.inputs import flags_of
 from tastyauth.errors import TastyauthError, TemporaryError
 from tastyauth.posix import raise_when_stopped
-from tastyauth.secret import Secret
+from tastyauth.secret import Secret, addressed
 from tastyauth.session import Session, keep_fresh
 from tastyauth.session.keep_fresh import Renewal, Supply
 
@@ -55,7 +56,8 @@ def run(
             renewed = Session(asked, terms, surroundings, notes).obtain()
         except TastyauthError as error:
             told = f"no new token for the running command yet, will try again: {error.message}"
-            hint = _hint(error, asked, arguments.argv[0])
+            flags = flags_of(entry.fields["profile"], arguments.config)
+            hint = addressed(_hint(error, asked, arguments.argv[0]), flags)
             return Renewal(None, (*notes.warnings, f"{told}\nhint: {hint}" if hint else told))
         return Renewal(renewed, notes.warnings)
 

@@ -238,10 +238,10 @@ def _require_private(found_at: int | str, path: str, label: str, around: Surroun
     raise SecretError(f"{label} can be read by other users", hint, reason=OPEN)
 
 
-def _file_system(device: int, mounts_at: str = "/proc/self/mountinfo") -> str:
+def _file_system(device: int) -> str:
     """The kind of file system with this number (proc(5), mountinfo); empty when not known."""
     number = b"%d:%d" % (os.major(device), os.minor(device))
-    with suppress(OSError), open(mounts_at, "rb") as mounts:  # macOS has neither
+    with suppress(OSError), open("/proc/self/mountinfo", "rb") as mounts:  # macOS has neither
         for line in mounts:
             mount, _, file_system = line.partition(b" - ")
             if mount.split()[2] == number:

@@ -563,6 +563,37 @@ def test_an_open_file_on_a_read_only_mount_or_in_memory_is_taken(
     assert (done.stdout, done.stderr) == (VALUE + "\n", "")
 
 
+AS_WINDOWS = """\
+sed "/ $(stat -c %Hd:%Ld "$1") /s/ - [^ ]*/ - $2/" /proc/self/mountinfo >"$1/mounts" || exit 9
+mount --bind "$1/mounts" /proc/$$/mountinfo || exit 9
+shift 2
+exec "$@"
+"""
+"""Runs a program to which a directory's file system has the name of one that has no modes.
+
+It stands in for a drive of Windows in WSL, which no kernel here can mount.
+"""
+
+
+@pytest.mark.parametrize("kind", ["9p", "drvfs", "vfat"])
+def test_where_chmod_changes_nothing_the_hint_names_what_does(
+    on_disk: Path, secret_file: Path, kind: str
+) -> None:
+    needs.is_root()
+    secret_file.chmod(0o644)
+    read = (
+        "import sys; from tastyauth.sources.file import *;\n"
+        "try: File(sys.argv[1]).resolve(Surroundings({}, False, '/'))\n"
+        "except SecretError as error: print(error.hint)"
+    )
+    words = ("sh", "-c", AS_WINDOWS, "sh", on_disk, kind, sys.executable, "-c", read, secret_file)
+    done = subprocess.run(["unshare", "-m", *words], capture_output=True, text=True)
+    if done.returncode == 9 or "unshare" in done.stderr:
+        missing("this system does not let root mount")
+    assert "chmod 600" not in done.stdout, done.stderr
+    assert f"{{ file: {{ path: {secret_file}, permissions: any }} }}" in done.stdout, done.stderr
+
+
 # --- named pipes --------------------------------------------------------------------------------
 
 
