@@ -62,18 +62,23 @@ class TastyauthError(Exception):
     (RFC 9110, section 10.2.3), or has failed a moment ago. None where neither is known.
     `is_answer` is set for what a token endpoint said, as opposed to what kept it from being asked,
     and `attempt` for what another machine has recorded of it (`cache.last_attempt.Attempt`).
+    `about` is the profile whose run it ended, with its environment: "live, production".
     """
 
     exit_code = 70
     retry_after: float | None = None
     is_answer = False
     attempt: object = None
+    about = ""
 
     def __init__(self, message: str, hint: str = "", *, reason: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.reason = reason
         self.advise(hint)
+
+    def __str__(self) -> str:
+        return f"{self.about}: {self.message}" if self.about else self.message
 
     def advise(self, hint: str) -> None:
         """Sets the hint, which a traceback in somebody's program shows too."""
@@ -161,6 +166,10 @@ class ConfigError(TastyauthError):
 
 class ConfigNotAllowed(ConfigError):
     """The config is well-formed but nobody has approved it (`tastyauth allow`)."""
+
+
+OF_A_PROFILE = (SecretError, TemporaryError, ProtocolError, RefusedError, ConfigError)
+"""What keeps the token of one profile from coming; the rest is about the command."""
 
 
 class Stopped(BaseException):

@@ -14,7 +14,7 @@ from io import FileIO
 
 from tastyauth import cache, locate
 from tastyauth.cache import Asked, Terms, View, last_attempt
-from tastyauth.errors import TemporaryError
+from tastyauth.errors import TastyauthError, TemporaryError
 from tastyauth.posix import files
 
 TYPE_CHECKING = False
@@ -173,6 +173,10 @@ def line_up(asked: Asked, started_at: float) -> View | None:
             raise attempt.failure(started_at, time.time())  # before anything heavy is imported
         _handed_on.append(lock)
         return None
+    except TastyauthError as error:
+        profile = cache.look(asked).profile
+        error.about = f"{profile.name}, {profile.behind}" if profile is not None else ""
+        raise
     finally:
         if lock not in _handed_on:
             lock.close()

@@ -15,7 +15,14 @@ from contextlib import contextmanager, suppress
 from threading import Timer
 from typing import TYPE_CHECKING
 
-from tastyauth.errors import OutputError, Stopped, TastyauthError, UsageError, cannot_write
+from tastyauth.errors import (
+    OF_A_PROFILE,
+    OutputError,
+    Stopped,
+    TastyauthError,
+    UsageError,
+    cannot_write,
+)
 from tastyauth.locate import home_directory
 from tastyauth.secret import shown
 
@@ -42,6 +49,7 @@ class Console:
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.environ = environ
+        self.about = ""  # as of an error: whatever warns or asks from here on is about this profile
         self.quiet = False
         self.verbose = False
         self.color = "auto"
@@ -97,11 +105,13 @@ class Console:
         """A warning, unless --quiet."""
         self.warned = True
         if not self.quiet:
-            self._stderr(self._paint(_YELLOW, "warning") + f": {_lines_shown(text)}")
+            self._stderr(self._paint(_YELLOW, "warning") + f": {_lines_shown(self._named(text))}")
 
     def error(self, error: TastyauthError) -> None:
         """The message and the hint, even with --quiet."""
-        self._stderr(self._paint(_RED, "error") + f": {shown(error.message)}")
+        if isinstance(error, OF_A_PROFILE):
+            error.about = error.about or self.about
+        self._stderr(self._paint(_RED, "error") + f": {shown(str(error))}")
         if error.hint:
             self._stderr(
                 self._paint(_BOLD, "hint") + f": {_lines_shown(error.hint)}".replace("\n", "\n  ")
@@ -111,14 +121,14 @@ class Console:
         """Asks a yes-or-no question below the facts; Enter is `usual`, all but y and yes is no."""
         if facts:
             self._stderr(facts)
-        answer = _typed(f"tastyauth: {question} [{'Y/n' if usual else 'y/N'}] ")
+        answer = _typed(f"tastyauth: {self._named(question)} [{'Y/n' if usual else 'y/N'}] ")
         return answer is not None and ((answer.strip().lower() or "ny"[usual]) in {"y", "yes"})
 
     def ask_text(self, question: str, flag: str, default: str = "") -> str:
         """Asks for a line of text; raises UsageError, naming the flag, if nobody can be asked."""
         if not self.interactive:
             raise UsageError(f"no {question} was given", f"give it with {flag}")
-        prompt = f"tastyauth: {question}{f' [{default}]' if default else ''}: "
+        prompt = f"tastyauth: {self._named(question)}{f' [{default}]' if default else ''}: "
         while True:
             line = _typed(prompt)
             if line is None:
@@ -134,7 +144,7 @@ class Console:
         no line, and on a terminal that would show it.
         """
         if self.interactive:
-            line = _typed_unseen(f"tastyauth: {question} (not shown): ")
+            line = _typed_unseen(f"tastyauth: {self._named(question)} (not shown): ")
             if line is None:
                 raise UsageError(f"no {question} was given", "enter it, and press Enter")
             return line.decode("utf-8", "surrogateescape")
@@ -190,6 +200,9 @@ class Console:
             if shown:
                 with suppress(OSError):  # a terminal that hung up is not the error to report
                     _write(2, "\r\x1b[K")
+
+    def _named(self, text: str) -> str:
+        return f"{self.about}: {text}" if self.about else text
 
     def _paint(self, color: str, text: str) -> str:
         return f"{color}{text}{_PLAIN}" if self.colors(2) else text

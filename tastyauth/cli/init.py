@@ -112,6 +112,7 @@ def _make(place: _Place, name: str | None, arguments: Arguments, console: Consol
         new = NewProfile(named, *where, store, scopes)
         content, config = _filled(place, room, new, console)
         profile = config.profile(new.name)
+        console.about = profile.about
         try:
             try_out(profile, found.client_id, found.secrets, console)
         except RefusedError as error:
@@ -214,6 +215,7 @@ def _written(path: str, content: bytes, console: Console) -> dict[str, tuple[byt
 def _complete(config: Config, profile: Profile, arguments: Arguments, console: Console) -> None:
     """Asks for what an existing profile cannot resolve, and for nothing else."""
     missing: tuple[str, ...] = ()
+    console.about = profile.about
     for field in SECRETS:
         reference = getattr(profile, field)
         try:

@@ -21,6 +21,7 @@ class Notes:
     """An audience for what happens in the background: warnings are kept, the rest is not said."""
 
     verbose = False
+    about = ""  # the console says it
 
     def __init__(self) -> None:
         self.warnings: tuple[str, ...] = ()

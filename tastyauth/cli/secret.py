@@ -38,6 +38,7 @@ def run_secret(arguments: Arguments, console: Console) -> int:
     """Asks for a secret, or for both; tries them; stores all or none, or goes back to the last."""
     session = open_session(arguments, console)
     profile = session.config().profile(session.asked.profile)
+    console.about = profile.about
     wanted = (arguments.only,) if arguments.only else SECRETS
     if arguments.undo:
         _go_back(session.asked.path, profile, wanted, console)
@@ -100,7 +101,7 @@ def _go_back(config: str, profile: Profile, wanted: tuple[str, ...], console: Co
                 targets[field], values[field] = member, old
     if not targets:
         raise SecretAbsent(
-            f"no earlier secrets of profile {profile.name} are kept",
+            "no earlier secrets are kept",
             f"store new ones: tastyauth secret set -p {profile.name}",
         )
     store_all(config, profile, targets, values, {}, console)
@@ -208,7 +209,7 @@ def writable(field: str, profile: Profile, console: Console) -> Reference:
     if not stores:
         label = reference.describe(console.surroundings.home)
         raise SecretError(
-            f"{field} of profile {profile.name}: {label} cannot be written by tastyauth",
+            f"{field}: {label} cannot be written by tastyauth",
             reference.members[0].how_to_store(),
         )
     for member in stores[:-1]:

@@ -15,6 +15,7 @@ from tastyauth.cli.inputs import find, open_session, read_config
 from tastyauth.config import Config, Profile
 from tastyauth.errors import ConfigError, SecretAbsent, SecretError, UsageError, reason_of
 from tastyauth.secret import fit_to_paste, printable, with_tilde
+from tastyauth.session import duration
 from tastyauth.shells import curl_script, hook
 from tastyauth.sources import Reference, Surroundings
 
@@ -257,7 +258,7 @@ def _held(shell: ShellStatus | None, now: float) -> str:
         return "no token"
     who = ", ".join(filter(None, (shell.profile or "a profile unknown here", shell.environment)))
     left = shell.expires_at - now
-    time_left = f"{_duration(left)} left" if left > 0 else f"expired {_duration(-left)} ago"
+    time_left = f"{duration(left)} left" if left > 0 else f"expired {duration(-left)} ago"
     how = "set by the hook" if shell.set_by == "hook" else "set by hand"
     parts = (time_left if shell.expires_at else "", how)
     return fit_to_paste(f"{who}: {', '.join(filter(None, parts))}", "")
@@ -297,35 +298,27 @@ def _facts(profile: ProfileStatus, now: float) -> Iterator[tuple[str, str]]:
     left = profile.expires_at - now
     in_vain = any(it.state in (MISSING, UNUSABLE) for it in profile.fields)
     if left > 0:
-        yield "access_token", f"cached, {_duration(left)} left"
+        yield "access_token", f"cached, {duration(left)} left"
     else:
         since = _CHANGED.get(profile.changed, "none yet")
         will_come = not in_vain and profile.asks_again_at <= now
         yield "access_token", f"{since}; the next command gets one" if will_come else since
     if profile.alone_since:
-        since = _duration(now - profile.alone_since)
+        since = duration(now - profile.alone_since)
         yield "shared", f"{profile.shared}: not used for {since}: {profile.alone_because}"
     elif profile.shared:
         said = "no token from another machine yet"
         if profile.shared_at:
-            said = f"last token from another machine {_duration(now - profile.shared_at)} ago"
+            said = f"last token from another machine {duration(now - profile.shared_at)} ago"
         yield "shared", f"{profile.shared}: {said}"
     if profile.last_success_at:
-        yield "last success", f"{_duration(now - profile.last_success_at)} ago"
+        yield "last success", f"{duration(now - profile.last_success_at)} ago"
     if profile.last_failure_at:
         times = f", {profile.failures} in a row" if profile.failures > 1 else ""
         said = f": {profile.last_failure}" if profile.last_failure else ""
-        ago = _duration(now - profile.last_failure_at)
+        ago = duration(now - profile.last_failure_at)
         yield "last failure", f"{ago} ago, code {profile.last_failure_code}{times}{said}"
     if profile.asks_again_at > now:
-        wait = _duration(profile.asks_again_at - now)
+        wait = duration(profile.asks_again_at - now)
         words = f"tastyauth clear -p {profile.name}"
         yield "not asked", f"for {wait} with the same secrets; at once after: {words}"
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 120:
-        return f"{max(seconds, 0):.0f} s"
-    if seconds < 2 * 3600:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.0f} h"

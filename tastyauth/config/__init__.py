@@ -93,6 +93,11 @@ class Profile(NamedTuple):
         return self.stands_for or self.environment
 
     @property
+    def about(self) -> str:
+        """What messages call it."""
+        return f"{self.name}, {self.behind}"
+
+    @property
     def exported_environment(self) -> str:
         """`custom` says sandbox: the reading in which nothing is traded by mistake."""
         return "production" if self.behind == "production" else "sandbox"
@@ -144,7 +149,7 @@ class Config:
             if locate.meets(asked.required, asked.environ, it.behind)
         ]
         return ConfigError(
-            f"profile {name} is {found.exported_environment}, and {who} says {wanted}",
+            f"{who} says {wanted}, and this profile is {found.exported_environment}",
             f"choose another profile: {' or '.join(fitting)}"
             if fitting
             else f"no profile of {self.path} is {wanted}; tastyauth status shows them",

@@ -153,6 +153,8 @@ def in_python(flags: str = "") -> Iterator[None]:
 class _Log:
     """An audience for programs: their log."""
 
+    about = ""
+
     @property
     def verbose(self) -> bool:
         return LOGGER.isEnabledFor(logging.DEBUG)
@@ -165,6 +167,8 @@ class _Log:
             self.detail(f"waited {took:.1f} s for {what}")
 
     def warn(self, text: str, level: int = logging.WARNING) -> None:
+        if self.about and level == logging.WARNING:
+            text = f"{self.about}: {text}"
         LOGGER.log(level, "\n".join(map(shown, text.split("\n"))))
 
     def detail(self, text: str) -> None:

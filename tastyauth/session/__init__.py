@@ -60,6 +60,18 @@ class Session:
 
         Raises UsageError for an unknown profile, and whatever keeps the token from coming.
         """
+        try:
+            entry = self._obtained()
+        except TastyauthError as error:
+            error.about = self._audience.about
+            raise
+        if self._audience.verbose:
+            left, name = duration(entry.expires_at - time.time()), self.profile.name
+            whence = "server" if self.has_asked else "cache"
+            self._audience.detail(f"{name}: from the {whence}, {left} left")
+        return entry
+
+    def _obtained(self) -> Entry:
         kept = self._kept()
         if kept is not None:
             return kept
@@ -111,7 +123,7 @@ class Session:
 
         The variable counts as the flag does; where both are given, both must hold.
         """
-        asked = self.asked
+        asked, self._audience.about = self.asked, f"{profile.name}, {profile.behind}"
         if not locate.meets(asked.required, asked.environ, profile.behind):
             raise self.config().unfit(profile.name, asked)
 
@@ -335,3 +347,12 @@ class Session:
         if not reason.startswith("/"):  # ours name the path already
             reason = f"{locate.cache_directory(self.asked.environ)}: {reason_of(error)}"
         return f"{reason}; $TASTYAUTH_CACHE_DIR can name another directory"
+
+
+def duration(seconds: float) -> str:
+    """How long that is, for people."""
+    if seconds < 120:
+        return f"{max(seconds, 0):.0f} s"
+    if seconds < 2 * 3600:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.0f} h"

@@ -17,7 +17,12 @@ from tastyauth.sources import Surroundings
 
 
 class Audience(Protocol):
-    """Where progress and warnings go."""
+    """Where progress and warnings go.
+
+    `about` is the profile that they are about, once it is known, with its environment.
+    """
+
+    about: str
 
     @property
     def verbose(self) -> bool:

@@ -158,7 +158,7 @@ def resolve_secrets(profile: Profile, surroundings: Surroundings, audience: Audi
     """All three, one after the other: a locked store asks once, not twice at the same time."""
     surroundings = surroundings.withholding(profile.withheld)
     with (
-        _named("client_secret", profile),
+        _named("client_secret"),
         profile.client_secret.begin(surroundings) as collect,
     ):
         if profile.shared is None:
@@ -179,7 +179,7 @@ def resolve(
 ) -> Secret:
     """What `reference` yields now; errors name the field and the profile."""
     waiting = audience.waiting(f"{field} from {reference.describe()}")
-    with _named(field, profile), waiting:
+    with _named(field), waiting:
         return reference.resolve(surroundings.withholding(profile.withheld))
 
 
@@ -261,12 +261,12 @@ def or_if_lost(field: str, error: SecretError) -> str:
 
 
 @contextmanager
-def _named(field: str, profile: Profile) -> Iterator[None]:
+def _named(field: str) -> Iterator[None]:
     try:
         yield
     except SecretError as error:
-        message = f"{field} of profile {profile.name}: {error.message}"
-        raise type(error)(message, or_if_lost(field, error), reason=error.reason) from None
+        hint = or_if_lost(field, error)
+        raise type(error)(f"{field}: {error.message}", hint, reason=error.reason) from None
 
 
 def _client_id(profile: Profile, surroundings: Surroundings, audience: Audience) -> str:
@@ -278,7 +278,5 @@ def _client_id(profile: Profile, surroundings: Surroundings, audience: Audience)
     where = profile.client_id.describe()
     hint = f"a client ID is a UUID; {_WHERE_FROM['client_id']}"
     if value.startswith("eyJ"):
-        raise RefusedError(
-            f"client_id of profile {profile.name}: {where} holds a token, not a client ID", hint
-        )
-    raise SecretError(f"client_id of profile {profile.name}: {where} holds no UUID", hint)
+        raise RefusedError(f"client_id: {where} holds a token, not a client ID", hint)
+    raise SecretError(f"client_id: {where} holds no UUID", hint)

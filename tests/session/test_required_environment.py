@@ -55,7 +55,9 @@ def test_another_environment_ends_with_78_before_a_secret_is_read(
         assert done.code == 78, done.err
         who = "--require-environment" if by == "flag" else f"${VARIABLE}"
         is_ = "production" if wanted == "sandbox" else "sandbox"
-        assert f"profile {profile} is {is_}, and {who} says {wanted}\n" in done.err
+        about = f"{profile}, {is_ if profile == 'live' else 'custom'}"
+        said = f"error: {about}: {who} says {wanted}, and this profile is {is_}\n"
+        assert said in done.err
         assert done.err.endswith(f"hint: choose another profile: -p {other}\n")
         assert "(exit 78);" in done.out if name == "env" else done.out == ""
         assert os.path.getsize(f"{two.root}/trace") == 0
