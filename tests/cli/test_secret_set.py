@@ -324,7 +324,7 @@ def test_it_says_when_another_source_answers_first(world: World, earlier: str, f
     world.configure(refers(several, "file: live.refresh-token"))
     done = world.run("secret", "set", given=both(world), TT_SECRET="old")
     assert done.code == 0
-    assert f"warning: the client secret in {first} answers first" in done.err
+    assert f"warning: live, custom: the client secret in {first} answers first" in done.err
 
 
 NOT_WRITABLE = (

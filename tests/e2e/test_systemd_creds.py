@@ -78,7 +78,7 @@ def test_a_credential_that_is_not_there_is_the_status_of_the_unit(machine: Machi
     assert machine.left["lost.end"] == "69\n"
     assert "lost.ran" not in machine.left
     journal = machine.left["journal"]
-    assert "tastyauth: error: refresh_token of profile live: systemd_credential " in journal
+    assert "tastyauth: error: live, custom: refresh_token: systemd_credential " in journal
     assert "LoadCredentialEncrypted=tastytrade-refresh-token" in journal
 
 

@@ -114,7 +114,7 @@ def test_where_neither_says_anything_there_is_one_warning(world: World) -> None:
         done = world.run("token")
         assert done.code == 0
         assert done.err.count("\n") == 1
-        assert "warning: scopes cannot be checked: " in done.err
+        assert "warning: live, custom: scopes cannot be checked: " in done.err
         again = world.run("token", "--refresh")
         assert (again.code, again.err) == (0, "")
         world.configure()
