@@ -88,6 +88,7 @@ def check_exchange(findings: Findings) -> Verdict:
     found, warnings = findings.secrets, list[str]()
     secrets = Secrets(found["client_id"].reveal(), found["client_secret"], found["refresh_token"])
     listener = SimpleNamespace(
+        about="",
         verbose=findings.audience.verbose,
         waiting=findings.audience.waiting,
         detail=findings.audience.detail,

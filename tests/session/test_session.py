@@ -66,6 +66,7 @@ class Broker(Simulator):
 class Listener:
     """An audience that remembers what it was told."""
 
+    about: str = ""
     verbose: bool = False
     warnings: list[str] = field(default_factory=list)
 
