@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from tastyauth import __version__
 from tastyauth.cli.command import Argument, Command
 from tastyauth.cli.commands import COMMANDS, COMMON, GROUPS
-from tastyauth.validation.explain import pages
+from tastyauth.cli.validate import pages
 
 _DESCRIPTION = """\
 A client ID, a client secret and a refresh token become an access token that lives 15 minutes. A

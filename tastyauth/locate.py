@@ -277,10 +277,8 @@ def input_state(kind: str, name: str, salt: str, environ: Environ) -> str:
 
 def digest(content: bytes, key: bytes) -> str:
     """BLAKE2b, keyed, 128 bits, in hex: tells secrets apart without revealing them."""
-    try:
-        from _blake2 import blake2b
-    except ImportError:  # an interpreter built without it
-        from hashlib import blake2b
+    from _blake2 import blake2b  # a library to load; `hashlib` takes this one as well
+
     return blake2b(content, digest_size=16, key=key).hexdigest()
 
 

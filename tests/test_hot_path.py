@@ -26,7 +26,7 @@ WAITING = {
     "tastyauth.posix",
     "tastyauth.posix.files",
 }
-BUILT_IN = {"fcntl", "gc"}
+BUILT_IN = {"fcntl", "gc", "pwd"}
 HEAVY = {"yaml", "jsonschema", "httpx", "ssl"}
 
 DRIVER = """\

@@ -33,8 +33,8 @@ from needs import missing
 from told import EXAMPLES, errors
 from world import REPOSITORY, World
 
+from tastyauth.cli import validate as explain
 from tastyauth.cli.grammar import read, understood
-from tastyauth.validation import explain
 
 LINKED = (*PAGES, "SECURITY.md", "CHANGELOG.md", "tests/README.md")
 """Pages whose links are followed."""

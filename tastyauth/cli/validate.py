@@ -5,9 +5,11 @@
 
 import gc
 import os
+import re
 import stat
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import NamedTuple
 
 from tastyauth import locate, validation
 from tastyauth.cli.command import Arguments
@@ -31,14 +33,13 @@ _KINDS = {stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket"} | dict.fromkeys(
 def run_validate(arguments: Arguments, console: Console) -> int:
     """Checks each file, whatever it is called: 1 when one has errors, 66 when one is not read."""
     gc.disable()  # the run is short, and collecting between imports would take 5 % of it
-    from tastyauth.validation import document
 
     def check(content: bytes, name: str) -> Checked:
-        read = document.read(content, name)
-        return Checked(read, validation.check(read))
+        config = _config(content, name)
+        return Checked(config, validation.check(config))
 
     files = arguments.files or [locate.find_config(arguments.config, dict(console.environ))[0]]
-    return _check_each(files, document.LARGEST, check, arguments.format, console)
+    return _check_each(files, locate.LARGEST_CONFIG, check, arguments.format, console)
 
 
 def run_no_secrets(arguments: Arguments, console: Console) -> int:
@@ -54,18 +55,40 @@ def run_schema(_: Arguments, console: Console) -> int:
 
 def run_explain(arguments: Arguments, console: Console) -> int:
     """Prints the page of a diagnostic, exit code or topic, or the list of all."""
-    from tastyauth.validation import explain
-
     if arguments.topic is None:
-        console.out("".join(f"{page.code:<6} {page.title}\n" for page in explain.pages().values()))
+        console.out("".join(f"{each.code:<6} {each.title}\n" for each in pages().values()))
         return 0
-    page = explain.page(arguments.topic)
-    if page is None:
+    found = page(arguments.topic)
+    if found is None:
         raise UsageError(
             f"there is no topic {mask(arguments.topic)!r}", "see all of them: tastyauth explain"
         )
-    console.out(f"{page.code}: {page.title}\n\n{page.text}\n")
+    console.out(f"{found.code}: {found.title}\n\n{found.text}\n")
     return 0
+
+
+class Page(NamedTuple):
+    """The explanation of one code."""
+
+    code: str
+    title: str
+    text: str
+
+
+def pages() -> dict[str, Page]:
+    """All pages by code: diagnostics, exit codes, topics, in their order."""
+    path = os.path.join(os.path.dirname(validation.__file__), "explain.md")
+    with open(path, encoding="utf-8") as file:
+        _, *parts = re.split(r"^## (\S+) (.+)$", file.read(), flags=re.MULTILINE)
+    each = zip(parts[::3], parts[1::3], parts[2::3], strict=True)
+    return {code: Page(code, title, text.strip()) for code, title, text in each}
+
+
+def page(code: str) -> Page | None:
+    """The page of `code` (`TA101`, `ta101`, `75`, `cron`), or None; all signals are on one."""
+    code = code.strip().lower()
+    code = "130" if code in ("129", "131", "143") else code
+    return next((page for name, page in pages().items() if name.lower() == code), None)
 
 
 def _check_each(
@@ -142,12 +165,16 @@ def _name(file: str, console: Console) -> str:
     return HIDDEN if pasted_secrets.shape(printable) else printable
 
 
+def _config(content: bytes, name: str) -> Document:
+    from tastyauth.validation import document  # late: most files that are searched are no configs
+
+    return document.read(content, name)
+
+
 def _search(content: bytes, name: str) -> Checked:
     """What looks like a secret; a file that is called like a config is searched like one."""
     if os.path.basename(name).lstrip(".") in {"tastyauth.yaml", "tastyauth.yml"}:
-        from tastyauth.validation import document
-
-        config = document.read(content, name)
+        config = _config(content, name)
         return Checked(config, tuple(pasted_secrets.in_document(config)))
     from tastyauth.validation import other_files
 

@@ -4,7 +4,7 @@ import _signal  # type: ignore[import-not-found]  # the public module imports en
 import os
 from _signal import SIG_DFL, SIG_IGN, getsignal, raise_signal, signal
 
-from tastyauth import locate
+from tastyauth import export, locate
 from tastyauth.errors import NOT_HERE, Stopped, TastyauthError, TemporaryError, UsageError
 
 TYPE_CHECKING = False
@@ -20,6 +20,9 @@ _NO_CORE = 1
 
 _ENDING = ("SIGINT", "SIGQUIT", "SIGTERM", "SIGHUP")
 _STOPPING = tuple(getattr(_signal, name) for name in _ENDING if hasattr(_signal, name))
+
+_ENOEXEC = 8
+"""The same on every Unix; `errno` is one more module to load."""
 
 _core_limit: tuple[int, int] | None = None
 """The caller's limit, once it was changed."""
@@ -50,12 +53,9 @@ def _fault_of_script(
     program: str, error: OSError | ValueError, environ: locate.Environ | None
 ) -> tuple[str, str] | None:
     """What is wrong with a script that is there, and what to do; None when nothing is known."""
-    from errno import ENOENT, ENOEXEC  # needed only after a failure
-    from shlex import quote
-
-    if not isinstance(error, OSError) or error.errno not in (ENOENT, ENOEXEC):
+    is_absent = isinstance(error, FileNotFoundError)
+    if not is_absent and not (isinstance(error, OSError) and error.errno == _ENOEXEC):
         return None
-
     places = (
         [program] if "/" in program else [f"{it}/{program}" for it in os.get_exec_path(environ)]
     )
@@ -66,7 +66,7 @@ def _fault_of_script(
     except OSError:
         return None
     if not line.startswith("#!"):
-        if error.errno == ENOENT or "\0" in line:
+        if is_absent or "\0" in line:
             return None
         hint = f"write #!/bin/sh as its first line, or run: sh {quote(program)}"
         return "it is a script without a #! line", hint
@@ -74,6 +74,12 @@ def _fault_of_script(
         reason = "its first line ends with a carriage return, as lines do on Windows"
         return reason, f"remove them: sed -i 's/\\r$//' {quote(path)}"
     return "the program after #! in its first line cannot be found", "correct that line"
+
+
+def quote(word: str) -> str:
+    """`word` for a shell, as `shlex.quote` has it, which takes longer to load than a hit has."""
+    is_plain = word and not word.strip(export.LETTERS + "@%+=:,-")
+    return word if is_plain else "'" + word.replace("'", "'\"'\"'") + "'"
 
 
 def forbid_core_dumps(*, undo: bool = False) -> None:

@@ -1,11 +1,12 @@
 """Private files, written whole or not at all, and who else could write to them."""
 
 import os
+import pwd
 import stat
 from _thread import get_ident  # built in, where `threading` is a module to load
 
 from tastyauth import locate
-from tastyauth.posix import HeldBack
+from tastyauth.posix import HeldBack, quote
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -172,8 +173,6 @@ def writable_by_others(path: str) -> str | None:
 
 def how_to_close(reason: str) -> str:
     """What to type about a `reason` that `writable_by_others` has given."""
-    from shlex import quote  # only where something is wrong
-
     for words, command in (
         (" can be written by somebody", "setfacl -b"),
         (" can be written", "chmod go-w"),
@@ -238,8 +237,7 @@ def _has_other_members(group: int) -> bool:
 
     A directory service need not list all users and groups; what it leaves out proves nothing.
     """
-    import grp  # neither is for those who wait for a token of another process
-    import pwd
+    import grp  # a library to load, and not for those who wait for another process
 
     try:
         own = pwd.getpwuid(os.geteuid())

@@ -13,6 +13,7 @@ reverse, so they are refused with the advice to quote them.
 import re
 from collections.abc import Iterator
 from math import isinf
+from types import ModuleType
 from typing import Literal, NamedTuple, TypeAlias
 
 import yaml
@@ -48,8 +49,7 @@ def read(content: bytes, name: str) -> Document:
         text = content.decode()
         lines = tuple(text.split("\n"))
     else:
-        from tastyauth.validation import yaml_problems  # late: most files are plain
-
+        yaml_problems = _yaml_problems()
         try:
             text = content.decode("utf-8")
         except UnicodeDecodeError as error:
@@ -104,9 +104,7 @@ class _Composition:
         except _Stop:
             return None
         except yaml.MarkedYAMLError as error:
-            from tastyauth.validation import yaml_problems  # late: most files are YAML
-
-            self.problems.append(yaml_problems.syntax(error, self._lines))
+            self.problems.append(_yaml_problems().syntax(error, self._lines))
         except (ValueError, OverflowError):  # the number in an escape or in %YAML is absurd
             mark = loader.get_mark()
             line, column = mark.line + 1, mark.column + 1
@@ -204,9 +202,7 @@ class _Composition:
         reading = plain(scalar.text)
         if not isinstance(reading, Doubtful):
             return reading
-        from tastyauth.validation import yaml_problems  # late: few files have one
-
-        self.problems.append(yaml_problems.doubtful(scalar, *reading))
+        self.problems.append(_yaml_problems().doubtful(scalar, *reading))
         return scalar.text
 
     def _value(self, event: yaml.ScalarEvent, path: Path) -> Data:
@@ -232,6 +228,12 @@ class _Composition:
             line -= 1
             column = len(self._lines[line - 1]) + 1
         return Span(span.line, span.column, line, max(column, span.column))
+
+
+def _yaml_problems() -> ModuleType:
+    from tastyauth.validation import yaml_problems  # late: most files are plain, and YAML
+
+    return yaml_problems
 
 
 def _span(event: yaml.Event) -> Span:

@@ -12,7 +12,7 @@ from needs import missing
 from world import PATH, REPOSITORY
 
 from tastyauth.cli.commands import COMMANDS, COMMON
-from tastyauth.validation.explain import pages
+from tastyauth.cli.validate import pages
 
 PAGE = f"{REPOSITORY}/man/tastyauth.1"
 

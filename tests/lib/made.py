@@ -9,9 +9,9 @@ from documents import table, text
 from page import usage
 from world import REPOSITORY
 
+from tastyauth.cli import validate as explain
 from tastyauth.cli.commands import COMMANDS
 from tastyauth.cli.parser import main_help
-from tastyauth.validation import explain
 
 Node = Mapping[str, Any]
 

@@ -9,7 +9,7 @@ from told import INVALID, checked
 
 import tastyauth
 from tastyauth import errors, validation
-from tastyauth.validation import explain
+from tastyauth.cli import validate as explain
 
 PACKAGE = os.path.dirname(tastyauth.__file__)
 DIAGNOSTICS = {code for code in explain.pages() if code.startswith("TA")}
