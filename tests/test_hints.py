@@ -121,7 +121,8 @@ def test_no_hint_prints_a_token_or_a_secret() -> None:
 def commands() -> list[str]:
     """What hints and remarks have the user type."""
     found = {it.strip() for text in texts() for it in _COMMAND.findall(text)}
-    return sorted(it for it in found if it.split()[1] in COMMANDS)
+    served = "tastyauth simulator"  # no hint; it would never end, and is in cli/test_demo.py
+    return sorted(it for it in found - {served} if it.split()[1] in COMMANDS)
 
 
 CODES = {
