@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NoReturn, Self
 
+from tastyauth.errors import UsageError
+
 MASK = "[hidden]"
 
 _SHORTEST_FRAGMENT = 8
@@ -41,6 +43,9 @@ class Secret:
     __slots__ = ("_value",)
 
     def __init__(self, value: str) -> None:
+        """Raises UsageError for what is not text."""
+        if not isinstance(value, str):
+            raise UsageError(f"a Secret is text, not {type(value).__name__}", "give it a str")
         self._value = value
 
     def reveal(self) -> str:

@@ -122,16 +122,18 @@ class Tastytrade:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._directory = ""
         self._open.close()
 
     @property
     def config(self) -> str:
         """The path of the config that is in force."""
-        return f"{self._directory}/tastyauth.yaml"
+        return f"{self._running()}/tastyauth.yaml"
 
     @property
     def origin(self) -> str:
         """Where tokens and accounts are served: the `api_url` of every profile."""
+        self._running()
         return self._simulator.origin
 
     @property
@@ -197,7 +199,14 @@ class Tastytrade:
 
     @property
     def _cache(self) -> str:
-        return f"{self._directory}/cache"
+        return f"{self._running()}/cache"
+
+    def _running(self) -> str:
+        """Its directory; raises UsageError before the context is entered."""
+        if not self._directory:
+            hint = "write: with Tastytrade() as tastytrade:"
+            raise UsageError("this tastytrade is not running", hint)
+        return self._directory
 
     def _forget(self, ending: str) -> None:
         for name in store.names(self._cache):
@@ -288,3 +297,8 @@ else:
             raise UsageError(f"the marker tastytrade cannot be followed: {error}", hint) from None
         with made as running:
             yield running
+
+    @pytest.fixture
+    def tastyauth_config(tastytrade: Tastytrade) -> str:
+        """The path of the config that is in force, for what is given one by name."""
+        return tastytrade.config

@@ -14,6 +14,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
+from tastyauth.errors import UsageError
 from tastyauth.secret import MASK, Secret, fit_to_paste, is_uuid, mask, shown, with_tilde
 
 CLIENT_SECRET = (
@@ -327,3 +328,9 @@ def test_a_client_id_is_told_by_its_shape(text: str, expected: bool) -> None:
 )
 def test_what_a_message_quotes_is_tame_and_holds_no_credential(text: str, expected: str) -> None:
     assert shown(text) == expected
+
+
+@pytest.mark.parametrize("value", [None, 5, b"bytes", Secret("another")])
+def test_only_text_is_a_secret(value: object) -> None:
+    with pytest.raises(UsageError, match="is text, not"):
+        Secret(value)  # type: ignore[arg-type]

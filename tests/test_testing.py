@@ -184,6 +184,13 @@ def test_what_cannot_be_simulated_is_a_usage_error(wrong: dict[str, object]) -> 
     assert raised.value.hint
 
 
+def test_what_is_not_running_says_so() -> None:
+    tastytrade = Tastytrade()
+    for use in (lambda: tastytrade.origin, lambda: tastytrade.config, tastytrade.expire):
+        with pytest.raises(errors.UsageError, match="is not running"):
+            use()
+
+
 def test_without_pytest_it_is_a_context_manager(world: World) -> None:
     program = (
         "import sys; sys.modules['pytest'] = None\n"
@@ -204,8 +211,8 @@ def test_marked(tastytrade):
     credential = tastyauth.get_credential("bot")
     assert credential.expires_at - credential.issued_at == 30
 
-def test_plain(tastytrade):
-    assert tastyauth.get_credential("paper").profile == "paper"
+def test_plain(tastyauth_config):
+    assert tastyauth.get_credential("paper", config=tastyauth_config).profile == "paper"
 """
 
 

@@ -30,11 +30,11 @@ def run_env(arguments: Arguments, console: Console) -> int:
             f"profile {profile.name} exports nothing that env may hand out",
             f"use: tastyauth exec -p {profile.name} -- CMD; or export its access_token",
         )
-    if output == shells.GITHUB:
-        return _run_github(emission, entry.fields, console)
     secret = [name for name, field in profile.exports if field in export.SECRET_FIELDS]
     if secret:
         console.say(f"left out: {', '.join(secret)}; exec alone hands out a secret")
+    if output == shells.GITHUB:
+        return _run_github(emission, entry.fields, console)
     console.out(shells.RENDER[output](emission))
     if console.stdout_is_terminal:
         _say_usage(output, arguments, console)
