@@ -455,3 +455,51 @@ def test_a_lock_leaves_no_file_however_its_use_ends(grant: Grant, directory: str
     with pytest.raises(MovedError), grant.sole_use(5):
         pass
     assert [name for name in names(directory) if not name.endswith(".moved")] == []
+
+
+def test_a_rotation_is_on_the_disk_before_anything_else_happens(
+    grant: Grant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[int] = []
+    monkeypatch.setattr(os, "fsync", synced.append)
+    grant.keep(token(1))
+    assert len(synced) >= 2  # the file, and the directory that names it
+
+
+def test_a_first_rotation_on_a_full_disk_says_why(
+    grant: Grant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "replace", full)
+    monkeypatch.setattr(os, "rename", full)
+    with pytest.raises(OSError) as caught:
+        grant.keep(token(1))
+    assert caught.value.errno == errno.ENOSPC
+
+
+def test_a_token_may_have_moved_to_a_path_that_is_no_text(grant: Grant, directory: str) -> None:
+    grant.moved(token(1), "file ~/there-is-no-directory-yet")
+    grant.keep(token(1))
+    grant.moved(token(1), "file ~/\udcff")
+    (note,) = names(directory)
+    with open(f"{directory}/{note}", "rb") as file:
+        assert file.read() == b"file ~/?"
+
+
+def test_what_somebody_else_sweeps_away_at_the_same_time_is_gone(
+    grant: Grant, directory: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grant.keep(token(1))
+    for name in ("a.lock", "b.lock"):
+        files.write(f"{directory}/{name}", b"")
+
+    def gone(path: str) -> None:
+        os.unlink(path)
+        raise FileNotFoundError(path)
+
+    monkeypatch.setattr(os, "lstat", gone)
+    grant.moved(token(1), "file ~/live.refresh-token")
+    monkeypatch.undo()
+    assert names(directory) == []
