@@ -16,6 +16,7 @@ from tastyauth.cli.secret import (
     SECRETS,
     client_id_of,
     enter_until_accepted,
+    say_again,
     store_all,
     try_out,
     writable,
@@ -31,7 +32,7 @@ from tastyauth.errors import (
     UsageError,
     reason_of,
 )
-from tastyauth.exchange.claims import ONE_APPLICATION, check_shape
+from tastyauth.exchange.claims import check_shape
 from tastyauth.posix import files
 from tastyauth.secret import Secret, with_tilde
 from tastyauth.session import refresh
@@ -118,8 +119,7 @@ def _make(place: _Place, name: str | None, arguments: Arguments, console: Consol
         except RefusedError as error:
             if not console.interactive:
                 raise
-            console.error(RefusedError(error.message, f"nothing was stored; {ONE_APPLICATION}"))
-            console.say("enter them again: Enter alone keeps what is right, Ctrl-C gives up")
+            say_again(error, console)
         else:
             break
     if room is not None and room.default:
@@ -236,7 +236,7 @@ def _complete(config: Config, profile: Profile, arguments: Arguments, console: C
     targets = {field: writable(field, profile, console) for field in missing}
     client_id = client_id_of(profile, console)
     old = interview.old_bot(arguments.dotenv, console) if arguments.dotenv else {}
-    values = enter_until_accepted(profile, client_id, missing, old, console)
+    values, _ = enter_until_accepted(profile, client_id, missing, old, console)
     store_all(config.path, profile, targets, values, {}, console)
     _say_next(config, profile, arguments, console)
 

@@ -22,7 +22,7 @@ from tastyauth.errors import (
     TemporaryError,
     reason_of,
 )
-from tastyauth.exchange.claims import check_shape
+from tastyauth.exchange.claims import ONE_APPLICATION, check_shape
 from tastyauth.posix import files
 from tastyauth.secret import Secret
 from tastyauth.session import refresh
@@ -45,8 +45,8 @@ def run_secret(arguments: Arguments, console: Console) -> int:
         return 0
     targets = {field: writable(field, profile, console) for field in wanted}
     client_id = client_id_of(profile, console)
-    values = {field: entered(field, console) for field in wanted}
-    if try_out(profile, client_id, values, console):
+    values, worked = enter_until_accepted(profile, client_id, wanted, {}, console)
+    if worked:
         store_all(session.asked.path, profile, targets, values, {}, console)
         if os.path.exists(refresh.untried_mark(profile, console.surroundings)):
             refresh.forget_earlier(profile, console.surroundings)
@@ -114,24 +114,27 @@ def enter_until_accepted(
     fields: tuple[str, ...],
     old: Mapping[str, Secret],
     console: Console,
-) -> dict[str, Secret]:
-    """The values of `fields`, from `old` or typed; at a terminal again until the server takes them.
+) -> tuple[dict[str, Secret], bool]:
+    """The values of `fields`, from `old` or typed, and whether the server has taken them.
 
-    Raises RefusedError where nobody can be asked, or nothing was.
+    At a terminal they are asked for again until it does. Raises RefusedError where nobody can be
+    asked, or where a value that is not among `fields` may be at fault.
     """
-    known = {field: old[field] for field in fields if field in old}
-    unknown = tuple(field for field in fields if field not in known)
+    values = {it: old[it] if it in old else entered(it, console) for it in fields}
     while True:
-        values = known | {field: entered(field, console) for field in unknown}
         try:
-            try_out(profile, client_id, values, console)
+            return values, try_out(profile, client_id, values, console)
         except RefusedError as error:
-            if not console.interactive or not unknown:
+            if not console.interactive or fields != SECRETS:
                 raise
-            console.error(error)
-            console.say("enter them again; Ctrl-C gives up")
-        else:
-            return values
+            say_again(error, console)
+            values = {it: entered(it, console, kept=values[it]) for it in fields}
+
+
+def say_again(error: RefusedError, console: Console) -> None:
+    """Reports what was refused, before it is asked for again."""
+    console.error(RefusedError(error.message, f"nothing was stored; {ONE_APPLICATION}"))
+    console.say("enter them again: Enter alone keeps what is right, Ctrl-C gives up")
 
 
 def entered(field: str, console: Console, *, kept: Secret | None = None) -> Secret:

@@ -52,6 +52,19 @@ def test_both_are_asked_for_unseen_and_stored_where_it_says(awaiting: World) -> 
     assert awaiting.run("env").code == 0
 
 
+def test_what_is_refused_is_asked_for_again_and_enter_keeps_what_is_right(awaiting: World) -> None:
+    with sitting(awaiting, "secret", "set") as it:
+        it.answer(SECRET, "0" * 40)
+        it.answer(TOKEN, awaiting.refresh_token)
+        it.expect("Client secret mismatch")
+        it.expect("nothing was stored")
+        it.answer(SECRET, awaiting.client_secret)
+        it.answer(TOKEN, "")
+        it.expect("stored the refresh token")
+        assert it.end() == 0
+    assert awaiting.run("env").code == 0
+
+
 @pytest.mark.parametrize("ending", ["\n", "\r\n", ""])
 def test_from_stdin_they_are_a_line_each(awaiting: World, ending: str) -> None:
     secret, token = awaiting.client_secret, awaiting.refresh_token
