@@ -8,13 +8,10 @@ from hashlib import sha256
 from json import dumps
 
 from tastyauth import locate
-from tastyauth.config import Config
+from tastyauth.config import Config, plan
 from tastyauth.errors import ConfigNotAllowed, steps
 from tastyauth.posix import files
 from tastyauth.sources import Surroundings
-
-Lines = tuple[str, ...]
-"""A plan; `config.plan` makes it, which a config that is trusted by its place does not need."""
 
 HASH_VARIABLE = "TASTYAUTH_TRUST_SHA256"
 """Approval where nobody can be asked: the hash that `tastyauth allow --print` shows."""
@@ -37,15 +34,13 @@ def needs_approval(path: str, origin: str) -> str | None:
 
 def approvable(
     config: Config, origin: str, surroundings: Surroundings, profile: str | None = None
-) -> Lines:
+) -> plan.Lines:
     """The plan of a config that needs approval; raises ConfigNotAllowed for what can have none.
 
     With `profile` that of one profile, in which nothing depends on the others.
     """
     if profile is not None:
         return approvable(config.only(profile), origin, surroundings)[1:]
-    from tastyauth.config import plan
-
     if origin not in locate.TRUSTED_ORIGINS:
         plan.refuse_outlaws(config, surroundings)
     plan.refuse_replaceable(config, surroundings)
@@ -62,8 +57,6 @@ def admitted(
     name = profile or config.default_name
     given = _given_hash(surroundings)
     if given and any(it.name == name for it in config.profiles):
-        from tastyauth.config import plan
-
         only = config.only(name)
         is_meant = given == plan.digest(plan.lines(only, surroundings)[1:])
         if is_meant and needs_approval(config.path, origin) is not None:
@@ -80,8 +73,6 @@ def require(config: Config, origin: str, surroundings: Surroundings) -> str:
     reason = needs_approval(config.path, origin)
     if reason is None:
         return ""
-    from tastyauth.config import plan
-
     lines = approvable(config, origin, surroundings)
     plans = {
         plan.digest(it): it for it in (lines, plan.lines_of_first_release(config, surroundings))
@@ -124,13 +115,11 @@ def require(config: Config, origin: str, surroundings: Surroundings) -> str:
     raise ConfigNotAllowed(f"the config is not approved: {reason}", look)
 
 
-def allow(config: Config, surroundings: Surroundings, shown: Lines = ()) -> None:
+def allow(config: Config, surroundings: Surroundings, shown: plan.Lines = ()) -> None:
     """Approves the plan that was `shown`, or what the config would do now.
 
     Raises OSError when it cannot be recorded.
     """
-    from tastyauth.config import plan
-
     lines = shown or plan.lines(config, surroundings)
     record = _record(config.path, plan.digest(lines), surroundings.environ)
     files.make_directory(os.path.dirname(record))
@@ -151,7 +140,7 @@ def deny(path: str, environ: locate.Environ) -> int:
     return len(records)
 
 
-def last_approved(path: str, environ: locate.Environ) -> Lines:
+def last_approved(path: str, environ: locate.Environ) -> plan.Lines:
     """The plan that was approved last for this path, empty when there is none."""
     try:
         latest = max(_records(path, environ), key=os.path.getmtime, default=None)
@@ -167,7 +156,7 @@ def _given_hash(surroundings: Surroundings) -> str:
     return "" if surroundings.interactive else locate.approved_hash(surroundings.environ)
 
 
-def _content(path: str, lines: Lines) -> bytes:
+def _content(path: str, lines: plan.Lines) -> bytes:
     return "\n".join((dumps(path), *lines, "")).encode()
 
 

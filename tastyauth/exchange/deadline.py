@@ -14,7 +14,7 @@ from typing import Any, TypeVar, cast
 import httpcore
 from httpcore._backends.sync import SyncStream  # the only way to a stream of a given socket
 
-from tastyauth import posix
+from tastyauth.posix import deadline
 
 T = TypeVar("T")
 
@@ -84,7 +84,7 @@ def within(seconds: float, call: Callable[[Wire], T]) -> T:
         finally:
             wire.close()
 
-    return posix.within(seconds, run, wire.cut)
+    return deadline.within(seconds, run, wire.cut)
 
 
 class Backend(httpcore.SyncBackend):

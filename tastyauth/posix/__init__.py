@@ -2,17 +2,11 @@
 
 import _signal  # type: ignore[import-not-found]  # the public module imports enum
 import os
+import sys
 from _signal import SIG_DFL, SIG_IGN, getsignal, raise_signal, signal
 
 from tastyauth import export, locate
-from tastyauth.errors import NOT_HERE, Stopped, TastyauthError, TemporaryError, UsageError
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import TypeVar
-
-    T = TypeVar("T")
+from tastyauth.errors import NOT_HERE, Stopped, TastyauthError, UsageError
 
 _NO_CORE = 1
 """Bytes of a core dump. 0 is not heeded where a program takes the dumps, as in Ubuntu and Fedora;
@@ -213,35 +207,22 @@ class HeldBack:
         self._came.append(number)
 
 
-def within(seconds: float, call: "Callable[[], T]", cut: "Callable[[], object]") -> "T":
-    """What `call` returns or raises; TimeoutError when it has not after `seconds`.
+def interpreter() -> str | None:
+    """The Python that runs this; None in a frozen program or in one that embeds Python.
 
-    It runs in a thread, and `cut` ends what that waits for, also when the call has ended. Raises
-    TemporaryError where no thread can be started (RLIMIT_NPROC).
+    There `sys.executable -m …` would start the whole program once more.
     """
-    import threading  # only those who go to another machine need these
-    import time
-    from concurrent.futures import Future, wait
+    name = os.path.basename(sys.executable or "").lower()
+    is_python = "python" in name or "pypy" in name
+    return sys.executable if is_python and not getattr(sys, "frozen", False) else None
 
-    deadline = time.monotonic() + seconds
-    outcome: Future[T] = Future()
 
-    def run() -> None:
-        try:
-            outcome.set_result(call())
-        except BaseException as error:  # noqa: BLE001 - it is raised again, in the caller's thread
-            outcome.set_exception(error)
-
-    try:
-        threading.Thread(target=run, name="tastyauth exchange", daemon=True).start()
-    except RuntimeError:
-        raise TemporaryError(
-            "the system has no thread to spare for a request",
-            "end other processes of this user, or raise the limit: ulimit -u",
-        ) from None
-    try:
-        if not wait([outcome], max(0.0, deadline - time.monotonic())).done:
-            raise TimeoutError
-        return outcome.result()
-    finally:
-        cut()
+def how_to_install(package: str) -> str:
+    """What to type so that this very tastyauth has a package."""
+    with_pipx = f"pipx inject tastyauth {package}"
+    if "/pipx/" in sys.prefix:
+        return f"install it: {with_pipx}"
+    if "/uv/tools/" in sys.prefix:
+        return f"install it: uv tool install --with {package} tastyauth"
+    with_pip = f"{quote(interpreter() or 'python3')} -m pip install {package}"
+    return f"install it: {with_pip}; or, where pipx installed tastyauth: {with_pipx}"

@@ -9,9 +9,10 @@ from valkey import exceptions
 from valkey.connection import Connection, SSLConnection, UnixDomainSocketConnection
 
 from tastyauth.errors import TemporaryError, reason_of
-from tastyauth.posix import within
+from tastyauth.posix.deadline import within
 from tastyauth.secret import Secret
 from tastyauth.shared import Engine, Trouble, protocol
+from tastyauth.shared.sealing import Seal as Seal
 
 _CONNECT, _READ = 1.0, 1.2
 """Seconds to connect, and for each answer. An engine that is slower than this is no help, and one

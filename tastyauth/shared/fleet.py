@@ -59,8 +59,7 @@ class Grant(NamedTuple):
 def connected(engine: Engine, grant: Grant, surroundings: Surroundings) -> "tuple[Connected, Seal]":
     """A connection that the first call makes, and the seal of a grant; raises Trouble."""
     try:
-        from tastyauth.shared.engine import Connected
-        from tastyauth.shared.sealing import Seal
+        from tastyauth.shared.engine import Connected, Seal
     except ImportError:
         raise Trouble(NOT_INSTALLED) from None
     try:

@@ -2,7 +2,6 @@
 
 import os
 import re
-import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -336,16 +335,6 @@ def shown(text: str, home: str = "") -> str:
 def spelled(value: object) -> str:
     """JSON in which nothing is hidden: ASCII, and no row of spaces pushes a part out of sight."""
     return re.sub("  +", lambda found: r"\u0020" * len(found[0]), dumps(value))
-
-
-def interpreter() -> str | None:
-    """The Python that runs this; None in a frozen program or in one that embeds Python.
-
-    There `sys.executable -m …` would start the whole program once more.
-    """
-    name = os.path.basename(sys.executable or "").lower()
-    is_python = "python" in name or "pypy" in name
-    return sys.executable if is_python and not getattr(sys, "frozen", False) else None
 
 
 def output_of(command: str) -> str:

@@ -5,7 +5,6 @@ import os
 import re
 import shlex
 import signal
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -24,7 +23,6 @@ from tastyauth.sources import (
     absolute,
     accept,
     expand,
-    interpreter,
     output_of,
     shown,
     spelled,
@@ -186,17 +184,6 @@ class Program(Reference):
             return SecretAbsent(message, self.if_absent)
         advice = next((it for words, it in self.advice if words in said), hint)
         return SecretError(message, advice, reason=reason)
-
-
-def how_to_install(package: str) -> str:
-    """What to type so that this very tastyauth has a package."""
-    with_pipx = f"pipx inject tastyauth {package}"
-    if "/pipx/" in sys.prefix:
-        return f"install it: {with_pipx}"
-    if "/uv/tools/" in sys.prefix:
-        return f"install it: uv tool install --with {package} tastyauth"
-    with_pip = f"{shlex.quote(interpreter() or 'python3')} -m pip install {package}"
-    return f"install it: {with_pip}; or, where pipx installed tastyauth: {with_pipx}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING
 
 from tastyauth.errors import SecretAbsent, SecretError
+from tastyauth.posix import how_to_install, interpreter
 from tastyauth.secret import Secret, printable
 from tastyauth.sources import (
     Reference,
     Surroundings,
     absolute,
     accept,
-    interpreter,
     output_of,
     shown,
 )
@@ -93,8 +93,6 @@ def _parser(label: str) -> "Callable[[IO[str]], Iterator[Binding]]":
     try:
         from dotenv.parser import parse_stream
     except ImportError:
-        from tastyauth.sources.command import how_to_install  # nothing else here runs programs
-
         what = f"{label} needs python-dotenv, which is not installed"
         raise SecretAbsent(what, how_to_install("python-dotenv")) from None
     return parse_stream

@@ -9,7 +9,7 @@ import shlex
 from dataclasses import dataclass
 
 from tastyauth.errors import SecretAbsent, SecretError
-from tastyauth.posix import process
+from tastyauth.posix import how_to_install, interpreter, process
 from tastyauth.secret import Secret, mask, printable
 from tastyauth.sources import (
     GUARD,
@@ -17,12 +17,11 @@ from tastyauth.sources import (
     Reference,
     Surroundings,
     accept,
-    interpreter,
     output_of,
     resolve_program,
     shown,
 )
-from tastyauth.sources.command import how_to_install, reason_in
+from tastyauth.sources.command import reason_in
 
 _IN_CHILD = "keyring"
 """The value of the guard variable in the child."""

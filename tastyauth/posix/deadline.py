@@ -1,0 +1,41 @@
+"""Ends a call in time that no limit of its own can end: a name server may hang, a server drip."""
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, wait
+from typing import TypeVar
+
+from tastyauth.errors import TemporaryError
+
+T = TypeVar("T")
+
+
+def within(seconds: float, call: Callable[[], T], cut: Callable[[], object]) -> T:
+    """What `call` returns or raises; TimeoutError when it has not after `seconds`.
+
+    It runs in a thread, and `cut` ends what that waits for, also when the call has ended. Raises
+    TemporaryError where no thread can be started (RLIMIT_NPROC).
+    """
+    deadline = time.monotonic() + seconds
+    outcome: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            outcome.set_result(call())
+        except BaseException as error:  # noqa: BLE001 - it is raised again, in the caller's thread
+            outcome.set_exception(error)
+
+    try:
+        threading.Thread(target=run, name="tastyauth exchange", daemon=True).start()
+    except RuntimeError:
+        raise TemporaryError(
+            "the system has no thread to spare for a request",
+            "end other processes of this user, or raise the limit: ulimit -u",
+        ) from None
+    try:
+        if not wait([outcome], max(0.0, deadline - time.monotonic())).done:
+            raise TimeoutError
+        return outcome.result()
+    finally:
+        cut()
