@@ -28,8 +28,6 @@ from tastyauth.shells.hook import Binding
 _PATIENCE = 1.8
 """Seconds that a prompt waits for a token; with the start of Python, 2."""
 
-_NOTHING = '[null, [], [75, "the renewal ended without an answer", "try again later"]]'
-
 _COMPLETIONS = {"bash": "tastyauth.bash", "zsh": "_tastyauth", "fish": "tastyauth.fish"}
 
 
@@ -139,7 +137,11 @@ def _obtained(
             raise TemporaryError(late)
         console.warn(late)
         return entry
-    token, warnings, failure = loads(answer or _NOTHING)
+    if not answer:
+        raise TemporaryError(
+            f"{profile}: the renewal ended without an answer; a later prompt tries again"
+        )
+    token, warnings, failure = loads(answer)
     for warning in warnings:
         console.warn(warning)
     if token is None:
