@@ -109,6 +109,9 @@ for a program that runs longer than a token lives:
   tastyauth exec --keep-fresh -- python bot.py    which reads $TASTYTRADE_ACCESS_TOKEN_FILE
                                                   before each request
 
+without a command at a terminal: a shell ($SHELL) for one account, until you type exit
+  tastyauth exec -p paper
+
 CMD keeps the config that it was started with; after a change, restart it.
 """,
         (

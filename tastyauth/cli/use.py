@@ -61,9 +61,10 @@ def run_token(arguments: Arguments, console: Console) -> int:
 
 def run_exec(arguments: Arguments, console: Console) -> int:
     """Becomes CMD, with the exports in its environment and the secrets' own variables gone."""
+    is_shell = not arguments.argv  # as `aws-vault exec` does without a command
+    if is_shell:
+        arguments.argv = _shell(console)
     argv: list[str] = arguments.argv
-    if not argv:
-        raise UsageError("exec runs a command, and there is none", "write: tastyauth exec -- CMD")
     session = open_session(arguments, console)
     profile = session.outlined()
     if arguments.keep_fresh or export.need_token(profile.exports):
@@ -75,6 +76,8 @@ def run_exec(arguments: Arguments, console: Console) -> int:
         fields = fields | session.secret_fields()
     removed = profile.variables + cache.others_names(profile, session.asked)
     exports = export.assign(profile.exports, fields)
+    if is_shell:
+        console.say(f"{profile.name}, {profile.behind}: a shell with its exports; exit leaves it")
     if arguments.keep_fresh:
         from tastyauth.cli import keep_fresh
 
@@ -82,6 +85,13 @@ def run_exec(arguments: Arguments, console: Console) -> int:
         return keep_fresh.run(arguments, console, session.asked, entry, variables)
     posix.become(argv, console.environ, removed, exports)
     return 0
+
+
+def _shell(console: Console) -> list[str]:
+    """What `exec` starts without a CMD; raises UsageError where nobody is at a terminal."""
+    if not (console.interactive and console.stdout_is_terminal):
+        raise UsageError("exec runs a command, and there is none", "write: tastyauth exec -- CMD")
+    return [console.environ.get("SHELL") or "/bin/sh"]
 
 
 def _run_github(emission: shells.Emission, fields: dict[str, str], console: Console) -> int:

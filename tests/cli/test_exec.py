@@ -7,6 +7,7 @@ import sys
 
 import pytest
 from needs import needs_linux
+from sitting import sitting
 from world import COMMAND, CONFIG, Completed, World, finish, until, variables_in
 
 FROM_VARIABLES = """\
@@ -338,3 +339,42 @@ def _secrets_in_variables(world: World) -> dict[str, str]:
         "TT_SECRET": world.client_secret,
         "TT_REFRESH": world.refresh_token,
     }
+
+
+# -- without a command ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("flags", [[], ["--keep-fresh"]])
+def test_at_a_terminal_no_command_is_a_shell_for_one_account(
+    flags: list[str], ready: World
+) -> None:
+    """Its exports are there until `exit`, whose code is that of the whole."""
+    shell = ready.script("bash-without-rc", "exec /bin/bash --norc")
+    variables = {"SHELL": shell, "PS1": "ready> ", "TASTYTRADE_PROFILE": "other"}
+    with sitting(ready, "exec", "-p", "live", *flags, **variables) as it:
+        it.expect("tastyauth: live, custom: a shell with its exports; exit leaves it")
+        it.answer(
+            "ready> ", 'echo "[$TASTYTRADE_PROFILE $TASTYTRADE_ENV ${#TASTYTRADE_ACCESS_TOKEN}]"'
+        )
+        it.expect("[live sandbox ")
+        it.answer("ready> ", 'test -t 0 && echo "[$0] $-"')
+        it.expect("[/bin/bash] ")
+        it.answer("ready> ", "exit 7")
+        assert it.end() == 7
+
+
+def test_elsewhere_it_stays_a_mistake(ready: World) -> None:
+    """A shell that reads a pipe would run what is in there."""
+    with sitting(ready, "exec", CI="1", SHELL="/bin/bash") as it:
+        it.expect("error: exec runs a command, and there is none")
+        assert it.end() == 2
+    for words in (["exec"], ["exec", "--"], ["exec", "-p", "live"]):
+        done = ready.run(*words, given="echo unseen\n", SHELL="/bin/bash")
+        assert (done.code, done.out) == (2, "")
+        assert "hint: write: tastyauth exec -- CMD" in done.err
+
+
+def test_a_shell_that_is_not_there_is_named(ready: World) -> None:
+    with sitting(ready, "exec", SHELL="/nowhere/zsh") as it:
+        it.expect("error: cannot start /nowhere/zsh: no such file or directory")
+        assert it.end() == 127

@@ -79,7 +79,7 @@ def test_a_warning_names_it(world: World) -> None:
     set_left(world.cache, 100, time.time())
     world.simulator.fail = "503"
     done = world.run("token")
-    assert (done.code, done.err.count("\n")) == (0, 1)
+    assert done.code == 0
     assert "warning: live, custom: the token could not be renewed ahead: the server" in done.err
 
 
@@ -126,7 +126,8 @@ def test_in_python_the_exception_and_the_log_name_it(
     world.simulator.fail = "503"
     with caplog.at_level(logging.WARNING, "tastyauth"):
         tastyauth.get_credential()
-    assert caplog.messages[0].startswith("live, custom: the token could not be renewed ahead: ")
+    assert all(it.startswith("live, custom: ") for it in caplog.messages)
+    assert "live, custom: the token could not be renewed ahead: " in caplog.text
     world.simulator.fail = "grant-revoked"
     with pytest.raises(errors.RefusedError) as caught:
         tastyauth.get_credential(refresh=True)
