@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Iterator
 from statistics import median
 
+from . import shared
 from .measure import PEAKS, Command, Measured, measure
 from .neighbours import NEIGHBOURS
 from .table import Row
@@ -182,6 +183,7 @@ GROUPS: dict[str, Callable[..., Iterator[Row]]] = {
     "exchange": exchange,
     "first": first,
     "herd": herd,
+    "shared": shared.rows,
     "validate": validate,
     "library": library,
 }
