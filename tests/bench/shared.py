@@ -1,4 +1,4 @@
-"""What sharing costs: nothing at a hit, less than an exchange otherwise, and one of them for all."""
+"""What sharing costs: nothing at a hit, less than an exchange at a miss, and one exchange in all."""
 
 import os
 import shutil
