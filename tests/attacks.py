@@ -783,5 +783,57 @@ ATTACKS: dict[str, tuple[Attack, ...]] = {
             "a token ends with its line",
         ),
     ),
+    "Sharing": (
+        Attack(
+            "the engine of `shared`, and the way to it, are searched for tokens, secrets and names",
+            "e2e/test_fleet.py::test_nothing_that_is_secret_is_in_the_engine_or_on_the_way_to_it",
+            "AES-256-GCM, keyed by the grant",
+        ),
+        Attack(
+            "a sealed value with any bit altered, or cut",
+            "shared/test_sealing.py::test_a_value_with_any_bit_altered_or_cut_off_is_not_opened",
+            "AES-GCM",
+        ),
+        Attack(
+            "a sealed value of another grant, environment, client or scope",
+            "shared/test_sealing.py::test_another_grant_has_another_name_and_another_key",
+            "HKDF over grant and endpoint",
+        ),
+        Attack(
+            "a sealed value is moved to another key",
+            "shared/test_fleet.py::test_a_value_that_was_moved_to_another_key_is_not_used",
+            "kind and name are authenticated",
+        ),
+        Attack(
+            "a lease that never ends, or for hours",
+            "shared/test_machines.py::test_a_hostile_lease_keeps_nobody",
+            "protocol.LONGEST_LEASE",
+        ),
+        Attack(
+            "ten megabytes, or garbage, in place of a token",
+            "shared/test_machines.py::test_a_value_that_nobody_sealed_is_replaced",
+            "protocol.LARGEST, AES-GCM",
+        ),
+        Attack(
+            "an engine that answers what no engine does",
+            "shared/test_machines.py::test_whatever_an_engine_answers_the_token_comes_with_one_warning",
+            "Connected catches all of it",
+        ),
+        Attack(
+            "a project names an engine elsewhere, with any secret as its password",
+            "shared/test_profile.py::test_an_engine_elsewhere_is_refused_in_a_project",
+            "plan.refuse_outlaws",
+        ),
+        Attack(
+            "an engine with a certificate of nobody, or for another name",
+            "e2e/test_fleet.py::test_a_certificate_that_is_not_trusted_or_for_another_name_is_trouble",
+            "ssl_check_hostname",
+        ),
+        Attack(
+            "a machine that was frozen comes back late with its token",
+            "shared/test_machines.py::test_a_holder_that_was_frozen_past_its_lease_changes_nothing",
+            "a lease of its own value",
+        ),
+    ),
 }
 """By the classes of SECURITY.md: each attack in a sentence, its test below tests/, its defence."""

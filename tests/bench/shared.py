@@ -1,4 +1,4 @@
-"""What sharing costs: nothing at a hit, less than an exchange at a miss, and one exchange in all."""
+"""What sharing costs: nothing at a hit, less than an exchange at a miss, one exchange for all."""
 
 import os
 import shutil
