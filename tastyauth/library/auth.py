@@ -19,7 +19,7 @@ from tastyauth import cache
 from tastyauth.cache import Entry
 from tastyauth.errors import TastyauthError, UsageError, WrongOrigin
 from tastyauth.library import Credential, credential_of, want
-from tastyauth.library.wanted import LOGGER, REVEAL, Wanted, refuse_masked
+from tastyauth.library.wanted import LOGGER, REVEAL, Once, Wanted, refuse_masked
 from tastyauth.library.workers import off_the_loop
 from tastyauth.secret import MASK, shown
 
@@ -64,7 +64,7 @@ class Bearer:
     ) -> None:
         self.wanted = wanted
         self._on_renewed = on_renewed
-        self._told: dict[float, object] = {}
+        self._told = Once()
         self._entry: Entry | None = None
         self._not_before = 0.0
         self._api_url = ""
@@ -124,14 +124,9 @@ class Bearer:
         is_new = (
             entry.stored_at >= started_at
             if before is None
-            else (entry.fields["access_token"] != before.fields["access_token"])
+            else entry.fields["access_token"] != before.fields["access_token"]
         )
-        if not is_new or self._on_renewed is None:
-            return
-        mine = object()
-        if self._told.setdefault(entry.stored_at, mine) is mine:  # and not another thread's
-            for old in [it for it in self._told if it < entry.stored_at]:
-                self._told.pop(old, None)
+        if is_new and self._on_renewed is not None and self._told.first(entry):
             self._on_renewed(credential_of(entry))
 
     def api_url(self) -> str:

@@ -31,8 +31,27 @@ _IN_PYTHON = (
 )
 """Hints are written for the command line; what a program says instead of its flags."""
 
-_told: dict[tuple[str, str], float] = {}
-"""When the last token that was logged had been stored, by config and profile."""
+
+class Once:
+    """Tells the first thread that comes by a token from all others, without a lock."""
+
+    def __init__(self) -> None:
+        self._seen: dict[float, object] = {}
+
+    def first(self, entry: Entry) -> bool:
+        """Whether nobody has asked about this token or a newer one."""
+        mine = object()
+        if self._seen.setdefault(entry.stored_at, mine) is not mine:
+            return False
+        seen = list(self._seen)
+        for each in seen:
+            if each < entry.stored_at:
+                self._seen.pop(each, None)
+        return entry.stored_at == max(seen)
+
+
+_logged: dict[tuple[str, str], Once] = {}
+"""By config and profile."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +77,7 @@ class Wanted:
             session = self._session(terms)
             entry = session.obtain()
         key = (self.found[0], entry.fields["profile"])
-        if entry.stored_at >= started_at and _told.get(key) != entry.stored_at:
-            _told[key] = entry.stored_at
+        if entry.stored_at >= started_at and _logged.setdefault(key, Once()).first(entry):
             whence = entry.fields["api_url"] if session.has_asked else "another process"
             LOGGER.info(
                 "profile %s: a new access token from %s, good for %d s, after %.2f s",
