@@ -807,12 +807,12 @@ ATTACKS: dict[str, tuple[Attack, ...]] = {
         Attack(
             "a lease that never ends, or for hours",
             "shared/test_machines.py::test_a_hostile_lease_keeps_nobody",
-            "protocol.LONGEST_LEASE",
+            "next_step",
         ),
         Attack(
             "ten megabytes, or garbage, in place of a token",
             "shared/test_machines.py::test_a_value_that_nobody_sealed_is_replaced",
-            "protocol.LARGEST, AES-GCM",
+            "the script of a look, and AES-GCM",
         ),
         Attack(
             "an engine that answers what no engine does",
