@@ -1,6 +1,7 @@
 """A bot's old .env, taken over: under whatever names it has the credentials, and none shown."""
 
 import os
+import sys
 
 import needs
 import pytest
@@ -83,6 +84,19 @@ def test_what_the_file_has_is_not_asked_for_and_the_rest_is(newcomer: World) -> 
         it.answer(RIGHT, "")
         it.expect("client secret (not shown): ")
     assert "refresh token (not shown)" not in it.shown
+
+
+def test_without_its_reader_it_is_one_line_to_type_before_anything_is_asked(
+    newcomer: World,
+) -> None:
+    path = env_file(newcomer, NAMINGS["tastyware"])
+    newcomer.write("lib/dotenv/__init__.py", "raise ImportError('as if it were not installed')")
+    with sitting(newcomer, "init", "--from", path, PYTHONPATH=f"{newcomer.root}/lib") as it:
+        it.expect("needs python-dotenv, which is not installed")
+        it.expect(f"{sys.executable} -m pip install python-dotenv")
+        it.expect("pipx inject tastyauth python-dotenv")
+        assert it.end() == 69
+    assert "OAuth Applications" not in it.shown
 
 
 def test_what_an_existing_config_lacks_comes_from_the_file(newcomer: World) -> None:
