@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 _MAGIC = "tastyauth attempt 3"
 
+_AT_ONCE = "a changed secret is tried at once; to try the same one again now: tastyauth clear"
+
 _BREAK = "\x1e"
 """What stands for the end of a line in a field, which no message holds."""
 
@@ -88,9 +90,7 @@ class Attempt:
             return error
         held_back = type(error)(
             f"{self.message} (tried {ago:.0f} s ago; not asked again for {left:.0f} s)",
-            f"{self.hint}\na changed secret asks at once, and so do you after: tastyauth clear"
-            if self.hint
-            else "",
+            f"{self.hint}\n{_AT_ONCE}" if self.hint else "",
             reason=self.reason,
         )
         held_back.retry_after = left

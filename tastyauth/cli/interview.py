@@ -149,7 +149,7 @@ def old_bot(path: str, console: Console) -> dict[str, Secret]:
 def scopes(flag: str | None, console: Console) -> tuple[str, ...]:
     """What the grant may do: reading alone, unless what runs with it is to trade."""
     if flag is None and console.interactive:
-        flag = "any" if console.ask("", "will it place orders?") else None
+        flag = "any" if console.ask("", "will this profile place orders?") else None
     return () if flag == "any" else tuple((flag or "read").split(","))
 
 

@@ -908,7 +908,7 @@ def test_a_remembered_refusal_is_told_and_not_asked_again(examine: Examine, worl
 def test_what_is_said_to_ask_at_once_does(examine: Examine, world: World) -> None:
     world.simulator.fail = "grant-revoked"
     assert world.run("token").code == 77
-    words = re.search(r"so do you after: (tastyauth .*)$", examine().checks["exchange"]["hint"])
+    words = re.search(r"again now: (tastyauth .*)$", examine().checks["exchange"]["hint"])
     assert words
     world.simulator.fail = None
     assert world.shell(words[1]).code == 0

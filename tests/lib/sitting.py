@@ -12,7 +12,7 @@ from world import COMMAND, LIMIT, World
 SECRET = "client secret (not shown): "
 TOKEN = "refresh token (not shown): "
 CLIENT_ID = "client ID: "
-TRADES = "will it place orders? [y/N] "
+TRADES = "will this profile place orders? [y/N] "
 RIGHT = "is that right? [Y/n] "
 STORE = "store ("
 ENVIRONMENT = "environment (production, sandbox): "
