@@ -109,7 +109,12 @@ def test_who_has_read_a_source_before_it_was_written_is_told_to_read_it_again(
 ) -> None:
     grant.keep(token(1))
     grant.moved(token(1), "file ~/live.refresh-token")
-    with pytest.raises(MovedError, match="file ~/live"):
+    with pytest.raises(MovedError, match="file ~/live") as caught:
+        grant_of(directory).newest()
+    assert "make a new grant" in caught.value.hint
+    (note,) = names(directory)
+    files.write(f"{directory}/{note}", b"file ~/\xff")
+    with pytest.raises(MovedError, match="file ~/\ufffd"):
         grant_of(directory).newest()
     with pytest.raises(MovedError), grant_of(directory).sole_use(30):
         pass
