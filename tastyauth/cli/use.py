@@ -65,15 +65,17 @@ def run_exec(arguments: Arguments, console: Console) -> int:
     if is_shell:
         arguments.argv = _shell(console)
     argv: list[str] = arguments.argv
+    from tastyauth.session import without_token  # `env` and `token` need none of it
+
     session = open_session(arguments, console)
-    profile = session.outlined()
+    profile = without_token.outlined(session)
     if arguments.keep_fresh or export.need_token(profile.exports):
         entry = session.obtain()
         profile, fields = session.profile, entry.fields
     else:  # its program starts during an outage, too
         fields = {}
     if export.for_shell(profile.exports) != profile.exports:
-        fields = fields | session.secret_fields()
+        fields = fields | without_token.secret_fields(session)
     removed = profile.variables + cache.others_names(profile, session.asked)
     exports = export.assign(profile.exports, fields)
     if is_shell:

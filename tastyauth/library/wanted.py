@@ -14,7 +14,7 @@ from tastyauth.cache import Asked, Entry, Terms, store
 from tastyauth.config import Profile
 from tastyauth.errors import TastyauthError, UsageError
 from tastyauth.secret import MASK, addressed, shown
-from tastyauth.session import Session
+from tastyauth.session import Session, granted
 from tastyauth.sources import Surroundings
 
 LOGGER = logging.getLogger("tastyauth")
@@ -78,7 +78,7 @@ class Wanted:
             entry = session.obtain()
         key = (self.found[0], entry.fields["profile"])
         if entry.stored_at >= started_at and _logged.setdefault(key, Once()).first(entry):
-            whence = entry.fields["api_url"] if session.has_asked else "another process"
+            whence = entry.fields["api_url"] if entry.stored_at in granted else "another process"
             LOGGER.info(
                 "profile %s: a new access token from %s, good for %d s, after %.2f s",
                 *(key[1], whence, entry.expires_at - time.time(), time.monotonic() - began),

@@ -2,6 +2,7 @@
 
 import os
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -23,6 +24,9 @@ if TYPE_CHECKING:  # a hit needs none of these: no YAML, no source, no HTTP
 
 LONGEST_MIN_VALID = 840
 """Seconds: a token lives 900, and one that is just asked for must be able to satisfy it."""
+
+granted: deque[float] = deque(maxlen=64)
+"""When the last tokens that the server granted to this process were stored."""
 
 _GRACE = 5.0
 """Seconds a holder promises on top of its time limits: imports, files, a slow machine."""
@@ -126,50 +130,6 @@ class Session:
         asked, self._audience.about = self.asked, f"{profile.name}, {profile.behind}"
         if not locate.meets(asked.required, asked.environ, profile.behind):
             raise self.config().unfit(profile.name, asked)
-
-    def outlined(self) -> ProfileOutline:
-        """What the cache keeps of the profile, without a token; waits for nobody.
-
-        Raises UsageError for an unknown profile, ConfigError and ConfigNotAllowed.
-        """
-        with lock.handed_on() as held:
-            try:
-                files.make_directory(locate.cache_directory(self.asked.environ))
-                view = cache.look(self.asked)
-                if view.profile is None and (
-                    held.path == view.lock_path or held.try_take(view.lock_path)
-                ):
-                    self._write_outline(view)
-                    view = cache.look(self.asked)
-                found = view.profile
-            except OSError:  # then it is read from the config each time
-                found = None
-        if found is None:
-            config = self.config()
-            name = config.profile(self.asked.profile).name
-            found = config.outline(b"", "", "").profiles[name]
-        self.require(found)
-        return found
-
-    def secret_fields(self) -> dict[str, str]:
-        """What `exec` hands out without a token: the long-lived secrets, resolved anew each time.
-
-        No cache holds them. With them comes what their program must know to send them there.
-        """
-        from tastyauth.session import refresh
-
-        profile = self.config().profile(self.asked.profile)
-        secrets = refresh.resolve_secrets(profile, self._surroundings, self._audience)
-        return {
-            "environment": profile.exported_environment,
-            "profile": profile.name,
-            "api_url": profile.api_url,
-            "client_id": secrets.client_id,
-            "client_secret": secrets.client_secret.reveal(),
-            "refresh_token": refresh.latest(
-                profile, secrets.client_id, secrets.refresh_token, self._surroundings
-            ).reveal(),
-        }
 
     def _kept(self) -> Entry | None:
         """The token that this process has kept, where that will do."""
@@ -308,6 +268,7 @@ class Session:
         if refreshed.unsaid and not record.succeeded_at:  # once, not with each token
             self._audience.warn(refresh.UNSAID)
         self.has_asked = True
+        granted.append(entry.stored_at)
         assert view.profile is not None
         kept = (self.asked, view.outline, view.profile)
         store.keep(*kept, entry)

@@ -10,7 +10,7 @@ from tastyauth.cache import last_attempt as attempts
 from tastyauth.cache.last_attempt import Attempt
 from tastyauth.config import Profile
 from tastyauth.errors import TastyauthError
-from tastyauth.session import Session, refresh
+from tastyauth.session import Session, granted, refresh
 
 
 def obtain(session: Session) -> Entry:
@@ -67,4 +67,5 @@ def _ask(
         session._audience.warn(refresh.UNSAID)
     attempts.remember(place, record.succeeded(time.time()))
     session.has_asked = True
+    granted.append(refreshed.entry.stored_at)
     return refreshed.entry
