@@ -80,12 +80,8 @@ class Outline:
         profiles: dict[str, ProfileOutline],
         data: str = "",
     ) -> None:
-        self.config = config
-        self.salt = salt
-        self.approval = approval
-        self.default = default
-        self.data = data
-        self.profiles = profiles
+        self.config, self.data, self.salt = config, data, salt
+        self.approval, self.default, self.profiles = approval, default, profiles
 
 
 class Entry:
@@ -99,11 +95,9 @@ class Entry:
     def __init__(
         self, fields: dict[str, str], issued_at: int, stored_at: float, ahead: float | None = None
     ) -> None:
-        self.fields = fields
-        self.issued_at = issued_at
+        self.fields, self.issued_at, self.stored_at = fields, issued_at, stored_at
         self.expires_at = int(fields["expires_at"])
         self.life = self.expires_at - issued_at
-        self.stored_at = stored_at
         self.ahead = min(SOFT_WINDOW, self.life / 3) if ahead is None else ahead
 
 
@@ -155,11 +149,9 @@ class Asked:
         environ: locate.Environ,
         required: str = "",
     ) -> None:
-        self.required = required
         self.path, self.origin = found
-        self.content = content
-        self.profile = profile
-        self.environ = environ
+        self.content, self.environ = content, environ
+        self.profile, self.required = profile, required
         self.config = config_of(self.path, environ)
 
 
