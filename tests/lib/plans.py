@@ -3,6 +3,7 @@
 from hypothesis import strategies as st
 
 from tastyauth.config import ENVIRONMENTS, Config, Profile
+from tastyauth.shared import Engine
 from tastyauth.sources import Reference
 from tastyauth.sources.command import Command
 from tastyauth.sources.dotenv import Dotenv
@@ -41,6 +42,15 @@ PLACES = st.sampled_from(
 EXPORTS = st.dictionaries(
     st.sampled_from(["A", "B"]), st.sampled_from(["access_token", "profile"]), min_size=1
 ).map(lambda exports: tuple(exports.items()))
+ENGINES = (
+    None,
+    Engine("valkey://127.0.0.1"),
+    Engine("valkeys://cache.example.com"),
+    Engine("valkeys://cache.example.com", Env("A")),
+    Engine("valkeys://cache.example.com", Env("A"), "/ca.pem"),
+)
+"""What tokens may be shared through; two of them are never equal."""
+
 PROFILES = st.builds(
     lambda place, **rest: Profile(environment=place[0], api_url=place[1], **rest),
     place=PLACES,
@@ -51,6 +61,9 @@ PROFILES = st.builds(
     exports=EXPORTS,
     timeout=st.sampled_from([1.0, 1.5, 15.0, 120.0]),
     user_agent=st.sampled_from(["a/1", "b/1"]),
+    scopes=st.sampled_from([(), ("read",), ("read", "trade")]),
+    stands_for=st.sampled_from(["", "production"]),
+    shared=st.sampled_from(ENGINES),
 )
 
 
