@@ -13,8 +13,10 @@ Nothing leaves this machine, and neither config, cache nor approvals of the user
 """
 
 import os
+import re
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, suppress
 from http.client import HTTPConnection, HTTPException, HTTPResponse
@@ -28,7 +30,7 @@ from tastyauth import config as configs
 from tastyauth import exchange, locate
 from tastyauth.cache import last_attempt, store
 from tastyauth.config import trust
-from tastyauth.errors import UsageError
+from tastyauth.errors import API_HOSTS, UsageError
 from tastyauth.exchange.deadline import CONNECTED
 from tastyauth.library import Credential, auth, workers
 from tastyauth.secret import Secret
@@ -38,10 +40,11 @@ from tastyauth.sources import Surroundings
 
 __all__ = ["FAILURES", "Credential", "Request", "Secret", "Simulator", "Tastytrade", "credential"]
 
-_CONFIG = "version: 1\ndefault_profile: {default}\nprofiles:\n"
+_CONFIG = 'version: 1\ndefault_profile: "{default}"\nprofiles:\n'
 _PROFILE = """\
-  {name}:
+  "{name}":
     environment: custom
+    stands_for: {environment}
     api_url: {origin}
     client_id: {client_id}
     client_secret: {{ file: client-secret }}
@@ -49,42 +52,52 @@ _PROFILE = """\
 """
 
 
+_NAME = re.compile("[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+"""What a profile may be called."""
+
+
 def credential(token: str = "made-up-token", *, life: int = 900, **fields: Any) -> Credential:  # noqa: ANN401, S107
     """A made-up credential, for which there is neither config nor server.
 
     `life` is in seconds from now; `fields` are others of `Credential`. Raises UsageError.
     """
+    fields.setdefault("issued_at", int(time.time()))
+    fields.setdefault("expires_at", fields["issued_at"] + life)
     try:
-        made = Credential(Secret(token), **fields)
-        object.__setattr__(made, "expires_at", fields.get("expires_at", made.issued_at + life))
+        return Credential(Secret(token), **fields)
     except TypeError as error:
         raise UsageError(f"no such credential: {error}", "see help(tastyauth.Credential)") from None
-    return made
 
 
 class Tastytrade:
     """A simulated tastytrade, and a config for it that is in force while the context lasts.
 
     Each of `profiles` is a profile of that config, the first one the default, all with the same
-    grant. `lifetime` is that of access tokens in seconds; `rotate` replaces the refresh token with
-    each exchange. A test that replaces httpx's transports (pytest-httpx, respx) does not see the
-    exchanges of this process, unless `mocked`; requests to the API it does. Raises UsageError.
+    grant, and in this `environment`, "production" or "sandbox". `lifetime` is that of access tokens
+    in seconds; `rotate` replaces the refresh token with each exchange. A test that replaces httpx's
+    transports (pytest-httpx, respx) does not see the exchanges of this process, unless `mocked`;
+    requests to the API it does. Raises UsageError.
     """
 
     def __init__(
         self,
         profiles: tuple[str, ...] = ("live", "paper"),
         *,
+        environment: str = "sandbox",
         lifetime: int = 900,
         rotate: bool = False,
         mocked: bool = False,
     ) -> None:
-        if isinstance(profiles, str) or not profiles or not all(map(str.isidentifier, profiles)):
+        if isinstance(profiles, str) or not profiles or not all(map(_NAME.fullmatch, profiles)):
             raise UsageError("profiles are one or more names", 'write profiles=("live", "paper")')
+        if environment not in API_HOSTS:
+            hint = f"one of: {', '.join(API_HOSTS)}"
+            raise UsageError(f"{environment!r} is no environment of tastytrade", hint)
         if lifetime < 1:
             raise UsageError("a token lives for a second or more", "write lifetime=900")
         self.profiles = tuple(profiles)
-        self._simulator = Simulator(lifetime=lifetime, rotate=rotate)
+        self._environment = environment
+        self._simulator = Simulator(environment=environment, lifetime=lifetime, rotate=rotate)
         self._mocked = mocked
         self._open = ExitStack()
         self._directory = ""
@@ -97,7 +110,11 @@ class Tastytrade:
             application = simulator.application
             self._write("client-secret", application.client_secret.reveal())
             self._write("refresh-token", application.refresh_token.reveal())
-            facts = {"origin": self.origin, "client_id": application.client_id}
+            facts = {
+                "origin": self.origin,
+                "client_id": application.client_id,
+                "environment": self._environment,
+            }
             text = _CONFIG.format(default=self.profiles[0])
             text += "".join(_PROFILE.format(name=name, **facts) for name in self.profiles)
             self._write("tastyauth.yaml", text)
@@ -280,8 +297,9 @@ else:
         """Makes the marker known."""
         config.addinivalue_line(
             "markers",
-            "tastytrade(profiles=('live', 'paper'), lifetime=900, rotate=False, mocked=False):"
-            " what the fixture `tastytrade` is like; see tastyauth.testing.Tastytrade",
+            "tastytrade(profiles=('live', 'paper'), environment='sandbox', lifetime=900,"
+            " rotate=False, mocked=False): how the fixture `tastytrade` is set up; see"
+            " tastyauth.testing.Tastytrade",
         )
 
     @pytest.fixture

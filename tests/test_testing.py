@@ -177,7 +177,23 @@ def test_a_made_up_credential_needs_neither_config_nor_server() -> None:
         testing.credential(color="red")
 
 
-@pytest.mark.parametrize("wrong", [{"profiles": "live"}, {"profiles": ()}, {"lifetime": 0}])
+def test_it_can_stand_for_production() -> None:
+    with Tastytrade(("my-bot", "1"), environment="production") as tastytrade:
+        credential = tastyauth.get_credential()
+        assert (credential.profile, credential.environment) == ("my-bot", "production")
+        assert tastyauth.get_credential("1").api_url == tastytrade.origin
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"profiles": "live"},
+        {"profiles": ()},
+        {"profiles": ("a b",)},
+        {"lifetime": 0},
+        {"environment": "live"},
+    ],
+)
 def test_what_cannot_be_simulated_is_a_usage_error(wrong: dict[str, object]) -> None:
     with pytest.raises(errors.UsageError) as raised:
         Tastytrade(**wrong)  # type: ignore[arg-type]
