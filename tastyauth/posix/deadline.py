@@ -11,11 +11,21 @@ from tastyauth.errors import TemporaryError
 T = TypeVar("T")
 
 
-def within(seconds: float, call: Callable[[], T], cut: Callable[[], object]) -> T:
+_A_WHILE = 0.2
+"""Seconds after which a call counts as slow."""
+
+
+def within(
+    seconds: float,
+    call: Callable[[], T],
+    cut: Callable[[], object],
+    meanwhile: Callable[[], object] | None = None,
+) -> T:
     """What `call` returns or raises; TimeoutError when it has not after `seconds`.
 
-    It runs in a thread, and `cut` ends what that waits for, also when the call has ended. Raises
-    TemporaryError where no thread can be started (RLIMIT_NPROC).
+    It runs in a thread, and `cut` ends what that waits for, also when the call has ended;
+    `meanwhile` is done when it takes a while. Raises TemporaryError where no thread can be started
+    (RLIMIT_NPROC).
     """
     deadline = time.monotonic() + seconds
     outcome: Future[T] = Future()
@@ -34,6 +44,8 @@ def within(seconds: float, call: Callable[[], T], cut: Callable[[], object]) -> 
             "end other processes of this user, or raise the limit: ulimit -u",
         ) from None
     try:
+        if meanwhile and not wait([outcome], min(_A_WHILE, seconds)).done:
+            meanwhile()
         if not wait([outcome], max(0.0, deadline - time.monotonic())).done:
             raise TimeoutError
         return outcome.result()

@@ -89,7 +89,7 @@ def with_others(
     grant = fleet.Grant(profile.token_endpoint, profile.scopes, *secrets)
     around = surroundings.withholding(profile.withheld)
     machines = fleet.Fleet(
-        partial(fleet.connected, profile.shared, grant, around),
+        partial(fleet.connected, profile.shared, grant, around, _prepare),
         policy,
         limit,
         entry=lambda it: _entry(profile, secrets.client_id, *it),
@@ -156,6 +156,10 @@ def exchange_once(
     unsaid = bool(grant.scopes and not (response.scopes or exchange.scopes_of(granted)))
     token = response.access_token, int(asked_at), response.expires_in, time.time()
     return Refreshed(_entry(profile, secrets.client_id, *token), moved, unsaid)
+
+
+def _prepare() -> None:
+    from tastyauth import exchange  # noqa: F401  # httpx loads while the engine keeps one waiting
 
 
 def _entry(

@@ -3,6 +3,7 @@
 import socket
 import ssl
 import time
+from collections.abc import Callable
 from typing import Any
 
 from valkey import exceptions
@@ -14,9 +15,9 @@ from tastyauth.secret import Secret
 from tastyauth.shared import Engine, Trouble, protocol
 from tastyauth.shared.sealing import Seal as Seal
 
-_CONNECT, _READ = 1.0, 1.2
+_CONNECT, _READ = 1.0, 1.0
 """Seconds to connect, and for each answer. An engine that is slower than this is no help, and one
-that is frozen must not delay a token by much more than a second."""
+that is frozen must not delay a token by more than a second."""
 
 _FIRST, _NEXT = 3.0, 2.0
 """Seconds for all of a call: the first one looks up a name, connects, and logs in."""
@@ -71,9 +72,18 @@ _REFUSALS = {
 
 
 class Connected:
-    """A connection to the engine, made by the first call; closed at the end of the context."""
+    """A connection to the engine, made by the first call; closed at the end of the context.
 
-    def __init__(self, engine: Engine, password: Secret | None) -> None:
+    `meanwhile` is done while the first call is slow: an exchange will probably follow.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        password: Secret | None,
+        meanwhile: Callable[[], object] | None = None,
+    ) -> None:
+        self._meanwhile = meanwhile
         self._engine = engine
         self._has_password = password is not None
         given: dict[str, Any] = {
@@ -126,6 +136,7 @@ class Connected:
     def _call(self, script: str, name: str, *arguments: bytes | str | int) -> object:
         keys = protocol.keys(name)
         limit, self._limit = self._limit, _NEXT
+        meanwhile, self._meanwhile = self._meanwhile, None
 
         def call() -> object:
             if not self._connection._sock:
@@ -134,7 +145,7 @@ class Connected:
             return self._connection.read_response()
 
         try:
-            return within(limit, call, lambda: None)
+            return within(limit, call, lambda: None, meanwhile)
         except TemporaryError as error:
             reason = error.message
         except _BROKEN as error:

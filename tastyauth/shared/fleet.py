@@ -56,7 +56,12 @@ class Grant(NamedTuple):
     refresh_token: Secret
 
 
-def connected(engine: Engine, grant: Grant, surroundings: Surroundings) -> "tuple[Connected, Seal]":
+def connected(
+    engine: Engine,
+    grant: Grant,
+    surroundings: Surroundings,
+    meanwhile: Callable[[], object] | None = None,
+) -> "tuple[Connected, Seal]":
     """A connection that the first call makes, and the seal of a grant; raises Trouble."""
     try:
         from tastyauth.shared.engine import Connected, Seal
@@ -66,7 +71,7 @@ def connected(engine: Engine, grant: Grant, surroundings: Surroundings) -> "tupl
         password = engine.password.resolve(surroundings) if engine.password else None
     except SecretError as error:
         raise Trouble(f"its password: {error.message}") from None
-    return Connected(engine, password), Seal(*grant)
+    return Connected(engine, password, meanwhile), Seal(*grant)
 
 
 class Fleet:

@@ -222,6 +222,24 @@ def test_machines_whose_clocks_differ_agree_when_a_token_ends(
         assert max(expiries) - min(expiries) <= 2
 
 
+def test_a_lease_that_is_held_for_ever_is_waited_for_twice_as_long_as_it_may_last(
+    tmp_path: os.PathLike[str], simulator: Simulator
+) -> None:
+    with engine() as it:
+        [world] = machines(tmp_path, simulator, 1, it.url)
+        world.configure(sharing(it.url, "    timeout: 1\n"))
+        assert world.run("token").code == 0
+        [key] = it.client.keys("*token")
+        it.client.delete(key)
+        it.client.set(key.replace(b":token", b":lease"), "another's", px=100_000)
+        forget([world])
+        begin = time.monotonic()
+        ended = world.run("token")
+        assert ended.code == 0
+        assert "another machine holds the lease for too long;" in ended.err
+        assert 12 <= time.monotonic() - begin < 30
+
+
 # -- whatever happens -----------------------------------------------------------------------------
 
 

@@ -5,9 +5,11 @@ import os
 import random
 import signal
 import socket
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 
+import aging
 import pytest
 from engines import Between, Running, engine, noise
 from herds import Gate, codes, outputs
@@ -99,6 +101,64 @@ def test_a_grant_of_another_environment_or_client_shares_nothing(
         machines(f"{os.fspath(tmp_path)}/others", other, 1, valkey.url)[0].run("token")
         assert other.token_requests == 1
     assert len(valkey.client.keys("*")) == 2
+
+
+# -- renewing ahead -------------------------------------------------------------------------------
+
+
+@pytest.mark.warm
+def test_who_renews_ahead_waits_for_nobody(
+    worlds: list[World], simulator: Simulator, valkey: Running
+) -> None:
+    """Another machine is at it, and the token is still good: nothing is said of it."""
+    world = worlds[0]
+    token = world.run("token").out
+    [key] = valkey.client.keys("*token")
+    valkey.client.delete(key)
+    valkey.client.set(key.replace(b":token", b":lease"), "another's", px=20_000)
+    aging.set_left(world.cache, 61, time.time())
+    ended = world.run("token")
+    assert (ended.code, ended.out, ended.err) == (0, token, "")
+    assert aging.only_record(world.cache).code == 0
+    assert simulator.token_requests == 1
+
+
+@pytest.mark.warm
+def test_what_one_machine_renews_ahead_the_others_adopt(
+    worlds: list[World], simulator: Simulator, valkey: Running
+) -> None:
+    first, second, _ = worlds
+    old = {first.run("token").out, second.run("token").out}
+    for world in (first, second):
+        aging.set_left(world.cache, 61, time.time())
+    valkey.client.delete(*valkey.client.keys("*"))  # it has aged as well
+    new = first.run("token").out
+    assert {new, *old} > old
+    assert second.run("token").out == new
+    assert simulator.token_requests == 2
+
+
+@pytest.mark.warm
+def test_a_shared_token_is_renewed_at_a_moment_of_each_machine(worlds: list[World]) -> None:
+    """Between 300 and 60 s before its end, so that they do not all renew it at the same time."""
+    moments = []
+    for world in worlds:
+        world.run("token")
+        moments.append(aging.only_entry(world.cache).ahead)
+    assert len(set(moments)) == len(worlds)
+    assert all(60 <= each <= 300 for each in moments)
+
+
+@pytest.mark.warm
+def test_a_server_that_rotates_refresh_tokens_is_warned_of(
+    tmp_path: os.PathLike[str], valkey: Running
+) -> None:
+    with Simulator(rotate=True) as simulator:
+        [world] = machines(tmp_path, simulator, 1, valkey.url)
+        ended = world.run("token")
+        assert ended.code == 0
+        said = "the server rotates refresh tokens, so one machine alone can use this grant"
+        assert said in ended.err
 
 
 # -- what failed ----------------------------------------------------------------------------------
@@ -248,7 +308,8 @@ def test_with_an_engine_in_trouble_each_machine_gets_a_token_of_its_own(
 ) -> None:
     with trouble() as url:
         worlds = machines(tmp_path, simulator, 2, url)
-        warning = f"tastyauth: warning: {url} is not used: {reason}; this machine goes on alone\n"
+        trouble_is = f"{url} is not used: {reason}; this machine goes on alone\n"
+        warning = f"tastyauth: warning: live, custom: {trouble_is}"
         assert said([world.run("token") for world in worlds]) == {(0, warning)}
         assert simulator.token_requests == 2
         status = worlds[0].run("status").out
@@ -285,7 +346,7 @@ def test_a_password_that_is_not_there_is_trouble_too(world: World, valkey: Runni
     world.configure(f"{CONFIG}    shared: {{{{ valkey: {given} }}}}\n")
     ended = world.run("token")
     assert ended.code == 0
-    assert f"warning: {valkey.url} is not used: its password: " in ended.err
+    assert f"{valkey.url} is not used: its password: " in ended.err
     assert ended.err.count("\n") == 1
 
 
@@ -317,6 +378,7 @@ def test_a_value_that_nobody_sealed_is_replaced(
     assert simulator.token_requests == 2
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("delay", [0.1, 0.3, 0.9])
 def test_a_slow_engine_still_saves_the_exchanges(
     delay: float, valkey: Running, simulator: Simulator, tmp_path: os.PathLike[str]
