@@ -115,10 +115,11 @@ def test_a_hook_keeps_to_it(two: World) -> None:
     """What it was made with is asked for again at each prompt, and so is the variable there."""
     made = two.run("hook", "bash", "-p", "live", "--require-environment", "production").out
     assert "hook bash --require-environment production --answer" in made
-    two.write("hook.sh", made)
-    script = f". {two.root}/hook.sh; _tastyauth_hook; echo ${{TASTYTRADE_ENV-none}}"
-    assert two.shell(script, "/bin/bash").out == "production\n"
-    assert two.shell(script, "/bin/bash", **{VARIABLE: "sandbox"}).out == "none\n"
+    assert two.run("token", "-p", "live").code == 0  # it waits for nothing long
+    answer = ["hook", "bash", "-p", "live", "--require-environment", "production"]
+    assert "export TASTYTRADE_ENV=production" in two.run(*answer, "--answer", "first").out
+    done = two.run(*answer, "--answer", "first", **{VARIABLE: "sandbox"})
+    assert (done.code, "TASTYTRADE_ACCESS_TOKEN=" in done.out) == (78, False)
 
 
 def test_a_program_in_python_keeps_to_the_variable(

@@ -55,7 +55,7 @@ def test_a_grant_that_may_do_more_is_not_sent(trader: World, words: list[str]) -
     done = trader.run(*words)
     assert done.code == 77
     assert "more than declared: it has openid read trade, and scopes says read\n" in done.err
-    assert "hint: tick read alone" in done.err
+    assert "tick read alone" in done.err
     assert APPLICATIONS_PAGE in done.err
     assert trader.simulator.token_requests == 0
 
@@ -65,7 +65,7 @@ def test_a_grant_that_may_do_less_is_not_sent(world: World) -> None:
     done = world.run("token")
     assert done.code == 77
     assert "less than declared: it has openid read, and scopes says read trade\n" in done.err
-    assert "hint: tick read and trade" in done.err
+    assert "tick read and trade" in done.err
     assert world.simulator.token_requests == 0
 
 
