@@ -140,7 +140,7 @@ def _meant(words: Words) -> str:
         if asked in others.split():
             if meant == "--help" and profile and profile[0] in COMMANDS:
                 return f"did you mean: tastyauth {profile[0]} --help"
-            if meant == "exec":
+            if asked == "run":
                 return f"did you mean: tastyauth exec -- {mask(' '.join(words.places)) or 'CMD'}"
             line = f"tastyauth {meant}{'' if meant.startswith('-') else named}"
             return f"did you mean: {shells.usage(shell, line) if meant[:3] == 'env' else line}"
@@ -160,7 +160,8 @@ def _stray(word: str, parser: Parser, command: Command | None, words: Words) -> 
         line = " ".join([parser.prog, *typed[:place], "--", *typed[place:]])
         return UsageError(message, f"write the command after --: {line}")
     if command is not None and word in words.places and _could_be_a_profile(word):
-        flag = "--only" if word in ("client_secret", "refresh_token") else "-p"
+        is_field = command.name == "secret" and word in ("client_secret", "refresh_token")
+        flag = "--only" if is_field else "-p"
         others = [mask(it) for it in words.rest if it != word]
         line = " ".join(["tastyauth", command.name, *others, flag, word])
         return UsageError(message, f"did you mean: {line}")

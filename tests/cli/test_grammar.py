@@ -125,6 +125,7 @@ def test_a_mistake_is_told_with_what_to_do(words: list[str]) -> None:
         (["help"], "tastyauth --help"),
         (["help", "env"], "tastyauth env --help"),
         (["run", "bot"], "tastyauth exec -- bot"),
+        (["shell", "paper"], "tastyauth exec -p paper"),
         (["--unset", "env"], "tastyauth env --unset"),
         (["--format", "json", "env"], "tastyauth env --format"),
     ],
