@@ -58,6 +58,7 @@ class ProfileStatus:
     name: str
     is_default: bool
     environment: str
+    stands_for: str
     api_url: str
     scopes: tuple[str, ...]
     fields: tuple[FieldStatus, ...]
@@ -175,6 +176,7 @@ def status(
                 name=profile.name,
                 is_default=profile.name == config.default_name,
                 environment=profile.environment,
+                stands_for=profile.stands_for,
                 api_url=profile.api_url,
                 scopes=profile.scopes,
                 fields=tuple(
@@ -293,6 +295,8 @@ def _facts(profile: ProfileStatus, now: float) -> Iterator[tuple[str, str]]:
     """What is said of a profile, a line for each name."""
     for it in profile.fields:
         yield it.field, f"{_SAID.get(it.state, it.state)}: {it.reason or it.source}"
+    if profile.stands_for:
+        yield "stands for", profile.stands_for
     if profile.scopes:
         yield "scopes", f"{' '.join(profile.scopes)}, and no more; checked with each new token"
     left = profile.expires_at - now
