@@ -85,7 +85,8 @@ class Profile(NamedTuple):
     @property
     def files(self) -> tuple[str, ...]:
         """The files that its references read."""
-        return tuple(name for kind, name in self.inputs if kind == "file")
+        pairs = (pair for reference in self.references for pair in reference.inputs())
+        return tuple(name for kind, name in pairs if kind == "file")
 
     @property
     def behind(self) -> str:

@@ -170,7 +170,7 @@ class Connected:
                 return "its name cannot be resolved"
             case ConnectionRefusedError():
                 return "nothing listens there"
-            case FileNotFoundError() | PermissionError() as failure:
+            case FileNotFoundError() as failure:
                 what = "" if self._engine.socket else "its certificate_authorities: "
                 return what + reason_of(failure)
             case OSError() as failure:

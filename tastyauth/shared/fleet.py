@@ -4,7 +4,7 @@ import os
 import random
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, ExitStack
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 from tastyauth.cache import Entry
@@ -123,6 +123,26 @@ class Fleet:
 
     def _join(self, connection: "Connected", seal: "Seal") -> tuple[Found, Entry | None]:
         """What was found, and the token that another machine has got; else the lease is held."""
+        with ExitStack() as stack:
+            found, entry, attempt, step = self._settled(connection, seal, stack)
+        if step == protocol.EXCHANGE:
+            return found, None
+        if found.lease == self._own:
+            connection.finish(seal.name, self._own)
+        if step == protocol.ADOPT:
+            return found, entry
+        if step == protocol.FAIL:
+            error = attempt.failure(self._policy.started_at, time.time())
+            error.attempt = attempt
+            raise error
+        if step == protocol.LATER:
+            raise TemporaryError("another machine is renewing it", reason=UNDER_WAY)
+        raise Trouble("another machine holds the lease for too long")
+
+    def _settled(
+        self, connection: "Connected", seal: "Seal", stack: ExitStack
+    ) -> tuple[Found, Entry | None, Attempt, str]:
+        """What was found once there is nothing to take or wait for, and the step to do then."""
         patience = 0.0 if self._in_a_hurry else patience_of(self._limit)
         until = time.monotonic() + max(patience, _LONGEST)
         pause = _SHORTEST
@@ -137,28 +157,16 @@ class Fleet:
                 in_a_hurry=self._in_a_hurry,
                 patience=until - time.monotonic(),
             )
-            if step == protocol.EXCHANGE:
-                return found, None
             if step == protocol.TAKE:
                 found = connection.take(seal.name, self._own, lease_of(self._limit))
-                continue
-            if step == protocol.WAIT:
-                with self._waiting("another machine that is getting this token"):
-                    time.sleep(random.uniform(_SHORTEST, pause))  # noqa: S311  # not a secret
+            elif step == protocol.WAIT:
+                if pause == _SHORTEST:
+                    stack.enter_context(self._waiting("another machine that is getting this token"))
+                time.sleep(random.uniform(_SHORTEST, pause))  # noqa: S311  # not a secret
                 pause = min(2 * pause, _LONGEST)
                 found = connection.look(seal.name)
-                continue
-            if found.lease == self._own:
-                connection.finish(seal.name, self._own)
-            if step == protocol.ADOPT:
-                return found, entry
-            if step == protocol.FAIL:
-                error = attempt.failure(self._policy.started_at, time.time())
-                error.attempt = attempt
-                raise error
-            if step == protocol.LATER:
-                raise TemporaryError("another machine is renewing it", reason=UNDER_WAY)
-            raise Trouble("another machine holds the lease for too long")
+            else:
+                return found, entry, attempt, step
 
     def _read(self, found: Found, seal: "Seal") -> tuple[Entry | None, Attempt]:
         opened = [

@@ -351,6 +351,16 @@ def test_a_password_that_is_not_there_is_trouble_too(world: World, valkey: Runni
 
 
 @pytest.mark.warm
+def test_authorities_that_are_not_there_are_trouble_too(world: World, valkey: Running) -> None:
+    url = valkey.url.replace("valkey:", "valkeys:")
+    given = f'{{{{ url: "{url}", certificate_authorities: nowhere.pem }}}}'
+    world.configure(f"{CONFIG}    shared: {{{{ valkey: {given} }}}}\n")
+    ended = world.run("token")
+    assert ended.code == 0
+    assert f"{url} is not used: its certificate_authorities: no such file" in ended.err
+
+
+@pytest.mark.warm
 @pytest.mark.parametrize("milliseconds", [None, 10**7], ids=["without end", "too long"])
 def test_a_hostile_lease_keeps_nobody(
     milliseconds: int | None, worlds: list[World], valkey: Running, simulator: Simulator
