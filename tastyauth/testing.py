@@ -312,7 +312,7 @@ else:
             made = make(*(marker.args if marker else ()), **settings)
         except TypeError as error:
             hint = "see help(tastyauth.testing.Tastytrade)"
-            raise UsageError(f"the marker tastytrade cannot be followed: {error}", hint) from None
+            raise UsageError(f"the marker tastytrade is not valid: {error}", hint) from None
         with made as running:
             yield running
 

@@ -150,8 +150,9 @@ class Console:
             return line.decode("utf-8", "surrogateescape")
         if _is_terminal(0):
             raise UsageError(
-                f"the {question} is not asked for here: what is typed would be seen",
-                "pipe it into stdin; or be asked: without CI, TASTYAUTH_NON_INTERACTIVE and 2>",
+                f"cannot ask for the {question} here: your typing would be visible",
+                "pipe it into stdin, or run this at a terminal without CI,"
+                " TASTYAUTH_NON_INTERACTIVE or 2>",
             )
         try:
             text = sys.stdin.readline(_LONGEST_LINE) if sys.stdin is not None else ""

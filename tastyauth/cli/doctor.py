@@ -77,7 +77,7 @@ def _as_text(
     yield list(_listed(checks, console))
     if line:
         lines = list(_listed(at_cron, console))
-        yield ["in the environment of cron:", *lines] if lines else []
+        yield ["as cron would run it:", *lines] if lines else []
     if not console.quiet:
         yield [_summary(checks + at_cron)]
         yield (

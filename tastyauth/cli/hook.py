@@ -43,7 +43,7 @@ def run_hook(arguments: Arguments, console: Console) -> int:
     exports = export.for_shell(profile.exports)
     if not exports:
         raise UsageError(
-            f"profile {profile.name} exports nothing that a shell may hold",
+            f"profile {profile.name} exports nothing that a shell may keep",
             "add a name for access_token to its exports",
         )
     console.out(hook.script(shell, _binding(session.asked, profile.name, exports)))
@@ -125,14 +125,12 @@ def _obtained(
         background = Background(work, ())
     except OSError as error:
         raise TemporaryError(
-            f"{profile}: no process to get a token with: {reason_of(error)}"
+            f"{profile}: no process to fetch a token with: {reason_of(error)}"
         ) from None
     with console.waiting(f"a new token of {profile}"):
         answer = background.wait(_PATIENCE + arguments.started_at - time.time())
     if answer is None:
-        late = (
-            f"{profile}: no new token within 2 s; the prompt goes on, and a later one tries again"
-        )
+        late = f"{profile}: no new token within 2 s; a later prompt tries again"
         if entry is None or cache.decide(entry, None, Terms(), time.time()) != cache.AHEAD:
             raise TemporaryError(late)
         console.warn(late)
@@ -158,7 +156,7 @@ def _stepping_aside(shell: str, arguments: Arguments, console: Console, held: ho
     whose = "another token" if not held.profile else f"{held.profile}'s token"
     what = f"holds {whose}; the hook for {profile} leaves it alone"
     if not held:
-        what = f"holds no token any more; the hook for {profile} leaves it so"
+        what = f"no longer holds a token; the hook for {profile} leaves it so"
     elif held.profile == profile and left > 0:
         what += f" until it expires, in {ceil(left / 60)} min"
     elif held.ends is not None and left <= 0:

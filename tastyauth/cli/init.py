@@ -139,7 +139,7 @@ def _make(place: _Place, name: str | None, arguments: Arguments, console: Consol
     exposed = [path for path in profile.files if locate.repository_of(path)]
     if exposed:
         ignore = new_profile.to_ignore(exposed)
-        console.warn(f"the secrets are in a repository, make git ignore them: {ignore}")
+        console.warn(f"the secrets are in a repository; make git ignore them: {ignore}")
     shown = with_tilde(config.path, console.surroundings.home)
     console.say(f"wrote {shown}, profile {profile.name}")
     _say_next(config, profile, arguments, console)
@@ -154,7 +154,7 @@ def _check_flags(
         environment = environment or console.ask_text("environment", "--environment")
     if (environment == "custom") != (arguments.api_url is not None):
         raise UsageError(
-            "--api-url goes with --environment custom, and only with it",
+            "--api-url and --environment custom belong together",
             "give both: --environment custom --api-url http://127.0.0.1:8000",
         )
     if not console.interactive and not arguments.store:
@@ -202,7 +202,7 @@ def _written(path: str, content: bytes, console: Console) -> dict[str, tuple[byt
     schema = f"{directory}/tastyauth.schema.json"
     texts = {schema: validation.text().encode(), os.path.realpath(path): content}
     if files.leads_out(schema, directory):
-        console.say(f"{schema} is a link that leads elsewhere, and is left as it is")
+        console.say(f"{schema} is a link that leads elsewhere, and is left alone")
         del texts[schema]
     written = {}
     for name, text in texts.items():
@@ -224,7 +224,7 @@ def _complete(config: Config, profile: Profile, arguments: Arguments, console: C
             missing += (field,)
     if _asks_for_another(profile, arguments) or (arguments.dotenv and not missing):
         raise UsageError(
-            f"profile {profile.name} exists already, and stays as it is",
+            f"profile {profile.name} already exists and is left alone",
             f"new secrets: tastyauth secret set -p {profile.name}; another profile: init -p NAME",
         )
     if not missing:
@@ -259,7 +259,7 @@ def _say_next(config: Config, profile: Profile, arguments: Arguments, console: C
     if arguments.dotenv:
         path = locate.absolute(arguments.dotenv, console.environ)
         shown = with_tilde(path, locate.home_directory(console.environ))
-        console.say(f"{shown} still holds the secrets: take them out when nobody needs them")
+        console.say(f"{shown} still contains the secrets: remove them once nobody needs them")
     words = "tastyauth env"
     try:
         path, origin = locate.find_config(None, console.environ)

@@ -24,7 +24,7 @@ from tastyauth.sources import accept, dotenv
 STORES = {
     "file": "files beside the config, mode 0600; works everywhere, cron included",
     "keyring": "the desktop's keyring; not in cron",
-    "pass": "the password store of pass; in cron only with a key that needs no passphrase",
+    "pass": "the password store of pass; in cron only with a key that has no passphrase",
 }
 """Where secrets can be kept, and what is to be known about it."""
 
@@ -71,7 +71,7 @@ def ask(
     given = (before.environment, before.client_id) if before else (arguments.environment, client_id)
     claims, is_open = read_claims(token), before is not None
     while (where := _belongs(claims, console, *given, is_open=is_open)) is None:
-        console.say("paste another token; or press Enter, to correct environment and client ID")
+        console.say("paste another token, or press Enter to correct environment and client ID")
         last, token = token, entered("refresh_token", console, kept=token)
         claims, is_open = read_claims(token), token == last
         if is_open:
@@ -110,7 +110,7 @@ def _belongs(
         facts.append(f"  environment  {said[0]}: {_ENVIRONMENTS[said[0]].partition(';')[0]}")
     if said[1] and not client_id:
         facts.append(f"  client ID    {said[1]}")
-    heading = "the refresh token says where it belongs:"
+    heading = "according to the refresh token:"
     if facts and not console.ask("\n".join([heading, *facts]), "is that right?", usual=True):
         return None
     environment, client_id = environment or said[0], client_id or said[1]
@@ -132,7 +132,7 @@ def old_bot(path: str, console: Console) -> dict[str, Secret]:
     found = new_profile.taken_over(dotenv.variables(path, console.surroundings))
     if not found:
         raise SecretAbsent(
-            f"{shown} has none of the names that bots use",
+            f"{shown} has none of the usual names",
             f"rename them, for example to {', '.join(new_profile.USUAL_NAMES)}",
         )
     old = {}
@@ -174,11 +174,11 @@ def store(flag: str | None, console: Console) -> str:
     """Where the secrets are to be kept; raises SecretError for a store that is not here."""
     if flag is not None:
         if not is_available(flag, console):
-            raise SecretError(f"no secret can be kept in {flag} here", f"it takes {_TO_HAVE[flag]}")
+            raise SecretError(f"no secret can be kept in {flag} here", f"it needs {_TO_HAVE[flag]}")
         return flag
     if not console.interactive:
         return console.choose("store", STORES, "--store")
     here = {store: about for store, about in STORES.items() if is_available(store, console)}
     for store in (store for store in STORES if store not in here):
-        console.say(f"not here: {store}, which takes {_TO_HAVE[store]}")
+        console.say(f"not available: {store}, which needs {_TO_HAVE[store]}")
     return console.choose("store", here, "--store", default="file")

@@ -86,6 +86,5 @@ def _hint(error: TastyauthError, asked: Asked, command: str) -> str:
         if locate.read_config(asked.path) == asked.content:
             return error.hint
     return (
-        f"the config has changed since {command} was started, which keeps the old one:"
-        " start it again"
+        f"the config has changed since {command} was started, which keeps the old one: restart it"
     )

@@ -79,7 +79,7 @@ def _store_untried(
             files.make_directory(os.path.dirname(mark))
             files.write(mark, b"")
         except OSError as error:
-            console.warn(f"they stay there also when a token has come: {reason_of(error)}")
+            console.warn(f"they stay there even after a token has come: {reason_of(error)}")
     elif not os.path.exists(mark):
         return
     words = f"tastyauth secret set --undo -p {profile.name}"
@@ -87,7 +87,7 @@ def _store_untried(
     paths = [path for it in kept.values() for kind, path in it.inputs() if kind == "file"]
     exposed = [path for path in paths if locate.repository_of(path)]
     if exposed:
-        console.warn(f"they are in a repository, make git ignore them: {to_ignore(exposed)}")
+        console.warn(f"they are in a repository; make git ignore them: {to_ignore(exposed)}")
 
 
 def _go_back(config: str, profile: Profile, wanted: tuple[str, ...], console: Console) -> None:
@@ -134,7 +134,7 @@ def enter_until_accepted(
 def say_again(error: RefusedError, console: Console) -> None:
     """Reports what was refused, before it is asked for again."""
     console.error(RefusedError(error.message, f"nothing was stored; {ONE_APPLICATION}"))
-    console.say("enter them again: Enter alone keeps what is right, Ctrl-C gives up")
+    console.say("enter them again: Enter alone keeps a value, Ctrl-C gives up")
 
 
 def entered(field: str, console: Console, *, kept: Secret | None = None) -> Secret:
@@ -156,7 +156,7 @@ def entered(field: str, console: Console, *, kept: Secret | None = None) -> Secr
             except SecretError as error:
                 raise SecretError(
                     error.message.removeprefix("the value of "),
-                    "copy it again from where it was shown, on one line and with nothing around it",
+                    "copy it again, on one line and with nothing around it",
                 ) from None
             check_shape(field, value)
         except TastyauthError as error:
@@ -298,7 +298,7 @@ def _refuse_links_out(path: str, label: str, directory: str) -> None:
     if path.startswith(f"{directory}/") and files.leads_out(os.path.dirname(path), directory):
         raise SecretError(
             f"{label} is behind a link that leads out of {directory}",
-            "name the directory that is meant in the config",
+            "name the real directory in the config",
         )
 
 
@@ -330,7 +330,7 @@ def _tell(
             except SecretError:
                 pass  # it exists, and its failure is what everybody gets to see
             first = member.describe(surroundings.home)
-            console.warn(f"the {_spoken(field)} in {first} answers first: that one is used")
+            console.warn(f"the {_spoken(field)} in {first} comes first, so that one is used")
             break
 
 

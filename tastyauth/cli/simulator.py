@@ -56,31 +56,29 @@ class _Step(NamedTuple):
 
 
 _BEFORE = (
-    _Step("the config declares where the secrets are, and holds none", "cat tastyauth.yaml"),
+    _Step("the config says where the secrets are, and contains none", "cat tastyauth.yaml"),
     _Step(
-        "in pre-commit: it is checked without touching a secret",
+        "in pre-commit: check it without touching a secret",
         "tastyauth validate tastyauth.yaml",
     ),
     _Step(
-        "one exchange, and the exports (cut here; they carry a real token of the simulator)",
+        "one exchange, and the exports (cut off here; they contain a real token of the simulator)",
         "tastyauth env | cut -c 1-72",
     ),
     _Step(
         "in a shell",
         'eval $(tastyauth env); echo "status $?, $TASTYTRADE_ENV at $TASTYTRADE_API_URL"',
     ),
-    _Step(
-        "in cron: a program, as it would be started there", "tastyauth exec -- python3 accounts.py"
-    ),
+    _Step("in cron: start a program with the token", "tastyauth exec -- python3 accounts.py"),
 )
 
 _AFTER = (
     _Step(
-        "now the grant is deleted at the broker; a token from the cache would still do for a while",
+        "now the grant is deleted at the broker; a cached token would still work for a while",
         "tastyauth clear",
     ),
     _Step(
-        "eval fails with the true code, and a token left from before is gone",
+        "eval fails with the real code, and the old token is gone",
         "TASTYTRADE_ACCESS_TOKEN=stale\n"
         'eval $(tastyauth env); echo "status $?, token: ${TASTYTRADE_ACCESS_TOKEN-gone}"',
     ),
@@ -125,7 +123,7 @@ def _write(path: str, ready: str, accepted: Mapping[str, str], console: Console)
     try:
         if os.path.lexists(path) and not locate.read_config(path).startswith(_MADE.encode()):
             raise UsageError(
-                f"{path} is there already, and was not made by the simulator",
+                f"{path} already exists, and was not made by the simulator",
                 "name a file that does not exist: --config simulator.yaml",
             )
         files.make_ancestors(path)

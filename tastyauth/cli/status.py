@@ -27,7 +27,7 @@ _SAID = {state: f"{state} (tastyauth doctor)" for state in (UNCHECKED, UNUSABLE)
 
 _CHANGED = {
     "config": "none since the config changed",
-    "secret": "none since a secret, or where it is, changed",
+    "secret": "none since a secret, or its place, changed",
 }
 
 
@@ -103,7 +103,7 @@ def run_clear(arguments: Arguments, console: Console) -> int:
     """Forgets tokens and attempts; rotated refresh tokens are never forgotten."""
     environ = console.environ
     if arguments.all and arguments.profile:
-        raise UsageError("--all is of every config and profile", "leave out --all, or -p")
+        raise UsageError("--all clears every config and profile", "leave out --all, or -p")
     directory = locate.cache_directory(environ)
     try:
         if arguments.profile:
@@ -298,7 +298,7 @@ def _facts(profile: ProfileStatus, now: float) -> Iterator[tuple[str, str]]:
     if profile.stands_for:
         yield "stands for", profile.stands_for
     if profile.scopes:
-        yield "scopes", f"{' '.join(profile.scopes)}, and no more; checked with each new token"
+        yield "scopes", f"{' '.join(profile.scopes)} and no more; checked with each new token"
     left = profile.expires_at - now
     in_vain = any(it.state in (MISSING, UNUSABLE) for it in profile.fields)
     if left > 0:

@@ -15,7 +15,7 @@ def run_env(arguments: Arguments, console: Console) -> int:
     if arguments.unset:
         if output not in shells.FAILURE:
             raise UsageError(
-                f"--unset needs the format of a shell, not {output}",
+                f"--unset works with the format of a shell, not with {output}",
                 f"one of: {', '.join(shells.FAILURE)}",
             )
         names = trusted_config(arguments.config, console).shell_names()
@@ -27,7 +27,7 @@ def run_env(arguments: Arguments, console: Console) -> int:
     emission = shells.emission(profile, entry.fields, cache.others_names(profile, session.asked))
     if not emission.pairs:
         raise UsageError(
-            f"profile {profile.name} exports nothing that env may hand out",
+            f"profile {profile.name} exports nothing that env may print",
             f"use: tastyauth exec -p {profile.name} -- CMD; or export its access_token",
         )
     secret = [name for name, field in profile.exports if field in export.SECRET_FIELDS]
@@ -92,7 +92,7 @@ def run_exec(arguments: Arguments, console: Console) -> int:
 def _shell(console: Console) -> list[str]:
     """What `exec` starts without a CMD; raises UsageError where nobody is at a terminal."""
     if not (console.interactive and console.stdout_is_terminal):
-        raise UsageError("exec runs a command, and there is none", "write: tastyauth exec -- CMD")
+        raise UsageError("exec needs a command to run", "write: tastyauth exec -- CMD")
     return [console.environ.get("SHELL") or "/bin/sh"]
 
 

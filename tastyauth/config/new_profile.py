@@ -108,7 +108,7 @@ def room(content: bytes, path: str) -> Room:
     before_first = text.splitlines()[first.line - 1][: first.column - 1]
     if first.line == head.line or before_first.strip():
         raise ConfigError(
-            f"the profiles of {path} are in braces: no line can be put between them",
+            f"the profiles of {path} are in braces, so no line can be added between them",
             "give each profile lines of its own, as in: tastyauth init --print",
         )
     default = names[0] if len(names) == 1 and "default_profile" not in found.data else ""
@@ -131,7 +131,7 @@ def to_ignore(paths: Iterable[str]) -> str:
     for path in dict.fromkeys(paths):
         directory, name = os.path.split(path)
         names.setdefault(directory, []).append(shlex.quote(name))
-    return " && ".join(  # the empty line ends a last one that has no end
+    return " && ".join(  # the empty text ends a last line without a newline
         f"printf '%s\\n' '' {' '.join(found)} >>{shlex.quote(f'{directory}/.gitignore')}"
         for directory, found in names.items()
     )

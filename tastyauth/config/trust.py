@@ -90,7 +90,7 @@ def require(config: Config, origin: str, surroundings: Surroundings) -> str:
         doubt = files.writable_by_others(record)
         if doubt:
             raise ConfigNotAllowed(
-                f"the approval of {config.path} is not believed: {doubt}",
+                f"the approval of {config.path} is not trusted: {doubt}",
                 steps(f"{files.how_to_close(doubt)}", look),
             )
         with suppress(OSError):
@@ -103,7 +103,7 @@ def require(config: Config, origin: str, surroundings: Surroundings) -> str:
     look_first = f"look at the plan with: tastyauth allow --print {named} - and set"
     is_silenced = environ.get("CI") or environ.get("TASTYAUTH_NON_INTERACTIVE")
     if given:
-        what = "of another plan" if _HASH.fullmatch(given) else "no SHA-256 of 64 hex digits"
+        what = "of another plan" if _HASH.fullmatch(given) else "not a SHA-256 of 64 hex digits"
         reason += f", and ${HASH_VARIABLE} is {what}"
         look = f"{look_first} the hash it shows"
     elif environ.get(HASH_VARIABLE):

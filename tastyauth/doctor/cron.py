@@ -63,7 +63,7 @@ def rehearse(program: Sequence[str], findings: Findings) -> Rehearsal:
     is_usual = found == f"{home}/.config/tastyauth/{locate.CONFIG_NAME}"
     is_found = is_usual and not os.path.lexists(f"{home}/{locate.CONFIG_NAME}")
     chosen = [*([] if is_found else ["--config", found]), "-p", findings.profile.name]
-    with findings.audience.waiting("a rehearsal in the environment of cron"):
+    with findings.audience.waiting("a rehearsal as cron would run it"):
         report = _report([*program, "doctor", "--offline", "--format", "json", *chosen], findings)
     checks = []
     if isinstance(report, str):

@@ -106,7 +106,7 @@ def read_claims(token: Secret) -> Claims:
 def check_offline(grant: RefreshGrant) -> None:
     """Raises RefusedError when the server is certain to refuse `grant`.
 
-    Anything unknown passes, since the vendor documents none of this, and a server of one's own may
+    Anything unknown passes, since the vendor documents none of this, and a custom server may
     issue anything.
     """
     claims = read_claims(grant.refresh_token)

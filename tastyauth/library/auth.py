@@ -174,7 +174,7 @@ class TastytradeAuth(_Auth):
         on_renewed: Callable[[Credential], object] | None = None,
     ) -> None:
         if on_renewed is not None and not callable(on_renewed):
-            raise UsageError("on_renewed cannot be called", "give a function of one Credential")
+            raise UsageError("on_renewed cannot be called", "pass a function of one Credential")
         wanted = want(profile, min_valid, config)
         if not lazy:
             wanted.check()
@@ -252,7 +252,7 @@ def _require_origin(request: Any, api_url: str) -> None:  # noqa: ANN401
     place = shown(f"{scheme}://{host}" + (f":{port}" if port else ""))
     raise WrongOrigin(
         f"the token is for {api_url} and is not sent to {place}",
-        "send this request through a client without this auth, or with that of another profile",
+        "send this request with a client without this auth, or with another profile's",
     )
 
 

@@ -94,7 +94,7 @@ def _session_class() -> Any:  # noqa: ANN401
             """Raises UsageError: the token is in tastyauth's cache, and nowhere else."""
             raise UsageError(
                 "a session of tastyauth is not serialized",
-                "make another where it is needed: it gets the same token, without an exchange",
+                "create another where it is needed: it gets the same token, without an exchange",
             )
 
     return Session

@@ -182,7 +182,7 @@ def how_to_close(reason: str) -> str:
         path, found, _ = reason.partition(words)
         if found:
             return f"{command} {quote(path)}"
-    return "take that right away"
+    return "remove that permission"
 
 
 def _steps_to(path: str) -> list[str]:

@@ -46,7 +46,7 @@ HURRY = 3.0
 
 
 _ONE_MACHINE_ALONE = (
-    "the server rotates refresh tokens, so one machine alone can use this grant: leave out"
+    "the server rotates refresh tokens, so only one machine can use this grant: leave out"
     f" `shared`, and make a grant for each machine: {CREATE_GRANT}"
 )
 
@@ -278,5 +278,5 @@ def _client_id(profile: Profile, surroundings: Surroundings, audience: Audience)
     where = profile.client_id.describe()
     hint = f"a client ID is a UUID; {_WHERE_FROM['client_id']}"
     if value.startswith("eyJ"):
-        raise RefusedError(f"client_id: {where} holds a token, not a client ID", hint)
-    raise SecretError(f"client_id: {where} holds no UUID", hint)
+        raise RefusedError(f"client_id: {where} contains a token, not a client ID", hint)
+    raise SecretError(f"client_id: {where} contains no UUID", hint)

@@ -134,7 +134,7 @@ class Grant:
     def _unusable(self, what: str, error: OSError, path: str) -> SecretError:
         return SecretError(
             f"{what}: {reason_of(error).replace(path, 'it')}",
-            "make it writable, and yours alone: chmod -R u=rwX,go="
+            "make it writable for you alone: chmod -R u=rwX,go="
             f" {shlex.quote(self.directory)}\n"
             f"for what is damaged, make a new grant: {CREATE_GRANT}",
         )

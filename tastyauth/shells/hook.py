@@ -110,7 +110,7 @@ class Held:
         token, whoever has evaluated it. Of anything else, what has expired and is of the same
         account is taken over, as in a new pane of a terminal multiplexer or where direnv restored
         it; a valid token stays, for it may be what `tastyauth exec -p paper -- bash` was typed for.
-        An account is told by the profile's name, unless the config has this one `alone`.
+        An account is recognized by the profile's name, unless the config has this one `alone`.
         """
         if case == AGAIN or (fields and self._held == dict(export.assign(self._exports, fields))):
             return True

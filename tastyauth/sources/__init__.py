@@ -284,7 +284,8 @@ def _defect(text: str, several_lines: str) -> tuple[str, str] | None:
         return f"is longer than {LIMIT} characters", "store only the secret there"
     if "\r" in text:
         position = text.index("\r") + 1
-        return f"has a carriage return at position {position}", "store it without Windows line ends"
+        advice = "store it without Windows line endings"
+        return f"has a carriage return at position {position}", advice
     if text[0] == "\ufeff":
         return "begins with a byte order mark", "store it as UTF-8 without a byte order mark"
     if text[0].isspace() or text[-1].isspace():

@@ -56,11 +56,11 @@ def in_characters(text: str) -> list[Problem]:
     problems = []
     windows = text.find("\r\n")
     if windows >= 0:
-        problems.append(problem("Windows line ends", _at(text, windows)))
+        problems.append(problem("Windows line endings", _at(text, windows)))
     odd = re.search("\r(?!\n)|[\x85\u2028\u2029]", text)
     if odd:
         name = _ODD_LINE_ENDS[odd.group()]
-        problems.append(problem("odd line end", _at(text, odd.start()), name=name))
+        problems.append(problem("odd line ending", _at(text, odd.start()), name=name))
     control = re.search(_UNPRINTABLE, text)
     if control:
         problems.append(problem("control character", _at(text, control.start())))

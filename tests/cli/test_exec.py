@@ -366,7 +366,7 @@ def test_at_a_terminal_no_command_is_a_shell_for_one_account(
 def test_elsewhere_it_stays_a_mistake(ready: World) -> None:
     """A shell that reads a pipe would run what is in there."""
     with sitting(ready, "exec", CI="1", SHELL="/bin/bash") as it:
-        it.expect("error: exec runs a command, and there is none")
+        it.expect("error: exec needs a command to run")
         assert it.end() == 2
     for words in (["exec"], ["exec", "--"], ["exec", "-p", "live"]):
         done = ready.run(*words, given="echo unseen\n", SHELL="/bin/bash")

@@ -323,7 +323,7 @@ def test_nothing_is_written_through_a_link_out_of_the_directory(world: World) ->
     os.symlink("../../.bashrc", f"{world.config_directory}/tastyauth.schema.json")
     code, said = run_init(world)
     assert (code, content(precious)) == (0, b"precious\n")
-    assert "tastyauth.schema.json is a link that leads elsewhere, and is left as it is" in said
+    assert "tastyauth.schema.json is a link that leads elsewhere, and is left alone" in said
     assert world.run("env", "-p", "paper").code == 0
 
 

@@ -321,7 +321,7 @@ def test_of_several_sources_the_first_that_can_be_written_here_is(awaiting: Worl
     done = awaiting.run("secret", "set", given=both(awaiting))
     assert done.code == 0, done.err
     assert "stored the client secret in file ~/.config/tastyauth/live.client-secret" in done.err
-    assert "answers first" not in done.err
+    assert "comes first" not in done.err
 
 
 @pytest.mark.parametrize(
@@ -337,7 +337,7 @@ def test_it_says_when_another_source_answers_first(world: World, earlier: str, f
     world.configure(refers(several, "file: live.refresh-token"))
     done = world.run("secret", "set", given=both(world), TT_SECRET="old")
     assert done.code == 0
-    assert f"warning: live, custom: the client secret in {first} answers first" in done.err
+    assert f"warning: live, custom: the client secret in {first} comes first" in done.err
 
 
 NOT_WRITABLE = (

@@ -347,7 +347,7 @@ def test_a_config_or_secret_that_changed_is_said(world: World) -> None:
     assert world.run("token").code == 0
     assert access_token(world).startswith("cached, ")
     world.write(f"{world.config_directory}/live.refresh-token", world.refresh_token + "\n")
-    said = "none since a secret, or where it is, changed"
+    said = "none since a secret, or its place, changed"
     assert access_token(world) == f"{said}; the next command gets one"
     world.configure(BOTH)
     assert access_token(world) == "none since the config changed; the next command gets one"

@@ -1207,7 +1207,7 @@ def test_variables_that_cron_will_miss_are_named(examine: Examine) -> None:
 
 def test_the_report_ends_with_the_line_to_paste(examine: Examine) -> None:
     lines = examine("--offline", "--cron", output="human").text.splitlines()
-    assert "in the environment of cron:" in lines
+    assert "as cron would run it:" in lines
     assert lines[-2].endswith(f"  {shlex.quote(COMMAND)} exec -p live -- CMD")
 
 

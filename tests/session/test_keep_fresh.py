@@ -239,7 +239,7 @@ WAITING = "until [ -e end ]; do sleep 0.1; done"
 
 MOVED = HASTY.replace("live.refresh-token", "moved.refresh-token")
 BEGUN_WITH_ANOTHER = (
-    "hint: the config has changed since sh was started, which keeps the old one: start it again"
+    "hint: the config has changed since sh was started, which keeps the old one: restart it"
 )
 
 
@@ -278,7 +278,7 @@ def test_an_outage_is_no_reason_to_start_again(brief: World) -> None:
         said = heard(process, "hint: ")
         brief.write(f"{brief.project}/end", "")
         finish(process)
-    assert "start it again" not in said
+    assert "restart it" not in said
 
 
 def test_a_new_token_that_cannot_be_written_is_reported(brief: World) -> None:
