@@ -294,8 +294,10 @@ def test_the_schema_is_put_beside_a_config(world: World) -> None:
         assert json.load(file) == made.schema()
 
 
-def test_the_simulator_starts_as_described(world: World) -> None:
-    script = recipe("sh", "# in one terminal")
+@pytest.mark.parametrize(
+    "script", [recipe("sh", "# in one terminal"), recipe("sh", "# a stand-in for the broker")]
+)
+def test_the_simulator_starts_as_described(world: World, script: str) -> None:
     told = world.shell(f"timeout 5 {script.partition(chr(10))[2]}").out
     assert json.loads(told.splitlines()[0])["client_id"]
 

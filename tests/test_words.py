@@ -15,7 +15,7 @@ ODD = {
     r"\bno path\b": "not a path",
     r"\bof ours\b|\bof one's own\b": "say whose",
     r"\bpassed over\b": "ignored",
-    r"\bremove that permission\b": "remove that permission",
+    r"\btake that (?:right )?away\b": "remove that permission",
     r"\bstands? (?:here|there|beside|where|in the)\b": "is",
     r"\b(?:is|are) told\b": "is reported",
     r"\bthe roots\b|\bother roots\b": "certificate authorities",
