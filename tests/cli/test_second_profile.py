@@ -207,7 +207,7 @@ def test_flags_that_say_something_else_than_the_profile_are_not_passed_over(
     world.write(f"{world.root}/.env", f"TT_SECRET={world.client_secret}\n")
     before = everything(world.home)
     done = world.run("init", *words.format(root=world.root).split())
-    assert (done.code, "stays as it is" in done.err) == (2, True)
+    assert (done.code, "is left alone" in done.err) == (2, True)
     assert "tastyauth secret set -p live" in done.err
     assert everything(world.home) == before
 
