@@ -36,6 +36,7 @@ PASSWORD = "a-pass-word-of-its-own"
 ENGINES = {"valkey": valkey_server, "redis": redis_server}
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("kind", ENGINES)
 def test_fifty_machines_cause_one_exchange_each_time(
     kind: str, tmp_path: os.PathLike[str], simulator: Simulator
@@ -243,6 +244,7 @@ def test_a_lease_that_is_held_for_ever_is_waited_for_twice_as_long_as_it_may_las
 # -- whatever happens -----------------------------------------------------------------------------
 
 
+@pytest.mark.alone
 def test_whatever_happens_no_call_fails(tmp_path: os.PathLike[str]) -> None:
     """Machines ask without a pause; holders are killed and the engine is frozen and flushed."""
     over = threading.Event()

@@ -103,6 +103,18 @@ def test_a_grant_of_another_environment_or_client_shares_nothing(
     assert len(valkey.client.keys("*")) == 2
 
 
+@pytest.mark.warm
+def test_a_machine_that_can_write_nothing_takes_the_token_of_another(
+    worlds: list[World], simulator: Simulator
+) -> None:
+    """As a pod with a read-only root."""
+    first, second, _ = worlds
+    token = first.run("token").out
+    ended = second.run("token", TASTYAUTH_CACHE_DIR="/dev/null/cache")
+    assert (ended.code, ended.out) == (0, token)
+    assert simulator.token_requests == 1
+
+
 # -- renewing ahead -------------------------------------------------------------------------------
 
 
