@@ -26,7 +26,7 @@ Run = Callable[[Arguments, Console], int]
 """Runs a command: takes what was asked and where to speak; returns the exit code."""
 
 _SHORT = ("env", "token", "exec", "validate")
-"""Commands that are over before there is anything worth collecting (`tastyauth._entry`)."""
+"""Commands that end before there is anything worth collecting (`tastyauth._entry`)."""
 
 
 _EVERYWHERE = ("validate", "no-secrets", "schema", "explain")
@@ -110,7 +110,7 @@ def _flags(asked: grammar.Words, console: Console) -> str:
 
 
 def _eval_failure(asked: grammar.Words, code: int, console: Console) -> str:
-    """What tells `eval` that an `env` failed, even one that could not be parsed; else nothing."""
+    """Makes `eval` fail after a failed `env`, even one that could not be parsed; else nothing."""
     command = asked.command or ""
     meant = command if command in COMMANDS else grammar.nearest(command, COMMANDS)
     if meant != "env" and (command in COMMANDS or "env" not in asked.every):

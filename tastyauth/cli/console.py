@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from tastyauth.sources import Surroundings
 
 _PATIENCE = 0.5
-"""Seconds before a terminal says what is being waited for."""
+"""Seconds before a terminal shows what is being waited for."""
 
 _LONGEST_LINE = 64 * 1024
 """Characters of stdin that are read for a secret; none is that long."""
@@ -118,7 +118,7 @@ class Console:
             )
 
     def ask(self, facts: str, question: str, *, usual: bool = False) -> bool:
-        """Asks a yes-or-no question below the facts; Enter is `usual`, all but y and yes is no."""
+        """Asks a yes-or-no question below the facts; Enter is `usual`, else only y and yes agree."""
         if facts:
             self._stderr(facts)
         answer = _typed(f"tastyauth: {self._named(question)} [{'Y/n' if usual else 'y/N'}] ")
@@ -159,7 +159,7 @@ class Console:
         except UnicodeDecodeError:
             return "\udcff"
         if not text:
-            raise UsageError(f"no {question} on stdin", "give one line for each that is asked for")
+            raise UsageError(f"no {question} on stdin", "give one line for each value")
         return text
 
     def choose(
@@ -179,7 +179,7 @@ class Console:
 
     @contextmanager
     def waiting(self, what: str) -> Iterator[None]:
-        """Says what is being waited for when it takes long, and wipes that out afterwards."""
+        """Shows what is being waited for when it takes long, and erases that afterwards."""
         if self.quiet or not _is_terminal(2):
             yield
             return

@@ -39,7 +39,7 @@ from tastyauth.session import refresh
 from tastyauth.validation import document
 
 _NAMES = {"sandbox": "paper"}
-"""What a profile is called that nobody has named, where `live` would mislead."""
+"""The name of an unnamed profile where `live` would mislead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class _Place:
 
 
 def run_init(arguments: Arguments, console: Console) -> int:
-    """From nothing to a config that has got a token once; nothing is written before that."""
+    """From nothing to a config that has produced a token; nothing is written before that."""
     if arguments.only_print:
         console.out(shipped("tastyauth.yaml.example"))
         return 0

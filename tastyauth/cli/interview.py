@@ -32,7 +32,7 @@ _TO_HAVE = {
     "keyring": "a desktop session, and the extra: pipx inject tastyauth keyring",
     "pass": "a password store: pass init GPG-ID",
 }
-"""What a store that is not available takes."""
+"""What a store that is not available needs."""
 
 _SANDBOX_PAGE = "https://developer.tastytrade.com/docs/sandbox/tools"
 

@@ -131,7 +131,7 @@ def _read(read: Callable[[str], object], text: str) -> object:
 
 
 def _meant(words: Words) -> str:
-    """What to type instead of a command that there is not: what other programs call ours."""
+    """What to type instead of an unknown command: other programs' names for ours."""
     asked = (words.command or "").lower()
     profile = [word for word in words.places if _could_be_a_profile(word)][:1]
     named = f" -p {profile[0]}" if profile else ""

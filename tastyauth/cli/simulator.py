@@ -1,4 +1,4 @@
-"""The stand-in for tastytrade, and the main job tried against it: `simulator` and `demo`."""
+"""The stand-in for tastytrade, and the main job against it: `simulator` and `demo`."""
 
 import json
 import os

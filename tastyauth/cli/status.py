@@ -1,4 +1,4 @@
-"""The commands that look at what is there, or forget it: `status`, `as-curl` and `clear`."""
+"""The commands that show what is there, or forget it: `status`, `as-curl` and `clear`."""
 
 import json
 import time
@@ -292,7 +292,7 @@ def _field_status(
 
 
 def _facts(profile: ProfileStatus, now: float) -> Iterator[tuple[str, str]]:
-    """What is said of a profile, a line for each name."""
+    """What is reported about a profile, a line for each name."""
     for it in profile.fields:
         yield it.field, f"{_SAID.get(it.state, it.state)}: {it.reason or it.source}"
     if profile.stands_for:

@@ -1,4 +1,4 @@
-"""The commands that trust a config, or no longer: `allow` and `deny`."""
+"""The commands that approve a config, and take that back: `allow` and `deny`."""
 
 from contextlib import suppress
 from difflib import SequenceMatcher

@@ -10,7 +10,7 @@ from tastyauth.errors import OutputError, UsageError, reason_of
 
 
 def run_env(arguments: Arguments, console: Console) -> int:
-    """Prints the exports of a profile in the words of a shell or format."""
+    """Prints the exports of a profile for a shell or in another format."""
     output: str = arguments.format
     if arguments.unset:
         if output not in shells.FAILURE:

@@ -1,4 +1,4 @@
-"""What a config declares and what is wrong with it, as values; no secret, command or network."""
+"""What a config declares and what is wrong with it, as values; nothing is resolved or run."""
 
 import os
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Whose token a program wants, and the way to it: the session of the command line, with a log."""
+"""Which token a program wants, and how it gets it: the session of the command line, with a log."""
 
 import logging
 import os
@@ -99,7 +99,7 @@ class Wanted:
         return entry if is_meant else None
 
     def decide(self, entry: Entry) -> str:
-        """What is to be done about this token: `cache.decide`."""
+        """What to do about this token: `cache.decide`."""
         return cache.decide(entry, None, Terms(self.min_valid), time.time())
 
     def check(self) -> None:

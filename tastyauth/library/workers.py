@@ -1,4 +1,4 @@
-"""Work done beside an event loop, of asyncio or trio: a thread for each profile."""
+"""Work beside an event loop, of asyncio or trio, in a thread for each profile."""
 
 import atexit
 import os

@@ -286,7 +286,7 @@ class Session:
     def _recorded(
         self, view: View, record: Attempt, secrets: str, *, in_a_hurry: bool
     ) -> Iterator[None]:
-        """Writes a failure down for those who wait."""
+        """Records a failure for those who wait."""
         try:
             yield
         except TastyauthError as error:
@@ -297,7 +297,7 @@ class Session:
 
     @contextmanager
     def _storing(self) -> Iterator[None]:
-        """Warns of what cannot be stored, which is no reason to withhold a token."""
+        """Warns about what cannot be stored, which is no reason to withhold a token."""
         try:
             yield
         except OSError as error:

@@ -52,7 +52,7 @@ class Secrets(NamedTuple):
 
 
 class Refreshed(NamedTuple):
-    """What came of a refresh.
+    """The outcome of a refresh.
 
     `moved` says that the declared source now holds a newer token, and `unsaid` that neither the
     grant nor the answer says which of the declared scopes it has. `from_another` says that another

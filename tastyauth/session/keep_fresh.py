@@ -98,7 +98,7 @@ class Background:
 
 
 def _work(work: Callable[[], bytes], writer: int, handled: Iterable[signal.Signals]) -> NoReturn:
-    """What the new process does, in a session of its own and without the parent's terminal."""
+    """Runs in the new process, in its own session and without the parent's terminal."""
     try:
         os.setsid()
         for number in handled:

@@ -1,4 +1,4 @@
-"""Talks to the engine: one connection, three scripts, and what is wrong when they do not answer."""
+"""Talks to the engine: one connection, three scripts, and what went wrong when none answers."""
 
 import socket
 import ssl
@@ -44,7 +44,7 @@ elseif ARGV[2] == 'attempt' then
 end
 return 1
 """
-"""Whoever is late, and has lost the lease, changes nothing."""
+"""A machine that is late, and has lost the lease, changes nothing."""
 
 _BROKEN = (
     exceptions.ValkeyError, OSError, ValueError, TypeError, LookupError, AttributeError,

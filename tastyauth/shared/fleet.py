@@ -75,7 +75,7 @@ def connected(
 
 
 class Fleet:
-    """The machines that hold a grant, as one of them sees them for the time of one refresh.
+    """The machines that hold a grant, as one of them sees them during one refresh.
 
     `limit` is how many seconds an exchange may take, `entry` makes an entry of a token of another
     machine, `waiting` says what is being waited for. `trouble` says afterwards why the engine was

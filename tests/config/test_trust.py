@@ -1,4 +1,4 @@
-"""Which configs may act: by where they lie, or because somebody approved what they would do."""
+"""Which configs may act: because of where they are, or because somebody approved what they do."""
 
 import hashlib
 import json
