@@ -118,7 +118,7 @@ class Console:
             )
 
     def ask(self, facts: str, question: str, *, usual: bool = False) -> bool:
-        """Asks a yes-or-no question below the facts; Enter is `usual`, else only y and yes agree."""
+        """Asks a yes-or-no question below the facts; Enter is `usual`; else y and yes agree."""
         if facts:
             self._stderr(facts)
         answer = _typed(f"tastyauth: {self._named(question)} [{'Y/n' if usual else 'y/N'}] ")
