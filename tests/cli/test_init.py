@@ -180,7 +180,7 @@ def test_a_bot_that_trades_gets_no_scopes_and_one_that_does_not_is_held_to_readi
             it.answer(TRADES, "y")
             it.expect("next, type: ")
             assert it.end() == 0
-        assert "scopes" not in everything(world.config_directory)[world.config].decode()
+        assert b"scopes" not in (everything(world.config_directory)[world.config] or b"scopes")
         done = world.run(
             "init", "-p", "b", *flags(world), "--scopes", "read,trade", given=credentials(world)
         )

@@ -36,7 +36,7 @@ def test_nothing_is_sent_from_a_keyring(names: tuple[str, ...]) -> None:
         program(name)
     with set_up() as world:
         world.environ["XDG_DATA_HOME"] = f"{world.home}/data"
-        stored = {}
+        stored: dict[str, str] = {}
         for name in names:
             word = name.replace(" ", "-")
             mixed_up.configure(world, "keyring", name, prefix=word)

@@ -40,7 +40,8 @@ class Sitting:
 
     def expect_any(self, *texts: str) -> str:
         """The one of these that comes first."""
-        return texts[self._child.expect_exact(list(texts))]
+        found: int = self._child.expect_exact(list(texts))
+        return texts[found]
 
     def answer(self, question: str, text: str) -> None:
         """Waits for the question, types the answer, and presses Enter."""

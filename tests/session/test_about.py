@@ -20,7 +20,7 @@ REAL = "    stands_for: production\n"
 
 def last_error(err: str) -> str:
     """What the last error in there says."""
-    return re.findall("^tastyauth: error: (.*)$", err, re.MULTILINE)[-1]
+    return str(re.findall("^tastyauth: error: (.*)$", err, re.MULTILINE)[-1])
 
 
 @pytest.mark.parametrize(("more", "about"), [("", "live, custom: "), (REAL, "live, production: ")])

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from exchange_fakes import http, jwt, says, serving
-from world import CONFIG, World
+from world import CONFIG, Completed, World
 
 from tastyauth.errors import APPLICATIONS_PAGE
 from tastyauth.simulator import Simulator
@@ -34,7 +34,7 @@ def with_token(world: World, config: str, **claims: object) -> None:
     )
 
 
-def answered(world: World, answer: dict[str, object], *words: str, **claims: object) -> object:
+def answered(world: World, answer: dict[str, object], *words: str, **claims: object) -> Completed:
     """A run whose refresh token has these claims and whose server answers so, once."""
     with serving(says(http("200 OK", json.dumps(ANSWER | answer).encode()))) as server:
         config = CONFIG.replace("{origin}", f"http://127.0.0.1:{server.port}")
