@@ -10,17 +10,16 @@ from tastyauth.sources import kind_of
 from tastyauth.validation import document
 
 EXPLANATION = f"""\
-You need two values from tastytrade. They are on the OAuth Applications page:
+You need two values from tastytrade. Both come from the OAuth Applications page:
   {APPLICATIONS_PAGE}
 
-  refresh token  Manage → Create Grant. It never expires: make one grant for each machine, so that
-                 one can be deleted alone
-  client secret  shown once, when the client is made: New OAuth client, where you tick only read
-                 unless your bot places orders. Lost it? Regenerate it: that ends all grants
+  client secret  shown once, when you create an application: New OAuth client, tick only read unless
+                 your bot places orders. Lost it? Regenerate it: that ends all grants
+  refresh token  Manage → Create Grant on that application. It never expires: make
+                 one grant for each machine, so that one can be deleted alone
 
-Send them to nobody, chat assistants included; what you paste is not shown. The client ID is read
-from the refresh token, if it says so.
-A bot has them already? tastyauth init --from its/.env takes them over. Ctrl-C changes nothing."""
+Send them to nobody, chat assistants included; what you paste is not shown.
+Does a bot have them already? tastyauth init --from its/.env reads them. Ctrl-C changes nothing."""
 
 _OLD_NAMES = {
     "client_id": "TASTYTRADE_CLIENT_ID TT_CLIENT_ID TASTY_CLIENT_ID TT_API_CLIENT_ID"
