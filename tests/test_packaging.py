@@ -212,10 +212,10 @@ def test_the_wheel_alone_does_the_main_job(installed: str, world: World) -> None
     show = "; ".join(f'echo "${name}"' for name in DEFAULT_NAMES)
     done = world.shell(f"set -eu; eval $(tastyauth env); {show}; tastyauth env")
     assert (done.code, done.err) == (0, "")
-    token, expiry, environment, url, cached = done.out.splitlines()
+    token, expiry, environment, url, profile, cached = done.out.splitlines()
     assert token.startswith("eyJ")
     assert expiry.isdigit()
-    assert (environment, url) == ("sandbox", world.simulator.origin)
+    assert (environment, url, profile) == ("sandbox", world.simulator.origin, "live")
     assert token in cached
     assert world.simulator.exchanges == 1
     validated = world.shell(f"tastyauth validate {world.config}")
