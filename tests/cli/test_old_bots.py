@@ -60,7 +60,7 @@ def test_a_value_is_read_as_the_bot_read_it(form: str, newcomer: World) -> None:
     before = everything(newcomer.project)
     done = newcomer.run("init", *custom(newcomer), "--store", "file", "--from", path)
     assert done.code == 0, done.err
-    assert ".env still holds the secrets" in done.err
+    assert ".env still contains the secrets" in done.err
     assert everything(newcomer.project) == before
 
 

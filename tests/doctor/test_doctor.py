@@ -1069,7 +1069,7 @@ def test_the_quiet_hear_of_what_is_not_well_alone(examine: Examine, world: World
     lines = examine("-q", "--offline", "--cron", output="human").text.splitlines()
     assert [line.split(":")[0] for line in lines if line.strip() and line[0] != " "] == [
         "client_secret  failed",
-        "in the environment of cron",
+        "as cron would run it",
         "client_secret  failed",
     ]
 
