@@ -257,7 +257,7 @@ def test_a_journal_that_cannot_be_used_is_named_and_no_old_token_is_sent(
     assert (done.code, done.out) == (69, "")
     assert journal_of(rotating) in done.err
     assert rotating.simulator.token_requests == 2
-    mended = re.search(r"chmod -R [^;]+", done.err)
+    mended = re.search(r"chmod -R [^;\n]+", done.err)
     assert mended is not None
     assert rotating.shell(mended[0]).code == 0
     assert rotating.run("token", "--refresh").code == 0
