@@ -156,7 +156,7 @@ def _stepping_aside(shell: str, arguments: Arguments, console: Console, held: ho
     whose = "another token" if not held.profile else f"{held.profile}'s token"
     what = f"holds {whose}; the hook for {profile} leaves it alone"
     if not held:
-        what = f"no longer holds a token; the hook for {profile} leaves it so"
+        what = f"no longer holds a token; the hook for {profile} leaves it that way"
     elif held.profile == profile and left > 0:
         what += f" until it expires, in {ceil(left / 60)} min"
     elif held.ends is not None and left <= 0:

@@ -135,7 +135,7 @@ def _write(path: str, ready: str, accepted: Mapping[str, str], console: Console)
         raise OutputError(f"{path} cannot be written: {reason_of(error)}", "name another") from None
     output = shells.for_shell(console.environ.get("SHELL", ""))
     line = shells.usage(output, f"tastyauth env --config {shlex.quote(path)}")
-    console.say(f"wrote {path}; next, type elsewhere: {line}")
+    console.say(f"wrote {path}; next, type in another terminal: {line}")
 
 
 def run_demo(_: Arguments, console: Console) -> int:

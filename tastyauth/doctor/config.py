@@ -19,7 +19,7 @@ _PLACES = {
     locate.SYSTEM: "in the config directory of this machine",
 }
 
-_ALREADY = "what is committed already: git rm --cached it, and make a new secret"
+_ALREADY = "if it is already committed: git rm --cached it, and make a new secret"
 
 _PATIENCE = 2.0
 """Seconds for git's answer, which takes a few milliseconds."""

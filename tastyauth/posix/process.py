@@ -216,7 +216,7 @@ def start(
         if isinstance(error, OSError):
             raise CannotStart(reason_of(error)) from None
         if isinstance(error, ValueError):
-            raise CannotStart("an argument or variable that no program can be given") from None
+            raise CannotStart("an argument or variable that cannot be passed to a program") from None
         raise
 
 
