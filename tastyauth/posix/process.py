@@ -216,7 +216,9 @@ def start(
         if isinstance(error, OSError):
             raise CannotStart(reason_of(error)) from None
         if isinstance(error, ValueError):
-            raise CannotStart("an argument or variable that cannot be passed to a program") from None
+            raise CannotStart(
+                "an argument or variable that cannot be passed to a program"
+            ) from None
         raise
 
 
