@@ -295,7 +295,7 @@ def test_the_schema_is_put_beside_a_config(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    "script", [recipe("sh", "# in one terminal"), recipe("sh", "# a stand-in for the broker")]
+    "script", [recipe("sh", "# in a second terminal"), recipe("sh", "# a stand-in for the broker")]
 )
 def test_the_simulator_starts_as_described(world: World, script: str) -> None:
     told = world.shell(f"timeout 5 {script.partition(chr(10))[2]}").out
