@@ -190,11 +190,11 @@ def test_where_nobody_is_asked_nobody_types_a_secret_into_the_open(
         it.press(f"tastyauth {words.format(flags=flags)}; echo o''ver\n")
         it.expect("over\r\n")
     with open(f"{world.project}/said", encoding="utf-8") as file:
-        assert "what is typed would be seen" in file.read()
+        assert "your typing would be visible" in file.read()
 
 
 @pytest.mark.parametrize("variable", ["CI", "TASTYAUTH_NON_INTERACTIVE"])
 def test_nor_where_asking_is_forbidden(world: World, variable: str) -> None:
     with sitting(world, "secret", "set", **{variable: "1"}) as it:
-        it.expect("what is typed would be seen")
+        it.expect("your typing would be visible")
         assert it.end() == 2
