@@ -298,7 +298,7 @@ def _facts(profile: ProfileStatus, now: float) -> Iterator[tuple[str, str]]:
     if profile.stands_for:
         yield "stands for", profile.stands_for
     if profile.scopes:
-        yield "scopes", f"{' '.join(profile.scopes)} and no more; checked with each new token"
+        yield "scopes", f"{' '.join(profile.scopes)}, and no more; checked with each new token"
     left = profile.expires_at - now
     in_vain = any(it.state in (MISSING, UNUSABLE) for it in profile.fields)
     if left > 0:
