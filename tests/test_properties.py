@@ -411,8 +411,9 @@ def test_a_config_acts_where_it_is_trusted_or_approved_and_nowhere_else(it: Atte
         for one in approved:
             trust.allow(replace(one, path=f"{path}2") if it.elsewhere else one, around)
         is_exposed = bool(it.mode & 0o022)
+        shares_elsewhere = any(one.shared and not one.shared.is_here for one in wanted.profiles)
         may = (it.origin in TRUSTED and not is_exposed) or (
-            (it.origin in TRUSTED or not it.outlaw)
+            (it.origin in TRUSTED or not (it.outlaw or shares_elsewhere))
             and (
                 (not it.elsewhere and any(effect(one) == effect(wanted) for one in approved))
                 or (hashed is not None and not it.interactive and effect(hashed) == effect(wanted))

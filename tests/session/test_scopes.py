@@ -168,7 +168,7 @@ def test_the_doctor_says_where_they_cannot_be_compared(world: World) -> None:
 
 def test_status_and_plan_show_them(world: World) -> None:
     world.configure(CONFIG + BOTH)
-    assert "  scopes         read trade, and no more" in world.run("status").out
+    assert "  scopes         read trade and no more" in world.run("status").out
     found = json.loads(world.run("status", "--format", "json").out)["profiles"][0]["scopes"]
     assert found == ["read", "trade"]
     assert "  scopes: read trade, and no more\n" in world.run("allow", "--print").out

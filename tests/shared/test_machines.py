@@ -169,7 +169,7 @@ def test_a_server_that_rotates_refresh_tokens_is_warned_of(
         [world] = machines(tmp_path, simulator, 1, valkey.url)
         ended = world.run("token")
         assert ended.code == 0
-        said = "the server rotates refresh tokens, so one machine alone can use this grant"
+        said = "the server rotates refresh tokens, so only one machine can use this grant"
         assert said in ended.err
 
 
