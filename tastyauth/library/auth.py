@@ -252,7 +252,7 @@ def _require_origin(request: Any, api_url: str) -> None:  # noqa: ANN401
     place = shown(f"{scheme}://{host}" + (f":{port}" if port else ""))
     raise WrongOrigin(
         f"the token is for {api_url} and is not sent to {place}",
-        "send this request with a client without this auth, or with another profile's",
+        "give the client the address of this profile, `credential.api_url`, or use another profile",
     )
 
 
