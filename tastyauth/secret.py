@@ -138,7 +138,7 @@ def with_tilde(text: str, home: str) -> str:
 def addressed(hint: str, flags: str) -> str:
     """`hint` with `flags`, such as `-p paper`, in each command of tastyauth about a profile."""
     return re.sub(
-        r"(tastyauth (?:env|token|exec|secret set|status|doctor|clear|as-curl))\b"
+        r"(tastyauth (?:env|token|exec|secret set|status(?! lists)|doctor|clear|as-curl))\b"
         r"(?![^;,)\n]* (?:-p|--config)\b)",
         lambda found: f"{found[1]} {flags}",
         hint,

@@ -159,6 +159,7 @@ ADDRESSED = (
         "tastyauth secret set -p live; or tastyauth clear -p paper",
     ),
     ("make one: tastyauth init", "make one: tastyauth init"),
+    ("tastyauth status lists them", "tastyauth status lists them"),
     ("see: tastyauth validate a.yaml", "see: tastyauth validate a.yaml"),
 )
 

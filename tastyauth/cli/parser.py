@@ -3,6 +3,7 @@
 import argparse
 import os
 import re
+import shlex
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NoReturn
@@ -155,9 +156,16 @@ def _could_be_a_profile(word: str) -> bool:
 
 def _stray(word: str, parser: Parser, command: Command | None, words: Words) -> UsageError:
     message = f"{parser.prog} does not take {mask(word)!r}"  # it may be a secret
-    if command is not None and command.name == "exec" and not word.startswith("-"):
+    is_exec = command is not None and command.name == "exec"
+    if is_exec and words.argv and words.places == [word] and _could_be_a_profile(word):
+        others = [mask(it) for it in words.rest if it != word]
+        started = shlex.join(map(mask, words.argv))
+        line = " ".join([parser.prog, *others, "-p", word, "--", started])
+        return UsageError(message, f"did you mean: {line}")
+    if is_exec and not word.startswith("-"):
         typed, place = list(map(mask, words.rest)), words.rest.index(word)
         line = " ".join([parser.prog, *typed[:place], "--", *typed[place:]])
+        line += "".join(f" {mask(it)}" for it in words.argv)
         return UsageError(message, f"write the command after --: {line}")
     if command is not None and word in words.places and _could_be_a_profile(word):
         is_field = command.name == "secret" and word in ("client_secret", "refresh_token")
@@ -167,7 +175,7 @@ def _stray(word: str, parser: Parser, command: Command | None, words: Words) -> 
         return UsageError(message, f"did you mean: {line}")
     known = [*COMMON, *(command.arguments if command is not None else ())]
     flags = [flag for argument in known if not argument.hidden for flag in argument.flags]
-    near = nearest(word.partition("=")[0], flags)
+    near = nearest(word.partition("=")[0], flags, 0.7)
     return UsageError(message, f"did you mean {near}?" if near else f"see: {parser.prog} --help")
 
 

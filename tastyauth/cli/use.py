@@ -79,7 +79,8 @@ def run_exec(arguments: Arguments, console: Console) -> int:
     removed = profile.variables + cache.others_names(profile, session.asked)
     exports = export.assign(profile.exports, fields)
     if is_shell:
-        console.say(f"{profile.name}, {profile.behind}: a shell with its exports; exit leaves it")
+        what = "token" if export.need_token(profile.exports) else "exports"
+        console.say(f"started a shell with {profile.name}'s {what}; type exit to leave")
     if arguments.keep_fresh:
         from tastyauth.cli import keep_fresh
 

@@ -153,7 +153,7 @@ class Config:
             f"{who} says {wanted}, and this profile is {found.exported_environment}",
             f"choose another profile: {' or '.join(fitting)}"
             if fitting
-            else f"no profile of {self.path} is {wanted}; tastyauth status shows them",
+            else f"no profile of {self.path} is {wanted}; tastyauth status lists them",
         )
 
     def shell_names(self) -> tuple[str, ...]:

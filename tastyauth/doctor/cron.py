@@ -9,7 +9,7 @@ import os
 import pwd
 import shlex
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime, time, timedelta
 from typing import NamedTuple, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -19,8 +19,8 @@ from tastyauth.doctor.findings import FAILED, PASSED, WARNED, Check, Findings
 from tastyauth.posix import process
 from tastyauth.sources import ASKS, HANGS
 
-_SCHEDULE = "*/5 9-16 * * 1-5"
-"""Every five minutes while the market is open, in a time zone of New York."""
+_OPEN = tuple(time(minute // 60, minute % 60) for minute in range(9 * 60 + 30, 16 * 60 + 1, 30))
+"""Every half hour from the opening of the exchange to its close, on a clock in New York."""
 
 _GRACE = 30.0
 """Seconds for the start of a program and its checks, on top of what the sources may take."""
@@ -47,7 +47,7 @@ _FOLLOWED = (
 
 
 class Rehearsal(NamedTuple):
-    """The checks as cron would run them, and the line for the crontab."""
+    """The checks as cron would run them, and the line for the crontab, or two after a midnight."""
 
     checks: tuple[Check, ...]
     line: str
@@ -63,7 +63,7 @@ def rehearse(program: Sequence[str], findings: Findings) -> Rehearsal:
     is_usual = found == f"{home}/.config/tastyauth/{locate.CONFIG_NAME}"
     is_found = is_usual and not os.path.lexists(f"{home}/{locate.CONFIG_NAME}")
     chosen = [*([] if is_found else ["--config", found]), "-p", findings.profile.name]
-    with findings.audience.waiting("a rehearsal as cron would run it"):
+    with findings.audience.waiting("the rehearsal in cron's environment"):
         report = _report([*program, "doctor", "--offline", "--format", "json", *chosen], findings)
     checks = []
     if isinstance(report, str):
@@ -99,28 +99,64 @@ def environment(environ: Mapping[str, str]) -> dict[str, str]:
 def line(words: Sequence[str]) -> str:
     """The line for a crontab that runs `words -- CMD`, with every % escaped.
 
-    There is none for words with a line break, after which a job of its own would begin.
+    Two lines where the exchange is open across midnight here. There is none for words with a line
+    break, after which a job of its own would begin.
     """
     command = shlex.join(words)
     if not command.isprintable():
         return "# no line: the path of the config cannot be written in a crontab; move the config"
-    return f"{_SCHEDULE}  {command} -- CMD".replace("%", r"\%")
+    command = f"{command} -- CMD".replace("%", r"\%")
+    return "\n".join(f"{schedule}  {command}" for schedule in _schedules())
+
+
+def _schedules() -> list[str]:
+    """Every five minutes while the exchange is open, by the clock of this machine.
+
+    Clocks change on other days in New York than here, so these are the hours of the whole year.
+    """
+    try:
+        zone = _new_york()
+    except (ZoneInfoNotFoundError, ValueError):
+        return ["*/5 * * * *"]
+    today = date.today()
+    monday = today - timedelta(today.weekday())
+    hours: dict[int, set[int]] = {}
+    for week in range(53):
+        for moment in _OPEN:
+            there = datetime.combine(monday + timedelta(weeks=week), moment, zone)
+            here = there.astimezone()
+            hours.setdefault((here.date() - there.date()).days, set()).add(here.hour)
+    return [
+        f"*/5 {min(found)}-{max(found)} * * {1 + days}-{5 + days}".replace(" 23-23 ", " 23 ")
+        for days, found in sorted(hours.items())
+    ]
+
+
+def _new_york() -> ZoneInfo:
+    return ZoneInfo("America/New_York")
 
 
 def clock(now: float) -> str:
     """Whose hours the line means: when the exchange is open on the clock of this machine."""
     here = datetime.fromtimestamp(now).astimezone()
-    told = f"its hours are those of this machine ({here:%Z}, UTC{here:%z})"
+    zone = "UTC" if f"{here:%Z}" == "UTC" else f"{here:%Z}, UTC{here:%z}"
+    told = f"its hours are those of this machine ({zone})"
     try:
-        new_york = here.astimezone(ZoneInfo("America/New_York"))
+        new_york = here.astimezone(_new_york())
     except (ZoneInfoNotFoundError, ValueError):  # a machine without the time zones of the world
-        return f"{told}; the exchange is open 9:30 to 16:00 in New York"
+        return (
+            f"{told}: put the hours of your job in place of the second *;"
+            " the exchange is open 9:30 to 16:00 in New York"
+        )
     opening, closing = (
         new_york.replace(hour=hour, minute=minute).astimezone(here.tzinfo)
         for hour, minute in ((9, 30), (16, 0))
     )
     open_here = f"{opening:%H:%M} to {closing:%H:%M} here"
-    return f"{told}; the exchange is open 9:30 to 16:00 in New York, {open_here}"
+    return (
+        f"{told}, for the whole year;"
+        f" the exchange is open 9:30 to 16:00 in New York, today {open_here}"
+    )
 
 
 def _predicted(check: Check) -> Check:

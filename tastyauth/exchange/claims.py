@@ -222,13 +222,14 @@ def check_scopes(
     """
     if not declared or found is None or set(found) - {"openid"} == set(declared):
         return
-    has = shown(" ".join(found), secrets)
-    amount = "more" if set(found) - {"openid", *declared} else "less"
-    boxes = " and ".join(declared) + (" alone" if len(declared) == 1 else "")
+    wanted, counted = " and ".join(declared), sorted({*found} - {"openid"})
+    has = shown(" and ".join(counted or found), secrets)
+    boxes = wanted + (" alone" if len(declared) == 1 else "")
     known = sorted({"read", "trade"}.intersection(found))
     raise RefusedError(
-        f"the grant may do {amount} than declared: it has {has}, and scopes says"
-        f" {' '.join(declared)}",
+        f"the grant allows {has}, but the profile's scopes allow only {wanted}"
+        if {*counted} - {*declared}
+        else f"the grant allows only {has}, but the profile's scopes ask for {wanted}",
         steps(
             f"tick {boxes} (openid makes no difference) and make a new grant: {CREATE_GRANT}",
             "store its refresh token: tastyauth secret set --only refresh_token",

@@ -352,7 +352,7 @@ def test_at_a_terminal_no_command_is_a_shell_for_one_account(
     shell = ready.script("bash-without-rc", "exec /bin/bash --norc")
     variables = {"SHELL": shell, "PS1": "ready> ", "TASTYTRADE_PROFILE": "other"}
     with sitting(ready, "exec", "-p", "live", *flags, **variables) as it:
-        it.expect("tastyauth: live, custom: a shell with its exports; exit leaves it")
+        it.expect("tastyauth: started a shell with live's token; type exit to leave")
         it.answer(
             "ready> ", 'echo "[$TASTYTRADE_PROFILE $TASTYTRADE_ENV ${#TASTYTRADE_ACCESS_TOKEN}]"'
         )

@@ -170,11 +170,11 @@ def test_a_bot_that_trades_gets_no_scopes_and_one_that_does_not_is_held_to_readi
     with Simulator(scopes="read trade openid") as simulator:
         world = World(os.fspath(tmp_path), simulator)
         done = world.run("init", *flags(world), given=credentials(world))
-        assert (done.code, "more than declared" in done.err) == (77, True)
+        assert (done.code, "scopes allow only" in done.err) == (77, True)
         assert simulator.token_requests == 0
         with sitting(world, "init", *custom(world)) as it:
             answer_all(it, world)
-            it.expect("the grant may do more than declared")
+            it.expect("the grant allows read and trade, but the profile's scopes allow only")
             it.answer(TOKEN, "")
             it.answer(SECRET, "")
             it.answer(TRADES, "y")

@@ -83,7 +83,7 @@ def by_cron(world: World, lines: Sequence[str]) -> list[Job]:
         program(name)
     table = f'MAILTO=""\nHOME={world.home}\n'
     for number, line in enumerate(lines):
-        assert line.startswith("*/5 9-16 * * 1-5  ")
+        assert line.startswith("*/5 ")
         assert line.endswith("-- CMD")
         command = line.partition("  ")[2].removesuffix("CMD") + "true"
         place = f"{world.root}/{number}"

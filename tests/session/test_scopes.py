@@ -54,7 +54,7 @@ def test_a_grant_that_may_do_more_is_not_sent(trader: World, words: list[str]) -
     trader.configure(CONFIG + READ)
     done = trader.run(*words)
     assert done.code == 77
-    assert "more than declared: it has openid read trade, and scopes says read\n" in done.err
+    assert "the grant allows read and trade, but the profile's scopes allow only read\n" in done.err
     assert "tick read alone" in done.err
     assert APPLICATIONS_PAGE in done.err
     assert trader.simulator.token_requests == 0
@@ -64,7 +64,9 @@ def test_a_grant_that_may_do_less_is_not_sent(world: World) -> None:
     world.configure(CONFIG + BOTH)
     done = world.run("token")
     assert done.code == 77
-    assert "less than declared: it has openid read, and scopes says read trade\n" in done.err
+    assert (
+        "the grant allows only read, but the profile's scopes ask for read and trade\n" in done.err
+    )
     assert "tick read and trade" in done.err
     assert world.simulator.token_requests == 0
 
@@ -84,7 +86,7 @@ def test_a_token_that_may_do_something_else_is_neither_shown_nor_cached(
     """Whatever the refresh token says, and whether the answer says it or the token in it."""
     done = answered(world, answer, "token", scope="read")
     assert (done.code, done.out) == (77, "")
-    assert "than declared: it has " in done.err
+    assert "but the profile's scopes " in done.err
     assert not [name for name in os.listdir(world.cache) if name.endswith(".entry")]
 
 
@@ -145,7 +147,7 @@ def test_a_cached_token_is_not_for_other_scopes(trader: World) -> None:
 @pytest.mark.parametrize(
     ("scopes", "state", "message"),
     [
-        (READ, "failed", "the grant may do more than declared"),
+        (READ, "failed", "the grant allows read and trade"),
         (BOTH, "passed", "openid read trade, as declared"),
         ("", "warned", "this grant can place orders"),
     ],
@@ -168,7 +170,7 @@ def test_the_doctor_says_where_they_cannot_be_compared(world: World) -> None:
 
 def test_status_and_plan_show_them(world: World) -> None:
     world.configure(CONFIG + BOTH)
-    assert "  scopes         read trade and no more" in world.run("status").out
+    assert "  scopes         read trade, and no more" in world.run("status").out
     found = json.loads(world.run("status", "--format", "json").out)["profiles"][0]["scopes"]
     assert found == ["read", "trade"]
     assert "  scopes: read trade, and no more\n" in world.run("allow", "--print").out
