@@ -20,6 +20,8 @@ _OWN_SHAPE = (
     r"|(?<![0-9A-Za-z])[0-9A-Fa-f]{32,}(?![0-9A-Za-z])"  # a client secret
 )
 
+_CERTAIN = r"eyJ[A-Za-z0-9_-]{8}|(?<![0-9A-Za-z])[0-9A-Fa-f]{40}(?![0-9A-Za-z])"
+
 UUID = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 """The pattern of a client ID, which is public."""
 
@@ -35,6 +37,11 @@ _ACCOUNT_NUMBER = r"(?<![A-Za-z0-9])[0-9][A-Z]{2}[0-9](?=[0-9]{4}(?![A-Za-z0-9])
 def is_uuid(text: str) -> bool:
     """Whether `text` could be a client ID."""
     return re.fullmatch(UUID, text, re.IGNORECASE) is not None
+
+
+def has_credential(text: str) -> bool:
+    """Whether `text` holds what can only be a client secret or a token of tastytrade."""
+    return re.search(_CERTAIN, text) is not None
 
 
 class Secret:

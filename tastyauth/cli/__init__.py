@@ -48,6 +48,7 @@ def main(argv: Sequence[str] | None = None, started_at: float | None = None) -> 
         posix.forbid_core_dumps()  # from here on there may be secrets
         posix.heed_children()
         arguments = grammar.parse(words)
+        console.command = {"secret": "secret set"}.get(arguments.command, arguments.command)
         console.quiet = arguments.quiet
         console.verbose = arguments.verbose
         console.color = arguments.color

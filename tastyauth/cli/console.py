@@ -24,7 +24,7 @@ from tastyauth.errors import (
     cannot_write,
 )
 from tastyauth.locate import home_directory
-from tastyauth.secret import shown
+from tastyauth.secret import has_credential, shown
 
 with suppress(ImportError):  # Windows has none, and nothing is asked there
     import termios
@@ -49,6 +49,7 @@ class Console:
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self.environ = environ
+        self.command = ""  # what to run again once a question was left without an answer
         self.about = ""  # as of an error: whatever warns or asks from here on is about this profile
         self.quiet = False
         self.verbose = False
@@ -118,24 +119,26 @@ class Console:
             )
 
     def ask(self, facts: str, question: str, *, usual: bool = False) -> bool:
-        """Asks a yes-or-no question below the facts; Enter is `usual`; else y and yes agree."""
+        """Asks below the facts until the answer is yes or no; Enter is `usual`.
+
+        Raises UsageError when the input ends.
+        """
         if facts:
             self._stderr(facts)
-        answer = _typed(f"tastyauth: {self._named(question)} [{'Y/n' if usual else 'y/N'}] ")
-        return answer is not None and ((answer.strip().lower() or "ny"[usual]) in {"y", "yes"})
+        while True:
+            answer = self._answered(question, f" [{'Y/n' if usual else 'y/N'}] ").lower()
+            if answer in {"", "y", "yes", "n", "no"}:
+                return (answer or "ny"[usual])[0] == "y"
+            self._stderr("please answer y or n")
 
     def ask_text(self, question: str, flag: str, default: str = "") -> str:
-        """Asks for a line of text; raises UsageError, naming the flag, if nobody can be asked."""
+        """Asks for a line of text; raises UsageError if nobody can be asked, or the input ends."""
         if not self.interactive:
             raise UsageError(f"no {question} was given", f"give it with {flag}")
-        prompt = f"tastyauth: {self._named(question)}{f' [{default}]' if default else ''}: "
         while True:
-            line = _typed(prompt)
-            if line is None:
-                hint = "enter it" + (f", or give it with {flag}" if flag else "")
-                raise UsageError(f"no {question} was given", hint)
-            if line.strip() or default:
-                return line.strip() or default
+            answer = self._answered(question, f"{f' [{default}]' if default else ''}: ") or default
+            if answer:
+                return answer
 
     def ask_hidden(self, question: str) -> str:
         """Asks for a line that is not shown while it is typed, or reads it from stdin.
@@ -146,7 +149,7 @@ class Console:
         if self.interactive:
             line = _typed_unseen(f"tastyauth: {self._named(question)} (not shown): ")
             if line is None:
-                raise UsageError(f"no {question} was given", "enter it, and press Enter")
+                raise self._unanswered(question)
             return line.decode("utf-8", "surrogateescape")
         if _is_terminal(0):
             raise UsageError(
@@ -201,6 +204,26 @@ class Console:
             if shown:
                 with suppress(OSError):  # a terminal that hung up is not the error to report
                     _write(2, "\r\x1b[K")
+
+    def _answered(self, question: str, rest: str) -> str:
+        """A line typed for all to see; asked for again when it holds a secret."""
+        while True:
+            line = _typed(f"tastyauth: {self._named(question)}{rest}")
+            if line is None:
+                raise self._unanswered(question)
+            if not has_credential(line):
+                return line.strip()
+            self.error(
+                UsageError(
+                    "what you entered looks like a secret, and it was shown on the screen",
+                    "clear the screen and its scrollback, then answer the question",
+                )
+            )
+
+    def _unanswered(self, question: str) -> UsageError:
+        hint = f"nothing was changed; run tastyauth {self.command} again"
+        what = f'answer to "{question}"' if question.endswith("?") else question
+        return UsageError(f"no {what} was given", hint)
 
     def _named(self, text: str) -> str:
         return f"{self.about}: {text}" if self.about else text

@@ -187,7 +187,7 @@ def _default(only: str, new: str, console: Console) -> str:
     if not console.interactive:
         console.say(f"default_profile: {only} is added: without -p, {only} is meant as before")
         return only
-    console.say("with a second profile the config gets default_profile: which is meant without -p?")
+    console.say("which profile should be used without -p?")
     both = {only: "as before", new: "the new one"}
     return console.choose("default_profile", both, "", default=only)
 

@@ -29,8 +29,8 @@ STORES = {
 """Where secrets can be kept, and what is to be known about it."""
 
 _TO_HAVE = {
-    "keyring": "a desktop session, and the extra: pipx inject tastyauth keyring",
-    "pass": "a password store: pass init GPG-ID",
+    "keyring": "a desktop session, and `pipx inject tastyauth keyring`",
+    "pass": "a password store, `pass init GPG-ID`",
 }
 """What a store that is not available needs."""
 
@@ -71,7 +71,9 @@ def ask(
     given = (before.environment, before.client_id) if before else (arguments.environment, client_id)
     claims, is_open = read_claims(token), before is not None
     while (where := _belongs(claims, console, *given, is_open=is_open)) is None:
-        console.say("paste another token, or press Enter to correct environment and client ID")
+        console.say(
+            "paste a different token, or press Enter to change the environment or client ID"
+        )
         last, token = token, entered("refresh_token", console, kept=token)
         claims, is_open = read_claims(token), token == last
         if is_open:
@@ -180,5 +182,5 @@ def store(flag: str | None, console: Console) -> str:
         return console.choose("store", STORES, "--store")
     here = {store: about for store, about in STORES.items() if is_available(store, console)}
     for store in (store for store in STORES if store not in here):
-        console.say(f"not available: {store}, which needs {_TO_HAVE[store]}")
+        console.say(f"{store}: not available (needs {_TO_HAVE[store]})")
     return console.choose("store", here, "--store", default="file")

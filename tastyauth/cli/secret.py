@@ -134,7 +134,7 @@ def enter_until_accepted(
 def say_again(error: RefusedError, console: Console) -> None:
     """Reports what was refused, before it is asked for again."""
     console.error(RefusedError(error.message, f"nothing was stored; {ONE_APPLICATION}"))
-    console.say("enter them again: Enter alone keeps a value, Ctrl-C gives up")
+    console.say("try again (Enter keeps the current value, Ctrl-C quits)")
 
 
 def entered(field: str, console: Console, *, kept: Secret | None = None) -> Secret:

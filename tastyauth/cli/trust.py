@@ -9,7 +9,7 @@ from tastyauth.cli.command import Arguments
 from tastyauth.cli.console import Console
 from tastyauth.cli.inputs import read_config
 from tastyauth.config import plan, trust
-from tastyauth.errors import ConfigNotAllowed, reason_of
+from tastyauth.errors import ConfigNotAllowed, UsageError, reason_of
 from tastyauth.secret import printable
 
 _MOST_COMPARED = 400
@@ -38,7 +38,10 @@ def run_allow(arguments: Arguments, console: Console) -> int:
         )
     before = trust.last_approved(config.path, surroundings.environ)
     facts = [f"{printable(config.path)} would do this:", *_shown(before, lines)]
-    if not console.ask("\n".join(facts), "allow it?"):
+    is_agreed = False
+    with suppress(UsageError):  # Ctrl-D
+        is_agreed = console.ask("\n".join(facts), "allow it?")
+    if not is_agreed:
         raise ConfigNotAllowed("not approved", "nothing was changed")
     try:
         trust.allow(config, surroundings, lines)

@@ -75,7 +75,7 @@ def test_the_plan_is_shown_before_the_question(world: World, project: str) -> No
         assert fact in shown
 
 
-@pytest.mark.parametrize("answer", ["", "no", "yess", "\x04"])
+@pytest.mark.parametrize("answer", ["", "no", "yess\nn", "\x04"])
 def test_anything_but_a_yes_records_nothing(world: World, project: str, answer: str) -> None:
     """Return alone and the end of input among them."""
     code, _, said = allow(world, answer)

@@ -94,8 +94,9 @@ def test_the_questions_come_in_order_and_secrets_are_not_shown(newcomer: World) 
         it.answer(RIGHT, "")
         it.answer(SECRET, newcomer.client_secret)
         it.answer(TRADES, "no")
-        it.expect("not available: keyring, which needs ")
-        it.expect("not available: pass, which needs a password store: pass init GPG-ID")
+        needed = "a desktop session, and `pipx inject tastyauth keyring`"
+        it.expect(f"keyring: not available (needs {needed})")
+        it.expect("pass: not available (needs a password store, `pass init GPG-ID`)")
         it.expect("file  files beside the config, mode 0600; works everywhere, cron included")
         it.answer(STORE, "")
         assert it.end() == 0

@@ -99,7 +99,7 @@ def test_it_is_added_in_a_sitting_too(world: World) -> None:
     before = content(world.config)
     with sitting(world, "init", "-p", "paper", *custom(world)) as it:
         answer_all(it, world)
-        it.expect("with a second profile the config gets default_profile")
+        it.expect("which profile should be used without -p?")
         it.answer("default_profile (live, paper) [live]: ", "")
         it.expect("next, type: eval $(tastyauth env -p paper)")
         assert it.end() == 0
