@@ -100,7 +100,9 @@ def _item(term: str, text: str) -> Iterator[str]:
 
 def usage(argument: Argument) -> str:
     """How an argument is written."""
-    value = "" if argument.is_switch else "|".join(argument.options) or argument.label
+    value = (
+        "" if argument.is_switch else argument.value or "|".join(argument.options) or argument.label
+    )
     value = f"{value} ..." if argument.nargs in ("*", "+") else value
     if argument.flags:
         return f"{', '.join(argument.flags)} {value}".rstrip()

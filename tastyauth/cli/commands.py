@@ -143,7 +143,9 @@ client secret and the refresh token from stdin, one per line:
             ),
             Argument(
                 "--scopes",
-                "all that the grant may do (default: ask, else read)",
+                "all that the grant may do: read | trade | read,trade | any"
+                " (default: ask, else read)",
+                value="SCOPES",
                 choices="read trade read,trade any",
             ),
             Argument("--store", "where to keep the secrets", choices="file keyring pass"),
@@ -366,7 +368,9 @@ kinds of failure, all at the token endpoint:
             ),
             Argument(
                 "--scopes",
-                "what its grant may do, beside openid (default: read); none: it does not say",
+                "what its grant may do, beside openid: read | trade | read,trade | none, which does"
+                " not say (default: read)",
+                value="SCOPES",
                 choices="read trade read,trade none",
                 default="read",
             ),

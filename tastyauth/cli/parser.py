@@ -74,9 +74,11 @@ def parse(words: Words) -> Arguments:
         )
     try:
         arguments, strays = parser.parse_known_args(words.rest, Arguments(command=words.command))
-    except UsageError:
+    except UsageError as error:
         if words.unknown:  # rather than what is missing beside it
             raise _stray(words.unknown, parser, command, words) from None
+        if command is not None and "are required" in error.message:
+            raise _missing(command) from None
         raise
     if strays:
         raise _stray(strays[0], parser, command, words)
@@ -177,6 +179,16 @@ def _stray(word: str, parser: Parser, command: Command | None, words: Words) -> 
     flags = [flag for argument in known if not argument.hidden for flag in argument.flags]
     near = nearest(word.partition("=")[0], flags, 0.7)
     return UsageError(message, f"did you mean {near}?" if near else f"see: {parser.prog} --help")
+
+
+def _missing(command: Command) -> UsageError:
+    place = command.places[0]
+    first, *others = place.options or (place.label,)
+    hint = f"write: tastyauth {command.name} {first}" + (
+        f" (or {', '.join(others)})" if others else ""
+    )
+    message = f"which {place.destination}?" if others else f"{command.name} needs another word"
+    return UsageError(message, hint)
 
 
 def main_help() -> str:

@@ -18,6 +18,9 @@ _STOPPING = tuple(getattr(_signal, name) for name in _ENDING if hasattr(_signal,
 _ENOEXEC = 8
 """The same on every Unix; `errno` is one more module to load."""
 
+_BUILTINS = ("alias", "cd", "eval", "exec", "export", "set", "source", ".", ":", "ulimit", "unset")
+"""Of every shell, and seldom programs: what somebody types who expects one."""
+
 _core_limit: tuple[int, int] | None = None
 """The caller's limit, once it was changed."""
 
@@ -37,6 +40,8 @@ class CannotStart(TastyauthError):
             reason, hint = broken
         elif missing:
             hint = "check the command after --, and whether PATH leads to it"
+            if " " in program or program in _BUILTINS:
+                hint += "\nexec runs no shell; for shell syntax, write -- sh -c 'ls -l'"
         else:
             hint = "check that it is a program that this user may execute: ls -l"
         super().__init__(f"cannot start {program or 'nothing'}: {reason}", hint)

@@ -41,6 +41,9 @@ UNSAID = (
     " grant may do"
 )
 
+_STORE = "store it: tastyauth secret set"
+"""The hint of a source that does not know which of the two is missing."""
+
 HURRY = 3.0
 """Seconds for an exchange, in one try, that somebody waits for who has a token still."""
 
@@ -257,7 +260,9 @@ def or_if_lost(field: str, error: SecretError) -> str:
     """The hint of an error, and what to do when the credential is not merely out of reach."""
     if error.reason == OPEN:
         return error.hint
-    return f"{error.hint}\nif it is lost: {_WHERE_FROM[field]}"
+    known = "store it there" if field == "client_id" else f"{_STORE} --only {field}"
+    hint = error.hint.replace(_STORE, known)
+    return f"{hint}\nif it is lost: {_WHERE_FROM[field]}"
 
 
 @contextmanager

@@ -58,7 +58,11 @@ class File(Reference):
 
     def resolve(self, around: Surroundings) -> Secret:
         label = self.describe(around.home)
-        return accept(self.read(around, label), label)
+        try:
+            return accept(self.read(around, label), label)
+        except SecretAbsent as absent:
+            hint = "store it: tastyauth secret set; or correct the reference in the config"
+            raise SecretAbsent(absent.message, hint) from None
 
     def read(self, around: Surroundings, label: str) -> bytes:
         """The bytes of the file; raises as `resolve` does, calling it `label`."""

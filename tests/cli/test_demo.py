@@ -44,6 +44,9 @@ def test_it_shows_the_main_job_from_start_to_end(world: World) -> None:
     done = world.run("demo")
     assert (done.code, done.err) == (0, "")
     assert "status 0, sandbox at http://127.0.0.1:" in done.out
+    assert "\nexport TASTYTRADE_ACCESS_TOKEN=eyJ" in done.out
+    assert "\nexport TASTYTRADE_ENV=sandbox\n" in done.out
+    assert not re.search("eyJ.{60}", done.out)
     assert "account ...0001" in done.out
     assert "status 77, token: gone" in done.out
     assert done.out.count("invalid_grant, Grant revoked") == 2

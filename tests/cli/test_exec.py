@@ -93,6 +93,15 @@ def test_a_command_that_cannot_be_started_is_126_or_127(
     assert "tastyauth: hint: " in done.err
 
 
+@pytest.mark.parametrize("argv", [["ls -l"], ["cd", "/"]])
+def test_who_expects_a_shell_learns_that_there_is_none(argv: list[str], ready: World) -> None:
+    done = ready.run("exec", "--", *argv)
+    assert done.code == 127
+    said = "tastyauth:   exec runs no shell; for shell syntax, write -- sh -c 'ls -l'\n"
+    assert said in done.err
+    assert "runs no shell" not in ready.run("exec", "--", "no-such-program").err
+
+
 def test_a_closed_pipe_ends_the_command_quietly(ready: World) -> None:
     done = ready.shell("set -o pipefail; tastyauth exec -- yes | head -n 1; echo $?", "bash")
     assert done == Completed(0, "y\n141\n", "")

@@ -248,7 +248,7 @@ BEGUN_WITH_ANOTHER = (
     [
         (MOVED, BEGUN_WITH_ANOTHER),
         (None, BEGUN_WITH_ANOTHER),
-        (HASTY, "hint: make it, or correct the reference in the config"),
+        (HASTY, "hint: store it: tastyauth secret set -p "),
     ],
     ids=["corrected", "gone", "as it was"],
 )
