@@ -41,6 +41,12 @@ _AT_THE_BEGINNING = (
 )
 """Complaints whose cause is where the construct began, not where reading stopped."""
 
+_UNCLOSED = {
+    "PyYAML: expected ',' or '}'": "PyYAML: unclosed brace",
+    "PyYAML: expected ',' or ']'": "PyYAML: unclosed bracket",
+}
+"""Complaints about a later line than that of the brace, which is probably right."""
+
 
 def not_utf8(content: bytes, position: int) -> tuple[str, Problem]:
     """The text before the first byte that is not UTF-8, at `position`, and the problem it is."""
@@ -94,6 +100,9 @@ def syntax(failure: yaml.MarkedYAMLError, lines: tuple[str, ...]) -> Problem:
     mark = failure.problem_mark or failure.context_mark
     if complaint.startswith(_AT_THE_BEGINNING) and failure.context_mark:
         mark = failure.context_mark
+    begun = failure.context_mark
+    if complaint.startswith(tuple(_UNCLOSED)) and begun and mark and begun.line < mark.line:
+        mark, complaint = begun, _UNCLOSED[complaint[: len("PyYAML: expected ',' or '}'")]]
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
     if (failure.context or "").startswith(("while scanning a tag", "while parsing a tag")):
         complaint = "PyYAML: found undefined tag handle"
