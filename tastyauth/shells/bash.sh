@@ -4,12 +4,15 @@ _tastyauth_has_epoch() {
 
 _tastyauth_hide() {
     export -n _tastyauth_bound _tastyauth_state _tastyauth_told _tastyauth_seen \
-        _tastyauth_at _tastyauth_due _tastyauth_end _tastyauth_pause _tastyauth_mark
+        _tastyauth_at _tastyauth_due _tastyauth_end _tastyauth_pause _tastyauth_mark \
+        _tastyauth_line _tastyauth_number
 }
 
-_tastyauth_before() { # a command, which still sees $_
+_tastyauth_before() { # the first command of a line, which still sees $_
     _tastyauth_hook
-    : "$1"
+    _tastyauth_line=$1
+    export -n _tastyauth_line
+    : "${2-}"
 }
 
 _tastyauth_install() {

@@ -86,6 +86,7 @@ else
             ((SECONDS < 10#0${_tastyauth_at-} || SECONDS >= 10#0${_tastyauth_due-})); then
             _tastyauth_renew "${SECONDS%%.*}"
         fi
+        unset _tastyauth_line # after a prompt comes another
         return "$code"
     }
 fi
@@ -100,18 +101,25 @@ if [[ -z $_tastyauth_bound ]]; then
     _tastyauth_hide
 fi
 _tastyauth_install
-# before a command of a bash, whose functions do not see the trap that there is
+# before a line of a bash, whose functions do not see the trap that there is; never within one, where
+# an `eval` may have set one variable and not yet the next
 if [[ -n ${BASH_VERSION-} && -z ${bash_preexec_imported-}${__bp_imported-} && $- == *i* ]]; then
+    _tastyauth_number='\#' # in a prompt, that is the number of the line
+    _tastyauth_hide
     _tastyauth_found=$(trap -p DEBUG)
     if [[ $_tastyauth_found != *_tastyauth_before* ]]; then
         eval "_tastyauth_found=($_tastyauth_found)"
-        if _tastyauth_has_epoch; then _tastyauth_name=EPOCHSECONDS; else _tastyauth_name=SECONDS; fi
+        _tastyauth_name=x
         # shellcheck disable=SC2016
-        _tastyauth_name='${_tastyauth_due-}${@EXPIRY@-} == "$_tastyauth_mark" && '$_tastyauth_name
+        if _tastyauth_has_epoch; then _tastyauth_name='"${_tastyauth_number@P}"'; fi
+        # what is expanded as a prompt is run, so it has to be that; and bash-preexec, when it comes
+        # later, understands only a trap of one line without a '
+        _tastyauth_name="\${_tastyauth_line-} == $_tastyauth_name ]] || _tastyauth_before $_tastyauth_name"
+        _tastyauth_name="\${_tastyauth_number-} != \"\\#\" || $_tastyauth_name"
         # one line of `set -x`, and no token in it
-        _tastyauth_name="[[ \$- == *x* || -z \${_tastyauth_mark-} || $_tastyauth_name -lt \$_tastyauth_due ]]"
+        _tastyauth_name="[[ \$- == *x* || -z \${_tastyauth_mark-} || $_tastyauth_name"
         # shellcheck disable=SC2064,SC2154
-        trap "$_tastyauth_name || _tastyauth_before \"\$_\"${_tastyauth_found[2]:+; ${_tastyauth_found[2]}}" DEBUG
+        trap "$_tastyauth_name \"\$_\"${_tastyauth_found[2]:+; ${_tastyauth_found[2]}}" DEBUG
     fi
     unset _tastyauth_found _tastyauth_name
 fi

@@ -43,7 +43,7 @@ TWO_PROFILES = (
 )
 """Two accounts that export the same names."""
 
-OWN = ("state", "told", "at", "due", "end", "pause", "seen", "bound", "mark")
+OWN = ("state", "told", "at", "due", "end", "pause", "seen", "bound", "mark", "line", "number")
 """What the hook remembers, behind `_tastyauth_`."""
 
 HOSTILE = (
@@ -269,6 +269,14 @@ def test_the_debug_trap_that_bash_has_stays(world: World) -> None:
     lines = ("trap 'seen=\"it'\\''s $BASH_COMMAND\"' DEBUG", hook, hook, "true", 'echo "$seen"')
     done = world.run_program("bash", "--norc", "-i", given="\n".join((*lines, "")))
     assert done.out == 'it\'s echo "$seen"\n'
+
+
+def test_bash_preexec_understands_the_trap_of_bash_when_it_comes_later(world: World) -> None:
+    """In the words of its installation, which takes a trap apart by lines and leaves quotes."""
+    theirs = """trap -p DEBUG | sed "s/[^']*'\\(.*\\)'[^']*/\\1/" >theirs; bash -n theirs"""
+    lines = (SHELLS["bash"].hook(), theirs, "wc -l <theirs; grep -c \\' theirs")
+    done = world.run_program("bash", "--norc", "-i", given="\n".join((*lines, "")))
+    assert done.out.split() == ["1", "0"]
 
 
 def test_sourced_twice_it_is_there_once(shell: Shell, world: World) -> None:
@@ -550,6 +558,7 @@ def at_a_prompt(name: str, world: World, *more: str) -> "Iterator[pexpect.spawn[
     """A shell on a terminal, hooked, that has done `more`."""
     shell = SHELLS[name]
     argv = [*shell.argv[:-1], *(["-i"] if name != "fish" else [])]
+    clock = ["unset EPOCHSECONDS; SECONDS=1000"] if name == "bash without a clock" else []
     terminal = pexpect.spawn(
         _program(argv[0]),
         argv[1:],
@@ -560,7 +569,7 @@ def at_a_prompt(name: str, world: World, *more: str) -> "Iterator[pexpect.spawn[
     )
     terminal.logfile_read = io.StringIO()
     try:
-        for line in (PROMPTS[name], shell.hook(), *more):
+        for line in (PROMPTS[shell.language], *clock, shell.hook(), *more):
             terminal.sendline(line)
             terminal.expect("<0> ")
         yield terminal
@@ -608,6 +617,36 @@ def test_after_an_idle_time_the_next_command_has_a_fresh_token(name: str, world:
         terminal.sendline("history" if name != "zsh" else "fc -l 1")
         terminal.expect("<0> ")
         assert "_tastyauth_hook" not in terminal.before
+
+
+@pytest.mark.parametrize("form", ["{}", 'eval "{}"', "true && {}"])
+@pytest.mark.parametrize("name", [*PROMPTS, "bash without a clock"])
+def test_what_a_line_evaluates_is_judged_when_the_line_is_done(
+    name: str, form: str, two: World
+) -> None:
+    """There and back: halfway, the variables are partly of one profile and partly of the other."""
+    shell = SHELLS[name]
+    two.run("token", "-p", "paper")
+    aging.set_left(two.cache, 700, time.time())
+    with at_a_prompt(name, two) as terminal:
+        for words, holds in (("-p paper", "paper, .* by hand"), ("", "live, .* by the hook")) * 2:
+            line = shell.by_hand(words)
+            if form.startswith("eval") and shell.language == "fish":
+                line = f"eval (tastyauth env --format fish {words} | string collect)"
+            elif form.startswith("eval"):
+                line = f'eval "$(tastyauth env {words})"'
+            elif form != "{}":
+                line = form.format(line)
+            terminal.sendline(line)
+            terminal.sendline("tastyauth status")
+            terminal.expect(f"this shell holds {holds}\r\n")
+            terminal.sendline("echo do''ne")
+            terminal.expect_exact("done\r\n")
+        said = terminal.logfile_read.getvalue()
+        assert (
+            re.findall(r"holds (\w+'s token; the hook .*)\r", said)
+            == ["paper's token; the hook for live leaves it alone"] * 2
+        )
 
 
 @pytest.mark.parametrize("name", PROMPTS)
