@@ -1,6 +1,7 @@
 """The command `init`: makes the config, or adds a profile to it."""
 
 import os
+import re
 import shlex
 import stat
 import webbrowser
@@ -60,6 +61,8 @@ def run_init(arguments: Arguments, console: Console) -> int:
     if arguments.only_print:
         console.out(shipped("tastyauth.yaml.example"))
         return 0
+    if arguments.api_url:
+        arguments.api_url = arguments.api_url.rstrip("/")
     environ = console.environ
     name = arguments.profile or environ.get("TASTYAUTH_PROFILE") or None
     path, origin = f"{locate.config_directory(environ)}/{locate.CONFIG_NAME}", locate.USER
@@ -109,6 +112,7 @@ def _make(place: _Place, name: str | None, arguments: Arguments, console: Consol
         scopes = interview.scopes(arguments.scopes, console)
         store = store or interview.store(None, console)
         named = name or _NAMES.get(found.environment, "live")
+        interview.warn_if_it_only_reads(found, scopes, console)
         where = (found.environment, arguments.api_url, found.client_id)
         new = NewProfile(named, *where, store, scopes)
         content, config = _filled(place, room, new, console)
@@ -117,6 +121,7 @@ def _make(place: _Place, name: str | None, arguments: Arguments, console: Consol
         try:
             try_out(profile, found.client_id, found.secrets, console)
         except RefusedError as error:
+            error.advise(_without_config(error.hint, arguments, console))
             if not console.interactive:
                 raise
             say_again(error, console)
@@ -143,6 +148,23 @@ def _make(place: _Place, name: str | None, arguments: Arguments, console: Consol
     shown = with_tilde(config.path, console.surroundings.home)
     console.say(f"wrote {shown}, profile {profile.name}")
     _say_next(config, profile, arguments, console)
+
+
+def _without_config(hint: str, arguments: Arguments, console: Console) -> str:
+    """The hint of a refusal, which can be followed while no config is written."""
+    again = "run tastyauth init again"
+    if not console.interactive:
+        hint = re.sub(r"tastyauth secret set(?: --only \w+)?", again, hint)
+    is_asked = console.interactive and arguments.scopes is None
+    return re.sub(
+        r"declare what it has, scopes: \[(.*)\]",
+        lambda found: (
+            "answer y to the question about orders"
+            if is_asked
+            else f"{again} with --scopes {found[1].replace(', ', ',')}"
+        ),
+        hint,
+    )
 
 
 def _check_flags(

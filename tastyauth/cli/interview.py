@@ -8,7 +8,7 @@ from tastyauth.cli.command import Arguments
 from tastyauth.cli.console import Console
 from tastyauth.cli.secret import SECRETS, entered, is_available
 from tastyauth.config import new_profile
-from tastyauth.errors import RefusedError, SecretAbsent, SecretError
+from tastyauth.errors import CREATE_GRANT, RefusedError, SecretAbsent, SecretError
 from tastyauth.exchange.claims import (
     Claims,
     check_audience,
@@ -17,6 +17,7 @@ from tastyauth.exchange.claims import (
     clients_of,
     environment_of,
     read_claims,
+    scopes_of,
 )
 from tastyauth.secret import Secret, with_tilde
 from tastyauth.sources import accept, dotenv
@@ -153,6 +154,16 @@ def scopes(flag: str | None, console: Console) -> tuple[str, ...]:
     if flag is None and console.interactive:
         flag = "any" if console.ask("", "will this profile place orders?") else None
     return () if flag == "any" else tuple((flag or "read").split(","))
+
+
+def warn_if_it_only_reads(found: Entered, declared: tuple[str, ...], console: Console) -> None:
+    """Warns of a grant without orders for a profile that is to place them."""
+    may = scopes_of(read_claims(found.secrets["refresh_token"]).fields.get("scope"))
+    if may and not declared and "trade" not in may:
+        console.warn(
+            "this grant can only read, so the broker will refuse orders; for orders,"
+            f" make a grant with read and trade ticked: {CREATE_GRANT}"
+        )
 
 
 def _sole_client(claims: Claims) -> str | None:

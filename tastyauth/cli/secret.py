@@ -1,6 +1,7 @@
 """`secret set`, and what `init` shares with it: secrets are typed unseen, tried, and stored."""
 
 import os
+import re
 import time
 from collections.abc import Mapping
 from contextlib import nullcontext, suppress
@@ -22,13 +23,16 @@ from tastyauth.errors import (
     TemporaryError,
     reason_of,
 )
-from tastyauth.exchange.claims import ONE_APPLICATION, check_shape
+from tastyauth.exchange.claims import check_shape
 from tastyauth.posix import files
 from tastyauth.secret import Secret
 from tastyauth.session import refresh
 from tastyauth.sources import Reference, Surroundings, accept, kind_of
 
 SECRETS = ("client_secret", "refresh_token")
+
+_COMMAND = re.compile(r"tastyauth secret set(?: --only \w+)?$", re.MULTILINE)
+"""What hints have the user run to store a secret."""
 
 _UNFINISHED = 3600.0
 """Seconds after which nobody is writing a temporary file any more; it holds a secret."""
@@ -133,7 +137,9 @@ def enter_until_accepted(
 
 def say_again(error: RefusedError, console: Console) -> None:
     """Reports what was refused, before it is asked for again."""
-    console.error(RefusedError(error.message, f"nothing was stored; {ONE_APPLICATION}"))
+    below = "enter it below", "enter them below"
+    error.advise(_COMMAND.sub(lambda it: below["--only" not in it[0]], error.hint))
+    console.error(error)
     console.say("try again (Enter keeps the current value, Ctrl-C quits)")
 
 

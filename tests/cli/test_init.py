@@ -172,10 +172,16 @@ def test_a_bot_that_trades_gets_no_scopes_and_one_that_does_not_is_held_to_readi
         world = World(os.fspath(tmp_path), simulator)
         done = world.run("init", *flags(world), given=credentials(world))
         assert (done.code, "scopes allow only" in done.err) == (77, True)
+        assert "store its refresh token: run tastyauth init again\n" in done.err
+        assert "or run tastyauth init again with --scopes read,trade\n" in done.err
+        assert "secret set" not in done.err
         assert simulator.token_requests == 0
         with sitting(world, "init", *custom(world)) as it:
             answer_all(it, world)
             it.expect("the grant allows read and trade, but the profile's scopes allow only")
+            it.expect("1. tick read alone")
+            it.expect("store its refresh token: enter it below")
+            it.expect("or answer y to the question about orders")
             it.answer(TOKEN, "")
             it.answer(SECRET, "")
             it.answer(TRADES, "y")
@@ -186,6 +192,22 @@ def test_a_bot_that_trades_gets_no_scopes_and_one_that_does_not_is_held_to_readi
             "init", "-p", "b", *flags(world), "--scopes", "read,trade", given=credentials(world)
         )
         assert done.code == 0, done.err
+
+
+def test_a_grant_that_only_reads_for_a_profile_that_trades_is_warned_of(newcomer: World) -> None:
+    done = newcomer.run("init", *flags(newcomer), "--scopes", "any", given=credentials(newcomer))
+    assert (done.code, done.err.count("the broker will refuse orders")) == (0, 1)
+    read = ("-p", "b", *flags(newcomer), "--scopes", "read")
+    done = newcomer.run("init", *read, given=credentials(newcomer))
+    assert (done.code, "refuse orders" in done.err) == (0, False)
+
+
+def test_a_slash_at_the_end_of_the_url_makes_no_difference(newcomer: World) -> None:
+    words = [f"{it}/" if it.startswith("http") else it for it in flags(newcomer)]
+    done = newcomer.run("init", *words, given=credentials(newcomer))
+    assert done.code == 0, done.err
+    config = everything(newcomer.config_directory)[newcomer.config] or b""
+    assert f"api_url: {newcomer.simulator.origin}\n".encode() in config
 
 
 # -- what is written ------------------------------------------------------------------------------

@@ -110,7 +110,7 @@ def test_what_the_server_refuses_is_asked_for_again(newcomer: World) -> None:
         it.answer(TRADES, "")
         it.answer(STORE, "file")
         it.expect("Client secret mismatch")
-        it.expect("nothing was stored")
+        it.expect("hint: nothing was stored; ")
         it.answer(TOKEN, "")  # it was right
         it.answer(SECRET, newcomer.client_secret)
         it.answer(TRADES, "")
