@@ -170,6 +170,24 @@ def test_the_profile_is_filled_in(hint: str, followed: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("field", "advice"),
+    [
+        ("client_id", "store it there; or correct the reference in the config"),
+        ("client_secret", "tastyauth secret set -p live --only client_secret; or correct"),
+        ("refresh_token", "tastyauth secret set -p live --only refresh_token; or correct"),
+    ],
+)
+def test_a_missing_file_is_stored_by_a_command_where_there_is_one(
+    field: str, advice: str, world: World
+) -> None:
+    with open(world.config, encoding="utf-8") as file:
+        config = file.read()
+    world.write(world.config, re.sub(f"( {field}:) .*", r"\1 { file: nowhere }", config))
+    done = world.run("token")
+    assert (done.code, f"{field}: file " in done.err, advice in done.err) == (69, True, True)
+
+
+@pytest.mark.parametrize(
     ("words", "flags"),
     [
         ((), "-p live"),
