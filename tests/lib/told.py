@@ -19,7 +19,7 @@ BEYOND_A_SCHEMA = {
     # characters, duplicates, two versions of YAML
     *("TA003", "TA009", "TA010", "TA012", "TA013", "TA014", "TA015", "TA016", "TA018"),
     # how the parts of a config fit together
-    *("TA116", "TA120", "TA121", "TA122", "TA123", "TA124", "TA125"),
+    *("TA116", "TA120", "TA121", "TA122", "TA123", "TA124", "TA125", "TA126"),
     # secrets in comments, names and arguments
     *("TA202", "TA203", "TA204"),
 }
