@@ -1,16 +1,18 @@
-"""The library in programs that change how Python works: gevent, and Sentry with all variables."""
+"""The library in programs that run otherwise: gevent, trio, and Sentry with all variables."""
 
 import json
 import os
 from dataclasses import replace
 
 import pytest
+from gated import Gated
+from world import until
 
 from tastyauth.simulator import Simulator
 from tastyauth.simulator.messages import Answer, Request
 
 from .credentials import Credentials, configure
-from .parts import REPOSITORY, installed
+from .parts import REPOSITORY, installed, tastyauth
 from .processes import Place
 
 GREENLETS = """
@@ -52,6 +54,38 @@ sentry_sdk.flush()
 """
 
 
+TASKS = """\
+import time, trio, tastyauth, httpx
+
+async def main():
+    live = await tastyauth.aget_credential("live")
+    auth = tastyauth.TastytradeAuth("live")
+    tokens = []
+
+    async def ask():
+        tokens.append((await tastyauth.aget_credential("paper")).access_token.reveal())
+
+    async with trio.open_nursery() as nursery:
+        for _ in range(8):
+            nursery.start_soon(ask)
+        with trio.fail_after(30):
+            while not await trio.Path("asked").exists():
+                await trio.sleep(0.01)
+        began = time.monotonic()
+        again = await tastyauth.aget_credential("live")
+        async with httpx.AsyncClient(auth=auth, base_url=live.api_url) as client:
+            accounts = await client.get("/customers/me/accounts")
+        assert time.monotonic() - began < 5
+        assert not tokens and accounts.status_code == 200
+        assert again.access_token == live.access_token
+        with open("go", "x"):
+            pass
+    assert len(tokens) == 8 and len(set(tokens)) == 1
+
+trio.run(main)
+"""
+
+
 class Rotating(Simulator):
     """A broker that replaces the refresh token, in an answer that is no use besides."""
 
@@ -81,6 +115,28 @@ def test_greenlets_do_not_wait_for_one_another_for_ever(here: Place) -> None:
         done = here.run(python(), "-c", GREENLETS)
     assert (done.code, done.err) == (0, "")
     assert done.out.split()[0] == "1"
+
+
+def test_tasks_of_trio_share_one_exchange_and_wait_for_no_other(here: Place) -> None:
+    """The exchange of `paper` hangs until the loop has done something for `live`."""
+    with Gated() as broker:
+        configure(here, Credentials.of(broker), "custom", broker.origin, profile="live")
+        config = os.path.join(here.home, ".config", "tastyauth", "tastyauth.yaml")
+        with open(config, "r+", encoding="ascii") as file:
+            file.write(
+                "\n" + file.read().partition("profiles:\n")[2].replace("  live:", "  paper:")
+            )
+        assert here.run(tastyauth(), "token", "-p", "live").code == 0
+        broker.shut()
+        with here.serve(installed("trio/bin/python"), "-c", TASKS) as process:
+            until(lambda: broker.is_asked.is_set() or process.poll() is not None)
+            with open(os.path.join(here.home, "asked"), "x", encoding="ascii"):
+                pass
+            until(lambda: process.poll() is not None or "go" in os.listdir(here.home))
+            broker.gate.set()
+            assert process.communicate(timeout=60) == ("", "")
+        assert process.returncode == 0
+        assert broker.exchanges == 2
 
 
 def test_what_sentry_takes_of_a_failure_has_no_secret(here: Place) -> None:
