@@ -1,6 +1,7 @@
 """What a new profile says: from flags, from a bot's old .env, and from questions."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import NamedTuple
 
 from tastyauth import locate
@@ -61,28 +62,29 @@ def ask(
     """
     known = before.secrets if before else {it: old[it] for it in SECRETS if it in old}
     client_id = arguments.client_id or (old["client_id"].reveal() if "client_id" in old else None)
+    enter = partial(entered, console=console, is_custom=arguments.environment == "custom")
     if not console.interactive:
-        secrets = {it: known[it] if it in known else entered(it, console) for it in SECRETS}
+        secrets = {it: known[it] if it in known else enter(it) for it in SECRETS}
         client_id = client_id or _sole_client(read_claims(secrets["refresh_token"]))
         client_id = client_id or console.ask_text("client ID", "--client-id")
         return Entered(arguments.environment, client_id, secrets)
     token, secret = known.get("refresh_token"), known.get("client_secret")
     if before or token is None:
-        token = entered("refresh_token", console, kept=token)
+        token = enter("refresh_token", kept=token)
     given = (before.environment, before.client_id) if before else (arguments.environment, client_id)
     claims, is_open = read_claims(token), before is not None
     while (where := _belongs(claims, console, *given, is_open=is_open)) is None:
         console.say(
             "paste a different token, or press Enter to change the environment or client ID"
         )
-        last, token = token, entered("refresh_token", console, kept=token)
+        last, token = token, enter("refresh_token", kept=token)
         claims, is_open = read_claims(token), token == last
         if is_open:
             is_custom = given[0] == "custom"
             given = ("custom" if is_custom else environment_of(claims), _sole_client(claims))
             claims = Claims("", {})
     if before or secret is None:
-        secret = entered("client_secret", console, kept=secret)
+        secret = enter("client_secret", kept=secret)
     return Entered(*where, {"client_secret": secret, "refresh_token": token})
 
 

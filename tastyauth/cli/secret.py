@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from contextlib import nullcontext, suppress
 from dataclasses import replace
+from functools import partial
 
 from tastyauth import locate
 from tastyauth.cache import config_of, store
@@ -23,7 +24,7 @@ from tastyauth.errors import (
     TemporaryError,
     reason_of,
 )
-from tastyauth.exchange.claims import check_shape
+from tastyauth.exchange.claims import check_complete, check_shape
 from tastyauth.posix import files
 from tastyauth.secret import Secret
 from tastyauth.session import refresh
@@ -124,7 +125,8 @@ def enter_until_accepted(
     At a terminal they are asked for again until it does. Raises RefusedError where nobody can be
     asked, or where a value that is not among `fields` may be at fault.
     """
-    values = {it: old[it] if it in old else entered(it, console) for it in fields}
+    ask = partial(entered, console=console, is_custom=profile.environment == "custom")
+    values = {it: old[it] if it in old else ask(it) for it in fields}
     while True:
         try:
             return values, try_out(profile, client_id, values, console)
@@ -132,7 +134,7 @@ def enter_until_accepted(
             if not console.interactive or fields != SECRETS:
                 raise
             say_again(error, console)
-            values = {it: entered(it, console, kept=values[it]) for it in fields}
+            values = {it: ask(it, kept=values[it]) for it in fields}
 
 
 def say_again(error: RefusedError, console: Console) -> None:
@@ -143,7 +145,7 @@ def say_again(error: RefusedError, console: Console) -> None:
     console.say("try again (Enter keeps the current value, Ctrl-C quits)")
 
 
-def entered(field: str, console: Console, *, kept: Secret | None = None) -> Secret:
+def entered(field: str, console: Console, *, is_custom: bool, kept: Secret | None = None) -> Secret:
     """A secret, hidden on a terminal, else a line of stdin; asked for again until it looks right.
 
     At a terminal Enter alone means `kept`, and spaces around it do not count. Raises SecretError or
@@ -165,6 +167,8 @@ def entered(field: str, console: Console, *, kept: Secret | None = None) -> Secr
                     "copy it again, on one line and with nothing around it",
                 ) from None
             check_shape(field, value)
+            if field == "refresh_token" and not is_custom:
+                check_complete(value)
         except TastyauthError as error:
             if not console.interactive:
                 raise

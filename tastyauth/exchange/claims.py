@@ -132,6 +132,8 @@ def check_shape(name: str, value: Secret, *, is_custom: bool = False) -> None:
     With `is_custom` a credential may have any shape, but not that of another one of tastytrade.
     """
     text, spoken = value.reveal()[:LONGEST_TOKEN], _SPOKEN[name]
+    if text[:1] == "{" and '"' in text:
+        raise RefusedError("this is JSON", f"paste only the value of {name}, without quotes")
     if _PLACEHOLDER.fullmatch(text):
         raise RefusedError(f"this is a placeholder, not a {spoken}", _INSTEAD[name])
     if text[:1] in ('"', "'", "`") and text[-1] == text[0]:
@@ -154,6 +156,16 @@ def check_shape(name: str, value: Secret, *, is_custom: bool = False) -> None:
     if _NAMED.match(text) or (looks is not None and _MORE.search(text)):
         raise RefusedError(
             f"this is more than the {spoken}", "enter the value alone, without NAME= or Bearer"
+        )
+
+
+def check_complete(token: Secret) -> None:
+    """Raises RefusedError for what cannot be a whole refresh token of tastytrade, a signed JWT."""
+    *parts, signature = token.reveal().split(".")
+    is_signed = re.fullmatch(r"[\w-]+", signature, re.ASCII) and len(signature) % 4 != 1
+    if len(parts) != 2 or not all(map(_part, parts)) or not is_signed:
+        raise RefusedError(
+            "this is not a complete refresh token (three parts separated by dots)", "copy it again"
         )
 
 

@@ -13,6 +13,7 @@ from sitting import (
     STORE,
     TOKEN,
     TRADES,
+    UNKNOWN_TOKEN,
     Sitting,
     answer_all,
     custom,
@@ -108,7 +109,15 @@ def test_the_questions_come_in_order_and_secrets_are_not_shown(newcomer: World) 
 
 def test_what_the_token_does_not_say_is_asked_and_answers_are_forgiven(newcomer: World) -> None:
     with sitting(newcomer, "init") as it:
-        it.answer(TOKEN, "a-token-of-no-known-kind")
+        for text, said in (
+            ("hello world", "not a complete refresh token (three parts separated by dots)"),
+            (newcomer.refresh_token.rpartition(".")[0], "not a complete refresh token"),
+            (f'{{"refresh_token": "{newcomer.refresh_token}"}}', "this is JSON"),
+        ):
+            it.answer(TOKEN, text)
+            it.expect(said)
+        it.expect("hint: paste only the value of refresh_token, without quotes")
+        it.answer(TOKEN, UNKNOWN_TOKEN)
         it.answer(ENVIRONMENT, "paper")
         it.expect("answer with one of these: production, sandbox")
         it.answer(ENVIRONMENT, "")

@@ -18,6 +18,7 @@ from sitting import (
     STORE,
     TOKEN,
     TRADES,
+    UNKNOWN_TOKEN,
     Sitting,
     custom,
     everything,
@@ -37,7 +38,7 @@ def answers(world: World, *, is_said: bool = True) -> tuple[tuple[str, str], ...
     `is_said`: the refresh token says where it belongs.
     """
     return (
-        (TOKEN, world.refresh_token if is_said else "a-token-of-no-known-kind"),
+        (TOKEN, world.refresh_token if is_said else UNKNOWN_TOKEN),
         *(
             ((RIGHT, "y"),)
             if is_said

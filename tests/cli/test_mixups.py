@@ -11,6 +11,7 @@ from sitting import (
     STORE,
     TOKEN,
     TRADES,
+    UNKNOWN_TOKEN,
     custom,
     holding,
     sitting,
@@ -159,15 +160,15 @@ def test_another_token_or_another_place_is_taken_when_it_is_not_right(newcomer: 
 def test_environment_and_client_id_that_were_typed_can_be_corrected(newcomer: World) -> None:
     """The server knows no such token, and the proxy leads to nobody who does."""
     with sitting(newcomer, "init") as it:
-        it.answer(TOKEN, "a-token-of-no-known-kind")
+        it.answer(TOKEN, UNKNOWN_TOKEN)
         it.answer(ENVIRONMENT, "sandbox")
         it.answer(CLIENT_ID, OTHER)
         it.answer(SECRET, newcomer.refresh_token)
         it.expect("it looks like a tastytrade refresh token")
-        it.answer(SECRET, "a-token-of-no-known-kind")
+        it.answer(SECRET, "0" * 40)
         it.answer(TRADES, "")
         it.answer(STORE, "")
-        it.expect("are the same value")
+        it.expect("the grant allows read and trade")
         it.answer(TOKEN, "")
         it.answer("environment (production, sandbox) [sandbox]: ", "p")
         it.answer(f"client ID [{OTHER}]: ", newcomer.simulator.application.client_id)

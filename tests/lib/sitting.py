@@ -17,6 +17,9 @@ RIGHT = "is that right? [Y/n] "
 STORE = "store ("
 ENVIRONMENT = "environment (production, sandbox): "
 
+UNKNOWN_TOKEN = "eyJ0eXAiOiJydCtqd3QifQ.eyJzY29wZSI6InJlYWQgdHJhZGUifQ.c2ln"
+"""One that may trade, and says neither its environment nor its client."""
+
 CTRL_C, CTRL_D, CTRL_Z, CTRL_BACKSLASH = "\x03", "\x04", "\x1a", "\x1c"
 
 # The shell stays, whatever becomes of the command, and tells how the terminal was left.
