@@ -220,7 +220,7 @@ def test_a_default_that_does_not_exist_makes_the_config_invalid() -> None:
 # -- invalid --------------------------------------------------------------------------------------
 
 INVALID = {
-    "not YAML": ("version: [1\n", "2:1"),
+    "not YAML": ("version: [1\n", "1:10"),
     "nothing": ("", "1:1"),
     "a list": ("- a\n", "1:1"),
     "another version": ("version: 2\nprofiles:\n" + profile_text(), "1:10"),
