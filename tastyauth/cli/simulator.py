@@ -110,8 +110,9 @@ def run_simulator(arguments: Arguments, console: Console) -> int:
         ready = f"{_MADE}\n{text}"
         if arguments.config:
             _write(arguments.config, ready, accepted, console)
-        console.out(json.dumps(accepted) + "\n")
+        # first, so that what waits for the credentials may stop it at once
         console.say(f"serving {simulator.origin} until interrupted")
+        console.out(json.dumps(accepted) + "\n")
         threading.Event().wait()
     return 0
 

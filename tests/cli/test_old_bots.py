@@ -1,6 +1,7 @@
 """A bot's old .env, taken over: under whatever names it has the credentials, and none shown."""
 
 import os
+import shlex
 import sys
 
 import needs
@@ -93,7 +94,7 @@ def test_without_its_reader_it_is_one_line_to_type_before_anything_is_asked(
     newcomer.write("lib/dotenv/__init__.py", "raise ImportError('as if it were not installed')")
     with sitting(newcomer, "init", "--from", path, PYTHONPATH=f"{newcomer.root}/lib") as it:
         it.expect("needs python-dotenv, which is not installed")
-        it.expect(f"{sys.executable} -m pip install python-dotenv")
+        it.expect(f"{shlex.quote(sys.executable)} -m pip install python-dotenv")
         it.expect("pipx inject tastyauth python-dotenv")
         assert it.end() == 69
     assert "OAuth Applications" not in it.shown
