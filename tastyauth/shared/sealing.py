@@ -30,7 +30,7 @@ class Seal:
         client_secret: Secret,
         refresh_token: Secret,
     ) -> None:
-        """`scopes` are those that the config declares, which whoever got a token has checked."""
+        """`scopes` are those that the config declares; the machine that got a token checked them."""
         first = client_secret.reveal()
         derive = HKDF(
             algorithm=SHA256(),

@@ -107,7 +107,7 @@ class Held:
 
         `fields` are the profile's present token, or one that has expired; without any, this tells
         whether it is worth getting one. What a hook has set is its own, and so is the present
-        token, whoever has evaluated it. Of anything else, what has expired and is of the same
+        token, no matter who evaluated it. Of anything else, what has expired and is of the same
         account is taken over, as in a new pane of a terminal multiplexer or where direnv restored
         it; a valid token stays, for it may be what `tastyauth exec -p paper -- bash` was typed for.
         An account is recognized by the profile's name, unless the config has this one `alone`.
