@@ -30,7 +30,7 @@ class Seal:
         client_secret: Secret,
         refresh_token: Secret,
     ) -> None:
-        """`scopes` are those that the config declares; the machine that got a token checked them."""
+        """`scopes` are those that the config declares; a machine that gets a token checks them."""
         first = client_secret.reveal()
         derive = HKDF(
             algorithm=SHA256(),
