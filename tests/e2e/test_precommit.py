@@ -95,8 +95,13 @@ class Project:
 def environ(
     tmp_path_factory: pytest.TempPathFactory, callers_environment: dict[str, str]
 ) -> dict[str, str]:
-    """The caller's way to packages, but a home, caches and git settings of these tests."""
+    """The caller's way to packages, but a home, caches, git settings and uv of these tests.
+
+    Where prek finds no uv, it asks the first `python3` for its pip, and Debian's has none.
+    """
     home = os.fspath(tmp_path_factory.mktemp("home"))
+    os.mkdir(f"{home}/bin")
+    os.symlink(installed("validators/bin/uv"), f"{home}/bin/uv")
     with open(f"{home}/.gitconfig", "w", encoding="utf-8") as file:
         file.write("[user]\nname = t\nemail = t@example.com\n[init]\ndefaultBranch = main\n")
     kept = {
@@ -104,7 +109,8 @@ def environ(
         for name, value in callers_environment.items()
         if not name.startswith(("GIT_", "TASTY", "TT_", "XDG_", "PRE_COMMIT", "PREK"))
     }
-    return {**kept, "HOME": home, "LANG": "C.UTF-8", "GIT_CONFIG_NOSYSTEM": "1", "NO_COLOR": "1"}
+    path = f"{home}/bin:{kept['PATH']}"
+    return {**kept, "PATH": path, "HOME": home, "LANG": "C.UTF-8", "GIT_CONFIG_NOSYSTEM": "1", "NO_COLOR": "1"}
 
 
 @pytest.fixture(scope="module")
