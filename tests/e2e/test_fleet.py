@@ -220,7 +220,7 @@ def test_machines_whose_clocks_differ_agree_when_a_token_ends(
             found = ended.out.partition('_EXPIRES_AT": "')[2].partition('"')[0]
             expiries.append(int(found) - shift)
         assert simulator.token_requests == 1
-        assert max(expiries) - min(expiries) <= 2
+        assert all(0 <= expiries[0] - it <= 1 for it in expiries), expiries  # the first got it
 
 
 def test_a_lease_that_is_held_for_ever_is_waited_for_twice_as_long_as_it_may_last(
