@@ -109,8 +109,8 @@ def environ(
         for name, value in callers_environment.items()
         if not name.startswith(("GIT_", "TASTY", "TT_", "XDG_", "PRE_COMMIT", "PREK"))
     }
-    path = f"{home}/bin:{kept['PATH']}"
-    return {**kept, "PATH": path, "HOME": home, "LANG": "C.UTF-8", "GIT_CONFIG_NOSYSTEM": "1", "NO_COLOR": "1"}
+    ours = {"PATH": f"{home}/bin:{kept['PATH']}", "HOME": home, "GIT_CONFIG_NOSYSTEM": "1"}
+    return {**kept, **ours, "LANG": "C.UTF-8", "NO_COLOR": "1"}
 
 
 @pytest.fixture(scope="module")
