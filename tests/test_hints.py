@@ -1,10 +1,12 @@
 """Hints can be followed to the letter: all of them are in one table, and their commands are run."""
 
 import ast
+import json
 import os
 import re
 import shlex
 from collections.abc import Iterator
+from itertools import chain
 
 import pytest
 from golden import Golden
@@ -15,6 +17,7 @@ from tastyauth import errors
 from tastyauth.cli.commands import COMMANDS
 from tastyauth.errors import RefusedError
 from tastyauth.secret import addressed
+from tastyauth.validation import problem, schema
 
 TABLE = f"{REPOSITORY}/tests/hints.txt"
 
@@ -36,13 +39,33 @@ UNKNOWN = {
 }
 """Words in capitals that stand for what nobody can know, and what that is."""
 
-_WORDS = ("PEM", "JSON", "UUID", "RFC", "TMPDIR", "API", "SSL", "UTF", "ID", "CI")
+_WORDS = (
+    "PEM",
+    "JSON",
+    "UUID",
+    "RFC",
+    "TMPDIR",
+    "API",
+    "SSL",
+    "UTF",
+    "ID",
+    "CI",
+    "URL",
+    "TLS",
+    "WSL",
+    "YAML",
+    "BOM",
+)
 """Words in capitals that are only that."""
+
+_HINT = re.compile("hint|advice|remedy|_LITERALS|_IN_ARGUMENTS|^help$")
+"""What a hint is called where it is not given to an exception at once."""
 
 _PLACEHOLDER = re.compile(r"(?<![\w$/.-])[A-Z][A-Z-]{2,}(?:=value|=)?(?![\w.])|\.\.\.|…")
 
 _COMMAND = re.compile(
-    r"tastyauth [a-z][a-z-]+(?: set)?(?: --(?:print|undo|only refresh_token)(?![\w-]))*"
+    r"tastyauth [a-z][a-z-]+(?: set)?"
+    r"(?: --(?:print|undo|cron|refresh|only (?:refresh_token|client_secret))(?![\w-]))*"
 )
 
 
@@ -77,12 +100,28 @@ def hints() -> list[str]:
                 for it in written:
                     found.append(f"{module}: {ast.unparse(it)}")
                     used |= {name.id for name in ast.walk(it) if isinstance(name, ast.Name)}
-            if isinstance(node, ast.Assign) and "hint" in ast.unparse(node.targets[0]):
+            if isinstance(node, ast.Assign) and _HINT.search(ast.unparse(node.targets[0])):
                 found.append(f"{module}: {ast.unparse(node.value)}")
         found += [
             f"{module}: {it} = {ast.unparse(constants[it])}" for it in used if it in constants
         ]
+    helps = chain.from_iterable(help for *_, help in problem.table().values())
+    found += [f"validation/problems.txt: {it!r}" for it in helps]
+    found += [f"schema/tastyauth.schema.json: {it!r}" for it in advice(schema.root())]
     return sorted(set(found))
+
+
+def advice(node: object, is_advice: bool = False) -> Iterator[str]:
+    """What a part of the schema has a report say to do."""
+    if isinstance(node, dict):
+        for key, inner in node.items():
+            said = key in ("help", "x-help", "x-leaked", "x-unneeded")
+            yield from advice(inner, is_advice or said)
+    elif isinstance(node, list):
+        for inner in node:
+            yield from advice(inner, is_advice)
+    elif is_advice:
+        yield str(node)
 
 
 def texts() -> list[str]:
@@ -97,7 +136,10 @@ def texts() -> list[str]:
                 and id(node) not in said
             ):
                 found.append(node.value)
-    return found
+    for path in ("tastyauth/validation/explain.md", "tastyauth/validation/problems.txt"):
+        with open(f"{REPOSITORY}/{path}", encoding="utf-8") as file:
+            found.append(file.read())
+    return [*found, json.dumps(schema.root())]
 
 
 def test_every_hint_is_in_the_table(golden: Golden) -> None:
@@ -114,7 +156,7 @@ def test_no_hint_leaves_open_what_is_known() -> None:
 
 
 def test_no_hint_prints_a_token_or_a_secret() -> None:
-    printing = r"tastyauth token(?! is)|(?:keyring get|pass show) (?!.*/dev/null)"
+    printing = r"tastyauth token(?! is)|(?:keyring get|pass show)\b(?!.*/dev/null)"
     assert [line for line in hints() if re.search(printing, line)] == []
 
 
@@ -141,7 +183,7 @@ def test_every_command_of_a_hint_can_be_typed(world: World) -> None:
     assert len(found) > 10
     for command in found:
         words = shlex.split(addressed(command, "-p live"))[1:]
-        given = f"{world.refresh_token}\n" if "--only" in words else both
+        given = f"{getattr(world, words[-1])}\n" if "--only" in words else both
         done = world.run(*words, given=given)
         assert done.code in CODES.get(command, (0,)), (command, done.err)
         assert "does not take" not in done.err

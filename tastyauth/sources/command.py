@@ -75,7 +75,8 @@ class Program(Reference):
     variables: ClassVar[Mapping[str, str]] = {}  # set for the program where nobody can be asked
     absent: ClassVar[tuple[str, ...]] = ()  # its words, in lower case, when there is no entry
     if_absent: ClassVar[str] = ""  # what helps then
-    advice: ClassVar[tuple[tuple[str, str], ...]] = ()  # its words for other failures; what helps
+    # its words for other failures, and what helps, in which {0} is the reference
+    advice: ClassVar[tuple[tuple[str, str], ...]] = ()
 
     @property
     def command(self) -> "Command":
@@ -182,7 +183,7 @@ class Program(Reference):
         said = message.lower()
         if any(words in said for words in self.absent):
             return SecretAbsent(message, self.if_absent)
-        advice = next((it for words, it in self.advice if words in said), hint)
+        advice = next((it.format(self) for words, it in self.advice if words in said), hint)
         return SecretError(message, advice, reason=reason)
 
 

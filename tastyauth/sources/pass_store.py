@@ -24,14 +24,15 @@ class Pass(Program):
     advice = (
         (
             "no secret key",  # which gpg --quiet, as pass calls it, also says when it cannot ask
-            "gpg has no key for the store (see: gpg -K), or cannot ask for its passphrase here:"
-            " unlock it first; cron needs a key without one",
+            "gpg has no key for the store (see: gpg -K), or cannot ask for its passphrase here"
+            " (cron needs a key without one); unlock it first: {0._show}",
         ),
         (
             "ioctl",
-            "gpg cannot ask for the passphrase here; unlock it first, or without one in cron",
+            "gpg cannot ask for the passphrase here (cron needs a key without one);"
+            " unlock it first: {0._show}",
         ),
-        ("no pinentry", "gpg cannot ask for the passphrase here; unlock it first, with pass show"),
+        ("no pinentry", "gpg cannot ask for the passphrase here; unlock it first: {0._show}"),
         ("cancelled", "the passphrase was not given"),
     )
 
