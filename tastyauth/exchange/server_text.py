@@ -24,7 +24,8 @@ DATE = (
     rf"|[A-Z][a-z]{{2}} [A-Z][a-z]{{2}} [ 0-9][0-9] {_TIME} [0-9]{{4}}"
 )
 
-_ESCAPED = re.compile(r"\\+u([0-9a-fA-F]{4})|(?:\\+x|%)([0-9a-fA-F]{2})")
+# a row of backslashes is tried once, from its beginning: else a long one would take for ever
+_ESCAPED = re.compile(r"(?<!\\)\\+(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2}))|%([0-9a-fA-F]{2})")
 _NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/]")
 
 
@@ -145,7 +146,7 @@ def shown(text: str, secrets: Iterable[Secret]) -> str:
 def _spellings(text: str) -> Iterable[str]:
     yield _compact(text)
     for _ in range(3):  # an escaped escape of an escape, after a chain of gateways
-        text = _ESCAPED.sub(lambda found: chr(int(found[1] or found[2], 16)), text)
+        text = _ESCAPED.sub(lambda found: chr(int(found[found.lastindex or 1], 16)), text)
     compact = _compact(text)
     yield compact
     encoded = _NOT_BASE64.sub("", compact.translate({ord("-"): "+", ord("_"): "/"}))

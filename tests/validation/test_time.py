@@ -1,4 +1,4 @@
-"""Whatever a file holds, its check and its report take time in proportion to its length."""
+"""Whatever a file, a server or a program says, it is read in time proportional to its length."""
 
 import time
 from collections.abc import Callable
@@ -6,6 +6,9 @@ from collections.abc import Callable
 import pytest
 from told import of
 
+from tastyauth.exchange.server_text import shown
+from tastyauth.secret import Secret
+from tastyauth.sources.command import complaint
 from tastyauth.validation import other_files, report
 from tastyauth.validation.problem import Checked, Document
 
@@ -19,6 +22,7 @@ CLASSES = {
     "spaces": " ",
     "tabs": "\t",
     "punctuation": ".,;-_#'\"[]{}",
+    "backslashes": "\\",
     "newlines": "\n",
     "CR": "\r",
     "wide characters": "\u6f22\u5b57\U0001f600",
@@ -35,6 +39,11 @@ def searched(text: str) -> None:
 
 def validated(text: str) -> None:
     printed(of(text))
+
+
+def quoted(text: str) -> None:
+    shown(text, [Secret(SECRET)])
+    complaint(text.encode())
 
 
 def printed(checked: Checked) -> None:
@@ -68,6 +77,11 @@ def test_a_long_line_is_validated_and_reported_in_linear_time(
     beginning: str, repeated: str
 ) -> None:
     assert_linear(validated, beginning, repeated, 30_000)
+
+
+@pytest.mark.parametrize("repeated", CLASSES.values(), ids=CLASSES)
+def test_the_words_of_a_server_or_program_are_quoted_in_linear_time(repeated: str) -> None:
+    assert_linear(quoted, "", repeated, 30_000)
 
 
 def test_20_megabytes_of_newlines_are_searched_at_once() -> None:
