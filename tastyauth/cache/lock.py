@@ -68,7 +68,7 @@ class Lock(FileIO):
             flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
             descriptor = os.open(path, flags, 0o600)
             try:
-                if os.fstat(descriptor).st_mode & 0o777 == 0:
+                if os.fstat(descriptor).st_mode & 0o600 != 0o600:
                     os.fchmod(descriptor, 0o600)  # made under a umask that denies the owner, too
                 os.dup2(descriptor, self.fileno(), inheritable=False)
             finally:

@@ -522,7 +522,7 @@ def test_threads_of_one_process_exclude_each_other_too(path: str) -> None:
     assert taken == [None]
 
 
-@pytest.mark.parametrize("mask", [0, 0o077, 0o777])
+@pytest.mark.parametrize("mask", [0, 0o077, 0o277, 0o477, 0o777])
 def test_the_file_is_private(path: str, mask: int) -> None:
     before = os.umask(mask)
     try:

@@ -104,7 +104,7 @@ def test_a_cache_directory_below_a_link_is_used(world: World) -> None:
     assert world.simulator.exchanges == 1
 
 
-@pytest.mark.parametrize("mask", ["000", "077", "777"])
+@pytest.mark.parametrize("mask", ["000", "077", "277", "477", "777"])
 def test_the_cache_is_made_for_its_owner_alone_whatever_the_umask(world: World, mask: str) -> None:
     for _ in range(2):
         assert_served(world.shell(f"umask {mask}; tastyauth token"), warned=False)
