@@ -1,6 +1,5 @@
 """One token for all machines that hold a grant, through an engine like Valkey: which, and how."""
 
-from functools import cached_property
 from urllib.parse import urlsplit
 
 from tastyauth.errors import LOOPBACK
@@ -34,13 +33,21 @@ def patience_of(limit: float) -> float:
 class Engine:
     """What speaks the protocol of Valkey, as a profile names it; `url` has passed the schema.
 
-    `authorities` is the path of a file of certificate authorities, empty for those of the system.
+    `authorities` is the path of a file of certificate authorities, empty for those of the system;
+    `user` is empty for the default one, `socket` for an engine of the network.
     """
 
     def __init__(self, url: str, password: Reference | None = None, authorities: str = "") -> None:
-        self.url = url
-        self.password = password
-        self.authorities = authorities
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        self.url, self.password, self.authorities = url, password, authorities
+        self.is_encrypted = parts.scheme in ("valkeys", "rediss")
+        self.user = parts.username or ""
+        self.address = host, parts.port or _PORT
+        self.socket = parts.path if parts.scheme == "unix" else ""
+        self.database = 0 if self.socket else int(parts.path.strip("/") or 0)
+        # on this machine, so that nothing leaves it
+        self.is_here = bool(self.socket) or host in LOOPBACK or f"[{host}]" in LOOPBACK
 
     def longest(self, limit: float) -> float:
         """Seconds within which a machine has a token through it, or none, whatever others do.
@@ -48,42 +55,6 @@ class Engine:
         `limit` is for how many its own exchange may take.
         """
         return patience_of(limit) + _CALLS + limit
-
-    @cached_property
-    def _parts(self) -> tuple[str, str, str, int, str]:
-        it = urlsplit(self.url)
-        return it.scheme, it.username or "", it.hostname or "", it.port or _PORT, it.path
-
-    @property
-    def is_encrypted(self) -> bool:
-        """Whether the connection is TLS."""
-        return self._parts[0] in ("valkeys", "rediss")
-
-    @property
-    def user(self) -> str:
-        """The user to log in as; empty for the default one."""
-        return self._parts[1]
-
-    @property
-    def address(self) -> tuple[str, int]:
-        """Host and port."""
-        return self._parts[2:4]
-
-    @property
-    def socket(self) -> str:
-        """The path of a Unix socket; empty for an engine of the network."""
-        return self._parts[4] if self._parts[0] == "unix" else ""
-
-    @property
-    def database(self) -> int:
-        """The number of the database."""
-        return 0 if self.socket else int(self._parts[4].strip("/") or 0)
-
-    @property
-    def is_here(self) -> bool:
-        """Whether it runs on this machine, so that nothing leaves it."""
-        host = self._parts[2]
-        return bool(self.socket) or host in LOOPBACK or f"[{host}]" in LOOPBACK
 
 
 class Trouble(Exception):

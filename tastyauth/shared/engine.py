@@ -67,6 +67,7 @@ _REFUSALS = {
     "max number of clients": "it has too many clients",
     "DB index": "it has no such database",
     "invalid DB": "it has no such database",
+    "losed": "it closed the connection",
 }
 """What an error reply means, by words in it."""
 
@@ -78,23 +79,14 @@ class Connected:
     """
 
     def __init__(
-        self,
-        engine: Engine,
-        password: Secret | None,
-        meanwhile: Callable[[], object] | None = None,
+        self, engine: Engine, password: Secret | None, meanwhile: Callable[[], object] | None = None
     ) -> None:
-        self._meanwhile = meanwhile
-        self._engine = engine
-        self._has_password = password is not None
-        given: dict[str, Any] = {
-            "username": engine.user or None,
-            "password": password.reveal() if password else None,
-            "db": engine.database,
-            "socket_connect_timeout": _CONNECT,
-            "socket_timeout": _READ,
-            "lib_name": None,
-            "lib_version": None,
-        }
+        self._engine, self._has_password = engine, password is not None
+        self._meanwhile, self._limit = meanwhile, _FIRST
+        given: dict[str, Any] = {"socket_connect_timeout": _CONNECT, "socket_timeout": _READ}
+        given |= {"username": engine.user or None, "db": engine.database}
+        given |= {"password": password.reveal() if password else None}
+        given |= {"lib_name": None, "lib_version": None}
         kind: Any = Connection  # the client is not typed
         if engine.socket:
             kind, given["path"] = UnixDomainSocketConnection, engine.socket
@@ -105,7 +97,6 @@ class Connected:
             given |= {"ssl_cert_reqs": "required", "ssl_ca_certs": engine.authorities or None}
             given["ssl_check_hostname"] = True  # which the client leaves off
         self._connection = kind(**given)
-        self._limit = _FIRST
 
     def __enter__(self) -> "Connected":
         return self
@@ -130,8 +121,7 @@ class Connected:
 
     def _found(self, script: str, name: str, *arguments: bytes | int) -> protocol.Found:
         asked_at = time.time()
-        reply = self._call(script, name, *arguments)
-        return protocol.read(reply, asked_at, time.monotonic())
+        return protocol.read(self._call(script, name, *arguments), asked_at, time.monotonic())
 
     def _call(self, script: str, name: str, *arguments: bytes | str | int) -> object:
         keys = protocol.keys(name)
@@ -184,9 +174,6 @@ class Connected:
             case exceptions.ReadOnlyError():
                 return "it is a replica, and takes no writes"
             case exceptions.ResponseError() | exceptions.ConnectionError():
-                said = str(error)
-                otherwise = (
-                    "it closed the connection" if "losed" in said else "it refuses what is asked"
-                )
-                return next((it for word, it in _REFUSALS.items() if word in said), otherwise)
+                meant = (it for word, it in _REFUSALS.items() if word in str(error))
+                return next(meant, "it refuses what is asked")
         return "what answers there does not speak its protocol"

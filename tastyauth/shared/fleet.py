@@ -11,13 +11,7 @@ from tastyauth.cache import Entry
 from tastyauth.cache.last_attempt import Attempt, Policy
 from tastyauth.errors import UNDER_WAY, SecretError, TastyauthError, TemporaryError
 from tastyauth.secret import Secret
-from tastyauth.shared import (
-    Engine,
-    Trouble,
-    lease_of,
-    patience_of,
-    protocol,
-)
+from tastyauth.shared import Engine, Trouble, lease_of, patience_of, protocol
 from tastyauth.shared.protocol import Found, Token
 from tastyauth.sources import Surroundings
 
@@ -71,7 +65,7 @@ def connected(
         password = engine.password.resolve(surroundings) if engine.password else None
     except SecretError as error:
         raise Trouble(f"its password: {error.message}") from None
-    return Connected(engine, password, meanwhile), Seal(*grant)
+    return Connected(engine, password, meanwhile), Seal(grant)
 
 
 class Fleet:
@@ -106,20 +100,12 @@ class Fleet:
         """
         try:
             connection, seal = self._open()
-        except Trouble as trouble:
-            return self._alone(trouble, exchange)
-        with connection:
-            try:
+            with connection:
                 found, adopted = self._join(connection, seal)
-            except Trouble as trouble:
-                return self._alone(trouble, exchange)
-            if adopted is not None:
-                return adopted
-            return self._lead(connection, seal, found, exchange)
-
-    def _alone(self, trouble: Trouble, exchange: Callable[[], T]) -> T:
-        self.trouble = str(trouble)
-        return exchange()
+                return adopted or self._lead(connection, seal, found, exchange)
+        except Trouble as trouble:
+            self.trouble = str(trouble)
+        return exchange()  # alone
 
     def _join(self, connection: "Connected", seal: "Seal") -> tuple[Found, Entry | None]:
         """What was found, and the token that another machine has got; else the lease is held."""
@@ -149,13 +135,9 @@ class Fleet:
         found = connection.look(seal.name)
         while True:
             entry, attempt = self._read(found, seal)
-            decision = self._policy.decide(entry, attempt)
+            decision, left = self._policy.decide(entry, attempt), until - time.monotonic()
             step = protocol.next_step(
-                decision,
-                found,
-                self._own,
-                in_a_hurry=self._in_a_hurry,
-                patience=until - time.monotonic(),
+                decision, found, self._own, in_a_hurry=self._in_a_hurry, patience=left
             )
             if step == protocol.TAKE:
                 found = connection.take(seal.name, self._own, lease_of(self._limit))
@@ -169,36 +151,25 @@ class Fleet:
                 return found, entry, attempt, step
 
     def _read(self, found: Found, seal: "Seal") -> tuple[Entry | None, Attempt]:
-        opened = [
-            sealed and seal.open(kind, sealed)
-            for kind, sealed in (("token", found.token), ("attempt", found.attempt))
-        ]
-        token = protocol.read_token(opened[0], found)
-        attempt = protocol.read_attempt(opened[1], found, self._policy.secrets)
-        return token and self._entry(token), attempt
+        token = protocol.read_token(found.token and seal.open("token", found.token), found)
+        attempt = found.attempt and seal.open("attempt", found.attempt)
+        read = protocol.read_attempt(attempt, found, self._policy.secrets)
+        return token and self._entry(token), read
 
     def _lead(
-        self,
-        connection: "Connected",
-        seal: "Seal",
-        found: Found,
-        exchange: Callable[[], T],
+        self, connection: "Connected", seal: "Seal", found: Found, exchange: Callable[[], T]
     ) -> T:
         """The exchange for all machines; what comes of it is theirs."""
         began = time.monotonic()
         kind, content, life = "", b"", 0.0
         try:
             made = exchange()
-            entry = made.entry
-            now = time.time()
-            stored = found.time_at(time.monotonic())
+            entry, now, stored = made.entry, time.time(), found.time_at(time.monotonic())
             # by the clock of this machine, unless that was set meanwhile
             issued = max(found.time_at(began), min(stored - (now - entry.issued_at), stored))
-            token = Token(
-                Secret(entry.fields["access_token"]), entry.issued_at, entry.life, entry.stored_at
-            )
-            kind = "token"
-            content, life = protocol.write_token(token, issued, stored, now)
+            bare = Secret(entry.fields["access_token"])
+            token = Token(bare, entry.issued_at, entry.life, entry.stored_at)
+            kind, (content, life) = "token", protocol.write_token(token, issued, stored, now)
             return made
         except TastyauthError as error:
             if error.is_answer:  # what keeps this machine alone from an answer is not for others

@@ -22,22 +22,12 @@ _KEY, _NAME, _NONCE = 32, 16, 12
 class Seal:
     """What one grant derives from its secrets; `name` tells its keys in the engine from others."""
 
-    def __init__(
-        self,
-        token_endpoint: str,
-        scopes: tuple[str, ...],
-        client_id: str,
-        client_secret: Secret,
-        refresh_token: Secret,
-    ) -> None:
-        """`scopes` are those that the config declares; a machine that gets a token checks them."""
+    def __init__(self, grant: tuple[str, tuple[str, ...], str, Secret, Secret]) -> None:
+        """`grant` is a `fleet.Grant`; a machine that gets a token checks its scopes."""
+        token_endpoint, scopes, client_id, client_secret, refresh_token = grant
+        info = "\0".join((_VERSION, token_endpoint, client_id.lower(), *scopes)).encode()
+        derive = HKDF(algorithm=SHA256(), length=_KEY + _NAME, salt=None, info=info)
         first = client_secret.reveal()
-        derive = HKDF(
-            algorithm=SHA256(),
-            length=_KEY + _NAME,
-            salt=None,
-            info="\0".join((_VERSION, token_endpoint, client_id.lower(), *scopes)).encode(),
-        )
         derived = derive.derive(f"{len(first)} {first}{refresh_token.reveal()}".encode())
         self.name = derived[_KEY:].hex()
         self._aead = AESGCM(derived[:_KEY])

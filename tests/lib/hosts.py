@@ -71,7 +71,7 @@ def exchange(seconds: float) -> Made:
 
 def main(url: str, hosts: int, start: float, spread: float, seconds: float) -> None:
     """Runs them all, and prints what came of it."""
-    seal = Seal(*GRANT)
+    seal = Seal(GRANT)
     results: list[tuple[str, str, str]] = []
 
     def run() -> None:

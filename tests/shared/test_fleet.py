@@ -68,7 +68,7 @@ def test_all_hosts_that_want_a_token_at_once_cause_one_exchange(valkey: Running)
 
 def test_after_a_flush_the_token_that_was_on_its_way_is_not_stored(valkey: Running) -> None:
     """Whoever has lost the lease changes nothing, and has its own token."""
-    seal = Seal(*hosts.GRANT)
+    seal = Seal(hosts.GRANT)
     it = hosts.fleet(valkey.url, time.time(), seal)
 
     def flushed() -> hosts.Made:
@@ -81,7 +81,7 @@ def test_after_a_flush_the_token_that_was_on_its_way_is_not_stored(valkey: Runni
 
 def test_an_engine_that_goes_away_meanwhile_costs_no_token() -> None:
     with engine() as valkey:
-        it = hosts.fleet(valkey.url, time.time(), Seal(*hosts.GRANT))
+        it = hosts.fleet(valkey.url, time.time(), Seal(hosts.GRANT))
 
         def killed() -> hosts.Made:
             valkey.process.kill()
@@ -94,12 +94,12 @@ def test_an_engine_that_goes_away_meanwhile_costs_no_token() -> None:
 
 @pytest.mark.parametrize("kind", ["token", "attempt"])
 def test_a_value_that_was_moved_to_another_key_is_not_used(kind: str, valkey: Running) -> None:
-    seal = Seal(*hosts.GRANT)
+    seal = Seal(hosts.GRANT)
     hosts.fleet(valkey.url, time.time(), seal).obtain(lambda: hosts.exchange(0))
     token, attempt, _ = protocol.keys(seal.name)
     value = valkey.client.get(token)
     valkey.client.flushall()
-    other = Seal(*hosts.GRANT._replace(refresh_token=Secret("eyJ.another")))
+    other = Seal(hosts.GRANT._replace(refresh_token=Secret("eyJ.another")))
     for target in (attempt, protocol.keys(other.name)[("token", "attempt").index(kind)]):
         valkey.client.set(target, value)
     for it in (seal, other):

@@ -21,27 +21,27 @@ OTHERS = {
 
 def test_machines_with_the_same_grant_open_what_each_other_has_sealed() -> None:
     upper = (*GRANT[:2], CLIENT.upper(), *GRANT[3:])
-    assert Seal(*upper).name == Seal(*GRANT).name
-    assert Seal(*upper).open("token", Seal(*GRANT).close("token", b"content")) == b"content"
+    assert Seal(upper).name == Seal(GRANT).name
+    assert Seal(upper).open("token", Seal(GRANT).close("token", b"content")) == b"content"
 
 
 @pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
 def test_another_grant_has_another_name_and_another_key(
     other: tuple[str, tuple[str, ...], str, Secret, Secret],
 ) -> None:
-    mine, theirs = Seal(*GRANT), Seal(*other)
+    mine, theirs = Seal(GRANT), Seal(other)
     assert mine.name != theirs.name
     theirs.name = mine.name  # as if somebody had moved the value
     assert theirs.open("token", mine.close("token", b"content")) is None
 
 
 def test_a_value_of_one_kind_is_none_of_another() -> None:
-    seal = Seal(*GRANT)
+    seal = Seal(GRANT)
     assert seal.open("attempt", seal.close("token", b"content")) is None
 
 
 def test_a_value_with_any_bit_altered_or_cut_off_is_not_opened() -> None:
-    seal = Seal(*GRANT)
+    seal = Seal(GRANT)
     sealed = seal.close("token", b"content")
     for bit in range(8 * len(sealed)):
         altered = bytearray(sealed)
@@ -52,6 +52,6 @@ def test_a_value_with_any_bit_altered_or_cut_off_is_not_opened() -> None:
 
 
 def test_the_same_content_is_sealed_differently_each_time() -> None:
-    seal = Seal(*GRANT)
+    seal = Seal(GRANT)
     assert seal.close("token", b"content") != seal.close("token", b"content")
     assert b"content" not in seal.close("token", b"content")
