@@ -27,7 +27,6 @@ _VALUED = {
     "--require-environment": "required",
 }
 
-
 _NAMES = ("SIGINT", "SIGQUIT", "SIGTERM", "SIGHUP")
 _ENDING = [getattr(_signal, name) for name in _NAMES if hasattr(_signal, name)]
 """Signals that ask to end, as many as the system has."""

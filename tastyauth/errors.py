@@ -45,10 +45,8 @@ LOOPBACK = ("127.0.0.1", "[::1]", "localhost")
 
 REFRESH_TOKEN_TYPE = "rt+jwt"  # noqa: S105  # a media type
 
-
 UNDER_WAY = "under way"
 """The reason of an error that is none: another machine renews a token that is still good."""
-
 
 NOT_HERE = "on Windows, validate, no-secrets, schema and explain work; run the rest in WSL"
 """What to do on a system without users, locks and signals as POSIX has them."""

@@ -51,7 +51,6 @@ _PROFILE = """\
     refresh_token: {{ file: refresh-token }}
 """
 
-
 _NAME = re.compile("[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 """What a profile may be called."""
 

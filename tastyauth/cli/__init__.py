@@ -28,7 +28,6 @@ Run = Callable[[Arguments, Console], int]
 _SHORT = ("env", "token", "exec", "validate")
 """Commands that end before there is anything worth collecting (`tastyauth._entry`)."""
 
-
 _EVERYWHERE = ("validate", "no-secrets", "schema", "explain")
 """Commands that also work on Windows."""
 

@@ -12,10 +12,8 @@ VERSION = Argument("--version", "print the version")
 HELP = Argument("--help -h", "print this help")
 
 COMMON = (
-    Argument("--config", "the config to use ($TASTYAUTH_CONFIG)", value="FILE", read=command.name),
-    Argument(
-        "--profile -p", "the profile to use ($TASTYAUTH_PROFILE)", value="NAME", read=command.name
-    ),
+    Argument("--config", "the config to use ($TASTYAUTH_CONFIG)", "FILE", read=command.name),
+    Argument("--profile -p", "the profile to use ($TASTYAUTH_PROFILE)", "NAME", read=command.name),
     Argument("--quiet -q", "errors only"),
     Argument("--verbose -v", "show what is being done"),
     Argument(
@@ -33,7 +31,7 @@ _TERMS = (
     Argument(
         "--min-valid",
         "seconds the token must have left (default: 60, or a sixth of a shorter life)",
-        value="S",
+        "S",
         read=command.min_valid,
     ),
     Argument("--refresh", "fetch a new token even if one is cached"),
@@ -51,9 +49,7 @@ _JSON = Argument(
 )
 _REPORT = _JSON._replace(choices="human json github")
 
-_FOUND = Argument(
-    "file", "default: the config that is found", value="FILE", read=command.name, nargs="?"
-)
+_FOUND = Argument("file", "default: the config that is found", "FILE", read=command.name, nargs="?")
 
 _COMMANDS = (
     Command(
@@ -135,23 +131,21 @@ client secret and the refresh token from stdin, one per line:
 """,
         (
             Argument("--environment", choices="production sandbox custom"),
-            Argument("--api-url", "with --environment custom only", value="URL"),
+            Argument("--api-url", "with --environment custom only", "URL"),
             Argument(
                 "--client-id",
                 "the public ID of the application (default: read from the refresh token)",
-                value="UUID",
+                "UUID",
             ),
             Argument(
                 "--scopes",
                 "all that the grant may do: read | trade | read,trade | any"
                 " (default: ask, else read)",
-                value="SCOPES",
+                "SCOPES",
                 choices="read trade read,trade any",
             ),
             Argument("--store", "where to keep the secrets", choices="file keyring pass"),
-            Argument(
-                "--from", "read the credentials from a bot's .env", value="FILE", key="dotenv"
-            ),
+            Argument("--from", "read the credentials from a bot's .env", "FILE", key="dotenv"),
             Argument("--browser", "open the OAuth Applications page"),
             Argument("--print", "print an annotated example", key="only_print"),
         ),
@@ -172,7 +166,7 @@ token arrives. To go back to the old ones:
   tastyauth secret set --undo
 """,
         (
-            Argument("action", value="set", choices="set"),
+            Argument("action", "set", choices="set"),
             Argument("--only", "only this one of the two", choices="client_secret refresh_token"),
             Argument("--undo", "put back the secrets that untried ones replaced"),
         ),
@@ -228,9 +222,7 @@ in GitHub Actions:
   tastyauth validate --format github tastyauth.yaml
 """,
         (
-            Argument(
-                "files", "default: the config that is found; - is stdin", value="FILE", nargs="*"
-            ),
+            Argument("files", "default: the config that is found; - is stdin", "FILE", nargs="*"),
             _REPORT,
         ),
     ),
@@ -242,7 +234,7 @@ in GitHub Actions:
         """\
 Lines with the comment `tastyauth: allow` are skipped.
 """,
-        (Argument("files", "- is stdin", value="FILE", nargs="+"), _REPORT),
+        (Argument("files", "- is stdin", "FILE", nargs="+"), _REPORT),
     ),
     Command("schema", "look closer", "print the JSON Schema of the config", "validate:run_schema"),
     Command(
@@ -255,7 +247,7 @@ Lines with the comment `tastyauth: allow` are skipped.
   tastyauth explain 77       an exit code
   tastyauth explain cron     a topic
 """,
-        (Argument("topic", "default: list them all", value="TOPIC", nargs="?"),),
+        (Argument("topic", "default: list them all", "TOPIC", nargs="?"),),
     ),
     Command(
         "completion",
@@ -268,10 +260,7 @@ add this line to the startup file:
   zsh   eval "$(tastyauth completion zsh)"      ~/.zshrc, after compinit
   fish  tastyauth completion fish | source      ~/.config/fish/config.fish
 """,
-        (
-            Argument("shell", "your shell", choices=_SHELLS),
-            Argument("--profiles", hidden=True),
-        ),
+        (Argument("shell", "your shell", choices=_SHELLS), Argument("--profiles", hidden=True)),
     ),
     Command(
         "status",
@@ -342,21 +331,21 @@ kinds of failure, all at the token endpoint:
             Argument(
                 "--port",
                 "where to listen (default: any free one)",
-                value="N",
+                "N",
                 default=0,
                 read=command.port,
             ),
             Argument(
                 "--fail",
                 "make token requests fail in this way",
-                value="KIND",
+                "KIND",
                 choices="grant-revoked secret-mismatch invalid-jwt not-a-customer "
                 "429 503 html-401 slow redirect not-json echo",
             ),
             Argument(
                 "--lifetime",
                 "seconds that an access token lives (default: 900)",
-                value="S",
+                "S",
                 default=900,
                 read=command.lifetime,
             ),
@@ -370,14 +359,14 @@ kinds of failure, all at the token endpoint:
                 "--scopes",
                 "what its grant may do, beside openid: read | trade | read,trade | none, which does"
                 " not say (default: read)",
-                value="SCOPES",
+                "SCOPES",
                 choices="read trade read,trade none",
                 default="read",
             ),
             Argument(
                 "--seed",
                 "make the same credentials each time for the same word",
-                value="WORD",
+                "WORD",
                 read=command.name,
             ),
         ),
@@ -389,6 +378,5 @@ kinds of failure, all at the token endpoint:
         "simulator:run_demo",
     ),
 )
-
 COMMANDS = {each.name: each for each in _COMMANDS}
 """Every command by its name, in the order of the help."""

@@ -24,7 +24,6 @@ PRESENT, MISSING, UNUSABLE, UNCHECKED = "present", "missing", "unusable", "not c
 _SAID = {state: f"{state} (tastyauth doctor)" for state in (UNCHECKED, UNUSABLE)}
 """States that come with what to type."""
 
-
 _CHANGED = {
     "config": "none since the config changed",
     "secret": "none since a secret, or its place, changed",

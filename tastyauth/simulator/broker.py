@@ -99,13 +99,13 @@ def open_broker(
 def hand_out(broker: Broker, now: float) -> tuple[Secret, Broker]:
     """An access token, and the broker that has handed it out (and has rotated, if it does)."""
     after = replace(broker, exchanges=broker.exchanges + 1)
-    claims: dict[str, object] = {
+    claims = {
         "iss": broker.issuer,
         "aud": broker.issuer,
         "sub": _USER,
         "client_id": broker.application.client_id,
         "grant_id": broker.grant_id,
-        **_scope(broker),
+        "scope": broker.scopes,
         "iat": int(now),
         "exp": int(now) + broker.lifetime,
         "jti": str(after.exchanges),
@@ -141,13 +141,13 @@ def decode(text: str, key: bytes) -> Jwt | None:
 
 
 def _with_new_refresh_token(broker: Broker, now: float) -> Broker:
-    claims: dict[str, object] = {
+    claims = {
         "iss": broker.issuer,
         "sub": _USER,
         "iat": int(now),
         "aud": broker.application.client_id,
         "grant_id": broker.grant_id,
-        **_scope(broker),
+        "scope": broker.scopes,
     }
     if broker.exchanges:  # two tokens of one second must not be the same
         claims["jti"] = str(broker.exchanges)
@@ -155,11 +155,9 @@ def _with_new_refresh_token(broker: Broker, now: float) -> Broker:
     return replace(broker, application=replace(broker.application, refresh_token=refresh_token))
 
 
-def _scope(broker: Broker) -> dict[str, str]:
-    return {"scope": broker.scopes} if broker.scopes else {}
-
-
-def _sign(typ: str, claims: Mapping[str, object], key: bytes) -> Secret:
+def _sign(typ: str, claims: dict[str, object], key: bytes) -> Secret:
+    if not claims["scope"]:
+        del claims["scope"]
     header = {"alg": "EdDSA", "typ": typ, "kid": "simulator"}
     segments = (json.dumps(part, separators=(",", ":")) for part in (header, claims))
     signed = ".".join(_encode(segment.encode()) for segment in segments)

@@ -20,9 +20,6 @@ from tastyauth.simulator.messages import (
     refusal,
 )
 
-_NOT_STORED = (("Cache-Control", "no-store"), ("Pragma", "no-cache"))
-"""RFC 6749, section 5.1."""
-
 _OPEN_ACCOUNT: dict[str, object] = {
     "account-number": "5WT00001",
     "external-id": "A0000000001",
@@ -51,8 +48,6 @@ _CLOSED_ACCOUNT = _OPEN_ACCOUNT | {
     "is-futures-approved": False,
     "margin-or-cash": "Cash",
 }
-_ACCOUNTS = (_OPEN_ACCOUNT, _CLOSED_ACCOUNT)
-
 _CONTENT: dict[tuple[str, str], dict[str, object] | None] = {
     ("GET", "/customers/me"): {
         "id": "me",
@@ -63,7 +58,9 @@ _CONTENT: dict[tuple[str, str], dict[str, object] | None] = {
         "is-professional": False,
     },
     ("GET", "/customers/me/accounts"): {
-        "items": [{"account": it, "authority-level": "owner"} for it in _ACCOUNTS]
+        "items": [
+            {"account": it, "authority-level": "owner"} for it in (_OPEN_ACCOUNT, _CLOSED_ACCOUNT)
+        ]
     },
     ("GET", "/api-quote-tokens"): None,
     ("POST", "/sessions/validate"): {
@@ -92,17 +89,10 @@ def respond(
         return USER_AGENT_MISSING, broker
     if not asks_for_token(request):
         return _call(request, broker, now), broker
-    if fail is not None:
-        return failure(fail, request), broker
-    return _exchange(request, broker, now)
-
-
-def _exchange(request: Request, broker: Broker, now: float) -> tuple[Answer, Broker]:
-    """A refresh token for an access token (RFC 6749, sections 5 and 6)."""
-    refused = _refused(request, broker)
+    refused = _refused(request, broker) if fail is None else failure(fail, request)
     if refused is not None:
         return refused, broker
-    access_token, after = hand_out(broker, now)
+    access_token, after = hand_out(broker, now)  # RFC 6749, sections 5 and 6
     content: dict[str, object] = {
         "access_token": access_token.reveal(),
         "token_type": "Bearer",
@@ -110,7 +100,8 @@ def _exchange(request: Request, broker: Broker, now: float) -> tuple[Answer, Bro
     }
     if broker.rotate:
         content["refresh_token"] = after.application.refresh_token.reveal()
-    return json_answer(200, content, _NOT_STORED), after
+    headers = (("Cache-Control", "no-store"), ("Pragma", "no-cache"))  # RFC 6749, section 5.1
+    return json_answer(200, content, headers), after
 
 
 def _refused(request: Request, broker: Broker) -> Answer | None:

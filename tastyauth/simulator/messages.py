@@ -65,72 +65,33 @@ def page(status: int, title: str = "", headers: Headers = ()) -> Answer:
 USER_AGENT_MISSING = page(401, "Authorization Required")
 """The answer to every request without a User-Agent (developer.tastytrade.com, FAQ)."""
 
-RETRY_AFTER = 30
-"""Seconds that the 429 asks for: more than a client waits within its usual time limit."""
-
-ELSEWHERE = "/elsewhere/oauth/token"
-"""Where the redirect points: no request may arrive there."""
-
-_DRIP = 1.0
-"""Seconds between bytes: every limit per read is met, and the end takes minutes."""
-
 _SIGN_IN_PAGE = b"""\
 <!DOCTYPE html><title>Welcome</title><p>Please accept the terms of this network.
 """
 
-_TABLE: dict[str, tuple[str, Answer | None]] = {
-    "grant-revoked": (
-        "400, the grant was deleted or belongs to the other environment",
-        refusal("invalid_grant", "Grant revoked"),
-    ),
-    "secret-mismatch": (
-        "400, the client secret is that of another application",
-        refusal("invalid_grant", "Client secret mismatch"),
-    ),
-    "invalid-jwt": (
-        "400, the refresh token is not a JWT",
-        refusal("invalid_grant", "Invalid JWT"),
-    ),
-    "not-a-customer": (
-        "400, the user is not a customer (in the sandbox: for some minutes)",
-        refusal("invalid_request", "User is not a TastyTrade customer"),
-    ),
-    "429": (
-        f"429, too many requests, with Retry-After: {RETRY_AFTER}",
-        page(429, headers=(("Retry-After", str(RETRY_AFTER)),)),
-    ),
-    "503": (
-        "503, the HTML page of a gateway during an outage",
-        page(503, "Service Temporarily Unavailable"),
-    ),
-    "html-401": (
-        "401, the HTML page of a gateway that found no User-Agent",
-        USER_AGENT_MISSING,
-    ),
-    "slow": (
-        "an answer that arrives byte by byte, one a second",
-        replace(page(504, "Gateway Time-out"), drip=_DRIP),
-    ),
-    "redirect": (
-        "307, a redirect to another path, which no token request may follow",
-        page(307, headers=(("Location", ELSEWHERE),)),
-    ),
-    "not-json": (
-        "200, the sign-in page of a network instead of JSON",
-        Answer(200, (("Content-Type", "text/html"),), _SIGN_IN_PAGE),
-    ),
-    "echo": ("400, an error that repeats the whole request, secrets included", None),
+_TABLE = {
+    "grant-revoked": refusal("invalid_grant", "Grant revoked"),
+    "secret-mismatch": refusal("invalid_grant", "Client secret mismatch"),
+    "invalid-jwt": refusal("invalid_grant", "Invalid JWT"),
+    "not-a-customer": refusal("invalid_request", "User is not a TastyTrade customer"),
+    # more seconds than a client waits within its usual time limit
+    "429": page(429, headers=(("Retry-After", "30"),)),
+    "503": page(503, "Service Temporarily Unavailable"),
+    "html-401": USER_AGENT_MISSING,
+    # a byte a second: every limit per read is met, and the end takes minutes
+    "slow": replace(page(504, "Gateway Time-out"), drip=1.0),
+    "redirect": page(307, headers=(("Location", "/elsewhere/oauth/token"),)),
+    "not-json": Answer(200, (("Content-Type", "text/html"),), _SIGN_IN_PAGE),
 }
 
-FAILURES = {kind: description for kind, (description, _) in _TABLE.items()}
-"""Kind of failure to what the token endpoint then answers, in one line."""
+FAILURES = (*_TABLE, "echo")
+"""The kinds of failure; `tastyauth simulator --help` says what the token endpoint then answers."""
 
 
 def failure(kind: str, request: Request) -> Answer:
     """The answer to a token request under a failure of `FAILURES`; KeyError for another."""
-    answer = _TABLE[kind][1]
-    if answer is not None:
-        return answer
+    if kind != "echo":
+        return _TABLE[kind]
     head = "".join(f"{name}: {value}\n" for name, value in request.headers.items())
     body = request.body.decode("utf-8", "replace")
     return refusal("invalid_grant", f"{request.method} {request.target}\n{head}\n{body}")

@@ -74,24 +74,21 @@ class Simulator:
             self._server = _Server(self._address, self.answer, self._now, self._tls)
         except OSError as error:
             host, port = self._address
+            hint = "choose another --port"
+            what = f"cannot listen on {host} port {port}: {reason_of(error)}"
             if error.errno == errno.EADDRINUSE:
-                raise UsageError(
-                    f"port {port} on {host} is already in use",
-                    "choose another --port, or leave it out to take any free one",
-                ) from error
-            raise UsageError(
-                f"cannot listen on {host} port {port}: {reason_of(error)}", "choose another --port"
-            ) from error
+                what = f"port {port} on {host} is already in use"
+                hint += ", or leave it out to take any free one"
+            raise UsageError(what, hint) from error
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
-    def close(self) -> None:
+    def close(self, *_: object) -> None:
         """Stops at once, even in the middle of an answer. May be called again."""
         server, self._server = self._server, None
         if server is not None:
             server.stop()
+
+    __exit__ = close
 
     @property
     def origin(self) -> str:
