@@ -31,7 +31,7 @@ from tastyauth.errors import (
     SecretError,
     TemporaryError,
 )
-from tastyauth.exchange import read_response
+from tastyauth.exchange.response import read_response
 from tastyauth.exchange.server_text import Answer
 from tastyauth.shells import RENDER, Emission
 from tastyauth.sources import Reference, Surroundings

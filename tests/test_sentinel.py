@@ -22,7 +22,8 @@ from world import CONFIG, Completed, World, closed_port
 import tastyauth
 from tastyauth.cache import Asked, Entry
 from tastyauth.doctor.findings import Findings
-from tastyauth.exchange import RefreshGrant, TokenResponse
+from tastyauth.exchange.claims import RefreshGrant
+from tastyauth.exchange.response import TokenResponse
 from tastyauth.library import Credential
 from tastyauth.posix.process import Completed as Ended
 from tastyauth.secret import Secret

@@ -13,7 +13,7 @@ from tastyauth.errors import TastyauthError, TemporaryError
 from tastyauth.exchange import api
 from tastyauth.exchange.deadline import within
 from tastyauth.exchange.response import SET_IT, clock_skew, clock_warning, is_about_clock
-from tastyauth.exchange.route import Proxy, proxy_for, read_endpoint
+from tastyauth.exchange.route import Proxy, proxy_for, read_endpoint, route
 from tastyauth.exchange.server_text import Answer, shown
 from tastyauth.secret import Secret
 from tastyauth.session.refresh import Audience, Secrets
@@ -26,7 +26,7 @@ _PATIENCE = 10.0
 def check_route(findings: Findings) -> Verdict:
     """The proxy and the certificate authorities can be used; nothing is sent yet."""
     environ = findings.surroundings.environ
-    found = exchange.route(findings.profile.token_endpoint, environ)
+    found = route(findings.profile.token_endpoint, environ)
     return passed(f"proxy: {found.proxy or 'none'}; certificate authorities: {found.roots}")
 
 

@@ -17,53 +17,16 @@ import httpcore
 import httpx as http  # moving on to httpx2, its continuation, would change this line
 
 from tastyauth.errors import ConfigError, ProtocolError, TastyauthError, TemporaryError
-from tastyauth.exchange.claims import (
-    RefreshGrant,
-    check_offline,
-    check_scopes,
-    read_claims,
-    scopes_of,
-)
+from tastyauth.exchange import route
+from tastyauth.exchange.claims import RefreshGrant, check_offline
 from tastyauth.exchange.deadline import CONNECTED, Backend, Wire, within
-from tastyauth.exchange.response import (
-    NOT_SOON,
-    RotatedError,
-    TokenResponse,
-    is_temporary,
-    read_response,
-)
-from tastyauth.exchange.route import (
-    Authorities,
-    Endpoint,
-    Proxy,
-    Route,
-    authorities_for,
-    context,
-    proxy_for,
-    read_endpoint,
-    route,
-)
+from tastyauth.exchange.response import NOT_SOON, TokenResponse, is_temporary, read_response
+from tastyauth.exchange.route import Authorities, Endpoint, Proxy
 from tastyauth.exchange.server_text import LONGEST_BODY, Answer, shown
 from tastyauth.secret import Secret
 
-__all__ = [
-    "RefreshGrant",
-    "RotatedError",
-    "Route",
-    "TokenResponse",
-    "check_offline",
-    "check_scopes",
-    "exchange",
-    "read_claims",
-    "read_response",
-    "route",
-    "scopes_of",
-]
-
 Transport = http.HTTPTransport
 """What carries a request; `tastyauth.testing` replaces it."""
-
-_TRIES = 3
 
 _FIRST_PAUSE = 1.0
 """Seconds, the longest pause after the first try; it doubles with each."""
@@ -76,17 +39,12 @@ _TRY_LATER = (
     " that are used"
 )
 
-# The codes of X509_STORE_CTX_get_error(3).
-_UNTIMELY = (9, 10)  # not yet valid, expired
-_OTHER_NAME = (62, 64)  # host name, IP address
-_UNKNOWN_AUTHORITY = (2, 18, 19, 20, 21)  # its issuer is not known, or it signed itself
-
 
 def exchange(
     grant: RefreshGrant,
     *,
     environ: Mapping[str, str],
-    tries: int = _TRIES,
+    tries: int = 3,
     now: Callable[[], float] = time.time,
     monotonic: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
@@ -136,10 +94,10 @@ class Channel:
     """The way to one endpoint: its proxy, and what TLS trusts there."""
 
     def __init__(self, token_endpoint: str, environ: Mapping[str, str]) -> None:
-        self._endpoint = read_endpoint(token_endpoint)
+        self._endpoint = route.read_endpoint(token_endpoint)
         self._is_plain = self._endpoint.scheme == "http"
-        self._proxy = proxy_for(self._endpoint, environ)
-        self._trust(Authorities("none") if self._is_plain else authorities_for(environ))
+        self._proxy = route.proxy_for(self._endpoint, environ)
+        self._trust(Authorities("none") if self._is_plain else route.authorities_for(environ))
 
     def send(
         self, request: Callable[[], http.Request], remaining: Callable[[], float], limit: float
@@ -169,10 +127,7 @@ class Channel:
             self._trust(otherwise)  # nothing has been sent yet
 
     def _trust(self, authorities: Authorities) -> None:
-        self._authorities = authorities
-        # For plain http an empty context: httpx would make one of its own otherwise.
-        plain = self._is_plain
-        self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if plain else context(authorities)
+        self._authorities, self._tls = authorities, route.context(authorities)
 
     def _answer(self, request: http.Request, wire: Wire, seconds: float) -> Answer:
         def trace(event: str, info: Mapping[str, object]) -> None:
@@ -216,28 +171,28 @@ def _token_request(grant: RefreshGrant) -> http.Request:
         "client_secret": grant.client_secret.reveal(),
         "refresh_token": grant.refresh_token.reveal(),
     }
-    return http.Request(
-        "POST",
-        grant.token_endpoint,
-        headers=_headers(grant.user_agent, {"Content-Type": "application/json"}),
-        content=json.dumps(fields, separators=(",", ":")).encode(),
-    )
+    content = json.dumps(fields, separators=(",", ":")).encode()
+    headers = {"Content-Type": "application/json"}
+    return _request("POST", grant.token_endpoint, grant.user_agent, headers, content)
 
 
 def api_request(url: str, access_token: Secret | None, user_agent: str) -> http.Request:
     """A request to the API, with or without an access token (RFC 6750, section 2.1)."""
     bearer = {"Authorization": f"Bearer {access_token.reveal()}"} if access_token else {}
-    return http.Request("GET", url, headers=_headers(user_agent, bearer))
+    return _request("GET", url, user_agent, bearer)
 
 
-def _headers(user_agent: str, more: Mapping[str, str]) -> dict[str, str]:
-    return {
+def _request(
+    method: str, url: str, user_agent: str, more: Mapping[str, str], content: bytes = b""
+) -> http.Request:
+    headers = {
         "User-Agent": user_agent,
         "Accept": "application/json",
         "Accept-Encoding": "identity",  # nothing to unpack, so no bomb
         **more,
         "Connection": "close",
     }
+    return http.Request(method, url, headers=headers, content=content)
 
 
 def _beginning(response: http.Response) -> bytes:
@@ -291,26 +246,25 @@ def _fault(
 def _refused_certificate(
     failure: ssl.SSLCertVerificationError, where: str, authorities: Authorities
 ) -> ProtocolError:
-    trusted = f"trusted now: {authorities.name}"
-    if failure.verify_code in _UNTIMELY:
+    fix = "; no SSL_CERT_FILE fixes that"
+    # the codes of X509_STORE_CTX_get_error(3)
+    if failure.verify_code in (9, 10):
         what = "has expired, or is not valid yet"
         hint = "check the clock of this machine; if it is right, the certificate is at fault"
-    elif failure.verify_code in _OTHER_NAME:
+    elif failure.verify_code in (62, 64):  # host name, IP address
         what = "is for another name"
         hint = "check the host, and whether a proxy or sign-in page answers in its place"
-    elif failure.verify_code in _UNKNOWN_AUTHORITY:
-        return ProtocolError(
-            f"the certificate of {where} was issued by an unknown authority",
-            "a proxy with an authority of its own? name its certificate in SSL_CERT_FILE"
-            f" ({trusted})",
+    elif failure.verify_code in (2, 18, 19, 20, 21):  # not known, or it signed itself
+        what = "was issued by an unknown authority"
+        hint, fix = (
+            "a proxy with an authority of its own?",
+            " name its certificate in SSL_CERT_FILE",
         )
     else:  # a weak key or signature, an issuer that is no authority, a certificate for another use
         what = f"was refused by OpenSSL: {failure.verify_message}"
         hint = "the server, or a proxy that answers in its place, needs a better certificate"
-    return ProtocolError(
-        f"the certificate of {where} {what}",
-        f"{hint}; no SSL_CERT_FILE fixes that ({trusted})",
-    )
+    hint += f"{fix} (trusted now: {authorities.name})"
+    return ProtocolError(f"the certificate of {where} {what}", hint)
 
 
 def _refused_by_proxy(error: http.ProxyError, proxy: Proxy) -> TastyauthError:

@@ -186,12 +186,14 @@ def authorities_for(environ: Mapping[str, str]) -> Authorities:
 def context(chosen: Authorities) -> ssl.SSLContext:
     """A client context that trusts `chosen` only; ConfigError when they cannot be read.
 
-    Not `ssl.create_default_context`: it writes the session keys to $SSLKEYLOGFILE.
+    Not `ssl.create_default_context`: it writes the session keys to $SSLKEYLOGFILE. For plain http
+    it trusts none: httpx would make a context of its own otherwise.
     """
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     made.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
-        made.load_verify_locations(chosen.file, chosen.directory)
+        if chosen.file or chosen.directory:
+            made.load_verify_locations(chosen.file, chosen.directory)
     except OSError:  # ssl.SSLError is one
         raise _unusable(chosen.name) from None
     return made

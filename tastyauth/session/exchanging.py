@@ -123,9 +123,9 @@ def exchange_once(
 
     `keep` stores a rotated refresh token, and says whether its source holds it.
     """
-    from tastyauth import exchange
+    from tastyauth.exchange import claims, exchange, response, route
 
-    grant = exchange.RefreshGrant(
+    grant = claims.RefreshGrant(
         token_endpoint=profile.token_endpoint,
         environment=profile.environment,
         client_id=secrets.client_id,
@@ -135,26 +135,26 @@ def exchange_once(
         timeout=limit,
         scopes=profile.scopes,
     )
-    exchange.check_offline(grant)
+    claims.check_offline(grant)
     if audience.verbose:
-        route = exchange.route(grant.token_endpoint, surroundings.environ)
-        audience.detail(f"asking {grant.token_endpoint}, proxy: {route.proxy or 'none'},")
-        audience.detail(f"certificate authorities: {route.roots}")
+        way = route.route(grant.token_endpoint, surroundings.environ)
+        audience.detail(f"asking {grant.token_endpoint}, proxy: {way.proxy or 'none'},")
+        audience.detail(f"certificate authorities: {way.roots}")
     asked_at = time.time()
     try:
         with audience.waiting(profile.token_endpoint):
-            response = exchange.exchange(grant, environ=surroundings.environ, tries=tries)
-    except exchange.RotatedError as error:
+            answer = exchange(grant, environ=surroundings.environ, tries=tries)
+    except response.RotatedError as error:
         keep(error.refresh_token)
         raise ProtocolError(error.message, error.hint) from None
-    moved = response.refresh_token is not None and keep(response.refresh_token)
-    for scopes in response.scopes:  # no sooner: a new refresh token is kept first
-        exchange.check_scopes(scopes, grant.scopes, (*grant.secrets, response.access_token))
-    for warning in response.warnings:
+    moved = answer.refresh_token is not None and keep(answer.refresh_token)
+    for scopes in answer.scopes:  # no sooner: a new refresh token is kept first
+        claims.check_scopes(scopes, grant.scopes, (*grant.secrets, answer.access_token))
+    for warning in answer.warnings:
         audience.warn(warning)
-    granted = exchange.read_claims(grant.refresh_token).fields.get("scope")
-    unsaid = bool(grant.scopes and not (response.scopes or exchange.scopes_of(granted)))
-    token = response.access_token, int(asked_at), response.expires_in, time.time()
+    granted = claims.read_claims(grant.refresh_token).fields.get("scope")
+    unsaid = bool(grant.scopes and not (answer.scopes or claims.scopes_of(granted)))
+    token = answer.access_token, int(asked_at), answer.expires_in, time.time()
     return Refreshed(_entry(profile, secrets.client_id, *token), moved, unsaid)
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tastyauth.errors import APPLICATIONS_PAGE, RefusedError
-from tastyauth.exchange import check_offline, check_scopes
+from tastyauth.exchange.claims import check_offline, check_scopes
 from tastyauth.secret import Secret
 
 RT = {"alg": "EdDSA", "typ": "rt+jwt"}

@@ -24,8 +24,7 @@ from tastyauth.errors import (
     TastyauthError,
     TemporaryError,
 )
-from tastyauth.exchange import TokenResponse, read_response
-from tastyauth.exchange.response import RotatedError
+from tastyauth.exchange.response import RotatedError, TokenResponse, read_response
 from tastyauth.exchange.server_text import Answer
 from tastyauth.secret import Secret
 

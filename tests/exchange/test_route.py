@@ -9,7 +9,8 @@ import trustme
 from exchange_fakes import grant
 
 from tastyauth.errors import ConfigError
-from tastyauth.exchange import exchange, route
+from tastyauth.exchange import exchange
+from tastyauth.exchange.route import route
 
 HTTPS = "https://api.tastyworks.com/oauth/token"
 

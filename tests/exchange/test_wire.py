@@ -35,7 +35,9 @@ from exchange_fakes import (
 from pytest_httpx import HTTPXMock
 
 from tastyauth.errors import RefusedError, TastyauthError, TemporaryError
-from tastyauth.exchange import RefreshGrant, TokenResponse, exchange
+from tastyauth.exchange import exchange
+from tastyauth.exchange.claims import RefreshGrant
+from tastyauth.exchange.response import TokenResponse
 from tastyauth.secret import Secret
 
 NOW = 1_800_000_000.0
@@ -634,7 +636,8 @@ def test_it_works_in_a_thread() -> None:
 
 PROGRAM = """
 import signal, sys
-from tastyauth.exchange import RefreshGrant, exchange
+from tastyauth.exchange import exchange
+from tastyauth.exchange.claims import RefreshGrant
 from tastyauth.secret import Secret
 
 def end(number, frame):

@@ -11,7 +11,7 @@ with atheris.instrument_imports(include=["tastyauth", "json", "email"]):
     from exchange_fakes import grant, holds_a_secret
 
     from tastyauth.errors import ProtocolError, RefusedError, TemporaryError
-    from tastyauth.exchange import read_response
+    from tastyauth.exchange.response import read_response
     from tastyauth.exchange.server_text import Answer
 
 ENVIRONMENTS = ("production", "sandbox", "custom")

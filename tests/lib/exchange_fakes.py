@@ -11,7 +11,7 @@ import urllib.parse
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from tastyauth.exchange import RefreshGrant
+from tastyauth.exchange.claims import RefreshGrant
 from tastyauth.secret import Secret
 
 CLIENT_ID = "0c7b8898-a2f1-49bb-a23d-843e47b68631"
