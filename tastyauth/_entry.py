@@ -40,7 +40,12 @@ def main() -> None:
         if getsignal(number) is not SIG_IGN:  # as by `nohup`
             signal(number, _stopped)
     try:
-        code = _run(words, started_at)
+        wish = _wish(words) if hasattr(os, "geteuid") else None  # Windows has no users
+        code = None if wish is None else _lane(wish, started_at)
+        if code is None:
+            from tastyauth import cli
+
+            code = cli.main(words, started_at)
     except BaseException as error:  # noqa: BLE001  # a bug must not look like success to `eval`
         code = _broken(words, error)
     # everything is written and checked; tearing the interpreter down would cost 12 % of a hit
@@ -54,16 +59,6 @@ def _stopped(number: int, _: object) -> None:
     from tastyauth.errors import Stopped
 
     os._exit(_broken(sys.argv[1:], Stopped(number)))
-
-
-def _run(words: list[str], started_at: float) -> int:
-    wish = _wish(words) if hasattr(os, "geteuid") else None  # Windows has no users
-    code = None if wish is None else _lane(wish, started_at)
-    if code is None:
-        from tastyauth import cli
-
-        code = cli.main(words, started_at)
-    return code
 
 
 def _broken(words: list[str], error: BaseException) -> int:
@@ -87,9 +82,15 @@ def _lane(wish: Wish, started_at: float) -> int | None:
     """The exit code; None when this is for the full program, for example to get the token."""
     if sys.stdin is None or sys.stdout is None or sys.stderr is None:
         return None
+    options, passed_over = wish[1], list[str]()
     try:
-        asked = _asked(wish[1])
+        found = locate.find_config(options.get("config"), os.environ, passed_over)
+        profile = options.get("profile") or os.environ.get("TASTYAUTH_PROFILE") or None
+        content, required = locate.read_config(found[0]), options.get("required", "")
+        asked = cache.Asked(found, content, profile, os.environ, required)
     except Exception:  # noqa: BLE001  # whatever it is, it is said in full there
+        return None
+    if passed_over:
         return None
     behind = ""
     try:
@@ -119,16 +120,6 @@ def _queue(wish: Wish, asked: cache.Asked, started_at: float) -> int | None:
         return None if view is None else _answer(wish, asked, view)
     except (OSError, ImportError):
         return None  # there can be no cache, or no lock; the full program reports why
-
-
-def _asked(options: dict[str, str]) -> cache.Asked:
-    passed_over: list[str] = []
-    found = locate.find_config(options.get("config"), os.environ, passed_over)
-    if passed_over:
-        raise LookupError("left to the full command line")
-    profile = options.get("profile") or os.environ.get("TASTYAUTH_PROFILE") or None
-    required = options.get("required", "")
-    return cache.Asked(found, locate.read_config(found[0]), profile, os.environ, required)
 
 
 def _wish(words: list[str]) -> Wish | None:

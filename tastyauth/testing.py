@@ -109,11 +109,8 @@ class Tastytrade:
             application = simulator.application
             self._write("client-secret", application.client_secret.reveal())
             self._write("refresh-token", application.refresh_token.reveal())
-            facts = {
-                "origin": self.origin,
-                "client_id": application.client_id,
-                "environment": self._environment,
-            }
+            facts = {"origin": self.origin, "environment": self._environment}
+            facts["client_id"] = application.client_id
             text = _CONFIG.format(default=self.profiles[0])
             text += "".join(_PROFILE.format(name=name, **facts) for name in self.profiles)
             self._write("tastyauth.yaml", text)
@@ -123,12 +120,10 @@ class Tastytrade:
                 "XDG_STATE_HOME": f"{self._directory}/state",
             }
             opened.enter_context(mock.patch.dict(os.environ, in_force))
-            for name in {name for name in os.environ if name.startswith("TASTYAUTH_")} - {
-                *in_force
-            }:
+            own = {name for name in os.environ if name.startswith("TASTYAUTH_")}
+            for name in own.difference(in_force):
                 del os.environ[name]
-            environ = dict(os.environ)
-            home = locate.home_directory(environ)
+            environ, home = dict(os.environ), locate.home_directory(os.environ)
             parsed = configs.parse(text.encode(), self.config, home=home)
             trust.allow(parsed, Surroundings(environ, interactive=False, home=home))
             opened.callback(workers.dismiss, self.config)

@@ -246,7 +246,7 @@ def _fault(
 def _refused_certificate(
     failure: ssl.SSLCertVerificationError, where: str, authorities: Authorities
 ) -> ProtocolError:
-    fix = "; no SSL_CERT_FILE fixes that"
+    other = f"; no SSL_CERT_FILE fixes that (trusted now: {authorities.name})"
     # the codes of X509_STORE_CTX_get_error(3)
     if failure.verify_code in (9, 10):
         what = "has expired, or is not valid yet"
@@ -256,15 +256,12 @@ def _refused_certificate(
         hint = "check the host, and whether a proxy or sign-in page answers in its place"
     elif failure.verify_code in (2, 18, 19, 20, 21):  # not known, or it signed itself
         what = "was issued by an unknown authority"
-        hint, fix = (
-            "a proxy with an authority of its own?",
-            " name its certificate in SSL_CERT_FILE",
-        )
+        hint = "a proxy with an authority of its own? name its certificate in SSL_CERT_FILE"
+        other = f" (trusted now: {authorities.name})"
     else:  # a weak key or signature, an issuer that is no authority, a certificate for another use
         what = f"was refused by OpenSSL: {failure.verify_message}"
         hint = "the server, or a proxy that answers in its place, needs a better certificate"
-    hint += f"{fix} (trusted now: {authorities.name})"
-    return ProtocolError(f"the certificate of {where} {what}", hint)
+    return ProtocolError(f"the certificate of {where} {what}", f"{hint}{other}")
 
 
 def _refused_by_proxy(error: http.ProxyError, proxy: Proxy) -> TastyauthError:

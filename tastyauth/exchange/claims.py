@@ -49,11 +49,6 @@ _NAMED = re.compile(
 _MORE = re.compile(r"[ =:;,\"']")
 """What neither a client secret nor a JWT contains."""
 
-_SPOKEN = {
-    "client_id": "client ID",
-    "client_secret": "client secret",
-    "refresh_token": "refresh token",
-}
 _FITTING = {
     "client_secret": ("a tastytrade client secret",),
     "refresh_token": ("a tastytrade refresh token", "a JWT"),
@@ -131,7 +126,8 @@ def check_shape(name: str, value: Secret, *, is_custom: bool = False) -> None:
 
     With `is_custom` a credential may have any shape, but not that of another one of tastytrade.
     """
-    text, spoken = value.reveal()[:LONGEST_TOKEN], _SPOKEN[name]
+    text = value.reveal()[:LONGEST_TOKEN]
+    spoken = "client ID" if name == "client_id" else name.replace("_", " ")
     if text[:1] == "{" and '"' in text:
         raise RefusedError("this is JSON", f"paste only the value of {name}, without quotes")
     if _PLACEHOLDER.fullmatch(text):
@@ -144,10 +140,8 @@ def check_shape(name: str, value: Secret, *, is_custom: bool = False) -> None:
             return
         if re.fullmatch("[0-9a-f]{32}", text, re.IGNORECASE):
             raise RefusedError("this client ID has lost its dashes", "enter it as it is shown")
-        raise RefusedError(
-            f"this is not a client ID{f', it looks like {looks}' if looks else ''}",
-            _INSTEAD[name],
-        )
+        what = f"this is not a client ID{f', it looks like {looks}' if looks else ''}"
+        raise RefusedError(what, _INSTEAD[name])
     if looks == "a client ID" and not is_custom:
         raise RefusedError(f"this is a client ID, not a {spoken}", _INSTEAD[name])
     fits = looks in (None, "a client ID", *_FITTING[name])
@@ -187,21 +181,17 @@ def _looks_like(text: str) -> str | None:
 def check_type(claims: Claims) -> None:
     """Raises RefusedError for an access token."""
     if claims.kind.startswith("at+"):  # RFC 9068, section 2.1
-        raise RefusedError(
-            "the refresh token is an access token",
-            _INSTEAD["refresh_token"],
-        )
+        raise RefusedError("the refresh token is an access token", _INSTEAD["refresh_token"])
 
 
 def check_issuer(claims: Claims, environment: str) -> None:
     """Raises RefusedError for a refresh token of tastytrade's other environment."""
     issued_by = environment_of(claims)
-    if environment == "custom" or issued_by in (None, environment):
-        return
-    raise RefusedError(
-        f"the refresh token was issued by {issued_by}, the profile says {environment}",
-        f"set environment: {issued_by}, or make a grant for {environment}: {CREATE_GRANT}",
-    )
+    if environment != "custom" and issued_by not in (None, environment):
+        raise RefusedError(
+            f"the refresh token was issued by {issued_by}, the profile says {environment}",
+            f"set environment: {issued_by}, or make a grant for {environment}: {CREATE_GRANT}",
+        )
 
 
 def environment_of(claims: Claims) -> str | None:
@@ -238,28 +228,26 @@ def check_scopes(
     has = shown(" and ".join(counted or found), secrets)
     boxes = wanted + (" alone" if len(declared) == 1 else "")
     known = sorted({"read", "trade"}.intersection(found))
-    raise RefusedError(
-        f"the grant allows {has}, but the profile's scopes allow only {wanted}"
-        if {*counted} - {*declared}
-        else f"the grant allows only {has}, but the profile's scopes ask for {wanted}",
-        steps(
-            f"tick {boxes} (openid makes no difference) and make a new grant: {CREATE_GRANT}",
-            "store its refresh token: tastyauth secret set --only refresh_token",
-        )
-        + (f"\nor declare what it has, scopes: [{', '.join(known)}]" if known else ""),
+    what = f"the grant allows only {has}, but the profile's scopes ask for {wanted}"
+    if {*counted} - {*declared}:
+        what = f"the grant allows {has}, but the profile's scopes allow only {wanted}"
+    hint = steps(
+        f"tick {boxes} (openid makes no difference) and make a new grant: {CREATE_GRANT}",
+        "store its refresh token: tastyauth secret set --only refresh_token",
     )
+    hint += f"\nor declare what it has, scopes: [{', '.join(known)}]" if known else ""
+    raise RefusedError(what, hint)
 
 
 def check_audience(claims: Claims, client_id: str) -> None:
     """Raises RefusedError for a refresh token of another OAuth application."""
     clients = clients_of(claims)
-    if not clients or client_id.lower() in clients:
-        return
-    raise RefusedError(
-        f"the refresh token belongs to client ID {clients[0]}, the profile says {client_id}:"
-        " these are different OAuth applications",
-        ONE_APPLICATION,
-    )
+    if clients and client_id.lower() not in clients:
+        raise RefusedError(
+            f"the refresh token belongs to client ID {clients[0]}, the profile says {client_id}:"
+            " these are different OAuth applications",
+            ONE_APPLICATION,
+        )
 
 
 def clients_of(claims: Claims) -> tuple[str, ...]:

@@ -55,11 +55,7 @@ _STORE = "store its refresh token: tastyauth secret set --only refresh_token"
 _NEW_GRANT = steps(f"make a new grant: {CREATE_GRANT}", _STORE)
 _ONE = steps(ONE_APPLICATION, "store them: tastyauth secret set")
 
-_REFUSED = {
-    "invalid_grant": "grant",
-    "invalid_client": "client",
-    "unauthorized_client": "client",
-}
+_REFUSED = {"invalid_grant": "grant", "invalid_client": "client", "unauthorized_client": "client"}
 """The codes of RFC 6749, section 5.2, that no waiting repairs, and what each is about."""
 
 _WHY = {
@@ -78,7 +74,7 @@ _WHY = {
     ),
     "invalid_grant": f"the refresh token is not valid any more\n{_NEW_GRANT}",
     "invalid_client": f"client ID and client secret do not belong together\n{_ONE}",
-    "unauthorized_client": (f"this OAuth application may not use refresh tokens\n{_ONE}"),
+    "unauthorized_client": f"this OAuth application may not use refresh tokens\n{_ONE}",
 }
 """Hints by description (lower case; seen live), else by code."""
 
@@ -129,8 +125,7 @@ def read_response(answer: Answer, grant: RefreshGrant, now: float) -> TokenRespo
     if rotated == grant.refresh_token:
         rotated = None
     try:
-        access_token = _access_token(fields, grant, rotated)
-        expires_in = _expires_in(fields, grant)
+        access_token, life = _access_token(fields, grant, rotated), _expires_in(fields, grant)
     except ProtocolError as error:
         if rotated is None:
             raise
@@ -139,7 +134,7 @@ def read_response(answer: Answer, grant: RefreshGrant, now: float) -> TokenRespo
     warnings = (f"{warning}; {SET_IT}",) if warning else ()
     said = (fields.get("scope"), read_claims(access_token).fields.get("scope"))
     scopes = tuple(it for it in map(scopes_of, said) if it is not None)
-    return TokenResponse(access_token, expires_in, rotated, warnings, scopes)
+    return TokenResponse(access_token, life, rotated, warnings, scopes)
 
 
 def _access_token(fields: Fields, grant: RefreshGrant, rotated: Secret | None) -> Secret:
@@ -153,9 +148,8 @@ def _access_token(fields: Fields, grant: RefreshGrant, rotated: Secret | None) -
         raise _not_a_token("the answer has no access_token" + (said and f": {said}"), grant)
     if _holds(token, secrets) or read_claims(token).kind == REFRESH_TOKEN_TYPE:
         # It would be cached, and exported to programs that must never see it.
-        raise _not_a_token(
-            "the access_token in the answer is a refresh token or the client secret", grant
-        )
+        what = "the access_token in the answer is a refresh token or the client secret"
+        raise _not_a_token(what, grant)
     return token
 
 
@@ -185,9 +179,8 @@ def _expires_in(fields: Fields, grant: RefreshGrant) -> int:
     if isinstance(seconds, bool) or not isinstance(seconds, int | float):
         raise _not_a_token("expires_in in the answer is not a number of seconds", grant)
     if seconds < 1:
-        raise _not_a_token(
-            "expires_in in the answer is not positive: the token has already expired", grant
-        )
+        what = "expires_in in the answer is not positive: the token has already expired"
+        raise _not_a_token(what, grant)
     return math.floor(min(seconds, _LONGEST_LIFETIME))
 
 
@@ -195,12 +188,12 @@ def _not_a_token(message: str, grant: RefreshGrant) -> ProtocolError:
     """The error for what something other than a token endpoint seems to have answered."""
     if grant.environment == "custom":
         hint = "does api_url name the origin of a token endpoint? -v shows what was asked"
-    else:
-        hint = (
-            "perhaps a proxy or the sign-in page of this network answered in its place; -v names"
-            " the proxy that is used"
-        )
-    return ProtocolError(message, hint)
+        return ProtocolError(message, hint)
+    return ProtocolError(
+        message,
+        "perhaps a proxy or the sign-in page of this network answered in its place; -v names the"
+        " proxy that is used",
+    )
 
 
 def clock_skew(answer: Answer, now: float) -> float | None:

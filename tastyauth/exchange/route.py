@@ -12,17 +12,14 @@ from urllib.parse import unquote
 from tastyauth.errors import LOOPBACK, ConfigError
 from tastyauth.secret import MASK, Secret
 
-_HOST = r"\[[0-9a-f:.]{2,45}\]|[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63}){0,20}"
-
-_ENDPOINT = re.compile(
-    rf"(?P<scheme>https?)://(?P<host>{_HOST})(?::(?P<port>[0-9]{{1,5}}))?(?:/[!-~]*)?",
-    re.IGNORECASE | re.ASCII,  # else a Kelvin sign would pass for a k
-)
+_HOST = r"(?P<host>\[[0-9a-f:.]{2,45}\]|[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63}){0,20})"
+_PLACE = rf"{_HOST}(?::(?P<port>[0-9]{{1,5}}))?"
+_ANY_CASE = re.IGNORECASE | re.ASCII  # else a Kelvin sign would pass for a k
+_ENDPOINT = re.compile(rf"(?P<scheme>https?)://{_PLACE}(?:/[!-~]*)?", _ANY_CASE)
 _PROXY = re.compile(
-    r"(?:(?P<scheme>[a-z][a-z0-9+.-]*)://)?"
-    r"(?:(?P<username>[^@:/]*)(?::(?P<password>.*))?@)?"
-    rf"(?P<host>{_HOST})(?::(?P<port>[0-9]{{1,5}}))?/?",
-    re.IGNORECASE | re.ASCII,  # else a Kelvin sign would pass for a k
+    r"(?:(?P<scheme>[a-z][a-z0-9+.-]*)://)?(?:(?P<username>[^@:/]*)(?::(?P<password>.*))?@)?"
+    rf"{_PLACE}/?",
+    _ANY_CASE,
 )
 
 _DEFAULT_PORT = {"http": 80, "https": 443}
@@ -50,9 +47,7 @@ class Proxy(NamedTuple):
     credentials: tuple[Secret, Secret] | None
 
     def __str__(self) -> str:
-        if self.credentials is None:
-            return self.origin
-        return self.origin.replace("://", f"://{MASK}@")
+        return self.origin.replace("://", f"://{MASK}@" if self.credentials else "://")
 
 
 class Authorities(NamedTuple):
@@ -118,7 +113,18 @@ def proxy_for(endpoint: Endpoint, environ: Mapping[str, str]) -> Proxy | None:
     value = environ.get(variable, "").strip()
     if not value or _is_excepted(endpoint, environ):
         return None
-    return _read_proxy(variable, value)
+    found = _PROXY.fullmatch(value)
+    scheme = ((found and found["scheme"]) or "http").lower()
+    port = _port(found) if found else None
+    if not found or port is None or scheme not in _DEFAULT_PORT:
+        raise ConfigError(
+            f"{variable} does not name an http or https proxy",
+            f"set {variable} to http://host:port, or unset it; socks proxies are not supported",
+        )
+    credentials = None
+    if found["username"] is not None:
+        credentials = Secret(unquote(found["username"])), Secret(unquote(found["password"] or ""))
+    return Proxy(variable, f"{scheme}://{found['host'].lower()}:{port}", credentials)
 
 
 def _is_excepted(endpoint: Endpoint, environ: Mapping[str, str]) -> bool:
@@ -143,21 +149,6 @@ def _is_excepted(endpoint: Endpoint, environ: Mapping[str, str]) -> bool:
         ):
             return True
     return False
-
-
-def _read_proxy(variable: str, value: str) -> Proxy:
-    found = _PROXY.fullmatch(value)
-    scheme = ((found and found["scheme"]) or "http").lower()
-    port = _port(found) if found else None
-    if not found or port is None or scheme not in _DEFAULT_PORT:
-        raise ConfigError(
-            f"{variable} does not name an http or https proxy",
-            f"set {variable} to http://host:port, or unset it; socks proxies are not supported",
-        )
-    credentials = None
-    if found["username"] is not None:
-        credentials = Secret(unquote(found["username"])), Secret(unquote(found["password"] or ""))
-    return Proxy(variable, f"{scheme}://{found['host'].lower()}:{port}", credentials)
 
 
 def _port(found: re.Match[str]) -> int | None:
@@ -202,14 +193,14 @@ def context(chosen: Authorities) -> ssl.SSLContext:
 def _system_authorities() -> Authorities:
     # The compiled-in paths: the other two fields follow the environment of this process.
     paths = ssl.get_default_verify_paths()
-    among = (os.path.join(paths.openssl_capath, name) for name in _BUNDLES)
-    files = (path for path in (paths.openssl_cafile, *among) if os.path.isfile(path))
-    file = next(files, None)
+    directory = paths.openssl_capath
+    among = (paths.openssl_cafile, *(os.path.join(directory, name) for name in _BUNDLES))
+    file = next(filter(os.path.isfile, among), None)
     bundle = Authorities(file, file) if file else None
-    if _is_hashed(paths.openssl_capath):
+    if _is_hashed(directory):
         # A hashed directory is loaded in 1 ms, the bundle in 20. The bundle may hold more
         # authorities, so it is asked before a certificate is refused.
-        return Authorities(paths.openssl_capath, directory=paths.openssl_capath, otherwise=bundle)
+        return Authorities(directory, directory=directory, otherwise=bundle)
     if bundle:
         return bundle
     import certifi  # a dependency of httpx; 20 ms that hardly any system needs

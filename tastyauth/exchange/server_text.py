@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from typing import NoReturn, cast
+from typing import cast
 
 from tastyauth.secret import MASK, Secret, fragments, mask
 
@@ -96,8 +96,8 @@ def read_object(data: bytes) -> dict[str, object]:
     Refused are a key that is given twice (two readers would see two answers), NaN, other encodings
     than UTF-8, and nesting or numbers beyond the parser's limits.
     """
-    try:
-        value = json.loads(data.decode(), object_pairs_hook=_unique, parse_constant=_not_json)
+    try:  # `int` takes no NaN
+        value = json.loads(data.decode(), object_pairs_hook=_unique, parse_constant=int)
     except (ValueError, RecursionError):
         raise ValueError("not JSON") from None
     if isinstance(value, dict):
@@ -110,10 +110,6 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     if len(fields) != len(pairs):
         raise ValueError("a key is given twice")
     return fields
-
-
-def _not_json(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not JSON")
 
 
 def http_date(text: str) -> float | None:
@@ -138,22 +134,17 @@ def shown(text: str, secrets: Iterable[Secret]) -> str:
     for spelling in _spellings(masked):
         if any(True for secret in secrets for _ in fragments(spelling, secret)):
             return MASK
-    if len(masked) <= _LONGEST_SHOWN:
-        return masked
-    return masked[:_LONGEST_SHOWN].rstrip() + "..."
+    too_long = len(masked) > _LONGEST_SHOWN
+    return masked[:_LONGEST_SHOWN].rstrip() + "..." if too_long else masked
 
 
 def _spellings(text: str) -> Iterable[str]:
-    yield _compact(text)
+    whole = text
     for _ in range(3):  # an escaped escape of an escape, after a chain of gateways
         text = _ESCAPED.sub(lambda found: chr(int(found[found.lastindex or 1], 16)), text)
-    compact = _compact(text)
-    yield compact
+    plain, compact = ("".join(it.split()).replace("\\", "") for it in (whole, text))
+    yield from (plain, compact)
     encoded = _NOT_BASE64.sub("", compact.translate({ord("-"): "+", ord("_"): "/"}))
     for lead in range(4):  # it may be cut anywhere, so each of the four alignments is read
         filled = "A" * lead + encoded
         yield base64.b64decode(filled + "A" * (-len(filled) % 4)).decode("latin-1")
-
-
-def _compact(text: str) -> str:
-    return "".join(text.split()).replace("\\", "")

@@ -74,11 +74,10 @@ class Simulator:
             self._server = _Server(self._address, self.answer, self._now, self._tls)
         except OSError as error:
             host, port = self._address
-            hint = "choose another --port"
             what = f"cannot listen on {host} port {port}: {reason_of(error)}"
             if error.errno == errno.EADDRINUSE:
                 what = f"port {port} on {host} is already in use"
-                hint += ", or leave it out to take any free one"
+            hint = "choose another --port, or leave it out to take any free one"
             raise UsageError(what, hint) from error
         return self
 
