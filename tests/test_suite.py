@@ -1,6 +1,7 @@
 """The suite keeps to what tests/README.md says of it."""
 
 import ast
+import inspect
 import os
 import re
 from collections.abc import Iterator
@@ -8,6 +9,7 @@ from glob import glob
 
 import pytest
 from needs import missing
+from tables import for_each
 from world import REPOSITORY
 
 TESTS = os.path.join(REPOSITORY, "tests")
@@ -76,3 +78,17 @@ def imported(path: str) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module:
             yield node.module.rpartition(".")[2]
+
+
+def test_a_table_is_walked_to_its_end_and_names_the_rows_that_fail() -> None:
+    @for_each("factor", [1, 0])
+    @for_each(("number", "square"), [(2, 4), (3, 10), (4, 5), (5, 25)])
+    def walked(number: int, square: int, factor: int, fixture: int) -> None:
+        assert fixture * number * number == square * factor
+
+    assert list(inspect.signature(walked).parameters) == ["fixture"]
+    with pytest.raises(AssertionError) as caught:
+        walked(fixture=1)
+    rows = " ".join(caught.value.__notes__)
+    assert [it in rows for it in ("'number': 3", "'number': 4", "'factor': 0")] == [True] * 3
+    assert "'number': 2" not in caught.value.__notes__[0]
