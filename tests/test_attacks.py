@@ -6,8 +6,8 @@ import os
 import re
 from collections.abc import Iterator
 
-import pytest
 from attacks import ATTACKS
+from tables import for_each
 from world import REPOSITORY
 
 TESTS = os.path.join(REPOSITORY, "tests")
@@ -61,7 +61,7 @@ def defined(path: str) -> Iterator[str]:
             yield f"{os.path.relpath(path, TESTS)}::{node.name}"
 
 
-@pytest.mark.parametrize("path", MADE_FOR_THIS, ids=os.path.basename)
+@for_each("path", MADE_FOR_THIS)
 def test_every_test_that_is_an_attack_is_in_the_table(path: str) -> None:
     assert set(defined(path)) <= {row.test for row in ROWS}
 

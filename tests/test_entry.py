@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from needs import needs_linux
+from tables import for_each
 from world import CONFIG, PYTHON, World
 
 from tastyauth import _entry
@@ -103,9 +104,7 @@ def test_what_the_grammar_understands_alone_means_the_same_to_argparse(argv: lis
         assert vars(understood) == vars(parser.parse(words))
 
 
-@pytest.mark.parametrize(
-    "argv", [["validate", "a.yaml", "b.yaml"], ["env", "-p", "x"], ["exec", "-q", "--", "y"]]
-)
+@for_each("argv", [["validate", "a.yaml", "b.yaml"], ["env", "-p", "x"], ["exec", "-q", "--", "y"]])
 def test_plain_forms_do_without_argparse(argv: list[str]) -> None:
     """Its import and parsers would cost a twentieth of an exchange."""
     assert grammar.understood(grammar.read(argv)) is not None

@@ -5,6 +5,7 @@ import re
 import traceback
 
 import pytest
+from tables import for_each
 
 from tastyauth import errors
 from tastyauth.errors import TastyauthError
@@ -51,7 +52,7 @@ def test_the_exit_codes_are_those_that_cron_acts_on() -> None:
     }
 
 
-@pytest.mark.parametrize("kind", KINDS.values())
+@for_each("kind", KINDS.values())
 def test_an_error_has_a_message_and_a_hint(kind: type[TastyauthError]) -> None:
     error = kind("something happened", "do something")
     assert (error.message, error.hint) == ("something happened", "do something")
@@ -64,7 +65,7 @@ def test_a_temporary_error_may_say_when_to_try_again() -> None:
     assert errors.TemporaryError("later", retry_after=12.5).retry_after == 12.5
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("error", "reason"),
     [
         (OSError(errno.EPIPE, "Broken pipe"), "broken pipe"),
@@ -79,7 +80,7 @@ def test_a_failed_write_is_named(error: OSError, reason: str) -> None:
     assert told.hint
 
 
-@pytest.mark.parametrize(("number", "code"), [(2, 130), (15, 143), (1, 129)])
+@for_each(("number", "code"), [(2, 130), (15, 143), (1, 129)])
 def test_being_stopped_is_no_error(number: int, code: int) -> None:
     """A broad `except Exception` does not hold it up."""
     stopped = errors.Stopped(number)

@@ -15,6 +15,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from needs import missing
+from tables import for_each
 
 from tastyauth import export, shells
 from tastyauth.cache import ProfileOutline
@@ -198,13 +199,13 @@ def test_a_shell_reads_the_very_bytes(values: list[str], decoys: str) -> None:
 BASH = Shell("sh", ("bash", "--norc", "-c"), _POSIX)
 
 
-@pytest.mark.parametrize("options", ["set -eu", "set -f", "shopt -s nullglob", "shopt -s failglob"])
-@pytest.mark.parametrize("evaluate", _POSIX)
+@for_each("options", ["set -eu", "set -f", "shopt -s nullglob", "shopt -s failglob"])
+@for_each("evaluate", _POSIX)
 def test_the_options_of_a_shell_change_nothing(options: str, evaluate: str, decoys: str) -> None:
     read_back(BASH, f"{options}; {evaluate}", NASTY, decoys)
 
 
-@pytest.mark.parametrize("separators", ["IFS=:", "IFS=,", "IFS=", "IFS=/"])
+@for_each("separators", ["IFS=:", "IFS=,", "IFS=", "IFS=/"])
 def test_the_quoted_eval_does_not_depend_on_the_separators(separators: str, decoys: str) -> None:
     read_back(BASH, f"{separators}; {_POSIX[0]}", NASTY, decoys)
 
@@ -314,8 +315,8 @@ def test_a_shell_form_is_one_line_that_ends_in_a_semicolon(shell_format: str, va
 PLAIN = [TOKEN, "1764000900", "https://api.tastyworks.com", "a=b", "a-b"]
 
 
-@pytest.mark.parametrize("value", PLAIN)
-@pytest.mark.parametrize(
+@for_each("value", PLAIN)
+@for_each(
     ("shell_format", "statement"),
     [
         ("sh", "&&export V0={};\n"),
@@ -330,22 +331,18 @@ def test_a_plain_value_stays_plain(shell_format: str, statement: str, value: str
     assert "printf" not in text
 
 
-@pytest.mark.parametrize(
-    ("value", "octal"), [("", ""), ("~", r"\176"), ("a b", r"a\040b"), ("-n", r"\055n")]
-)
+@for_each(("value", "octal"), [("", ""), ("~", r"\176"), ("a b", r"a\040b"), ("-n", r"\055n")])
 def test_any_other_value_is_octal(value: str, octal: str) -> None:
     assert shells.sh(emission(value)).endswith(f"&&export V0=\"$(printf '{octal}')\";\n")
     assert shells.csh(emission(value)) == f"setenv V0 \"`printf '{octal}'`\";\n"
 
 
-@pytest.mark.parametrize(
-    ("value", "word"), [("", "''"), ("~", r"\X7e"), ("a b", r"a\X20b"), ("-n", r"\X2dn")]
-)
+@for_each(("value", "word"), [("", "''"), ("~", r"\X7e"), ("a b", r"a\X20b"), ("-n", r"\X2dn")])
 def test_fish_has_escapes_of_its_own(value: str, word: str) -> None:
     assert shells.fish(emission(value)) == f"set -gx V0 {word};\n"
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("shell_format", "expected"),
     [
         ("sh", "unset OLD OTHER&&export V0=a;\n"),
@@ -395,16 +392,14 @@ def test_an_eval_tells_success_from_failure_and_leaves_no_old_value(
     assert not careful or code == 77
 
 
-@pytest.mark.parametrize("code", [1, 2, 66, 69, 70, 74, 75, 76, 77, 78, 130, 143])
+@for_each("code", [1, 2, 66, 69, 70, 74, 75, 76, 77, 78, 130, 143])
 def test_the_failure_lines(code: int) -> None:
     assert export.sh_failure(("A", "B"), code) == f"unset A B;! :;(exit {code});\n"
     assert shells.fish_failure(("A", "B"), code) == f"set -e A B;sh -c 'exit {code}';\n"
     assert shells.csh_failure(("A", "B"), code) == f"unsetenv A;unsetenv B;(exit {code});\n"
 
 
-@pytest.mark.parametrize(
-    ("names", "expected"), [((), "\n"), (("A",), "unset A;\n"), (("A", "B"), "unset A B;\n")]
-)
+@for_each(("names", "expected"), [((), "\n"), (("A",), "unset A;\n"), (("A", "B"), "unset A B;\n")])
 def test_the_unset_line(names: tuple[str, ...], expected: str) -> None:
     assert export.sh_unset(names) == expected
 
@@ -430,7 +425,7 @@ def test_an_emission_assigns_what_the_exports_name() -> None:
     assert (result.profile, result.expires_at, result.unset) == ("live", 1764000900, ("OLD",))
 
 
-@pytest.mark.parametrize("secret", ["client_secret", "refresh_token"])
+@for_each("secret", ["client_secret", "refresh_token"])
 def test_env_never_hands_out_a_long_lived_secret(secret: str) -> None:
     """Its value is not even needed: no cache holds it."""
     exports = (("LONG_LIVED", secret), ("TOKEN", "access_token"))
@@ -460,13 +455,13 @@ def test_the_token_is_bare_or_a_header() -> None:
 PLAIN_FOR_ALL = [*PLAIN, f"Bearer {TOKEN}", "a b", "a:b", "a~b", "50%", "a,b;c(d)!e&f|g*?[h]{i}^"]
 
 
-@pytest.mark.parametrize("value", PLAIN_FOR_ALL)
+@for_each("value", PLAIN_FOR_ALL)
 def test_dotenv_lines_need_no_quotes(value: str) -> None:
     """docker would take quotes for part of the value."""
     assert shells.dotenv(emission(value, "b", unset=("OLD",))) == f"V0={value}\nV1=b\n"
 
 
-@pytest.mark.parametrize("value", [*PLAIN_FOR_ALL, " x"])
+@for_each("value", [*PLAIN_FOR_ALL, " x"])
 def test_a_library_reads_what_dotenv_says(value: str) -> None:
     """What systemd, docker and other libraries read is in e2e/test_dotenv.py."""
     try:
@@ -478,8 +473,8 @@ def test_a_library_reads_what_dotenv_says(value: str) -> None:
     assert read == [("V0", value)]
 
 
-@pytest.mark.parametrize("character", "'\"\\$`#")
-@pytest.mark.parametrize("value", ["{}", "a{}b", "a {} b"])
+@for_each("character", "'\"\\$`#")
+@for_each("value", ["{}", "a{}b", "a {} b"])
 def test_dotenv_refuses_what_its_readers_disagree_on(value: str, character: str) -> None:
     hidden = value.format(character) + "-a-value-to-be-hidden"
     with pytest.raises(ConfigError) as caught:

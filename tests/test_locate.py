@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from needs import needs_root, needs_user
+from tables import for_each
 from world import World
 
 from tastyauth import locate
@@ -300,9 +301,7 @@ def test_a_config_of_somebody_else_may_be_closed(tmp_path: Path) -> None:
 # -- homes ----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("value", "expected"), [("/home/me", "/home/me"), ("/home/me/", "/home/me"), ("/", "/")]
-)
+@for_each(("value", "expected"), [("/home/me", "/home/me"), ("/home/me/", "/home/me"), ("/", "/")])
 def test_home_is_what_the_variable_says(value: str, expected: str) -> None:
     assert locate.home_directory({"HOME": value}) == expected
 
@@ -335,8 +334,8 @@ DIRECTORIES = [
 Directory = Callable[[dict[str, str]], str]
 
 
-@pytest.mark.parametrize(("directory", "variable", "default"), DIRECTORIES)
-@pytest.mark.parametrize("value", [None, "", "relative", "./x", "~/x"])
+@for_each(("directory", "variable", "default"), DIRECTORIES)
+@for_each("value", [None, "", "relative", "./x", "~/x"])
 def test_an_empty_or_relative_base_counts_as_absent(
     directory: Directory, variable: str, default: str, value: str | None
 ) -> None:
@@ -344,19 +343,19 @@ def test_an_empty_or_relative_base_counts_as_absent(
     assert directory(environ) == default
 
 
-@pytest.mark.parametrize(("directory", "variable", "default"), DIRECTORIES)
+@for_each(("directory", "variable", "default"), DIRECTORIES)
 def test_a_base_can_be_anywhere(directory: Directory, variable: str, default: str) -> None:
     assert directory({"HOME": "/home/me", variable: "/var/x"}) == "/var/x/tastyauth"
 
 
-@pytest.mark.parametrize(("directory", "variable", "default"), DIRECTORIES)
+@for_each(("directory", "variable", "default"), DIRECTORIES)
 def test_below_the_root_a_path_has_one_slash(
     directory: Directory, variable: str, default: str
 ) -> None:
     assert directory({"HOME": "/"}) == default.removeprefix("/home/me")
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("value", "expected"),
     [
         ("/run/cache", "/run/cache"),

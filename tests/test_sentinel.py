@@ -17,6 +17,7 @@ from typing import Any, cast
 
 import pytest
 from needs import needs_linux
+from tables import for_each
 from world import CONFIG, Completed, World, closed_port
 
 import tastyauth
@@ -562,7 +563,7 @@ def values_with_secrets() -> list[object]:
     ]
 
 
-@pytest.mark.parametrize("value", values_with_secrets(), ids=lambda value: type(value).__name__)
+@for_each("value", values_with_secrets())
 def test_no_representation_of_a_value_shows_its_secrets(value: object) -> None:
     for text in (repr(value), str(value), f"{value}", f"{value!r:>9}", "%s" % (value,)):  # noqa: UP031
         assert not shown(text, SECRET)

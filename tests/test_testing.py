@@ -12,6 +12,7 @@ import pytest
 import respx
 from documents import recipe
 from pytest_httpx import HTTPXMock
+from tables import for_each
 from world import COMMAND, LIMIT, World
 
 import tastyauth
@@ -184,7 +185,7 @@ def test_it_can_stand_for_production() -> None:
         assert tastyauth.get_credential("1").api_url == tastytrade.origin
 
 
-@pytest.mark.parametrize(
+@for_each(
     "wrong",
     [
         {"profiles": "live"},

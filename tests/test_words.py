@@ -5,7 +5,7 @@ import re
 from glob import glob
 
 import documents
-import pytest
+from tables import for_each
 from world import REPOSITORY
 
 ODD = {
@@ -50,7 +50,7 @@ def messages() -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("odd", ODD)
+@for_each("odd", ODD)
 def test_no_odd_word_is_written(odd: str) -> None:
     texts = {name: documents.text(name) for name in FILES} | {
         each: each for each in messages() if " " in each

@@ -14,6 +14,7 @@ import pytest
 from aging import entries, grow_older, only_entry
 from hypothesis import example, given
 from hypothesis import strategies as st
+from tables import for_each
 from world import CONFIG, World
 
 from tastyauth import cache, config, locate
@@ -502,7 +503,7 @@ def entry_of(life: int, issued_at: int = 10_000) -> Entry:
     return Entry(FIELDS | {"expires_at": str(issued_at + life)}, issued_at, issued_at + 0.5)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("life", "left", "min_valid", "verdict"),
     [
         # tastytrade's own: 900 s, of which the last 300 are for renewing ahead, the last 60 too few
@@ -549,13 +550,13 @@ def verdict_on(entry: Entry, now: float, min_valid: float | None = None) -> str:
     return cache.decide(entry, None, Terms(min_valid), now)
 
 
-@pytest.mark.parametrize("life", [0, -1])
+@for_each("life", [0, -1])
 def test_a_token_that_never_lived_is_stale(life: int) -> None:
     entry = entry_of(life)
     assert verdict_on(entry, entry.issued_at, 0) == STALE
 
 
-@pytest.mark.parametrize("back", [0.1, 60, 86400 * 365])
+@for_each("back", [0.1, 60, 86400 * 365])
 def test_a_clock_that_was_set_back_makes_an_entry_stale(back: float) -> None:
     entry = entry_of(900)
     assert verdict_on(entry, entry.issued_at, 0) == FRESH

@@ -5,6 +5,7 @@ import os
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from tables import for_each
 
 from tastyauth import cache
 from tastyauth.cache import SOFT_GAP, Entry, Terms, last_attempt
@@ -146,7 +147,7 @@ def test_a_failure_is_told_as_it_was_raised(
     )
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("started", "ended", "is_its_outcome"),
     [
         (NOW - 5, NOW - 1, True),
@@ -184,7 +185,7 @@ def test_the_pause_is_back_at_five_minutes_after_a_success() -> None:
     assert again.not_before == NOW + 902 + 5 * MINUTE
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("after", "secrets", "forbidden"),
     [
         (0, "5ec2e7", True),
@@ -202,10 +203,8 @@ def test_a_refusal_forbids_asking_with_the_same_secrets(
     assert record.forbids(NOW + after, secrets) is forbidden
 
 
-@pytest.mark.parametrize(
-    ("after", "forbidden"), [(0, True), (119.9, True), (120, False), (-1, False)]
-)
-@pytest.mark.parametrize("secrets", [None, "5ec2e7", "0ther"])
+@for_each(("after", "forbidden"), [(0, True), (119.9, True), (120, False), (-1, False)])
+@for_each("secrets", [None, "5ec2e7", "0ther"])
 def test_a_retry_after_forbids_asking_with_any_secrets(
     after: float, forbidden: bool, secrets: str | None
 ) -> None:
@@ -213,18 +212,18 @@ def test_a_retry_after_forbids_asking_with_any_secrets(
     assert record.forbids(NOW + after, secrets) is forbidden
 
 
-@pytest.mark.parametrize("error", [SecretError("locked"), ConfigError("no such proxy")])
+@for_each("error", [SecretError("locked"), ConfigError("no such proxy")])
 def test_failures_of_this_machine_forbid_nothing(error: TastyauthError) -> None:
     assert not Attempt().failed(error, "5ec2e7", NOW).forbids(NOW, "5ec2e7")
 
 
-@pytest.mark.parametrize("error", [REFUSED, DOWN, ProtocolError("a page")])
+@for_each("error", [REFUSED, DOWN, ProtocolError("a page")])
 def test_nothing_is_forbidden_where_nothing_was_sent(error: TastyauthError) -> None:
     """As for a client ID that is none, and was looked at before anybody was asked."""
     assert not Attempt().failed(error, "", NOW).forbids(NOW, "5ec2e7")
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("error", "pauses"),
     [
         (REFUSED, [300, 600, 1200, 2400, 3600, 3600]),
@@ -281,7 +280,7 @@ BY_HAND = Terms(refresh=True, started_at=NOW)
 PROGRAM = Terms(refresh=True, started_at=NOW, heedful=True)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("left", "attempt", "terms", "secrets", "decision"),
     [
         (800, None, PLAIN, None, cache.SERVE),
@@ -345,9 +344,7 @@ def test_a_code_that_this_version_does_not_know_may_pass() -> None:
 # Early renewals, and what `status` tells.
 
 
-@pytest.mark.parametrize(
-    ("after", "may"), [(0, False), (SOFT_GAP - 0.1, False), (SOFT_GAP, True), (-0.1, True)]
-)
+@for_each(("after", "may"), [(0, False), (SOFT_GAP - 0.1, False), (SOFT_GAP, True), (-0.1, True)])
 def test_early_renewals_are_a_minute_apart(after: float, may: bool) -> None:
     renewing = Attempt().renewing_ahead(NOW)
     for record in (renewing, renewing.failed(DOWN, "", NOW), renewing.succeeded(NOW)):

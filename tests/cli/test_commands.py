@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from tables import for_each
 
 from tastyauth import cli, session, shells
 from tastyauth.cli import interview, secret
@@ -17,7 +18,7 @@ def argument(command: str, name: str) -> Argument:
     return next(each for each in COMMANDS[command].arguments if name in each.names.split())
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("command", "name", "choices"),
     [
         ("env", "--format", shells.FORMATS),
@@ -49,6 +50,6 @@ def test_the_variable_that_approves_is_named() -> None:
     assert trust.HASH_VARIABLE in argument("allow", "--print").help
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@for_each("command", COMMANDS)
 def test_every_command_can_be_run(command: str) -> None:
     assert callable(cli.runner(command))

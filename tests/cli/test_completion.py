@@ -11,6 +11,7 @@ import pexpect
 import pytest
 from golden import Golden
 from needs import missing
+from tables import for_each
 from world import COMMAND, CONFIG, PATH, REPOSITORY, Completed, World
 
 from tastyauth.cli.commands import COMMANDS, COMMON
@@ -226,7 +227,7 @@ def test_a_flag_takes_a_value_in_every_command_or_in_none() -> None:
                     assert (name in generate.VALUED) != flag.is_switch, (command.name, name)
 
 
-@pytest.mark.parametrize("name", generate.FILES)
+@for_each("name", generate.FILES)
 def test_the_files_are_those_of_the_table(name: str, golden: Golden) -> None:
     golden(f"{REPOSITORY}/completions/{name}", generate.FILES[name]())
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 import pexpect
 import pytest
 from needs import needs_linux
+from tables import for_each
 from world import World
 
 from tastyauth.cli.console import Console
@@ -176,7 +177,7 @@ def test_a_run_that_nobody_listens_to_still_has_its_product(redirection: str) ->
     assert code == 0
 
 
-@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+@for_each("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 def test_what_the_caller_closed_is_not_given_to_a_file(closed: str) -> None:
     """Else the product, or an error, would be written into it."""
     program = """\
@@ -234,7 +235,7 @@ def test_a_colour_ends_where_it_began(console: Console, capfd: pytest.CaptureFix
 # -- asking ---------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("variables", "expected"),
     [
         ({}, True),
@@ -250,7 +251,7 @@ def test_somebody_is_there_at_a_terminal_unless_told_otherwise(
         assert everything(child).strip() == str(expected)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("redirect", "expected"),
     [
         ("os.dup2(os.open(os.devnull, os.O_RDONLY), 0)", False),
@@ -282,7 +283,7 @@ def test_where_no_terminal_is_nobody_is_asked(console: Console) -> None:
 ASK = "print(['no', 'yes'][console.ask('fact one\\nfact two', 'do it?')])"
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("answer", "expected"),
     [("y", "yes"), ("YES", "yes"), (" y ", "yes"), ("", "no"), ("n", "no"), (" No ", "no")],
 )
@@ -308,8 +309,8 @@ def test_an_answer_that_is_neither_is_asked_for_again() -> None:
         assert everything(child).split()[-1] == "yes"
 
 
-@pytest.mark.parametrize("typed", ["0123456789abcdefABCD" * 2, "eyJhbGciOiJFZERTQSJ9.e30.c2ln"])
-@pytest.mark.parametrize(
+@for_each("typed", ["0123456789abcdefABCD" * 2, "eyJhbGciOiJFZERTQSJ9.e30.c2ln"])
+@for_each(
     "question",
     ["ask('', 'do it?')", "ask_text('client ID', '')", "choose('store', {'y': 'one'}, '')"],
 )
@@ -412,7 +413,7 @@ def test_a_long_wait_is_told_and_leaves_no_trace() -> None:
         assert everything(child) == "\r\x1b[Kafter\r\n"
 
 
-@pytest.mark.parametrize("before", ["", "console.quiet = True\n"])
+@for_each("before", ["", "console.quiet = True\n"])
 def test_a_short_wait_is_not_told(before: str) -> None:
     seconds = 0.9 if before else 0.05  # and with --quiet none at all
     with at_terminal(before + WAIT.format(seconds=seconds)) as child:

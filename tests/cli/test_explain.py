@@ -4,7 +4,7 @@ import os
 import re
 from glob import glob
 
-import pytest
+from tables import for_each
 from told import INVALID, checked
 
 import tastyauth
@@ -58,7 +58,7 @@ def test_every_exit_code_has_a_page() -> None:
     assert {str(code) for code in promised} <= EXIT_CODES
 
 
-@pytest.mark.parametrize("code", ["129", "131", "143"])
+@for_each("code", ["129", "131", "143"])
 def test_every_signal_that_ends_a_run_has_a_page(code: str) -> None:
     page = explain.page(code)
     assert page is not None
@@ -72,7 +72,7 @@ def test_a_page_has_a_title_and_a_text_that_fits_a_terminal() -> None:
         assert max(map(len, page.text.splitlines())) <= 100, code
 
 
-@pytest.mark.parametrize("asked", ["TA101", "ta101", " Ta101 "])
+@for_each("asked", ["TA101", "ta101", " Ta101 "])
 def test_a_code_is_found_however_it_is_written(asked: str) -> None:
     page = explain.page(asked)
     assert page is not None

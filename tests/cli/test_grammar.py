@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import pytest
+from tables import for_each
 from world import World
 
 from tastyauth.cli import grammar
@@ -38,7 +39,7 @@ FLAGS = [
 ]
 
 
-@pytest.mark.parametrize(("flags", "meaning"), FLAGS)
+@for_each(("flags", "meaning"), FLAGS)
 def test_a_common_flag_means_the_same_before_and_after(
     flags: list[str], meaning: dict[str, object]
 ) -> None:
@@ -57,7 +58,7 @@ def test_without_flags_everything_has_its_default() -> None:
     assert common(parse(["env"])) == COMMON
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("words", "argv", "profile"),
     [
         (["exec", "--", "bot"], ["bot"], None),
@@ -84,7 +85,7 @@ def mistake(words: Sequence[str]) -> UsageError:
     return caught.value
 
 
-@pytest.mark.parametrize(
+@for_each(
     "words",
     [
         ["--conf", "a.yaml", "env"],
@@ -105,7 +106,7 @@ def test_a_mistake_is_told_with_what_to_do(words: list[str]) -> None:
     mistake(words)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("words", "advice"),
     [
         (["en"], "tastyauth env"),
@@ -142,7 +143,7 @@ def test_what_was_meant_is_named(words: list[str], advice: str) -> None:
     assert advice in mistake(words).hint
 
 
-@pytest.mark.parametrize(
+@for_each(
     "words",
     [
         [SECRET],
@@ -165,7 +166,7 @@ def shown(words: Sequence[str]) -> str:
     return caught.value.text
 
 
-@pytest.mark.parametrize("words", [[], ["--help"], ["-h"], ["-q"], ["--profile", "live"]])
+@for_each("words", [[], ["--help"], ["-h"], ["-q"], ["--profile", "live"]])
 def test_without_a_command_the_help_is_shown(words: list[str]) -> None:
     text = shown(words)
     for group in GROUPS:
@@ -179,7 +180,7 @@ def test_the_groups_are_listed_in_the_order_of_use() -> None:
     assert GROUPS == ("use", "set up", "trust", "look closer")
 
 
-@pytest.mark.parametrize("words", [["env", "--help"], ["env", "-h"], ["env", "--unset", "-h"]])
+@for_each("words", [["env", "--help"], ["env", "-h"], ["env", "--unset", "-h"]])
 def test_a_command_has_a_help_of_its_own(words: list[str]) -> None:
     text = shown(words)
     assert text.startswith("usage: tastyauth env ")
@@ -187,14 +188,14 @@ def test_a_command_has_a_help_of_its_own(words: list[str]) -> None:
         assert part in text
 
 
-@pytest.mark.parametrize("words", [["--version"], ["env", "--version"], ["-q", "--version"]])
+@for_each("words", [["--version"], ["env", "--version"], ["-q", "--version"]])
 def test_the_version_is_shown_anywhere(words: list[str]) -> None:
     name, version = shown(words).split()
     assert name == "tastyauth"
     assert version[0].isdigit()
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("words", "expected"),
     [
         ([], None),

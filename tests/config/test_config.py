@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from tables import for_each
 
 from tastyauth import export
 from tastyauth.config import ENVIRONMENTS, Config, Profile, parse
@@ -127,7 +128,7 @@ def test_what_is_left_out_has_a_default() -> None:
     assert re.fullmatch(r"tastyauth/[0-9.]+", profile.user_agent)
 
 
-@pytest.mark.parametrize("environment", ENVIRONMENTS)
+@for_each("environment", ENVIRONMENTS)
 def test_an_environment_knows_its_host(environment: str) -> None:
     profile = read(config_text(profile_text(environment=environment))).profile(None)
     assert (
@@ -239,7 +240,7 @@ INVALID = {
 }
 
 
-@pytest.mark.parametrize("name", INVALID)
+@for_each("name", INVALID)
 def test_an_invalid_config_says_where_and_why_and_never_the_value(name: str) -> None:
     text, place = INVALID[name]
     with pytest.raises(ConfigError) as caught:
@@ -265,7 +266,7 @@ def test_a_warning_does_not_stop_anything() -> None:
     assert read(text).profiles[0].client_secret == Dotenv("/project/.env", "TT_SECRET")
 
 
-@pytest.mark.parametrize("text", [FULL, config_text()])
+@for_each("text", [FULL, config_text()])
 def test_what_is_known_to_be_valid_reads_the_same_without_the_schema(text: str) -> None:
     assert read(text, known_valid=True) == read(text)
 
@@ -337,8 +338,8 @@ INPUTS = [
 ]
 
 
-@pytest.mark.parametrize(("reference", "inputs"), INPUTS)
-@pytest.mark.parametrize("field", ["client_id", "client_secret", "refresh_token"])
+@for_each(("reference", "inputs"), INPUTS)
+@for_each("field", ["client_id", "client_secret", "refresh_token"])
 def test_the_outline_lists_what_can_be_looked_at_on_every_start(
     field: str, reference: str, inputs: tuple[tuple[str, str], ...]
 ) -> None:
@@ -376,7 +377,7 @@ def test_the_outline_says_for_each_profile_what_the_config_says() -> None:
         assert outlined.variables == VARIABLES
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "expected"),
     [
         (FULL, "live"),

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from plans import CLIENT_ID, OTHER_ID, PROFILES, configs, effect
+from tables import for_each
 
 from tastyauth import export
 from tastyauth.config import ENVIRONMENTS, Config, Profile, parse, plan
@@ -144,7 +145,7 @@ SAME = {
 }
 
 
-@pytest.mark.parametrize("name", SAME)
+@for_each("name", SAME)
 def test_what_changes_nothing_changes_no_plan(name: str) -> None:
     assert SAME[name] != MINIMAL
     assert plan_of(SAME[name]) == plan_of(MINIMAL)
@@ -213,7 +214,7 @@ CHANGED = {
 }
 
 
-@pytest.mark.parametrize("name", CHANGED)
+@for_each("name", CHANGED)
 def test_any_effective_change_changes_the_plan(name: str) -> None:
     changed = plan_of(CHANGED[name])
     assert changed != plan_of(MINIMAL)
@@ -299,7 +300,7 @@ def test_whatever_is_in_a_reference_is_shown_whole_and_in_plain_ascii(words: lis
     assert facts(lines) == [words[0], words]
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("argument", "shown"),
     [
         ('"a\\u202eb"', "a\\u202eb"),  # from right to left
@@ -340,7 +341,7 @@ def at(url: str) -> Config:
     return read(MINIMAL.replace("sandbox", f"custom\n    api_url: {url}"))
 
 
-@pytest.mark.parametrize(
+@for_each(
     "url",
     [
         "https://evil.example",
@@ -358,7 +359,7 @@ def test_a_project_file_sends_to_no_host_of_its_choosing(url: str) -> None:
     assert "--config /project/tastyauth.yaml" in error.hint
 
 
-@pytest.mark.parametrize(
+@for_each(
     "url",
     [
         "http://127.0.0.1",
@@ -374,7 +375,7 @@ def test_a_project_file_may_use_this_machine(url: str) -> None:
     plan.refuse_outlaws(at(url), around())
 
 
-@pytest.mark.parametrize("environment", ENVIRONMENTS)
+@for_each("environment", ENVIRONMENTS)
 def test_a_project_file_may_use_the_brokers_hosts(environment: str) -> None:
     plan.refuse_outlaws(read(MINIMAL.replace("sandbox", environment)), around())
 

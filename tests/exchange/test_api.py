@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from exchange_fakes import http, says, serving
+from tables import for_each
 
 from tastyauth.errors import (
     APPLICATIONS_PAGE,
@@ -30,7 +31,7 @@ def ask(url: str, bearer: Secret | None = BEARER, seconds: float = 5.0, **enviro
     return get(url, bearer, user_agent="tastyauth/1.0", seconds=seconds, environ=environ)
 
 
-@pytest.mark.parametrize("bearer", [BEARER, None])
+@for_each("bearer", [BEARER, None])
 def test_the_request_to_the_byte(bearer: Secret | None) -> None:
     """The token in its header (RFC 6750, section 2.1); none when asked as nobody."""
     with serving(says(http("200 OK", b'{"data":{}}', "X-Test: y"))) as server:
@@ -93,7 +94,7 @@ def test_the_data_of_an_answer_are_read() -> None:
 HTML = b"<html><title>Sign in</title></html>"
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("status", "body", "kind", "message"),
     [
         (401, {"error": {"code": "token_invalid"}}, RefusedError, "answered 401: token_invalid"),
@@ -123,7 +124,7 @@ def test_any_other_answer_is_an_error(
     assert (APPLICATIONS_PAGE in error.hint) == (kind is RefusedError)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("body", "kind"), [(b"Sign in", "text/html"), (b"Sign in", "TEXT/HTML"), (b"\n" + HTML, "")]
 )
 def test_a_page_is_known_by_its_type_or_its_first_letter(body: bytes, kind: str) -> None:

@@ -8,6 +8,7 @@ import pytest
 from exchange_fakes import CLIENT_ID, CLIENT_SECRET, OTHER_ID, REFRESH_TOKEN, grant, jwt
 from hypothesis import given
 from hypothesis import strategies as st
+from tables import for_each
 
 from tastyauth.errors import APPLICATIONS_PAGE, RefusedError
 from tastyauth.exchange.claims import check_offline, check_scopes
@@ -36,7 +37,7 @@ def refused(token: str, environment: str = "production") -> RefusedError:
     return error
 
 
-@pytest.mark.parametrize("kind", ["at+jwt", "AT+JWT", "application/at+jwt", "at+something"])
+@for_each("kind", ["at+jwt", "AT+JWT", "application/at+jwt", "at+something"])
 def test_an_access_token_is_not_a_refresh_token(kind: str) -> None:
     """Whatever else it says, and wherever."""
     for environment in ("production", "sandbox", "custom"):
@@ -52,7 +53,7 @@ def test_claims_are_known_though_the_signature_was_cut() -> None:
     assert OTHER_ID in refused(jwt(RT, {"aud": OTHER_ID}).rpartition(".")[0]).message
 
 
-@pytest.mark.parametrize("letter", ["-", "_"])
+@for_each("letter", ["-", "_"])
 def test_claims_are_read_in_the_alphabet_of_urls(letter: str) -> None:
     """RFC 7515, section 2."""
     token = jwt(RT, {"aud": OTHER_ID, "note": "~~~???" if letter == "_" else "~>~>~>>>>"})
@@ -60,7 +61,7 @@ def test_claims_are_read_in_the_alphabet_of_urls(letter: str) -> None:
     assert OTHER_ID in refused(token).message
 
 
-@pytest.mark.parametrize("audience", [OTHER_ID, OTHER_ID.upper(), [OTHER_ID], ["api", OTHER_ID]])
+@for_each("audience", [OTHER_ID, OTHER_ID.upper(), [OTHER_ID], ["api", OTHER_ID]])
 def test_another_client_is_named(audience: object) -> None:
     """Both IDs are shown; they are public."""
     for environment in ("production", "sandbox", "custom"):
@@ -70,7 +71,7 @@ def test_another_client_is_named(audience: object) -> None:
         assert "different OAuth applications" in error.message
 
 
-@pytest.mark.parametrize("issuer", PRODUCTION)
+@for_each("issuer", PRODUCTION)
 def test_a_production_token_is_not_for_the_sandbox(issuer: str) -> None:
     """Production has two names and is one environment."""
     token = jwt(RT, {"iss": issuer, "aud": CLIENT_ID})
@@ -116,19 +117,19 @@ PASSES = {
 }
 
 
-@pytest.mark.parametrize("name", PASSES)
+@for_each("name", PASSES)
 def test_what_is_not_known_for_certain_passes(name: str) -> None:
     """The server is the judge, and none of this is documented."""
     check(PASSES[name])
 
 
-@pytest.mark.parametrize("said", ["read", "openid read", ["read"], ["read", "openid"], "", 7, None])
+@for_each("said", ["read", "openid read", ["read"], ["read", "openid"], "", 7, None])
 def test_the_declared_scopes_pass(said: object) -> None:
     """And so does a token that does not say. `openid` makes no difference."""
     check_offline(grant(refresh_token=Secret(jwt(RT, {"scope": said})), scopes=("read",)))
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("said", "declared", "message", "hint"),
     [
         (
@@ -256,7 +257,7 @@ MIXED_UP: dict[str, tuple[dict[str, str], str]] = {
 }
 
 
-@pytest.mark.parametrize("name", MIXED_UP)
+@for_each("name", MIXED_UP)
 def test_a_mix_up_is_named(name: str) -> None:
     """Whatever the server would accept."""
     values, message = MIXED_UP[name]
@@ -269,7 +270,7 @@ def test_a_mix_up_is_named(name: str) -> None:
         assert not any(value in caught.value.message for value in values.values() if len(value) > 8)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("name", "value"),
     [
         ("client_secret", OTHER_ID),
@@ -286,7 +287,7 @@ def test_a_server_of_ones_own_issues_what_it_likes(name: str, value: str) -> Non
     check_offline(grant(environment="custom", **{name: Secret(value)}))
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("name", "value"),
     [
         ("client_secret", OTHER_ID),

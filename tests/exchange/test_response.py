@@ -16,6 +16,7 @@ from exchange_fakes import (
     jwt,
     reveals,
 )
+from tables import for_each
 
 from tastyauth.errors import (
     APPLICATIONS_PAGE,
@@ -189,7 +190,7 @@ NOT_OAUTH: list[tuple[int, object, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("status", "body", "hint", "message"), REFUSED)
+@for_each(("status", "body", "hint", "message"), REFUSED)
 def test_a_refusal_that_no_waiting_repairs(
     status: int, body: object, hint: str, message: str
 ) -> None:
@@ -202,7 +203,7 @@ def test_a_refusal_that_no_waiting_repairs(
     assert "Manage → Create Grant" in error.hint
 
 
-@pytest.mark.parametrize(("status", "body", "message"), TEMPORARY)
+@for_each(("status", "body", "message"), TEMPORARY)
 def test_a_failure_that_may_pass(status: int, body: object, message: str) -> None:
     """It ends with 75, whatever the body says."""
     error = failure(status, body)
@@ -210,7 +211,7 @@ def test_a_failure_that_may_pass(status: int, body: object, message: str) -> Non
     assert message in error.message
 
 
-@pytest.mark.parametrize(("status", "body", "message"), NOT_OAUTH)
+@for_each(("status", "body", "message"), NOT_OAUTH)
 def test_an_answer_that_is_not_the_protocol(status: int, body: object, message: str) -> None:
     """It ends with 76."""
     error = failure(status, body)
@@ -218,7 +219,7 @@ def test_an_answer_that_is_not_the_protocol(status: int, body: object, message: 
     assert message in error.message
 
 
-@pytest.mark.parametrize("environment", ["production", "sandbox", "custom"])
+@for_each("environment", ["production", "sandbox", "custom"])
 def test_what_to_look_at_depends_on_whose_address_it_is(environment: str) -> None:
     """The broker's is known; one's own may be wrong."""
     for error in (
@@ -234,7 +235,7 @@ def test_a_status_without_a_name_is_said_as_it_is() -> None:
     assert failure(999, b"").message == "the server answered 999"
 
 
-@pytest.mark.parametrize("environment", ["sandbox", "custom"])
+@for_each("environment", ["sandbox", "custom"])
 def test_not_a_customer_passes_away_from_production(environment: str) -> None:
     """The sandbox says so for minutes at a time."""
     error = failure(400, CUSTOMER, environment)
@@ -242,7 +243,7 @@ def test_not_a_customer_passes_away_from_production(environment: str) -> None:
     assert "User is not a TastyTrade customer" in error.message
 
 
-@pytest.mark.parametrize("headers", [{"Content_Type": "text/html; charset=UTF-8"}, {}])
+@for_each("headers", [{"Content_Type": "text/html; charset=UTF-8"}, {}])
 def test_an_html_401_is_about_the_user_agent(headers: dict[str, str]) -> None:
     """The gateway in front of the API turns away requests without one."""
     error = failure(401, HTML.encode(), **headers)
@@ -251,7 +252,7 @@ def test_an_html_401_is_about_the_user_agent(headers: dict[str, str]) -> None:
     assert "user_agent" in error.hint
 
 
-@pytest.mark.parametrize("encoding", ["gzip", "br", "identity, gzip"])
+@for_each("encoding", ["gzip", "br", "identity, gzip"])
 def test_a_compressed_token_is_refused(encoding: str) -> None:
     """It was asked for as it is, and is not unpacked."""
     error = failure(200, {"access_token": "abc"}, Content_Encoding=encoding)
@@ -259,7 +260,7 @@ def test_a_compressed_token_is_refused(encoding: str) -> None:
     assert "compressed" in error.message
 
 
-@pytest.mark.parametrize("encoding", ["", "identity", " Identity "])
+@for_each("encoding", ["", "identity", " Identity "])
 def test_a_token_that_is_said_not_to_be_compressed_is_read(encoding: str) -> None:
     token = read(200, {"access_token": "abc"}, Content_Encoding=encoding).access_token
     assert token.reveal() == "abc"
@@ -271,7 +272,7 @@ def test_an_answer_may_have_64_kib() -> None:
     assert "64 KiB" in failure(200, body.rjust(65_537)).message
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("location", "named"),
     [
         ("https://user:pass@portal.example:8443/path?secret=1", " to portal.example:8443;"),
@@ -293,7 +294,7 @@ def test_a_redirect_is_named_by_its_host_alone(location: str, named: str) -> Non
         assert "user" not in error.message
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("value", "seconds"),
     [
         ("7", 7.0),
@@ -334,7 +335,7 @@ def test_a_retry_after_date_is_read_by_the_servers_clock() -> None:
     assert failure(503, b"", **dates).retry_after == 9.0
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("given", "lifetime"),
     [
         ({}, 900),
@@ -359,7 +360,7 @@ def test_an_infinite_life_is_cut_to_a_day() -> None:
     assert read(200, b'{"access_token":"abc","expires_in":1e400}').expires_in == 86_400
 
 
-@pytest.mark.parametrize("token", ["a", "A-Z._~+/09==", jwt({}, {}), "a" * 16_384])
+@for_each("token", ["a", "A-Z._~+/09==", jwt({}, {}), "a" * 16_384])
 def test_what_an_access_token_may_be(token: str) -> None:
     """The b64token of RFC 6750; nothing else in the answer is needed."""
     response = read(200, {"access_token": token, "id_token": "x y", "scope": ["read"]})
@@ -369,7 +370,7 @@ def test_what_an_access_token_may_be(token: str) -> None:
     assert response.warnings == ()
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("said", "claims", "scopes"),
     [
         ("read openid", {"scope": "trade read"}, (("openid", "read"), ("read", "trade"))),
@@ -387,13 +388,13 @@ def test_what_the_token_may_do_is_read_where_it_is_said(
     assert read(200, {"access_token": token, "scope": said}).scopes == scopes
 
 
-@pytest.mark.parametrize("kind", ["Bearer", "bearer", "BEARER", None])
+@for_each("kind", ["Bearer", "bearer", "BEARER", None])
 def test_the_token_type_compares_without_case(kind: str | None) -> None:
     """RFC 6749, section 5.1."""
     assert read(200, {"access_token": "abc", "token_type": kind}).access_token.reveal() == "abc"
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("sent_back", "rotated"),
     [
         (REFRESH_TOKEN, None),
@@ -423,7 +424,7 @@ ODD: list[dict[str, object]] = [
 ]
 
 
-@pytest.mark.parametrize("fields", ODD)
+@for_each("fields", ODD)
 def test_a_rotated_refresh_token_travels_with_the_error(fields: dict[str, object]) -> None:
     """Whatever else is wrong with the answer; and nobody sees it."""
     error = failure(200, {**fields, "refresh_token": NEW})
@@ -433,15 +434,15 @@ def test_a_rotated_refresh_token_travels_with_the_error(fields: dict[str, object
     assert NEW not in said
 
 
-@pytest.mark.parametrize("fields", ODD)
-@pytest.mark.parametrize("sent_back", [REFRESH_TOKEN, "", None, 1, "token\n"])
+@for_each("fields", ODD)
+@for_each("sent_back", [REFRESH_TOKEN, "", None, 1, "token\n"])
 def test_what_is_no_new_refresh_token_does_not(
     fields: dict[str, object], sent_back: object
 ) -> None:
     assert type(failure(200, {**fields, "refresh_token": sent_back})) is ProtocolError
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("date", "word"),
     [
         ("Fri, 15 Jan 2027 07:58:00 GMT", "120 s ahead"),
@@ -469,7 +470,7 @@ def test_server_text_is_shown_without_what_moves_a_terminal() -> None:
     assert len(message) < 300
 
 
-@pytest.mark.parametrize(("length", "end"), [(183, "aba"), (184, "ab..."), (185, "ab...")])
+@for_each(("length", "end"), [(183, "aba"), (184, "ab..."), (185, "ab...")])
 def test_server_text_is_cut_after_200_characters(length: int, end: str) -> None:
     """And not within a blank."""
     text = ("ab " * 100)[: length - 1] + "a"
@@ -477,7 +478,7 @@ def test_server_text_is_cut_after_200_characters(length: int, end: str) -> None:
     assert message.partition("invalid_request, ")[2] == text[:180] + end
 
 
-@pytest.mark.parametrize("name", ECHOED)
+@for_each("name", ECHOED)
 def test_no_echo_shows_a_secret(name: str) -> None:
     """Whatever field the server puts it in, and however it spells it."""
     text = ECHOED[name]
@@ -496,9 +497,9 @@ def test_no_echo_shows_a_secret(name: str) -> None:
                 assert not holds_a_secret(error.message + error.hint), error.message  # noqa: PT017
 
 
-@pytest.mark.parametrize("secret", [CLIENT_SECRET, REFRESH_TOKEN])
-@pytest.mark.parametrize("part", [slice(8), slice(9, 17), slice(-9, -1), slice(-8, None)])
-@pytest.mark.parametrize("text", ["{}", "see {}", "{} x"])
+@for_each("secret", [CLIENT_SECRET, REFRESH_TOKEN])
+@for_each("part", [slice(8), slice(9, 17), slice(-9, -1), slice(-8, None)])
+@for_each("text", ["{}", "see {}", "{} x"])
 def test_no_eight_characters_of_a_secret_are_shown_however_spelled(
     secret: str, part: slice, text: str
 ) -> None:
@@ -507,7 +508,7 @@ def test_no_eight_characters_of_a_secret_are_shown_however_spelled(
     assert message.endswith("[hidden]")
 
 
-@pytest.mark.parametrize(("secret", "letter"), [("???" * 9, "_"), (">>>" * 9, "-")])
+@for_each(("secret", "letter"), [("???" * 9, "_"), (">>>" * 9, "-")])
 def test_no_secret_is_shown_in_the_alphabet_of_urls(secret: str, letter: str) -> None:
     """Base64url (RFC 4648, section 5), where every few letters are of its own."""
     spelled = base64.urlsafe_b64encode(secret.encode()).decode()
@@ -541,7 +542,7 @@ def test_eight_characters_of_a_secret_between_an_escape_and_a_blank_are_hidden()
 SWAPPED = {"token_type": "Bearer", "expires_in": 900}
 
 
-@pytest.mark.parametrize(
+@for_each(
     "token",
     [
         REFRESH_TOKEN,
@@ -553,7 +554,7 @@ SWAPPED = {"token_type": "Bearer", "expires_in": 900}
         jwt({"typ": "application/RT+JWT"}, {}),
     ],
 )
-@pytest.mark.parametrize("environment", ["production", "custom"])
+@for_each("environment", ["production", "custom"])
 def test_a_secret_is_never_taken_for_an_access_token(token: str, environment: str) -> None:
     """It would be cached, and exported to programs."""
     error = failure(200, {**SWAPPED, "access_token": token}, environment)

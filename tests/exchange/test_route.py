@@ -7,6 +7,7 @@ import ssl
 import pytest
 import trustme
 from exchange_fakes import grant
+from tables import for_each
 
 from tastyauth.errors import ConfigError
 from tastyauth.exchange import exchange
@@ -19,7 +20,7 @@ def proxy(environ: dict[str, str], endpoint: str = HTTPS) -> str | None:
     return route(endpoint, environ).proxy
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("value", "shown"),
     [
         ("http://proxy.example:3128", "http://proxy.example:3128"),
@@ -43,7 +44,7 @@ def test_a_proxy_is_shown_without_its_credentials(value: str, shown: str | None)
     assert proxy({"https_proxy": value}) == shown
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("environ", "shown"),
     [
         ({"https_proxy": "a", "HTTPS_PROXY": "b", "all_proxy": "c", "ALL_PROXY": "d"}, "a"),
@@ -60,7 +61,7 @@ def test_the_first_variable_that_is_set_decides(environ: dict[str, str], shown: 
     assert proxy(environ) == (shown and f"http://{shown}:80")
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("no_proxy", "endpoint", "direct"),
     [
         ("api.tastyworks.com", HTTPS, True),
@@ -109,8 +110,8 @@ def test_what_no_proxy_lists_is_reached_directly(
     assert proxy(environ, endpoint) is None
 
 
-@pytest.mark.parametrize("variable", ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"])
-@pytest.mark.parametrize(
+@for_each("variable", ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"])
+@for_each(
     "value",
     [
         "socks5://user:hunter2@proxy.example:1080",
@@ -139,7 +140,7 @@ def test_a_proxy_that_cannot_be_used_is_named_by_its_variable(variable: str, val
         exchange(grant(), environ={variable: value})
 
 
-@pytest.mark.parametrize(
+@for_each(
     "endpoint",
     ["http://127.0.0.1:8080/oauth/token", "http://[::1]:80/oauth/token", "HTTP://LocalHost/x"],
 )
@@ -150,7 +151,7 @@ def test_http_on_loopback_has_neither_proxy_nor_roots(endpoint: str) -> None:
     assert route(endpoint, environ).roots.startswith("none")
 
 
-@pytest.mark.parametrize(
+@for_each(
     "endpoint",
     [
         "http://api.tastyworks.com/oauth/token",

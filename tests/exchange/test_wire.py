@@ -33,6 +33,7 @@ from exchange_fakes import (
     serving,
 )
 from pytest_httpx import HTTPXMock
+from tables import for_each
 
 from tastyauth.errors import RefusedError, TastyauthError, TemporaryError
 from tastyauth.exchange import exchange
@@ -175,7 +176,7 @@ def test_a_mix_up_is_found_before_anything_is_sent(httpx_mock: HTTPXMock) -> Non
     assert httpx_mock.get_requests() == []
 
 
-@pytest.mark.parametrize("user_agent", ["a\nb", "a\0"])
+@for_each("user_agent", ["a\nb", "a\0"])
 def test_a_user_agent_that_is_no_header_is_a_setting_to_mend(user_agent: str) -> None:
     """It ends with 78, and no half of a request is sent."""
     with serving(says(TOKEN), reads=False) as server:
@@ -317,7 +318,7 @@ def reset(connection: socket.socket) -> None:
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
-@pytest.mark.parametrize(
+@for_each(
     "script",
     [
         reset,
@@ -355,7 +356,7 @@ def test_a_name_without_an_address_is_temporary(monkeypatch: pytest.MonkeyPatch)
     assert "localhost cannot be resolved" in error.message
 
 
-@pytest.mark.parametrize(
+@for_each(
     "data",
     [
         b"SSH-2.0-OpenSSH_9.2\r\n\r\n",
@@ -381,9 +382,7 @@ def test_a_redirect_is_not_followed() -> None:
     assert other.requests == []
 
 
-@pytest.mark.parametrize(
-    "framing", ["Content-Length: 30000000", "Transfer-Encoding: chunked", "X: y"]
-)
+@for_each("framing", ["Content-Length: 30000000", "Transfer-Encoding: chunked", "X: y"])
 def test_a_huge_answer_is_not_read(framing: str) -> None:
     """After 64 KiB the connection is closed."""
     sent = 0
@@ -436,7 +435,7 @@ def dripping(head: bytes, forever: bytes) -> Script:
     return lambda connection: drip(itertools.chain([head], itertools.repeat(forever)))(connection)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "script",
     [
         hang,
@@ -447,7 +446,6 @@ def dripping(head: bytes, forever: bytes) -> Script:
         dripping(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1\r\n \r\n"),
         dripping(b"", b"HTTP/1.1 100 Continue\r\n\r\n"),
     ],
-    ids=["hang", "status", "headers", "body", "body without end", "chunks", "100"],
 )
 def test_a_server_that_drips_does_not_keep_anyone(script: Script) -> None:
     """The limit holds for the whole exchange, not for each byte."""
@@ -650,7 +648,7 @@ exchange(grant, environ={})
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@for_each("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_is_heard_while_a_server_hangs(number: signal.Signals) -> None:
     """The handler of the main thread runs at once, and the connection is closed."""
     arrived, closed = threading.Event(), threading.Event()
@@ -713,7 +711,7 @@ NEWEST = "newest-refresh-token-of-all"
 ROTATED = {"refresh_token": NEWEST, "token_type": "Bearer", "expires_in": 900}
 
 
-@pytest.mark.parametrize(
+@for_each(
     "answer",
     [
         ROTATED,
@@ -724,7 +722,7 @@ ROTATED = {"refresh_token": NEWEST, "token_type": "Bearer", "expires_in": 900}
         {**ROTATED, "access_token": "abc", "refresh_token": f"{NEWEST}\n"},
     ],
 )
-@pytest.mark.parametrize("status", ["200 OK", "400 Bad Request", "503 Busy", "302 Found"])
+@for_each("status", ["200 OK", "400 Bad Request", "503 Busy", "302 Found"])
 def test_no_local_variable_of_a_failure_shows_a_token(status: str, answer: dict[str, Any]) -> None:
     """Nor the headers, which a gateway may fill with it."""
     said = says(http(status, json.dumps(answer).encode(), f"X-Echo: {NEWEST}{CLIENT_SECRET}"))
@@ -736,7 +734,7 @@ def test_no_local_variable_of_a_failure_shows_a_token(status: str, answer: dict[
     assert not reveals(shown)
 
 
-@pytest.mark.parametrize("data", [f"HTTP/1.1 {NEWEST}\r\n", f"{NEWEST}\r\n\r\n"])
+@for_each("data", [f"HTTP/1.1 {NEWEST}\r\n", f"{NEWEST}\r\n\r\n"])
 def test_nor_when_it_is_no_answer(data: str) -> None:
     with serving(says(data.encode())) as server, pytest.raises(TastyauthError) as caught:
         ask(server.url())

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from tables import for_each
 
 from tastyauth.posix import CannotStart
 
@@ -82,13 +83,13 @@ def test_the_program_is_looked_up_on_the_path_that_it_gets(tmp_path: os.PathLike
     assert become(["greet"], PATH)[0] == 127
 
 
-@pytest.mark.parametrize("name", ["PIPE", "XFSZ"])
+@for_each("name", ["PIPE", "XFSZ"])
 def test_signals_that_python_ignores_end_the_program_again(name: str) -> None:
     code, _ = become(["sh", "-c", f"kill -{name} $$; sleep 30"], PATH)
     assert code < 0
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("kind", "number", "code"),
     [
         (FileNotFoundError, errno.ENOENT, 127),
@@ -134,7 +135,7 @@ def test_what_is_wrong_with_a_script_is_said(
     assert become(["bot"], environ) == (126, f"cannot start bot: {reason}\n")
 
 
-@pytest.mark.parametrize("held", ["de_DE.UTF-8", None])
+@for_each("held", ["de_DE.UTF-8", None])
 def test_lc_ctype_is_the_callers_and_not_that_of_python(held: str | None) -> None:
     """Python sets it for itself in the C locale (PEP 538)."""
     around = {"LC_CTYPE": held} if held else {}

@@ -15,6 +15,7 @@ from types import FrameType
 
 import pexpect
 import pytest
+from tables import for_each
 
 from tastyauth.posix import process
 
@@ -295,7 +296,7 @@ def test_what_cannot_be_executed_is_named_by_the_reason_of_the_system(
         process.start([str(program)], environ={}, interactive=False, directory="/")
 
 
-@pytest.mark.parametrize("argument", ["a\0b", "a\ud800b"])
+@for_each("argument", ["a\0b", "a\ud800b"])
 def test_an_argument_that_no_program_can_be_given_is_not_repeated(argument: str) -> None:
     with pytest.raises(process.CannotStart) as refused:
         process.start(["/bin/echo", argument], environ={}, interactive=False, directory="/")
@@ -447,7 +448,7 @@ def test_more_input_than_a_pipe_holds_arrives_whole() -> None:
     assert done.stdout.decode().strip() == hashlib.sha256(text).hexdigest()
 
 
-@pytest.mark.parametrize("script", ["exec sleep 60", "exec sleep 60 <&-", "exec sleep 60 >&- 2>&-"])
+@for_each("script", ["exec sleep 60", "exec sleep 60 <&-", "exec sleep 60 >&- 2>&-"])
 def test_a_program_that_does_not_read_its_input_is_ended_at_the_limit(script: str) -> None:
     began = time.monotonic()
     with pytest.raises(process.TimedOut):

@@ -4,7 +4,7 @@ import signal
 import subprocess
 import sys
 
-import pytest
+from tables import for_each
 
 STOPPED = """\
 import os, sys
@@ -25,8 +25,8 @@ except Stopped as stopped:
 STOPPING = [signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP]
 
 
-@pytest.mark.parametrize("second", STOPPING)
-@pytest.mark.parametrize("first", STOPPING)
+@for_each("second", STOPPING)
+@for_each("first", STOPPING)
 def test_a_second_signal_does_not_disturb_how_the_first_ends_a_run(
     first: signal.Signals, second: signal.Signals
 ) -> None:

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from tables import for_each
 
 from tastyauth import cache
 from tastyauth.cache.last_attempt import Attempt
@@ -40,13 +41,13 @@ STEPS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("decision", "what", "step"), STEPS.values(), ids=STEPS)
+@for_each(("decision", "what", "step"), STEPS.values())
 def test_the_next_step(decision: str, what: dict[str, object], step: str) -> None:
     said = protocol.next_step(decision, found(**what), OWN, in_a_hurry=False, patience=1.0)
     assert said == step
 
 
-@pytest.mark.parametrize("what", [{}, HELD], ids=["free", "held"])
+@for_each("what", [{}, HELD])
 def test_out_of_patience_a_machine_goes_alone(what: dict[str, object]) -> None:
     said = protocol.next_step(cache.ASK, found(**what), OWN, in_a_hurry=False, patience=0.0)
     assert said == protocol.ALONE
@@ -82,7 +83,7 @@ def test_a_look_is_read() -> None:
     assert endless < 0
 
 
-@pytest.mark.parametrize(
+@for_each(
     "reply",
     [
         None,
@@ -95,7 +96,6 @@ def test_a_look_is_read() -> None:
         [None, None, None, -2, b"9" * 400, b"0"],
         [None, None, None, -2, b"1", b"0", b"more"],
     ],
-    ids=repr,
 )
 def test_what_is_no_look_is_trouble(reply: object) -> None:
     with pytest.raises(Trouble):
@@ -119,7 +119,7 @@ def test_a_token_lives_in_the_engine_as_long_as_it_is_good() -> None:
     assert protocol.write_token(TOKEN, ENGINE - 10, ENGINE - 9.5, HERE)[1] == 899.5
 
 
-@pytest.mark.parametrize("shift", [-120, 0, 120])
+@for_each("shift", [-120, 0, 120])
 def test_a_clock_that_is_wrong_here_shifts_the_expiry_with_it(shift: int) -> None:
     """So that as many seconds are left here as there are."""
     read = protocol.read_token(stored(), found(asked_at=HERE + shift))
@@ -127,7 +127,7 @@ def test_a_clock_that_is_wrong_here_shifts_the_expiry_with_it(shift: int) -> Non
     assert read.issued_at + read.life - (HERE + shift) == 890
 
 
-@pytest.mark.parametrize("shift", [-301, 301])
+@for_each("shift", [-301, 301])
 def test_a_token_of_a_machine_whose_clock_is_far_off_is_refused(shift: int) -> None:
     with pytest.raises(Trouble, match="differ by 301 s"):
         protocol.read_token(stored(), found(asked_at=HERE + shift))
@@ -137,7 +137,7 @@ def test_a_token_of_the_engines_future_is_none() -> None:
     assert protocol.read_token(stored(), found(time=ENGINE - 12, asked_at=HERE - 12)) is None
 
 
-@pytest.mark.parametrize("content", [None, b"", b"[]", b"{}", b'{"access_token": "x"}', b"\xff"])
+@for_each("content", [None, b"", b"[]", b"{}", b'{"access_token": "x"}', b"\xff"])
 def test_what_is_no_token_is_none(content: bytes | None) -> None:
     assert protocol.read_token(content, NOTHING) is None
     assert protocol.read_attempt(content, NOTHING, "digest").code == 0

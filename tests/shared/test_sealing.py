@@ -1,6 +1,6 @@
 """Who holds the grant can open what is shared, and nobody else; what was altered is not used."""
 
-import pytest
+from tables import for_each
 
 from tastyauth.secret import Secret
 from tastyauth.shared.sealing import Seal
@@ -25,7 +25,7 @@ def test_machines_with_the_same_grant_open_what_each_other_has_sealed() -> None:
     assert Seal(upper).open("token", Seal(GRANT).close("token", b"content")) == b"content"
 
 
-@pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
+@for_each("other", OTHERS.values())
 def test_another_grant_has_another_name_and_another_key(
     other: tuple[str, tuple[str, ...], str, Secret, Secret],
 ) -> None:

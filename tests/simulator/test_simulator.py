@@ -23,6 +23,7 @@ import trustme
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from needs import missing
+from tables import for_each
 
 from tastyauth.errors import UsageError
 from tastyauth.secret import Secret
@@ -97,7 +98,7 @@ def test_a_token_request_is_answered_flat_and_underscored() -> None:
     assert (body["token_type"], body["expires_in"]) == ("Bearer", 900)
 
 
-@pytest.mark.parametrize("agent", ["tastyauth/1.0", "tastytrade-sdk-js", "python-httpx2/2.16.2"])
+@for_each("agent", ["tastyauth/1.0", "tastytrade-sdk-js", "python-httpx2/2.16.2"])
 def test_a_user_agent_needs_no_slash(agent: str) -> None:
     broker = a_broker()
     request = token_request(parameters(broker.application), {**JSON, "user-agent": agent})
@@ -168,12 +169,8 @@ REFUSED: list[tuple[str, Callable[[Application], dict[str, object]], str, str]] 
 ]
 
 
-@pytest.mark.parametrize(
-    ("changes", "code", "description"),
-    [case[1:] for case in REFUSED],
-    ids=[case[0] for case in REFUSED],
-)
-@pytest.mark.parametrize("kind", [JSON, FORM], ids=["json", "form"])
+@for_each(("changes", "code", "description"), [case[1:] for case in REFUSED])
+@for_each("kind", [JSON, FORM])
 def test_wrong_credentials_are_refused_by_name(
     changes: Callable[[Application], dict[str, object]],
     code: str,
@@ -190,7 +187,7 @@ def test_wrong_credentials_are_refused_by_name(
     assert after == broker
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("body", "headers"),
     [
         (b"{", JSON),
@@ -207,7 +204,7 @@ def test_a_malformed_body_is_an_invalid_request(body: bytes, headers: dict[str, 
     assert error_of(answer) == (400, "invalid_request", "Malformed request body")
 
 
-@pytest.mark.parametrize("value", [7, True, ["x"], {"x": "y"}])
+@for_each("value", [7, True, ["x"], {"x": "y"}])
 def test_a_value_that_is_no_text_counts_as_missing(value: object) -> None:
     sent = parameters(BROKER.application, client_secret=value)
     answer, _ = respond(token_request(sent), BROKER, NOW)
@@ -239,8 +236,8 @@ def test_a_left_over_authorization_header_is_refused() -> None:
     assert error_of(answer)[:2] == (400, "invalid_request")
 
 
-@pytest.mark.parametrize("agent", [{}, {"user-agent": ""}, {"user-agent": "  "}])
-@pytest.mark.parametrize("target", ["/oauth/token", "/customers/me/accounts"])
+@for_each("agent", [{}, {"user-agent": ""}, {"user-agent": "  "}])
+@for_each("target", ["/oauth/token", "/customers/me/accounts"])
 def test_without_a_user_agent_the_gateway_answers(agent: dict[str, str], target: str) -> None:
     answer, _ = respond(Request("POST", target, agent, b"{}"), a_broker(), NOW)
     assert answer.status == 401
@@ -279,7 +276,7 @@ def test_the_application_has_credentials_of_the_real_shape() -> None:
     assert re.fullmatch(r"[0-9a-f]{40}", application.client_secret.reveal())
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("environment", "issuer"),
     [
         ("production", "https://api.tastytrade.com"),
@@ -372,7 +369,7 @@ def test_an_access_token_is_over_when_it_says_so() -> None:
     assert content(answer)["error"]["code"] == "token_invalid"
 
 
-@pytest.mark.parametrize("token", [None, "x", "a.b.c", "W10.W10.x", "refresh", "foreign", "accent"])
+@for_each("token", [None, "x", "a.b.c", "W10.W10.x", "refresh", "foreign", "accent"])
 def test_only_an_access_token_of_its_own_opens_an_account(token: str | None) -> None:
     broker = a_broker()
     if token == "refresh":
@@ -393,7 +390,7 @@ def test_a_bearer_token_goes_by_no_other_scheme() -> None:
     assert respond(request, after, NOW)[0].status == 401
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("method", "target"),
     [("GET", "/"), ("GET", "/oauth/token"), ("POST", "/customers/me/accounts"), ("GET", "//[")],
 )
@@ -422,7 +419,7 @@ FAILED: dict[str, tuple[int, dict[str, str], str]] = {
 }
 
 
-@pytest.mark.parametrize("kind", FAILURES)
+@for_each("kind", FAILURES)
 def test_a_failure_answers_token_requests_that_are_right(kind: str) -> None:
     status, headers, beginning = FAILED[kind]
     broker = a_broker()
@@ -443,7 +440,7 @@ def test_the_echo_repeats_every_secret_of_the_request() -> None:
     assert "x-note: seen" in description
 
 
-@pytest.mark.parametrize("kind", FAILURES)
+@for_each("kind", FAILURES)
 def test_a_failure_leaves_the_account_endpoints_alone(kind: str) -> None:
     body, after = exchange(a_broker())
     headers = {"user-agent": "x", "authorization": f"Bearer {body['access_token']}"}
@@ -772,7 +769,7 @@ def first_line(running: "subprocess.Popen[str]") -> dict[str, str]:
     return line
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@for_each(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_the_command_prints_what_it_accepts_and_serves_until_it_is_stopped(
     number: signal.Signals, code: int
 ) -> None:
@@ -841,7 +838,7 @@ def test_the_command_says_that_a_port_is_in_use(simulator: Simulator) -> None:
     assert "hint" in errors
 
 
-@pytest.mark.parametrize(
+@for_each(
     "arguments",
     [("--port", "65536"), ("--port", "-1"), ("--lifetime", "0"), ("--fail", "badly")],
 )

@@ -19,6 +19,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from needs import missing
+from tables import for_each
 
 from tastyauth import validation
 from tastyauth.errors import ConfigError, SecretAbsent, SecretError
@@ -134,7 +135,7 @@ def install(directory: Path, name: str, script: str) -> Path:
 # --- references ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("value", "reference"),
     [
         ({"env": "TT_SECRET"}, Env("TT_SECRET")),
@@ -175,7 +176,7 @@ def test_a_one_key_mapping_becomes_a_reference(value: object, reference: Referen
     assert parse(value, directory="/cfg", home="/home/me") == reference
 
 
-@pytest.mark.parametrize("value", ["hunter2hunter2", {}, {"vault": "hunter2hunter2"}, {"env": 3}])
+@for_each("value", ["hunter2hunter2", {}, {"vault": "hunter2hunter2"}, {"env": 3}])
 def test_what_is_no_reference_is_refused_without_its_contents(value: object) -> None:
     with pytest.raises(ConfigError) as refused:
         parse(value, directory="/cfg", home="/home/me")
@@ -184,7 +185,7 @@ def test_what_is_no_reference_is_refused_without_its_contents(value: object) -> 
     assert "tastyauth validate" in refused.value.hint
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("reference", "command"),
     [
         (Command(("x", "y"), line=2), Command(("x", "y"), line=2)),
@@ -209,7 +210,7 @@ def test_every_kind_of_the_schema_has_its_class() -> None:
         assert kind_of(kind).kind == kind
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("reference", "label"),
     [
         (Env("TASTYTRADE_PRODUCTION_CLIENT_SECRET"), "env TASTYTRADE_PRODUCTION_CLIENT_SECRET"),
@@ -239,13 +240,13 @@ def test_a_label_is_short_and_shows_neither_secrets_nor_control_characters(
     assert reference.describe("/home/me") == label
 
 
-@pytest.mark.parametrize("home", ["", "/", "/home/m", "/home/mex"])
+@for_each("home", ["", "/", "/home/m", "/home/mex"])
 def test_outside_of_home_a_label_has_the_whole_path(home: str) -> None:
     assert File("/home/me/x").describe(home) == "file /home/me/x"
     assert File("/home/me/x").describe() == "file /home/me/x"
 
 
-@pytest.mark.parametrize("home", ["/home/me", "/home/me/", "/home/X", "/home/a "])
+@for_each("home", ["/home/me", "/home/me/", "/home/X", "/home/a "])
 def test_below_home_a_label_is_short(home: str) -> None:
     assert File(f"{home}/x".replace("//", "/")).describe(home) == "file ~/x"
 
@@ -254,12 +255,12 @@ def test_surroundings_show_no_variable_in_a_repr() -> None:
     assert VALUE not in repr(around({"TT": VALUE}))
 
 
-@pytest.mark.parametrize(("interactive", "seconds"), [(False, 30), (True, 120)])
+@for_each(("interactive", "seconds"), [(False, 30), (True, 120)])
 def test_patience_is_longer_with_a_terminal(interactive: bool, seconds: float) -> None:
     assert around(interactive=interactive, patience=None).limit == seconds
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("reference", "patience", "seconds"),
     [
         (Env("A"), None, 0),
@@ -365,12 +366,12 @@ def test_a_variable_is_read_from_the_given_environment() -> None:
     assert value_of(Env("TT"), around({"TT": VALUE})) == VALUE
 
 
-@pytest.mark.parametrize(("environ", "state"), [({}, "not set"), ({"TT": ""}, "empty")])
+@for_each(("environ", "state"), [({}, "not set"), ({"TT": ""}, "empty")])
 def test_a_variable_that_is_unset_or_empty_is_absent(environ: dict[str, str], state: str) -> None:
     assert absence(Env("TT"), around(environ)).message == f"env TT is {state}"
 
 
-@pytest.mark.parametrize("value", ["\n", " ", "a\nb", "a\udcff", "é"])
+@for_each("value", ["\n", " ", "a\nb", "a\udcff", "é"])
 def test_a_variable_with_a_malformed_value_is_an_error(value: str) -> None:
     refusal(Env("TT"), around({"TT": value}))
 
@@ -674,7 +675,7 @@ def test_a_credential_is_read_whatever_its_mode(secret_file: Path, tmp_path: Pat
     assert value_of(SystemdCredential("secret"), surroundings) == VALUE
 
 
-@pytest.mark.parametrize("directory", [None, "", "relative"])
+@for_each("directory", [None, "", "relative"])
 def test_outside_a_service_a_credential_is_absent(directory: str | None) -> None:
     environ = {} if directory is None else {"CREDENTIALS_DIRECTORY": directory}
     assert "CREDENTIALS_DIRECTORY" in absence(SystemdCredential("tt"), around(environ)).message
@@ -724,7 +725,7 @@ def test_a_command_is_found_on_path_and_runs_at_home(bin_directory: Path, tmp_pa
     assert os.path.realpath(value_of(command, surroundings)) == str(home.resolve())
 
 
-@pytest.mark.parametrize("home", ["/nowhere", sys.executable])
+@for_each("home", ["/nowhere", sys.executable])
 def test_a_command_runs_in_the_root_when_there_is_no_home(home: str) -> None:
     assert value_of(Command(("pwd",)), around(home=home)) == "/"
 
@@ -733,13 +734,13 @@ def test_a_command_has_our_variables_and_knows_that_it_is_one() -> None:
     assert value_of(shell('echo "$A $TASTYAUTH_SOURCE"'), around({"A": "b"})) == "b 1"
 
 
-@pytest.mark.parametrize("reference", [shell("echo x"), FirstOf((shell("echo x"), Env("PATH")))])
+@for_each("reference", [shell("echo x"), FirstOf((shell("echo x"), Env("PATH")))])
 def test_a_command_inside_a_command_is_refused(reference: Reference) -> None:
     error = refusal(reference, around({"TASTYAUTH_SOURCE": "1"}))
     assert "inside another command" in error.message
 
 
-@pytest.mark.parametrize("program", ["no-such-program", "/no/such", "~/no/such", "./sh", "bin/sh"])
+@for_each("program", ["no-such-program", "/no/such", "~/no/such", "./sh", "bin/sh"])
 def test_a_command_whose_program_is_not_here_is_absent(program: str) -> None:
     assert "not available here" in absence(Command((program, "x"))).message
 
@@ -782,7 +783,7 @@ def test_without_path_the_systems_default_is_searched() -> None:
     assert resolve_program("sh", {}, "/") in {"/bin/sh", "/usr/bin/sh"}
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("output", "reference", "value"),
     [
         ("one\ntwo\n", out(line=1), "one"),
@@ -803,7 +804,7 @@ def test_a_line_or_a_json_string_is_picked(output: str, reference: Command, valu
     assert value_of(reference, around({"OUT": output})) == value
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("output", "reference", "what"),
     [
         ("hunter2\nx\ny\n", out(), "3 lines"),
@@ -841,7 +842,7 @@ def test_what_cannot_be_picked_is_named_without_the_output(
     assert "hunter2" not in "".join(traceback.format_exception(error)) + error.hint
 
 
-@pytest.mark.parametrize("reference", [out(line=1), out(json="/a"), shell("printf '\\377'")])
+@for_each("reference", [out(line=1), out(json="/a"), shell("printf '\\377'")])
 def test_output_that_is_not_utf8_is_an_error(reference: Command) -> None:
     environ = {"OUT": "\udcff\udcfe"}
     assert "not UTF-8" in refusal(reference, around(environ)).message
@@ -933,7 +934,7 @@ def test_what_a_failing_command_says_is_quoted(tmp_path: Path, script: str, said
     assert message.partition(" failed with exit code 1")[2] == said
 
 
-@pytest.mark.parametrize("interactive", [True, False])
+@for_each("interactive", [True, False])
 def test_a_command_that_may_ask_is_in_our_session_and_any_other_has_its_own(
     interactive: bool,
 ) -> None:
@@ -1044,15 +1045,13 @@ def test_a_command_that_nobody_collects_is_ended(tmp_path: Path) -> None:
     assert not appears(tmp_path / "survived", within=1.5)
 
 
-@pytest.mark.parametrize(
-    "reference", [Env("TT"), FirstOf((Env("NO"), Env("TT"))), shell('echo "$TT"')]
-)
+@for_each("reference", [Env("TT"), FirstOf((Env("NO"), Env("TT"))), shell('echo "$TT"')])
 def test_every_source_can_be_begun(reference: Reference) -> None:
     with reference.begin(around({"TT": VALUE})) as collect:
         assert collect().reveal() == VALUE
 
 
-@pytest.mark.parametrize("reference", [Env("NO"), Command(("no-such-program",))])
+@for_each("reference", [Env("NO"), Command(("no-such-program",))])
 def test_a_source_that_is_absent_says_so_when_it_is_begun_or_collected(
     reference: Reference,
 ) -> None:
@@ -1078,12 +1077,12 @@ ABSENT: list[Reference] = [
 ]
 
 
-@pytest.mark.parametrize("member", ABSENT, ids=lambda it: it.describe())
+@for_each("member", ABSENT)
 def test_first_of_moves_on_from_what_is_not_here(member: Reference) -> None:
     assert value_of(FirstOf((member, Env("TT"))), around({"TT": VALUE, "EMPTY": ""})) == VALUE
 
 
-@pytest.mark.parametrize(
+@for_each(
     "member",
     [
         Env("MALFORMED"),
@@ -1097,7 +1096,6 @@ def test_first_of_moves_on_from_what_is_not_here(member: Reference) -> None:
         shell("yes"),
         Command(("/",)),
     ],
-    ids=lambda it: it.describe(),
 )
 def test_first_of_stops_at_what_is_here_and_broken(member: Reference) -> None:
     refusal(FirstOf((member, Env("TT"))), around({"TT": VALUE, "MALFORMED": " x"}))

@@ -14,6 +14,7 @@ import reserved_names
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
+from tables import for_each
 from told import BEYOND_A_SCHEMA, EXAMPLES, INVALID, VALID, checked, errors, of
 
 from tastyauth import config, validation
@@ -47,7 +48,7 @@ def profile(**keys: str) -> str:
     return "version: 1\nprofiles:\n  live:\n" + "".join(lines)
 
 
-@pytest.mark.parametrize("path", VALID, ids=map(os.path.basename, VALID))
+@for_each("path", VALID)
 def test_a_valid_example_has_no_errors(path: str) -> None:
     assert not checked(path).errors
 
@@ -70,7 +71,7 @@ def test_the_annotated_example_shows_every_key() -> None:
     assert not [word for word in schema.vocabulary() - rare if word not in text]
 
 
-@pytest.mark.parametrize("path", VALID, ids=map(os.path.basename, VALID))
+@for_each("path", VALID)
 def test_what_is_valid_can_be_typed(path: str) -> None:
     """A config that is found valid is one that the rest of tastyauth can read."""
     with open(path, "rb") as file:
@@ -180,7 +181,7 @@ def test_the_bare_schema_agrees_on_every_example() -> None:
 # Names that may be exported
 
 
-@pytest.mark.parametrize(
+@for_each(
     "name",
     [
         *(
@@ -212,7 +213,7 @@ def test_names_that_change_how_programs_behave_are_refused(name: str) -> None:
     assert errors(profile(exports=f"{{ {name}: access_token }}")) == ["TA112"]
 
 
-@pytest.mark.parametrize(
+@for_each(
     "name",
     [
         *("TASTYTRADE_ACCESS_TOKEN", "TT_TOKEN", "ACCESS_TOKEN", "TOKEN", "BEARER", "X"),
@@ -276,7 +277,7 @@ def test_a_refused_name_is_refused_once() -> None:
 # What a schema cannot say, beyond the examples
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "codes"),
     [
         (profile(client_secret="{ env: TASTYTRADE_ENV }"), ["TA122"]),
@@ -308,8 +309,8 @@ def test_parts_must_fit_together(text: str, codes: list[str]) -> None:
 LITERAL = ("$HOME/x", "${HOME}/x", "~me/x", "C:\\x", "c:/x", "$(cat x)", "`cat x`")
 
 
-@pytest.mark.parametrize("text", LITERAL)
-@pytest.mark.parametrize(
+@for_each("text", LITERAL)
+@for_each(
     "reference",
     [
         "{ file: 'X' }",
@@ -326,13 +327,13 @@ def test_what_only_a_shell_or_windows_understands_is_a_warning(text: str, refere
     assert not found.errors
 
 
-@pytest.mark.parametrize("word", ["|", "||", "&&", ";", "&", ">", ">>", "<", "2>", "2>/dev/null"])
+@for_each("word", ["|", "||", "&&", ";", "&", ">", ">>", "<", "2>", "2>/dev/null"])
 def test_an_operator_of_a_shell_is_a_warning_as_an_argument(word: str) -> None:
     found = of(profile(client_secret=f"{{ command: [a, '{word}', b] }}"))
     assert [problem.code for problem in found.problems] == ["TA125"]
 
 
-@pytest.mark.parametrize(
+@for_each(
     "command",
     [
         "[sh, -c, '$HOME/x | head']",
@@ -346,7 +347,7 @@ def test_other_arguments_raise_no_warning(command: str) -> None:
     assert of(profile(client_secret=f"{{ command: {command} }}")).problems == ()
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("written", "line", "column", "label", "fixed"),
     [
         (
@@ -392,7 +393,7 @@ def test_an_odd_space_or_dash_is_named_before_keys_that_nobody_knows() -> None:
         assert label in problem.label
 
 
-@pytest.mark.parametrize("position", range(5))
+@for_each("position", range(5))
 def test_a_missing_space_is_found_on_whichever_line_it_is(position: int) -> None:
     keys = ["version", "environment", "client_id", "client_secret", "refresh_token"]
     text = profile().replace(f"{keys[position]}: ", f"{keys[position]}:")
@@ -402,7 +403,7 @@ def test_a_missing_space_is_found_on_whichever_line_it_is(position: int) -> None
     assert problem.label == f'add a space after "{keys[position]}:"'
 
 
-@pytest.mark.parametrize(
+@for_each(
     "text",
     [
         profile() + "# it\u2019s \u201cmine\u201d\uff1a\xa0\u2026\n",
@@ -415,7 +416,7 @@ def test_such_characters_may_stand_in_comments_and_quotes(text: str) -> None:
     assert not of(text).errors
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("written", "meant"),
     [
         ("client-secret", "client_secret"),
@@ -438,7 +439,7 @@ def test_a_mistyped_key_is_recognised(written: str, meant: str | None) -> None:
     assert recognised(written, schema.profile_keys()) == meant
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("written", "meant"),
     [
         *(("evn", "env"), ("en", None), ("cmd", "command"), ("flie", "file"), ("path", "file")),
@@ -449,7 +450,7 @@ def test_a_mistyped_source_is_recognised(written: str, meant: str | None) -> Non
     assert recognised(written, schema.source_kinds()) == meant
 
 
-@pytest.mark.parametrize("piece", ["", "5", "true", "text", "[a]", "[[a]]", "{ b: c }", "{ b: 1 }"])
+@for_each("piece", ["", "5", "true", "text", "[a]", "[[a]]", "{ b: c }", "{ b: 1 }"])
 def test_whatever_stands_wherever_gets_a_message(piece: str) -> None:
     """Each value of a valid file replaced by each kind of value."""
     with open(f"{EXAMPLES}/valid/everything.yaml", encoding="utf-8") as file:

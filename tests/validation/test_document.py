@@ -2,10 +2,10 @@
 
 import time
 
-import pytest
 import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from tables import for_each
 
 from tastyauth.validation import document
 from tastyauth.validation.problem import Document, Span
@@ -39,7 +39,7 @@ def test_columns_count_code_points() -> None:
     assert read("'é😀': ü\n").value_span(("é😀",)) == Span(1, 7, 1, 8)
 
 
-@pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["LF", "CR LF"])
+@for_each("end", ["\n", "\r\n"])
 def test_lines_are_counted_alike_whatever_ends_them(end: str) -> None:
     assert read(f"a: 1{end}# two{end}b: 2{end}").key_span(("b",)) == Span(3, 1, 3, 2)
 
@@ -88,7 +88,7 @@ def test_an_alias_is_told_where_it_stands_and_never_followed() -> None:
     assert found.data == {"a": [1], "b": None, "c": [None]}
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("content", "code"),
     [
         (b"a: \xff\n", "TA001"),
@@ -158,7 +158,7 @@ UNIT = {
 }
 
 
-@pytest.mark.parametrize("unit", UNIT.values(), ids=UNIT)
+@for_each("unit", UNIT.values())
 def test_64_kib_of_nonsense_are_read_at_once(unit: str) -> None:
     text = unit * (64 * 1024 // len(unit))
     started_at = time.process_time()
@@ -224,7 +224,7 @@ def test_what_is_not_doubtful_is_what_pyyaml_reads(text: str) -> None:
     assert (type(pyyamls), pyyamls) == (type(value), value)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "text",
     [
         *("on", "Off", "YES", "no", "y", "N", "="),
@@ -238,7 +238,7 @@ def test_what_programs_read_differently_is_doubtful(text: str) -> None:
     assert isinstance(document.plain(text), document.Doubtful)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "value"),
     [
         ("1", 1),

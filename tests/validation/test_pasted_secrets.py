@@ -4,7 +4,7 @@ import base64
 import json
 import time
 
-import pytest
+from tables import for_each
 from told import of
 
 from tastyauth.validation import other_files, pasted_secrets
@@ -26,7 +26,7 @@ CLIENT_SECRET = "4d1e0c9b7a52f83e6d0b9c1a7e5f3d2b8a6c4e0f"
 UUID = "0c7b8898-a2f1-49bb-a23d-843e47b68631"
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "shape"),
     [
         (REFRESH_TOKEN, "refresh token"),
@@ -64,7 +64,7 @@ def test_a_secret_is_known_by_its_shape(text: str, shape: str | None) -> None:
     assert pasted_secrets.shape(text) == shape
 
 
-@pytest.mark.parametrize(
+@for_each(
     "line",
     [
         f"refresh = '{REFRESH_TOKEN}'",
@@ -157,7 +157,7 @@ jwt secret of somebody else: {OTHER}
 """
 
 
-@pytest.mark.parametrize("line", PINS.splitlines())
+@for_each("line", PINS.splitlines())
 def test_pins_checksums_and_foreign_tokens_raise_no_alarm(line: str) -> None:
     assert other_files.problems(line) == []
 
@@ -194,7 +194,7 @@ def test_a_token_is_found_in_every_disguise_of_yaml() -> None:
         assert "TA202" in codes, value
 
 
-@pytest.mark.parametrize("style", [">-\n", "|\n", ""])
+@for_each("style", [">-\n", "|\n", ""])
 def test_a_secret_is_found_when_its_line_was_wrapped(style: str) -> None:
     wrapped = f"a: {style}    {CLIENT_SECRET[:20]}\n    {CLIENT_SECRET[20:]}\n"
     assert "TA204" in [problem.code for problem in of(wrapped).problems]
@@ -209,7 +209,7 @@ def test_words_on_one_line_are_not_joined_to_a_secret() -> None:
     assert leaked(f"a: {CLIENT_SECRET[:20]} {CLIENT_SECRET[20:]}\n") == []
 
 
-@pytest.mark.parametrize("client_id", [UUID.replace("-", ""), UUID.replace("-", "").upper()])
+@for_each("client_id", [UUID.replace("-", ""), UUID.replace("-", "").upper()])
 def test_a_client_id_without_its_dashes_is_no_secret(client_id: str) -> None:
     assert leaked(f"profiles: {{ a: {{ client_id: {client_id} }} }}\n") == []
 
@@ -225,7 +225,7 @@ def test_every_secret_is_reported_once_where_it_is() -> None:
     assert len(leaked(f"# {REFRESH_TOKEN} {ACCESS_TOKEN}\n")) == 2
 
 
-@pytest.mark.parametrize("before", ["", "a", "aa"])
+@for_each("before", ["", "a", "aa"])
 def test_a_header_that_is_cut_is_read_as_far_as_it_goes(before: str) -> None:
     header = json.dumps({"kid": before, "typ": "application/rt+jwt"}).encode()
     segment = base64.urlsafe_b64encode(header).decode().rstrip("=")
@@ -235,7 +235,7 @@ def test_a_header_that_is_cut_is_read_as_far_as_it_goes(before: str) -> None:
         assert found == ("refresh token" if is_told else "JWT"), length
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "remedy"),
     [
         ("{}", "remove it"),
@@ -252,7 +252,7 @@ def test_what_to_do_depends_on_where_a_secret_is(text: str, remedy: str) -> None
     assert remedy in " ".join(problem.help)
 
 
-@pytest.mark.parametrize("text", ["eyJ", "eyJ.", "a1", "secret " + CLIENT_SECRET + " ", "TT_="])
+@for_each("text", ["eyJ", "eyJ.", "a1", "secret " + CLIENT_SECRET + " ", "TT_="])
 def test_a_megabyte_in_one_line_is_searched_at_once(text: str) -> None:
     line = text * (1024 * 1024 // len(text))
     started_at = time.process_time()

@@ -8,6 +8,7 @@ import traceback
 
 import pytest
 from golden import Golden
+from tables import for_each
 from told import EXAMPLES, INVALID, VALID, beside, checked, of, text
 
 from tastyauth import config
@@ -20,7 +21,7 @@ def human(content: str) -> str:
     return report.FORMATS["human"]([of(content)], False)
 
 
-@pytest.mark.parametrize("path", INVALID, ids=map(os.path.basename, INVALID))
+@for_each("path", INVALID)
 def test_the_report_is_the_one_beside_the_example(path: str, golden: Golden) -> None:
     golden(beside(path), text(path))
 
@@ -195,7 +196,7 @@ def test_a_secret_is_never_echoed_wherever_it_stands(canary: str) -> None:
         assert not _leaks(canary, repr(found)), where
 
 
-@pytest.mark.parametrize("mistake", MISTAKES.values(), ids=MISTAKES)
+@for_each("mistake", MISTAKES.values())
 def test_a_secret_is_never_echoed_beside_another_mistake(mistake: str) -> None:
     for canary in CANARIES.values():
         for where, content in POSITIONS[::21]:
@@ -204,7 +205,7 @@ def test_a_secret_is_never_echoed_beside_another_mistake(mistake: str) -> None:
                 assert not _leaks(canary, render([found], False)), (where, output)
 
 
-@pytest.mark.parametrize("canary", CANARIES.values(), ids=CANARIES)
+@for_each("canary", CANARIES.values())
 def test_a_secret_is_not_in_the_exception_for_an_invalid_config(canary: str) -> None:
     told = [_refusal(content.replace("CANARY", canary)) for _, content in POSITIONS[::6]]
     assert sum(map(bool, told)) > 20
@@ -220,7 +221,7 @@ def _refusal(text: str) -> str:
     return ""
 
 
-@pytest.mark.parametrize("shape", ["client secret", "refresh token"])
+@for_each("shape", ["client secret", "refresh token"])
 def test_a_pasted_secret_is_always_an_error(shape: str) -> None:
     """At every position of a valid file, also where it would be valid."""
     for where, content in POSITIONS:

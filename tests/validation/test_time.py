@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-import pytest
+from tables import for_each
 from told import of
 
 from tastyauth.exchange.server_text import shown
@@ -66,13 +66,13 @@ def assert_linear(task: Callable[[str], None], beginning: str, repeated: str, si
     assert whole < 3 * half + 0.3
 
 
-@pytest.mark.parametrize("repeated", CLASSES.values(), ids=CLASSES)
+@for_each("repeated", CLASSES.values())
 def test_a_long_line_is_searched_and_reported_in_linear_time(repeated: str) -> None:
     assert_linear(searched, f"TT_SECRET={SECRET} ", repeated, 100_000)
 
 
-@pytest.mark.parametrize("beginning", ["version: 1\n@ ", "version: 1\na: ", "a: [1, ", "# "])
-@pytest.mark.parametrize("repeated", CLASSES.values(), ids=CLASSES)
+@for_each("beginning", ["version: 1\n@ ", "version: 1\na: ", "a: [1, ", "# "])
+@for_each("repeated", CLASSES.values())
 def test_a_long_line_is_validated_and_reported_in_linear_time(
     beginning: str, repeated: str
 ) -> None:
