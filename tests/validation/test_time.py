@@ -79,12 +79,12 @@ def test_a_long_line_is_validated_and_reported_in_linear_time(
     assert_linear(validated, beginning, repeated, 30_000)
 
 
-@pytest.mark.parametrize("repeated", CLASSES.values(), ids=CLASSES)
+@for_each("repeated", CLASSES.values())
 def test_the_words_of_a_server_or_program_are_quoted_in_linear_time(repeated: str) -> None:
     assert_linear(quoted, "", repeated, 30_000)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("repeated", "size"), [("\n", 10_000_000), (f"secret: {SECRET}" + "\n" * 1000, 2_000_000)]
 )
 def test_megabytes_of_newlines_are_searched_in_linear_time(repeated: str, size: int) -> None:
