@@ -48,8 +48,7 @@ def main(argv: Sequence[str] | None = None, started_at: float | None = None) -> 
         posix.heed_children()
         arguments = grammar.parse(words)
         console.command = {"secret": "secret set"}.get(arguments.command, arguments.command)
-        console.quiet = arguments.quiet
-        console.verbose = arguments.verbose
+        console.quiet, console.verbose = arguments.quiet, arguments.verbose
         console.color = arguments.color
         arguments.started_at = time.time() if started_at is None else started_at
         if arguments.command not in _EVERYWHERE:
@@ -121,12 +120,11 @@ def _eval_failure(asked: grammar.Words, code: int, console: Console) -> str:
     failure = shells.FAILURE.get(output if output in shells.FORMATS else "sh")
     if failure is None:
         return ""
-    try:  # the names that a trusted config exports
+    names = export.DEFAULT_NAMES
+    with suppress(Exception):  # this run has failed already, and said why
         from tastyauth.cli.inputs import trusted_config
 
         names = trusted_config(asked.text("config"), console).shell_names()
-    except Exception:  # noqa: BLE001  # this run has failed already, and said why
-        names = export.DEFAULT_NAMES
     return failure(names, code)
 
 

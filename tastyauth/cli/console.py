@@ -15,14 +15,8 @@ from contextlib import contextmanager, suppress
 from threading import Timer
 from typing import TYPE_CHECKING
 
-from tastyauth.errors import (
-    OF_A_PROFILE,
-    OutputError,
-    Stopped,
-    TastyauthError,
-    UsageError,
-    cannot_write,
-)
+from tastyauth import errors
+from tastyauth.errors import OutputError, Stopped, TastyauthError, UsageError
 from tastyauth.locate import home_directory
 from tastyauth.secret import has_credential, shown
 
@@ -90,7 +84,7 @@ class Console:
         try:
             _write(1, text, "surrogateescape")  # a shell needs the very bytes of a path
         except OSError as error:
-            raise cannot_write(error) from None
+            raise errors.cannot_write(error) from None
 
     def say(self, text: str) -> None:
         """A remark for the user, unless --quiet."""
@@ -110,13 +104,12 @@ class Console:
 
     def error(self, error: TastyauthError) -> None:
         """The message and the hint, even with --quiet."""
-        if isinstance(error, OF_A_PROFILE):
+        if isinstance(error, errors.OF_A_PROFILE):
             error.about = error.about or self.about
         self._stderr(self._paint(_RED, "error") + f": {shown(str(error))}")
         if error.hint:
-            self._stderr(
-                self._paint(_BOLD, "hint") + f": {_lines_shown(error.hint)}".replace("\n", "\n  ")
-            )
+            hint = _lines_shown(error.hint).replace("\n", "\n  ")
+            self._stderr(f"{self._paint(_BOLD, 'hint')}: {hint}")
 
     def ask(self, facts: str, question: str, *, usual: bool = False) -> bool:
         """Asks below the facts until the answer is yes or no; Enter is `usual`.
@@ -191,7 +184,12 @@ class Console:
         def show() -> None:
             nonlocal shown
             shown = True
-            _write(2, _fitting(f"tastyauth: waiting for {what} ..."))
+            text = f"tastyauth: waiting for {what} ..."
+            with suppress(OSError):
+                width = os.get_terminal_size(2).columns
+                if 0 < width <= len(text):  # only one line can be wiped out
+                    text = text[: width - 1]
+            _write(2, text)
 
         timer = Timer(_PATIENCE, show)
         timer.daemon = True
@@ -208,17 +206,24 @@ class Console:
     def _answered(self, question: str, rest: str) -> str:
         """A line typed for all to see; asked for again when it holds a secret."""
         while True:
-            line = _typed(f"tastyauth: {self._named(question)}{rest}")
-            if line is None:
+            _write(2, f"tastyauth: {self._named(question)}{rest}")
+            try:
+                typed = sys.stdin.buffer.readline()
+                if not typed:  # Ctrl-D
+                    _write(2, "\n")
+            except Stopped:
+                _write(2, "\n")
+                raise
+            except OSError:
+                typed = b""  # the terminal hung up
+            if not typed:
                 raise self._unanswered(question)
+            line = typed.decode("utf-8", "replace")
             if not has_credential(line):
                 return line.strip()
-            self.error(
-                UsageError(
-                    "what you entered looks like a secret, and it was shown on the screen",
-                    "clear the screen and its scrollback, then answer the question",
-                )
-            )
+            what = "what you entered looks like a secret, and it was shown on the screen"
+            hint = "clear the screen and its scrollback, then answer the question"
+            self.error(UsageError(what, hint))
 
     def _unanswered(self, question: str) -> UsageError:
         hint = f"nothing was changed; run tastyauth {self.command} again"
@@ -235,10 +240,8 @@ class Console:
         if sys.stderr is None:
             return
         lines = "".join(f"tastyauth: {line}".rstrip() + "\n" for line in text.split("\n"))
-        try:
+        with suppress(OSError):  # nobody reads it, and the exit code is still right
             _write(2, lines)
-        except OSError:
-            return  # nobody reads it, and the exit code is still right
 
 
 def reserve_standard_descriptors() -> None:
@@ -255,33 +258,8 @@ def _is_terminal(descriptor: int) -> bool:
     return stream is not None and os.isatty(descriptor)
 
 
-def _typed(prompt: str) -> str | None:
-    """A line typed at the terminal; None at the end of its input (Ctrl-D)."""
-    _write(2, prompt)
-    try:
-        line = sys.stdin.buffer.readline()
-    except Stopped:
-        _write(2, "\n")
-        raise
-    except OSError:
-        return None  # the terminal hung up
-    if not line:
-        _write(2, "\n")
-        return None
-    return line.decode("utf-8", "replace")
-
-
 def _lines_shown(text: str) -> str:
     return "\n".join(map(shown, text.split("\n")))
-
-
-def _fitting(text: str) -> str:
-    """`text` cut to one line of the terminal, since only one line can be wiped out."""
-    try:
-        width = os.get_terminal_size(2).columns
-    except OSError:
-        return text
-    return text if not 0 < width <= len(text) else text[: width - 1]
 
 
 def _write(descriptor: int, text: str, errors: str = "backslashreplace") -> None:
@@ -299,17 +277,13 @@ def _typed_unseen(prompt: str) -> bytes | None:
     stdin and stderr are that terminal. However this ends, it echoes again. A line without its
     Enter does not count.
     """
-    with _echo_off(prompt):
-        line = b""
-        while not line.endswith(b"\n"):
-            try:
-                typed = os.read(0, _TYPED_LINE)
-            except OSError:
-                return None  # the terminal hung up
-            if not typed:
-                return None
+    line = b""
+    with _echo_off(prompt), suppress(OSError):  # the terminal hung up
+        while typed := os.read(0, _TYPED_LINE):
             line += typed
-        return line
+            if line.endswith(b"\n"):
+                return line
+    return None
 
 
 @contextmanager

@@ -75,7 +75,9 @@ def read(words: Sequence[str]) -> Words:
         flag = _FLAGS.get(name)
         if flag is None or (equals and (flag.is_switch or name[:2] != "--")):
             found.is_plain = False
-            flag = _last_of(word)
+            *switches, flag = (_FLAGS.get(f"-{letter}") for letter in word[1:])  # as in `-qp`
+            if not all(it is not None and it.is_switch for it in switches):
+                flag = None
         if flag is None:
             found.unknown = found.unknown or (word if word[2:] and word[:2] == "--" else "")
             continue
@@ -90,14 +92,6 @@ def read(words: Sequence[str]) -> Words:
             found.is_plain &= text[:1] not in ("", "-")
         found.given[flag.destination] = flag.is_switch or text
     return found
-
-
-def _last_of(word: str) -> Argument | None:
-    """The last of the short flags that are written as one word: `-qp`."""
-    flags = [_FLAGS.get(f"-{letter}") for letter in word[1:]]
-    if not flags or not all(flag is not None and flag.is_switch for flag in flags[:-1]):
-        return None
-    return flags[-1]
 
 
 def parse(words: Words) -> Arguments:

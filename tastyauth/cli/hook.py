@@ -12,13 +12,7 @@ from tastyauth.cli.command import Arguments
 from tastyauth.cli.console import Console
 from tastyauth.cli.inputs import open_session, shipped, this_program, trusted_config
 from tastyauth.cli.keep_fresh import Notes
-from tastyauth.errors import (
-    ConfigNotFound,
-    TastyauthError,
-    TemporaryError,
-    UsageError,
-    reason_of,
-)
+from tastyauth.errors import ConfigNotFound, TastyauthError, TemporaryError, UsageError, reason_of
 from tastyauth.export import Exports
 from tastyauth.session import Session
 from tastyauth.session.keep_fresh import Background
@@ -124,9 +118,8 @@ def _obtained(
     try:
         background = Background(work, ())
     except OSError as error:
-        raise TemporaryError(
-            f"{profile}: no process to fetch a token with: {reason_of(error)}"
-        ) from None
+        what = f"{profile}: no process to fetch a token with: {reason_of(error)}"
+        raise TemporaryError(what) from None
     with console.waiting(f"a new token of {profile}"):
         answer = background.wait(_PATIENCE + arguments.started_at - time.time())
     if answer is None:
@@ -136,9 +129,8 @@ def _obtained(
         console.warn(late)
         return entry
     if not answer:
-        raise TemporaryError(
-            f"{profile}: the renewal ended without an answer; a later prompt tries again"
-        )
+        what = f"{profile}: the renewal ended without an answer; a later prompt tries again"
+        raise TemporaryError(what)
     token, warnings, failure = loads(answer)
     for warning in warnings:
         console.warn(warning)
@@ -187,14 +179,9 @@ def run_completion(arguments: Arguments, console: Console) -> int:
         return 0
     try:
         found = locate.find_config(arguments.config, console.environ)
-        content = locate.read_config(found[0])
-        try:
-            outline = cache.look(Asked(found, content, None, console.environ)).outline
-        except OSError:
-            outline = None
-        if outline is not None:
-            names = list(outline.profiles)
-        else:
+        asked = Asked(found, locate.read_config(found[0]), None, console.environ)
+        names = list(outline.profiles) if (outline := _cached(asked).outline) else None
+        if names is None:
             names = [each.name for each in trusted_config(arguments.config, console).profiles]
     except TastyauthError as error:
         return error.exit_code  # in silence: somebody is typing

@@ -1,11 +1,9 @@
 """The commands that hand out a token: `env`, `token` and `exec`."""
 
-import shlex
-
 from tastyauth import cache, export, posix, shells
 from tastyauth.cli.command import Arguments
 from tastyauth.cli.console import Console
-from tastyauth.cli.inputs import open_session, trusted_config
+from tastyauth.cli.inputs import flags_of, open_session, trusted_config
 from tastyauth.errors import OutputError, UsageError, reason_of
 
 
@@ -43,11 +41,9 @@ def run_env(arguments: Arguments, console: Console) -> int:
 
 def _say_usage(output: str, arguments: Arguments, console: Console) -> None:
     """What to type instead: the same flags, or it would be about another profile."""
-    words = ["tastyauth", "env"]
-    words += ["--config", arguments.config] if arguments.config else []
-    words += ["-p", arguments.profile] if arguments.profile else []
+    words = f"tastyauth env {flags_of(arguments.profile, arguments.config)}".rstrip()
     meant = shells.for_shell(console.environ.get("SHELL", "")) if output == "sh" else output
-    usage = shells.usage(meant, shlex.join(words))
+    usage = shells.usage(meant, words)
     if usage:
         console.say(f"this prints the exports; to use them, type: {usage}")
 
@@ -63,8 +59,9 @@ def run_exec(arguments: Arguments, console: Console) -> int:
     """Becomes CMD, with the exports in its environment and the secrets' own variables gone."""
     is_shell = not arguments.argv  # as `aws-vault exec` does without a command
     if is_shell:
-        arguments.argv = _shell(console)
-    argv: list[str] = arguments.argv
+        if not (console.interactive and console.stdout_is_terminal):
+            raise UsageError("exec needs a command to run", "write: tastyauth exec -- CMD")
+        arguments.argv = [console.environ.get("SHELL") or "/bin/sh"]
     from tastyauth.session import without_token  # `env` and `token` need none of it
 
     session = open_session(arguments, console)
@@ -86,15 +83,8 @@ def run_exec(arguments: Arguments, console: Console) -> int:
 
         variables = posix.environment(console.environ, removed, exports)
         return keep_fresh.run(arguments, console, session.asked, entry, variables)
-    posix.become(argv, console.environ, removed, exports)
+    posix.become(arguments.argv, console.environ, removed, exports)
     return 0
-
-
-def _shell(console: Console) -> list[str]:
-    """What `exec` starts without a CMD; raises UsageError where nobody is at a terminal."""
-    if not (console.interactive and console.stdout_is_terminal):
-        raise UsageError("exec needs a command to run", "write: tastyauth exec -- CMD")
-    return [console.environ.get("SHELL") or "/bin/sh"]
 
 
 def _run_github(emission: shells.Emission, fields: dict[str, str], console: Console) -> int:
@@ -109,8 +99,6 @@ def _run_github(emission: shells.Emission, fields: dict[str, str], console: Cons
         with open(path, "a", encoding="ascii") as file:
             file.write(shells.dotenv(emission))
     except OSError as error:
-        raise OutputError(
-            f"cannot write to $GITHUB_ENV: {reason_of(error)}",
-            "check the runner's disk",
-        ) from None
+        what = f"cannot write to $GITHUB_ENV: {reason_of(error)}"
+        raise OutputError(what, "check the runner's disk") from None
     return 0

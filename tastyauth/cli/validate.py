@@ -25,9 +25,8 @@ _STDIN = "-"
 _MOST_SEARCHED = 64 << 20
 """Bytes. Each takes four of memory."""
 
-_KINDS = {stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket"} | dict.fromkeys(
-    (stat.S_IFCHR, stat.S_IFBLK), "a device"
-)
+_KINDS = {stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket"}
+_KINDS |= {stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
 
 
 def run_validate(arguments: Arguments, console: Console) -> int:
@@ -102,26 +101,16 @@ def _check_each(
 
     On a terminal, files without problems are named too.
     """
-    checked = []
-    unread = False
+    checked, unread = [], False
     for file in dict.fromkeys(files):
         name = _name(file, console)
         try:
-            content = _read(file, most)
-        except OSError as error:
-            advice = "check the name and its permissions"
-            advice = advice if error.errno else "name a file, or - for stdin"
-            console.error(ConfigNotFound(f"cannot read {name}: {reason_of(error)}", advice))
+            content = _read(file, name, most)
+        except ConfigNotFound as error:
+            console.error(error)
             unread = True
-            continue
-        if len(content) > _MOST_SEARCHED:
-            message = f"{name} is larger than {_MOST_SEARCHED >> 20} MiB, and was not searched"
-            console.error(
-                ConfigNotFound(message, f"search it in pieces: split -C 32m {file} PIECE-")
-            )
-            unread = True
-            continue
-        checked.append(check(content, name))
+        else:
+            checked.append(check(content, name))
     if output != "human" or any(each.problems for each in checked):
         from tastyauth.validation import report  # late: most runs find nothing
 
@@ -130,25 +119,30 @@ def _check_each(
         for each in checked:
             if not each.problems:
                 console.say(f"{each.document.name}: valid")
-    if unread:
-        return ConfigNotFound.exit_code
-    return 1 if any(each.errors for each in checked) else 0
+    return ConfigNotFound.exit_code if unread else int(any(each.errors for each in checked))
 
 
-def _read(file: str, most: int) -> bytes:
-    """The first bytes of a file, one more than `most` at the most.
+def _read(file: str, name: str, most: int) -> bytes:
+    """The first bytes of a file, one more than `most` at the most; raises ConfigNotFound.
 
-    Raises OSError for what is not a file: a FIFO or a device may have no end, or never begin. A
-    pipe that the shell has opened (`<(command)`) has a name that leads nowhere, and is read.
+    Also for what is not a file: a FIFO or a device may have no end, or never begin. A pipe that
+    the shell has opened (`<(command)`) has a name that leads nowhere, and is read.
     """
-    if file == _STDIN:
-        with open(0, "rb", closefd=False) as stdin:
-            return stdin.read(most + 1)
-    kind = stat.S_IFMT(os.stat(file).st_mode)
-    if kind not in (stat.S_IFREG, stat.S_IFDIR) and os.path.exists(os.path.realpath(file)):
-        raise OSError(0, f"it is {_KINDS.get(kind, 'not a file')}")
-    with open(file, "rb") as opened:
-        return opened.read(most + 1)
+    is_stdin = file == _STDIN
+    try:
+        kind = stat.S_IFREG if is_stdin else stat.S_IFMT(os.stat(file).st_mode)
+        if kind not in (stat.S_IFREG, stat.S_IFDIR) and os.path.exists(os.path.realpath(file)):
+            raise OSError(0, f"it is {_KINDS.get(kind, 'not a file')}")
+        with open(0 if is_stdin else file, "rb", closefd=not is_stdin) as opened:
+            content = opened.read(most + 1)
+    except OSError as error:
+        advice = "check the name and its permissions"
+        advice = advice if error.errno else "name a file, or - for stdin"
+        raise ConfigNotFound(f"cannot read {name}: {reason_of(error)}", advice) from None
+    if len(content) > _MOST_SEARCHED:
+        what = f"{name} is larger than {_MOST_SEARCHED >> 20} MiB, and was not searched"
+        raise ConfigNotFound(what, f"search it in pieces: split -C 32m {file} PIECE-")
+    return content
 
 
 def _name(file: str, console: Console) -> str:
