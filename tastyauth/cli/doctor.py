@@ -33,12 +33,10 @@ def run_doctor(arguments: Arguments, console: Console) -> int:
     profile = arguments.profile or console.environ.get("TASTYAUTH_PROFILE") or None
     findings = Findings(arguments.config, profile, surroundings, console, obtain)
     checks = _fit(tuple(doctor.examine(findings, offline=arguments.offline)), findings, arguments)
-    at_cron: tuple[Check, ...] = ()
-    line = ""
+    at_cron, line = tuple[Check, ...](), ""
     # a config that is missing or must not act cannot be named by --config there
-    if arguments.cron and not any(
-        check.state == FAILED and check.name in ("config", "trust") for check in checks
-    ):
+    failed = {check.name for check in checks if check.state == FAILED}
+    if arguments.cron and failed.isdisjoint(("config", "trust")):
         rehearsal = cron.rehearse(this_program(), findings)
         at_cron, line = _fit(rehearsal.checks, findings, arguments), rehearsal.line
     if arguments.format == "json":
@@ -78,13 +76,16 @@ def _as_text(
     if line:
         lines = list(_listed(at_cron, console))
         yield ["as cron would run it:", *lines] if lines else []
-    if not console.quiet:
-        yield [_summary(checks + at_cron)]
-        yield (
-            ["for crontab -e, with your command in place of CMD:", line, cron.clock(time.time())]
-            if line
-            else []
-        )
+    if console.quiet:
+        return
+    counts = Counter(check.state for check in checks + at_cron)
+    states = (FAILED, WARNED, PASSED, SKIPPED)
+    said = ", ".join(f"{counts[state]} {state}" for state in states if counts[state])
+    failed = next((f"; start with {it.name}" for it in checks + at_cron if it.state == FAILED), "")
+    yield [said + failed]
+    if line:
+        heading = "for crontab -e, with your command in place of CMD:"
+        yield [heading, line, cron.clock(time.time())]
 
 
 def _listed(checks: Sequence[Check], console: Console) -> Iterator[str]:
@@ -108,11 +109,3 @@ def _listed(checks: Sequence[Check], console: Console) -> Iterator[str]:
         yield f"{names:<13}  {word}: {check.message}{took}"
         if check.hint:
             yield f"{'':<13}  hint: {check.hint}".replace("\n", f"\n{'':<15}  ")
-
-
-def _summary(checks: Sequence[Check]) -> str:
-    counts = Counter(check.state for check in checks)
-    states = (FAILED, WARNED, PASSED, SKIPPED)
-    said = ", ".join(f"{counts[state]} {state}" for state in states if counts[state])
-    first = next((check for check in checks if check.state == FAILED), None)
-    return f"{said}; start with {first.name}" if first else said

@@ -11,7 +11,7 @@ from tastyauth.cache import Asked, Entry, Terms, View
 from tastyauth.cli.command import Arguments
 from tastyauth.cli.console import Console
 from tastyauth.cli.inputs import open_session, shipped, this_program, trusted_config
-from tastyauth.cli.keep_fresh import Notes
+from tastyauth.cli.keep_fresh import noting
 from tastyauth.errors import ConfigNotFound, TastyauthError, TemporaryError, UsageError, reason_of
 from tastyauth.export import Exports
 from tastyauth.session import Session
@@ -66,8 +66,8 @@ def _binding(asked: Asked, profile: str, exports: Exports) -> Binding:
 
 def _answer(shell: str, arguments: Arguments, console: Console) -> str:
     case: str = arguments.answer
-    notes = Notes()
-    session = open_session(arguments, console, notes)
+    warnings: list[str] = []
+    session = open_session(arguments, console, noting(warnings))
     asked = session.asked
     view = _cached(asked)
     if view.outline is None or view.profile is None:  # the config has changed, or no cache is used
@@ -83,7 +83,7 @@ def _answer(shell: str, arguments: Arguments, console: Console) -> str:
         return _stepping_aside(shell, arguments, console, held)
     session.require(profile)
     if entry is None or cache.decide(entry, None, Terms(), time.time()) != cache.SERVE:
-        renewed = _obtained(session, notes, profile.name, entry, arguments, console)
+        renewed = _obtained(session, warnings, profile.name, entry, arguments, console)
         if entry is None and not held.is_ours(renewed.fields, case, time.time(), alone=alone):
             return _stepping_aside(shell, arguments, console, held)
         entry = renewed
@@ -93,7 +93,7 @@ def _answer(shell: str, arguments: Arguments, console: Console) -> str:
 
 def _obtained(
     session: Session,
-    notes: Notes,
+    warnings: list[str],
     profile: str,
     entry: Entry | None,
     arguments: Arguments,
@@ -113,7 +113,7 @@ def _obtained(
             token = obtained.fields, obtained.issued_at, obtained.stored_at
         except TastyauthError as error:
             failure = error.exit_code, error.message, error.hint
-        return dumps((token, notes.warnings, failure)).encode()
+        return dumps((token, warnings, failure)).encode()
 
     try:
         background = Background(work, ())
@@ -131,8 +131,8 @@ def _obtained(
     if not answer:
         what = f"{profile}: the renewal ended without an answer; a later prompt tries again"
         raise TemporaryError(what)
-    token, warnings, failure = loads(answer)
-    for warning in warnings:
+    token, said, failure = loads(answer)
+    for warning in said:
         console.warn(warning)
     if token is None:
         code, message, hint = failure

@@ -2,8 +2,10 @@
 
 import gc
 import time
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 from tastyauth import cache, export, locate
 from tastyauth.cache import Asked, Entry, Terms
@@ -16,33 +18,19 @@ from tastyauth.secret import Secret, addressed
 from tastyauth.session import Session, keep_fresh
 from tastyauth.session.keep_fresh import Renewal, Supply
 
+if TYPE_CHECKING:  # what a fresh token does not need
+    from tastyauth.session.refresh import Audience
 
-class Notes:
+
+def noting(warnings: list[str]) -> "Audience":
     """An audience for what happens in the background: warnings are kept, the rest is not said."""
-
-    verbose = False
-    about = ""  # the console says it
-
-    def __init__(self) -> None:
-        self.warnings: tuple[str, ...] = ()
-
-    def waiting(self, what: str) -> AbstractContextManager[None]:  # noqa: ARG002
-        """Says nothing: the terminal is the command's."""
-        return nullcontext()
-
-    def warn(self, text: str) -> None:
-        self.warnings += (text,)
-
-    def detail(self, text: str) -> None:
-        """Says nothing."""
+    audience = SimpleNamespace(about="", verbose=False, warn=warnings.append)  # the console says it
+    audience.waiting, audience.detail = lambda _: nullcontext(), lambda _: None
+    return cast("Audience", audience)
 
 
 def run(
-    arguments: Arguments,
-    console: Console,
-    asked: Asked,
-    entry: Entry,
-    environment: dict[str, str],
+    arguments: Arguments, console: Console, asked: Asked, entry: Entry, environment: dict[str, str]
 ) -> int:
     """Runs the command with `environment` and the path of the file; returns its exit code."""
     gc.enable()  # this one may stay for days
@@ -51,16 +39,16 @@ def run(
 
     def renew() -> Renewal:
         raise_when_stopped()  # stopping a service stops all of its processes
-        notes = Notes()
+        warnings, renewed = list[str](), None
         terms = Terms(min_valid, refresh=False, started_at=time.time())
         try:
-            renewed = Session(asked, terms, surroundings, notes).obtain()
+            renewed = Session(asked, terms, surroundings, noting(warnings)).obtain()
         except TastyauthError as error:
             told = f"no new token for the running command yet, will try again: {error.message}"
             flags = flags_of(entry.fields["profile"], arguments.config)
             hint = addressed(_hint(error, asked, arguments.argv[0]), flags)
-            return Renewal(None, (*notes.warnings, f"{told}\nhint: {hint}" if hint else told))
-        return Renewal(renewed, notes.warnings)
+            warnings.append(f"{told}\nhint: {hint}" if hint else told)
+        return Renewal(renewed, tuple(warnings))
 
     prefix = cache.file_prefix(asked, entry.fields["profile"])
     with keep_fresh.token_file(_token(entry), console.environ, prefix) as path:

@@ -34,12 +34,10 @@ _OTHER_NAMES = {
 class Parser(argparse.ArgumentParser):
     """argparse that raises: a UsageError for a mistake, Shown for help."""
 
-    def __init__(self, **settings: Any) -> None:  # noqa: ANN401  # passed on
+    def __init__(self) -> None:
+        as_written = argparse.RawDescriptionHelpFormatter
         super().__init__(
-            add_help=False,
-            allow_abbrev=False,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-            **settings,
+            "tastyauth", add_help=False, allow_abbrev=False, formatter_class=as_written
         )
 
     def error(self, message: str) -> NoReturn:
@@ -78,7 +76,12 @@ def parse(words: Words) -> Arguments:
         if words.unknown:  # rather than what is missing beside it
             raise _stray(words.unknown, parser, command, words) from None
         if command is not None and "are required" in error.message:
-            raise _missing(command) from None
+            place = command.places[0]
+            first, *others = place.options or (place.label,)
+            hint = f"write: tastyauth {command.name} {first}"
+            hint += f" (or {', '.join(others)})" if others else ""
+            what = f"which {place.destination}?" if others else f"{command.name} needs another word"
+            raise UsageError(what, hint) from None
         raise
     if strays:
         raise _stray(strays[0], parser, command, words)
@@ -91,12 +94,10 @@ def parse(words: Words) -> Arguments:
 
 def command_parser(command: Command | None) -> Parser:
     """The parser of a command, or of a line without one."""
-    if command is None:
-        parser = Parser(prog="tastyauth")
-    else:
-        parser = Parser(
-            prog=f"tastyauth {command.name}", description=command.summary, epilog=command.details
-        )
+    parser = Parser()
+    if command is not None:
+        parser.prog += f" {command.name}"
+        parser.description, parser.epilog = command.summary, command.details
     common = parser.add_argument_group("common flags")
     for argument in COMMON:
         _add(argument, common)
@@ -113,17 +114,12 @@ def _add(argument: Argument, parser: "argparse._ActionsContainer") -> None:
     elif argument.is_switch:
         settings |= {"action": "store_true"}
     else:
-        settings |= {
-            "metavar": argument.value or None,
-            "choices": argument.options or None,
-            "type": partial(_read, argument.read),
-            "default": argument.default,
-            "nargs": argument.nargs or None,
-        }
+        settings |= {"metavar": argument.value or None, "choices": argument.options or None}
+        settings |= {"type": partial(_read, argument.read), "nargs": argument.nargs or None}
+        settings |= {"default": argument.default}
     if argument.flags:
-        parser.add_argument(*argument.flags, dest=argument.destination, **settings)
-    else:
-        parser.add_argument(argument.destination, **settings)
+        settings |= {"dest": argument.destination}
+    parser.add_argument(*(argument.flags or (argument.destination,)), **settings)
 
 
 def _read(read: Callable[[str], object], text: str) -> object:
@@ -181,29 +177,12 @@ def _stray(word: str, parser: Parser, command: Command | None, words: Words) -> 
     return UsageError(message, f"did you mean {near}?" if near else f"see: {parser.prog} --help")
 
 
-def _missing(command: Command) -> UsageError:
-    place = command.places[0]
-    first, *others = place.options or (place.label,)
-    hint = f"write: tastyauth {command.name} {first}" + (
-        f" (or {', '.join(others)})" if others else ""
-    )
-    message = f"which {place.destination}?" if others else f"{command.name} needs another word"
-    return UsageError(message, hint)
-
-
 def main_help() -> str:
     """The commands by what one wants to do, and the flags that all of them take."""
-    lines = [
-        "tastytrade access tokens for shells, cron jobs and programs.",
-        "",
-        "usage: tastyauth [FLAGS] COMMAND [FLAGS]",
-    ]
+    lines = ["tastytrade access tokens for shells, cron jobs and programs.", ""]
+    lines.append("usage: tastyauth [FLAGS] COMMAND [FLAGS]")
     for group in GROUPS:
-        lines += ["", f"{group}:"]
-        lines += [
-            f"  {command.name:<12} {command.summary}"
-            for command in COMMANDS.values()
-            if command.group == group
-        ]
+        among = (it for it in COMMANDS.values() if it.group == group)
+        lines += ["", f"{group}:", *(f"  {it.name:<12} {it.summary}" for it in among)]
     flags = command_parser(None).format_help().partition("common flags:\n")[2].rstrip("\n")
     return "\n".join([*lines, "", "flags, before or after the command:", flags, ""])

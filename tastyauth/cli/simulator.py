@@ -57,10 +57,7 @@ class _Step(NamedTuple):
 
 _BEFORE = (
     _Step("the config says where the secrets are, and contains none", "cat tastyauth.yaml"),
-    _Step(
-        "in pre-commit: check it without touching a secret",
-        "tastyauth validate tastyauth.yaml",
-    ),
+    _Step("in pre-commit: check it without touching a secret", "tastyauth validate tastyauth.yaml"),
     _Step(
         "one exchange, and the exports (cut off here; they contain a real token of the simulator)",
         r"tastyauth env | tr '&' '\n' | grep export | cut -c 1-72",
@@ -107,9 +104,8 @@ def run_simulator(arguments: Arguments, console: Console) -> int:
         scopes = () if arguments.scopes == "none" else tuple(arguments.scopes.split(","))
         where = ("custom", simulator.origin, application.client_id, "file", scopes)
         _, _, text = new_config(NewProfile("simulator", *where)).partition("\n")  # no schema here
-        ready = f"{_MADE}\n{text}"
         if arguments.config:
-            _write(arguments.config, ready, accepted, console)
+            _write(arguments.config, f"{_MADE}\n{text}", accepted, console)
         # first, so that what waits for the credentials may stop it at once
         console.say(f"serving {simulator.origin} until interrupted")
         console.out(json.dumps(accepted) + "\n")

@@ -118,10 +118,8 @@ def run_clear(arguments: Arguments, console: Console) -> int:
     except FileNotFoundError:
         count = 0
     except OSError as error:
-        raise ConfigError(
-            f"the token cache cannot be cleared: {reason_of(error)}",
-            f"check who owns {directory}",
-        ) from None
+        what = f"the token cache cannot be cleared: {reason_of(error)}"
+        raise ConfigError(what, f"check who owns {directory}") from None
     console.say(f"{count} cached token{'' if count == 1 else 's'} forgotten")
     return 0
 
@@ -154,12 +152,7 @@ def run_status(arguments: Arguments, console: Console) -> int:
 
 
 def status(
-    config: Config,
-    asked: Asked,
-    surroundings: Surroundings,
-    now: float,
-    *,
-    home: str | None = None,
+    config: Config, asked: Asked, surroundings: Surroundings, now: float, *, home: str | None = None
 ) -> tuple[ProfileStatus, ...]:
     """The state of every profile, fit to paste; `home` is what is shown as ~, if not empty.
 
