@@ -7,10 +7,10 @@ from math import ceil
 from shlex import quote
 
 from tastyauth import cache, export, locate, shells
-from tastyauth.cache import Asked, Entry, Terms, View
+from tastyauth.cache import Asked, Entry, Terms
 from tastyauth.cli.command import Arguments
 from tastyauth.cli.console import Console
-from tastyauth.cli.inputs import open_session, shipped, this_program, trusted_config
+from tastyauth.cli.inputs import cached, open_session, shipped, this_program, trusted_config
 from tastyauth.cli.keep_fresh import noting
 from tastyauth.errors import ConfigNotFound, TastyauthError, TemporaryError, UsageError, reason_of
 from tastyauth.export import Exports
@@ -32,7 +32,7 @@ def run_hook(arguments: Arguments, console: Console) -> int:
         console.out(_answer(shell, arguments, console))
         return 0
     session = open_session(arguments, console)
-    profile = _cached(session.asked).profile or session.config().profile(session.asked.profile)
+    profile = cached(session.asked).profile or session.config().profile(session.asked.profile)
     session.require(profile)
     exports = export.for_shell(profile.exports)
     if not exports:
@@ -69,7 +69,7 @@ def _answer(shell: str, arguments: Arguments, console: Console) -> str:
     warnings: list[str] = []
     session = open_session(arguments, console, noting(warnings))
     asked = session.asked
-    view = _cached(asked)
+    view = cached(asked)
     if view.outline is None or view.profile is None:  # the config has changed, or no cache is used
         config = session.config()
         outline = config.outline(b"", "", "")
@@ -164,14 +164,6 @@ def _stepping_aside(shell: str, arguments: Arguments, console: Console, held: ho
     return hook.stepping_aside(shell, left)
 
 
-def _cached(asked: Asked) -> View:
-    """What is known without reading any YAML."""
-    try:
-        return cache.look(asked)
-    except OSError:
-        return View("", "")  # where it matters, the session says that there is no cache
-
-
 def run_completion(arguments: Arguments, console: Console) -> int:
     """Prints the script; or, when that asks, the names of the profiles that can be chosen."""
     if not arguments.profiles:
@@ -180,7 +172,7 @@ def run_completion(arguments: Arguments, console: Console) -> int:
     try:
         found = locate.find_config(arguments.config, console.environ)
         asked = Asked(found, locate.read_config(found[0]), None, console.environ)
-        names = list(outline.profiles) if (outline := _cached(asked).outline) else None
+        names = list(outline.profiles) if (outline := cached(asked).outline) else None
         if names is None:
             names = [each.name for each in trusted_config(arguments.config, console).profiles]
     except TastyauthError as error:

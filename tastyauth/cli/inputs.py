@@ -5,8 +5,8 @@ import shlex
 import sys
 from typing import TYPE_CHECKING
 
-from tastyauth import locate
-from tastyauth.cache import Asked, Terms
+from tastyauth import cache, locate
+from tastyauth.cache import Asked, Terms, View
 from tastyauth.cli.command import Arguments
 from tastyauth.cli.console import Console
 from tastyauth.secret import printable
@@ -44,6 +44,14 @@ def find(flag: str | None, console: Console) -> tuple[str, str]:
     for path in passed_over:
         console.warn(f"{printable(path)} belongs to another user, and is ignored")
     return found
+
+
+def cached(asked: Asked) -> View:
+    """What is cached, as seen without reading any YAML; nothing where there can be no cache."""
+    try:
+        return cache.look(asked)
+    except OSError:
+        return View("", "")  # where it matters, the session says so
 
 
 def trusted_config(flag: str | None, console: Console) -> "Config":

@@ -11,7 +11,7 @@ from tastyauth.cache import last_attempt as attempts
 from tastyauth.cache.last_attempt import Attempt
 from tastyauth.cli.command import Arguments
 from tastyauth.cli.console import Console
-from tastyauth.cli.inputs import find, open_session, read_config
+from tastyauth.cli.inputs import cached, find, open_session, read_config
 from tastyauth.config import Config, Profile
 from tastyauth.errors import ConfigError, SecretAbsent, SecretError, UsageError, reason_of
 from tastyauth.secret import fit_to_paste, printable, with_tilde
@@ -194,7 +194,7 @@ def status(
 def _cached(profile: Profile, asked: Asked, now: float) -> tuple[int, Attempt, str]:
     """When the cached token expires, how the last attempts ended, and `ProfileStatus.changed`."""
     view = _view(profile, asked)
-    if view is None:
+    if not view.directory:
         return 0, Attempt(), ""
     record = attempts.read(view.attempt_path) if view.name else Attempt()
     if view.entry is not None:
@@ -207,12 +207,8 @@ def _cached(profile: Profile, asked: Asked, now: float) -> tuple[int, Attempt, s
     return 0, record, ("secret" if is_same else "config") if had else ""
 
 
-def _view(profile: Profile, asked: Asked) -> View | None:
-    try:
-        found = (asked.path, asked.origin)
-        return cache.look(Asked(found, asked.content, profile.name, asked.environ))
-    except OSError:
-        return None
+def _view(profile: Profile, asked: Asked) -> View:
+    return cached(Asked((asked.path, asked.origin), asked.content, profile.name, asked.environ))
 
 
 def in_shell(config: Config, asked: Asked) -> ShellStatus | None:

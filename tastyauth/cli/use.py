@@ -35,17 +35,12 @@ def run_env(arguments: Arguments, console: Console) -> int:
         return _run_github(emission, entry.fields, console)
     console.out(shells.RENDER[output](emission))
     if console.stdout_is_terminal:
-        _say_usage(output, arguments, console)
+        # with the same flags, or it would be about another profile
+        words = f"tastyauth env {flags_of(arguments.profile, arguments.config)}".rstrip()
+        meant = shells.for_shell(console.environ.get("SHELL", "")) if output == "sh" else output
+        if usage := shells.usage(meant, words):
+            console.say(f"this prints the exports; to use them, type: {usage}")
     return 0
-
-
-def _say_usage(output: str, arguments: Arguments, console: Console) -> None:
-    """What to type instead: the same flags, or it would be about another profile."""
-    words = f"tastyauth env {flags_of(arguments.profile, arguments.config)}".rstrip()
-    meant = shells.for_shell(console.environ.get("SHELL", "")) if output == "sh" else output
-    usage = shells.usage(meant, words)
-    if usage:
-        console.say(f"this prints the exports; to use them, type: {usage}")
 
 
 def run_token(arguments: Arguments, console: Console) -> int:

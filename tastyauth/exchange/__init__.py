@@ -62,28 +62,21 @@ def exchange(
     def remaining() -> float:
         return deadline - monotonic()
 
-    channel = Channel(grant.token_endpoint, environ)
-    tried = 0
+    channel, tried = Channel(grant.token_endpoint, environ), 0
     while True:
-        tried += 1
+        tried, answer = tried + 1, None
         try:
             answer = channel.send(lambda: _token_request(grant), remaining, grant.timeout)
-            return _read(answer, grant, now())
-        except TemporaryError as error:
+            return read_response(answer, grant, now())
+        except TastyauthError as error:
+            error.is_answer = answer is not None
             # Full jitter, so that callers who fail together do not return together.
             backoff = jitter() * _FIRST_PAUSE * 2.0 ** (tried - 1)
             pause = max(backoff, error.retry_after or 0.0)
-            if error.reason == NOT_SOON or tried >= tries or pause >= remaining():
+            may_pass = isinstance(error, TemporaryError) and error.reason != NOT_SOON
+            if not may_pass or tried >= tries or pause >= remaining():
                 raise
         sleep(pause)
-
-
-def _read(answer: Answer, grant: RefreshGrant, now: float) -> TokenResponse:
-    try:
-        return read_response(answer, grant, now)
-    except TastyauthError as error:
-        error.is_answer = True
-        raise
 
 
 class _BrokenOff(Exception):
