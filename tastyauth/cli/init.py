@@ -15,7 +15,6 @@ from tastyauth.cli.console import Console
 from tastyauth.cli.inputs import shipped
 from tastyauth.cli.secret import (
     SECRETS,
-    client_id_of,
     enter_until_accepted,
     say_again,
     store_all,
@@ -256,7 +255,7 @@ def _complete(config: Config, profile: Profile, arguments: Arguments, console: C
         console.say(f"new secrets: {words}; another profile: tastyauth init -p NAME")
         return
     targets = {field: writable(field, profile, console) for field in missing}
-    client_id = client_id_of(profile, console)
+    client_id = refresh.client_id_of(profile, console.surroundings, console)
     old = interview.old_bot(arguments.dotenv, console) if arguments.dotenv else {}
     values, _ = enter_until_accepted(profile, client_id, missing, old, console)
     store_all(config.path, profile, targets, values, {}, console)

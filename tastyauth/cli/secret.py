@@ -49,7 +49,7 @@ def run_secret(arguments: Arguments, console: Console) -> int:
         _go_back(session.asked.path, profile, wanted, console)
         return 0
     targets = {field: writable(field, profile, console) for field in wanted}
-    client_id = client_id_of(profile, console)
+    client_id = refresh.client_id_of(profile, console.surroundings, console)
     values, worked = enter_until_accepted(profile, client_id, wanted, {}, console)
     if worked:
         store_all(session.asked.path, profile, targets, values, {}, console)
@@ -175,14 +175,6 @@ def entered(field: str, console: Console, *, is_custom: bool, kept: Secret | Non
             console.error(error)
         else:
             return value
-
-
-def client_id_of(profile: Profile, console: Console) -> str:
-    """The client ID, which is known before a secret is asked for; raises SecretError."""
-    if isinstance(profile.client_id, str):
-        return profile.client_id
-    surroundings = console.surroundings
-    return refresh.resolve("client_id", profile.client_id, profile, surroundings, console).reveal()
 
 
 def try_out(

@@ -170,7 +170,7 @@ def resolve_secrets(profile: Profile, surroundings: Surroundings, audience: Audi
         with audience.waiting(f"client_secret from {profile.client_secret.describe()}"):
             client_secret = collect()
     refresh_token = resolve("refresh_token", profile.refresh_token, profile, surroundings, audience)
-    return Secrets(_client_id(profile, surroundings, audience), client_secret, refresh_token)
+    return Secrets(client_id_of(profile, surroundings, audience), client_secret, refresh_token)
 
 
 def resolve(
@@ -274,7 +274,8 @@ def _named(field: str) -> Iterator[None]:
         raise type(error)(f"{field}: {error.message}", hint, reason=error.reason) from None
 
 
-def _client_id(profile: Profile, surroundings: Surroundings, audience: Audience) -> str:
+def client_id_of(profile: Profile, surroundings: Surroundings, audience: Audience) -> str:
+    """The client ID, declared or resolved; raises SecretError, or RefusedError for a token."""
     if isinstance(profile.client_id, str):
         return profile.client_id
     value = resolve("client_id", profile.client_id, profile, surroundings, audience).reveal()
