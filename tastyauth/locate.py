@@ -85,10 +85,8 @@ def read_config(path: str) -> bytes:
             os.close(descriptor)
     except OSError as error:
         reason = (error.strerror or "unreadable").lower()
-        raise _not_found(
-            f"cannot read the config {path}: {reason}",
-            "name another one with --config FILE, or make it readable",
-        ) from None
+        hint = "name another one with --config FILE, or make it readable"
+        raise _not_found(f"cannot read the config {path}: {reason}", hint) from None
 
 
 def project_directories(environ: Environ) -> list[str]:
@@ -216,9 +214,8 @@ def absolute(path: str, environ: Environ) -> str:
     try:
         path = os.path.abspath(path)
     except FileNotFoundError:
-        raise _not_found(
-            "the working directory no longer exists", "change to another one"
-        ) from None
+        hint = "change to another one"
+        raise _not_found("the working directory no longer exists", hint) from None
     if not path.startswith("/"):
         return path  # a drive of Windows
     return f"/{path.lstrip('/')}"  # POSIX keeps two slashes at the beginning apart from one

@@ -36,10 +36,8 @@ def run_hook(arguments: Arguments, console: Console) -> int:
     session.require(profile)
     exports = export.for_shell(profile.exports)
     if not exports:
-        raise UsageError(
-            f"profile {profile.name} exports nothing that a shell may keep",
-            "add a name for access_token to its exports",
-        )
+        hint = "add a name for access_token to its exports"
+        raise UsageError(f"profile {profile.name} exports nothing that a shell may keep", hint)
     console.out(hook.script(shell, _binding(session.asked, profile.name, exports)))
     if console.stdout_is_terminal:
         console.say(f"this is code for {shell} to source; to use it: {hook.USAGE[shell]}")

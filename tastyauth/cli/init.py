@@ -174,10 +174,8 @@ def _check_flags(
     if not console.interactive:
         environment = environment or console.ask_text("environment", "--environment")
     if (environment == "custom") != (arguments.api_url is not None):
-        raise UsageError(
-            "--api-url and --environment custom belong together",
-            "give both: --environment custom --api-url http://127.0.0.1:8000",
-        )
+        hint = "give both: --environment custom --api-url http://127.0.0.1:8000"
+        raise UsageError("--api-url and --environment custom belong together", hint)
     if not console.interactive and not arguments.store:
         console.choose("store", interview.STORES, "--store")
     if client_id:
@@ -244,10 +242,8 @@ def _complete(config: Config, profile: Profile, arguments: Arguments, console: C
         except SecretAbsent:
             missing += (field,)
     if _asks_for_another(profile, arguments) or (arguments.dotenv and not missing):
-        raise UsageError(
-            f"profile {profile.name} already exists and is left alone",
-            f"new secrets: tastyauth secret set -p {profile.name}; another profile: init -p NAME",
-        )
+        hint = f"new secrets: tastyauth secret set -p {profile.name}; another profile: init -p NAME"
+        raise UsageError(f"profile {profile.name} already exists and is left alone", hint)
     if not missing:
         shown = with_tilde(config.path, locate.home_directory(console.environ))
         console.say(f"{shown}: profile {profile.name} is complete")

@@ -136,10 +136,8 @@ def old_bot(path: str, console: Console) -> dict[str, Secret]:
     shown = with_tilde(path, locate.home_directory(console.environ))
     found = new_profile.taken_over(dotenv.variables(path, console.surroundings))
     if not found:
-        raise SecretAbsent(
-            f"{shown} has none of the usual names",
-            f"rename them, for example to {', '.join(new_profile.USUAL_NAMES)}",
-        )
+        hint = f"rename them, for example to {', '.join(new_profile.USUAL_NAMES)}"
+        raise SecretAbsent(f"{shown} has none of the usual names", hint)
     old = {}
     for field, (name, value) in found.items():
         old[field] = accept(value.encode(), f"{name} in {shown}")

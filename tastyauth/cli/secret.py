@@ -105,10 +105,8 @@ def _go_back(config: str, profile: Profile, wanted: tuple[str, ...], console: Co
             if old is not None:
                 targets[field], values[field] = member, old
     if not targets:
-        raise SecretAbsent(
-            "no earlier secrets are kept",
-            f"store new ones: tastyauth secret set -p {profile.name}",
-        )
+        hint = f"store new ones: tastyauth secret set -p {profile.name}"
+        raise SecretAbsent("no earlier secrets are kept", hint)
     store_all(config, profile, targets, values, {}, console)
     refresh.forget_earlier(profile, surroundings)
 
@@ -162,10 +160,8 @@ def entered(field: str, console: Console, *, is_custom: bool, kept: Secret | Non
             try:
                 value = accept(raw.encode("utf-8", "surrogateescape"), f"the {spoken}")
             except SecretError as error:
-                raise SecretError(
-                    error.message.removeprefix("the value of "),
-                    "copy it again, on one line and with nothing around it",
-                ) from None
+                hint = "copy it again, on one line and with nothing around it"
+                raise SecretError(error.message.removeprefix("the value of "), hint) from None
             check_shape(field, value)
             if field == "refresh_token" and not is_custom:
                 check_complete(value)
@@ -213,10 +209,8 @@ def writable(field: str, profile: Profile, console: Console) -> Reference:
     stores = [member for member in reference.members if member.can_store]
     if not stores:
         label = reference.describe(console.surroundings.home)
-        raise SecretError(
-            f"{field}: {label} cannot be written by tastyauth",
-            reference.members[0].how_to_store(),
-        )
+        hint = reference.members[0].how_to_store()
+        raise SecretError(f"{field}: {label} cannot be written by tastyauth", hint)
     for member in stores[:-1]:
         if is_available(member.kind, console):
             return member
@@ -279,14 +273,10 @@ def store_all(
         if not isinstance(error, OSError):
             raise
         if error.filename in labels:
-            raise SecretError(
-                f"{labels[error.filename]} cannot be written: {reason_of(error)}",
-                "check its directory",
-            ) from None
-        raise ConfigError(
-            f"the config cannot be written: {reason_of(error)}",
-            f"look at {os.path.dirname(config)}",
-        ) from None
+            what = f"{labels[error.filename]} cannot be written: {reason_of(error)}"
+            raise SecretError(what, "check its directory") from None
+        hint = f"look at {os.path.dirname(config)}"
+        raise ConfigError(f"the config cannot be written: {reason_of(error)}", hint) from None
     for path in contents:
         with suppress(OSError):
             files.remove_unfinished(path, time.time() - _UNFINISHED)
@@ -298,10 +288,8 @@ def store_all(
 def _refuse_links_out(path: str, label: str, directory: str) -> None:
     """Raises SecretError for a file below the config's directory whose links lead out of it."""
     if path.startswith(f"{directory}/") and files.leads_out(os.path.dirname(path), directory):
-        raise SecretError(
-            f"{label} is behind a link that leads out of {directory}",
-            "name the real directory in the config",
-        )
+        hint = "name the real directory in the config"
+        raise SecretError(f"{label} is behind a link that leads out of {directory}", hint)
 
 
 def _held(target: Reference, surroundings: Surroundings) -> Secret | None:

@@ -119,10 +119,8 @@ def _write(path: str, ready: str, accepted: Mapping[str, str], console: Console)
     directory = os.path.dirname(path)
     try:
         if os.path.lexists(path) and not locate.read_config(path).startswith(_MADE.encode()):
-            raise UsageError(
-                f"{path} already exists, and was not made by the simulator",
-                "name a file that does not exist: --config simulator.yaml",
-            )
+            hint = "name a file that does not exist: --config simulator.yaml"
+            raise UsageError(f"{path} already exists, and was not made by the simulator", hint)
         files.make_ancestors(path)
         for field in ("client_secret", "refresh_token"):
             place = f"{directory}/simulator.{field.replace('_', '-')}"
@@ -192,7 +190,5 @@ def _take(step: _Step, home: str, console: Console) -> None:
     )
     console.out(done.stdout)
     if done.returncode != step.ends_with:
-        raise TastyauthError(
-            f"the demo step ended with {done.returncode}, not {step.ends_with}",
-            "please report it, with the lines above",
-        )
+        what = f"the demo step ended with {done.returncode}, not {step.ends_with}"
+        raise TastyauthError(what, "please report it, with the lines above")

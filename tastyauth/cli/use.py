@@ -12,10 +12,8 @@ def run_env(arguments: Arguments, console: Console) -> int:
     output: str = arguments.format
     if arguments.unset:
         if output not in shells.FAILURE:
-            raise UsageError(
-                f"--unset works with the format of a shell, not with {output}",
-                f"one of: {', '.join(shells.FAILURE)}",
-            )
+            hint = f"one of: {', '.join(shells.FAILURE)}"
+            raise UsageError(f"--unset works with the format of a shell, not with {output}", hint)
         names = trusted_config(arguments.config, console).shell_names()
         console.out(shells.unset(output, names))
         return 0
@@ -24,10 +22,8 @@ def run_env(arguments: Arguments, console: Console) -> int:
     profile = session.profile
     emission = shells.emission(profile, entry.fields, cache.others_names(profile, session.asked))
     if not emission.pairs:
-        raise UsageError(
-            f"profile {profile.name} exports nothing that env may print",
-            f"use: tastyauth exec -p {profile.name} -- CMD; or export its access_token",
-        )
+        hint = f"use: tastyauth exec -p {profile.name} -- CMD; or export its access_token"
+        raise UsageError(f"profile {profile.name} exports nothing that env may print", hint)
     secret = [name for name, field in profile.exports if field in export.SECRET_FIELDS]
     if secret:
         console.say(f"left out: {', '.join(secret)}; exec alone hands out a secret")
@@ -86,9 +82,8 @@ def _run_github(emission: shells.Emission, fields: dict[str, str], console: Cons
     """Masks first: what is in the file may be printed by any later step."""
     path = console.environ.get("GITHUB_ENV")
     if not path:
-        raise UsageError(
-            "GITHUB_ENV is not set", "this format is for a step of GitHub Actions, which sets it"
-        )
+        hint = "this format is for a step of GitHub Actions, which sets it"
+        raise UsageError("GITHUB_ENV is not set", hint)
     console.out(shells.github_masks(emission, fields))
     try:
         with open(path, "a", encoding="ascii") as file:

@@ -59,9 +59,8 @@ def run_explain(arguments: Arguments, console: Console) -> int:
         return 0
     found = page(arguments.topic)
     if found is None:
-        raise UsageError(
-            f"there is no topic {mask(arguments.topic)!r}", "see all of them: tastyauth explain"
-        )
+        hint = "see all of them: tastyauth explain"
+        raise UsageError(f"there is no topic {mask(arguments.topic)!r}", hint)
     console.out(f"{found.code}: {found.title}\n\n{found.text}\n")
     return 0
 

@@ -53,6 +53,5 @@ def read_data(answer: Answer, access_token: Secret) -> Mapping[str, object]:
         if isinstance(data, dict):
             return cast(Mapping[str, object], data)
         what = "the API answered without data"
-    raise ProtocolError(
-        what, "does the API of tastytrade answer there, or a proxy or sign-in page?"
-    )
+    hint = "does the API of tastytrade answer there, or a proxy or sign-in page?"
+    raise ProtocolError(what, hint)

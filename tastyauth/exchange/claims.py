@@ -107,10 +107,8 @@ def check_offline(grant: RefreshGrant) -> None:
     claims = read_claims(grant.refresh_token)
     check_type(claims)
     if grant.client_secret == grant.refresh_token:
-        raise RefusedError(
-            "the client secret and the refresh token are the same value",
-            f"one of them was stored in both places; {_INSTEAD['refresh_token']}",
-        )
+        hint = f"one of them was stored in both places; {_INSTEAD['refresh_token']}"
+        raise RefusedError("the client secret and the refresh token are the same value", hint)
     for name, value in zip(("client_secret", "refresh_token"), grant.secrets, strict=True):
         try:
             check_shape(name, value, is_custom=grant.environment == "custom")
@@ -148,9 +146,8 @@ def check_shape(name: str, value: Secret, *, is_custom: bool = False) -> None:
     if not fits and not (is_custom and looks in ("a JWT", "a tastytrade client secret")):
         raise RefusedError(f"this is not a {spoken}, it looks like {looks}", _INSTEAD[name])
     if _NAMED.match(text) or (looks is not None and _MORE.search(text)):
-        raise RefusedError(
-            f"this is more than the {spoken}", "enter the value alone, without NAME= or Bearer"
-        )
+        hint = "enter the value alone, without NAME= or Bearer"
+        raise RefusedError(f"this is more than the {spoken}", hint)
 
 
 def check_complete(token: Secret) -> None:
@@ -158,9 +155,8 @@ def check_complete(token: Secret) -> None:
     *parts, signature = token.reveal().split(".")
     is_signed = re.fullmatch(r"[\w-]+", signature, re.ASCII) and len(signature) % 4 != 1
     if len(parts) != 2 or not all(map(_part, parts)) or not is_signed:
-        raise RefusedError(
-            "this is not a complete refresh token (three parts separated by dots)", "copy it again"
-        )
+        what = "this is not a complete refresh token (three parts separated by dots)"
+        raise RefusedError(what, "copy it again")
 
 
 def _looks_like(text: str) -> str | None:

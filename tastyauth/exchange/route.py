@@ -87,16 +87,12 @@ def read_endpoint(token_endpoint: str) -> Endpoint:
     found = _ENDPOINT.fullmatch(token_endpoint)
     port = _port(found) if found else None
     if not found or port is None:
-        raise ConfigError(
-            "the token endpoint is not an address of the form https://host/path",
-            "api_url is the origin alone, like https://api.example.com",
-        )
+        what = "the token endpoint is not an address of the form https://host/path"
+        raise ConfigError(what, "api_url is the origin alone, like https://api.example.com")
     endpoint = Endpoint(found["scheme"].lower(), found["host"].lower(), port)
     if endpoint.scheme == "http" and endpoint.host not in LOOPBACK:
-        raise ConfigError(
-            f"the token endpoint on {endpoint.host} is plain http, which can be read on the way",
-            "use https; http is for 127.0.0.1, [::1] and localhost only",
-        )
+        what = f"the token endpoint on {endpoint.host} is plain http, which can be read on the way"
+        raise ConfigError(what, "use https; http is for 127.0.0.1, [::1] and localhost only")
     return endpoint
 
 
@@ -117,10 +113,8 @@ def proxy_for(endpoint: Endpoint, environ: Mapping[str, str]) -> Proxy | None:
     scheme = ((found and found["scheme"]) or "http").lower()
     port = _port(found) if found else None
     if not found or port is None or scheme not in _DEFAULT_PORT:
-        raise ConfigError(
-            f"{variable} does not name an http or https proxy",
-            f"set {variable} to http://host:port, or unset it; socks proxies are not supported",
-        )
+        hint = f"set {variable} to http://host:port, or unset it; socks proxies are not supported"
+        raise ConfigError(f"{variable} does not name an http or https proxy", hint)
     credentials = None
     if found["username"] is not None:
         credentials = Secret(unquote(found["username"])), Secret(unquote(found["password"] or ""))
