@@ -84,9 +84,8 @@ def read_config(path: str) -> bytes:
         finally:
             os.close(descriptor)
     except OSError as error:
-        reason = (error.strerror or "unreadable").lower()
-        hint = "name another one with --config FILE, or make it readable"
-        raise _not_found(f"cannot read the config {path}: {reason}", hint) from None
+        what = f"cannot read the config {path}: {(error.strerror or 'unreadable').lower()}"
+        raise _not_found(what, "name another one with --config FILE, or make it readable") from None
 
 
 def project_directories(environ: Environ) -> list[str]:

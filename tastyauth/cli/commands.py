@@ -166,7 +166,7 @@ token arrives. To go back to the old ones:
   tastyauth secret set --undo
 """,
         (
-            Argument("action", "set", choices="set"),
+            Argument("action", value="set", choices="set"),
             Argument("--only", "only this one of the two", choices="client_secret refresh_token"),
             Argument("--undo", "put back the secrets that untried ones replaced"),
         ),
