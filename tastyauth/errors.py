@@ -144,6 +144,14 @@ class TemporaryError(TastyauthError):
         self.retry_after = retry_after
 
 
+def no_thread() -> TemporaryError:
+    """The error to raise when no thread can be started (RLIMIT_NPROC)."""
+    return TemporaryError(
+        "the system has no thread to spare for a request",
+        "end other processes of this user, or raise the limit: ulimit -u",
+    )
+
+
 class ProtocolError(TastyauthError):
     """The answer is not OAuth 2.0 (RFC 6749, section 5)."""
 

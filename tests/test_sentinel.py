@@ -527,6 +527,16 @@ def test_a_bug_shows_where_it_is_and_no_secret(moment: str, words: str, sentinel
         assert done.out.endswith(";(exit 70);\n")
 
 
+def test_a_machine_that_is_short_of_files_is_no_bug(sentinel: World) -> None:
+    name, body = list(BROKEN.values())[-1]
+    body = body.replace("RuntimeError(os.environ)", "OSError(24, 'Too many open files')")
+    sentinel.write(f"{sentinel.root}/broken/{name}", body)
+    done = sentinel.run("env", PYTHONPATH=f"{sentinel.root}/broken")
+    assert done.code == 75
+    assert "error: too many open files\n" in done.err
+    assert done.out.endswith(";(exit 75);\n")
+
+
 SECRET = "sentinel-0123456789abcdef"
 
 

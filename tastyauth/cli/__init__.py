@@ -5,6 +5,7 @@ grant, a bug, INT, QUIT, TERM or HUP) leaves one line on stdout that unsets the 
 with the same code, since `eval` of nothing succeeds.
 """
 
+import errno
 import gc
 import os
 import sys
@@ -19,8 +20,18 @@ from tastyauth.cli import grammar
 from tastyauth.cli.command import Arguments
 from tastyauth.cli.commands import COMMANDS
 from tastyauth.cli.console import Console, reserve_standard_descriptors
-from tastyauth.errors import OutputError, Stopped, TastyauthError, UsageError
+from tastyauth.errors import (
+    OutputError,
+    Stopped,
+    TastyauthError,
+    TemporaryError,
+    UsageError,
+    reason_of,
+)
 from tastyauth.secret import addressed
+
+_SCARCE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN)
+"""What a system says that has no file, memory or process to spare."""
 
 Run = Callable[[Arguments, Console], int]
 """Runs a command: takes what was asked and where to speak; returns the exit code."""
@@ -129,7 +140,12 @@ def _eval_failure(asked: grammar.Words, code: int, console: Console) -> str:
 
 
 def _bug(error: BaseException, console: Console) -> TastyauthError:
-    """Describes a bug by its place and kind; its text may hold a secret."""
+    """Describes a bug by its place and kind; its text may hold a secret.
+
+    A system that has run out of files or memory is none.
+    """
+    if isinstance(error, OSError) and error.errno in _SCARCE:
+        return TemporaryError(reason_of(error), "end other programs, or raise the limit: ulimit -a")
     places = []
     frame = error.__traceback__
     while frame is not None:

@@ -45,6 +45,7 @@ class Console:
         self.environ = environ
         self.command = ""  # what to run again once a question was left without an answer
         self.about = ""  # as of an error: whatever warns or asks from here on is about this profile
+        self.withheld: frozenset[str] = frozenset()  # variables that no program gets
         self.quiet = False
         self.verbose = False
         self.color = "auto"
@@ -61,7 +62,8 @@ class Console:
         """What sources may look at in this run."""
         from tastyauth.sources import Surroundings  # late: it brings all sources
 
-        return Surroundings(self.environ, self.interactive, home_directory(self.environ))
+        home = home_directory(self.environ)
+        return Surroundings(self.environ, self.interactive, home, withheld=self.withheld)
 
     @property
     def stdout_is_terminal(self) -> bool:

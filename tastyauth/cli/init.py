@@ -73,6 +73,7 @@ def run_init(arguments: Arguments, console: Console) -> int:
     content = locate.read_config(path)
     surroundings = console.surroundings
     config = configs.parse(content, path, home=surroundings.home)
+    console.withheld = frozenset(config.variables)
     trust.require(config, origin, surroundings)  # its commands run, and its hosts are sent to
     if name is None or name in {profile.name for profile in config.profiles}:
         _complete(config, config.profile(name), arguments, console)

@@ -43,7 +43,7 @@ def run_secret(arguments: Arguments, console: Console) -> int:
     """Asks for a secret, or for both; tries them; stores all or none, or goes back to the last."""
     session = open_session(arguments, console)
     profile = session.config().profile(session.asked.profile)
-    console.about = profile.about
+    console.about, console.withheld = profile.about, profile.withheld
     wanted = (arguments.only,) if arguments.only else SECRETS
     if arguments.undo:
         _go_back(session.asked.path, profile, wanted, console)

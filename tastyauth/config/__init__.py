@@ -164,10 +164,10 @@ class Config:
         """The variables that tastyauth may set, sorted, each with the profiles it is set for.
 
         A secret that `exec` hands out under the name that it is read from was there before. The
-        token file of an `exec --keep-fresh` may be from any other config.
+        default names, and the token file of an `exec --keep-fresh`, may be from any other config.
         """
-        found: dict[str, list[str]] = {export.TOKEN_FILE: []}
         read = self.variables
+        found: dict[str, list[str]] = {it: [] for it in export.DEFAULT_NAMES if it not in read}
         for profile in self.profiles:
             for name, key in profile.exports:
                 if key not in export.SECRET_FIELDS or name not in read:

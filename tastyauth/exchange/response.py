@@ -154,9 +154,12 @@ def _access_token(fields: Fields, grant: RefreshGrant, rotated: Secret | None) -
 
 
 def _holds(token: Secret, secrets: tuple[Secret, ...]) -> bool:
-    """Whether `token` is one of `secrets`, or holds a long one; case does not matter."""
+    """Whether `token` is one of `secrets`, holds a long one or is part of it, in any case."""
     values, whole = [it.reveal().lower() for it in secrets], token.reveal().lower()
-    return any(it == whole or (len(it) >= _LONG and it in whole) for it in values)
+    return any(
+        it == whole or (len(it) >= _LONG and it in whole) or (len(whole) >= _LONG and whole in it)
+        for it in values
+    )
 
 
 def _token(fields: Fields, name: str, shape: re.Pattern[str], grant: RefreshGrant) -> Secret | None:
@@ -230,8 +233,8 @@ def _refusal(answer: Answer, grant: RefreshGrant, now: float) -> TastyauthError:
     except ValueError:
         phrase = ""
     message = f"the server answered {status}{phrase}" + (said and f": {said}")
+    wait = retry_after(answer, now)
     if is_temporary(status):
-        wait = retry_after(answer, now)
         hint = "try again in a few minutes; nothing needs to be changed"
         if wait is not None:
             hint = f"try again in {math.ceil(wait)} s; the server asked for it"
@@ -243,13 +246,15 @@ def _refusal(answer: Answer, grant: RefreshGrant, now: float) -> TastyauthError:
             host = ""
         target = shown(host, grant.secrets)
         message = f"the server redirects{target and f' to {target}'}; secrets are never sent on"
-    elif status == 401 and answer.is_html:
-        return ProtocolError(
+    error = _not_a_token(message, grant)
+    if status == 401 and answer.is_html:
+        error = ProtocolError(
             "the server rejected the User-Agent: 401 with a page instead of an answer",
             "user_agent must read product/version, like tastyauth/1.0; a proxy that removes the"
             " header has the same effect",
         )
-    return _not_a_token(message, grant)
+    error.retry_after = wait
+    return error
 
 
 def _not_a_customer(said: str, grant: RefreshGrant) -> TastyauthError:

@@ -11,6 +11,7 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import TypeVar
 
+from tastyauth.errors import no_thread
 from tastyauth.library.wanted import Wanted
 
 T = TypeVar("T")
@@ -81,12 +82,15 @@ class _Worker:
         self.is_busy = False
 
     def put(self, work: Callable[[], None]) -> None:
-        """Has `work` done; it raises nothing."""
+        """Has `work` done, which raises nothing; raises TemporaryError without a thread."""
+        if not self._begun:
+            try:
+                Thread(target=self._run, name="tastyauth", daemon=True).start()
+            except RuntimeError:
+                raise no_thread() from None
+            self._begun = True
         self.is_busy = True
         self._work.put(work)
-        if not self._begun:
-            self._begun = True
-            Thread(target=self._run, name="tastyauth", daemon=True).start()
 
     def end(self) -> None:
         """Ends the thread when its work is done."""

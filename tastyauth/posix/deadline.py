@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, wait
 from typing import TypeVar
 
-from tastyauth.errors import TemporaryError
+from tastyauth.errors import no_thread
 
 T = TypeVar("T")
 
@@ -39,10 +39,7 @@ def within(
     try:
         threading.Thread(target=run, name="tastyauth exchange", daemon=True).start()
     except RuntimeError:
-        raise TemporaryError(
-            "the system has no thread to spare for a request",
-            "end other processes of this user, or raise the limit: ulimit -u",
-        ) from None
+        raise no_thread() from None
     try:
         if meanwhile and not wait([outcome], min(_A_WHILE, seconds)).done:
             meanwhile()

@@ -14,7 +14,7 @@ from hashlib import sha256
 
 from tastyauth import locate
 from tastyauth.cache.lock import Lock, remove_unless_held
-from tastyauth.errors import CREATE_GRANT, RefusedError, SecretError, reason_of
+from tastyauth.errors import CREATE_GRANT, RefusedError, SecretError, TemporaryError, reason_of
 from tastyauth.posix import files
 from tastyauth.secret import Secret
 
@@ -120,6 +120,9 @@ class Grant:
         except UnicodeDecodeError:
             error = locate.not_private(f"{path} is damaged")
         except OSError as raised:
+            if raised.errno in (errno.EMFILE, errno.ENFILE):
+                what, hint = f"no file can be opened: {reason_of(raised)}", "raise it: ulimit -n"
+                raise TemporaryError(what, hint) from None
             if raised.errno is not None and not self._is_made():
                 return None  # a home that is hidden, as services have it, or of somebody else
             error = raised

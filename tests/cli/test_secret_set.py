@@ -289,6 +289,22 @@ def test_a_keyring_gets_both(world: World) -> None:
     assert world.run("env").code == 0
 
 
+def test_while_a_store_is_chosen_its_program_sees_no_secret_of_any_profile(world: World) -> None:
+    """It is asked whether it answers before the first value is typed."""
+    folder = keyring_in(world)
+    look = "\nimport os\nopen(os.environ['FOLDER'] + '/seen', 'a').write(str(dict(os.environ)))\n"
+    with open(f"{world.root}/lib/folder_keyring.py", "a", encoding="ascii") as module:
+        module.write(look)
+    keyring = "{{ keyring: {{ service: tastyauth, username: live }} }}"
+    secret = f"{{{{ first_of: [{{{{ env: TT_SECRET }}}}, {keyring}, {{{{ file: a }}}}] }}}}"
+    world.configure(CONFIG.replace("{{ file: live.client-secret }}", secret))
+    world.run("secret", "set", "--only", "client_secret", given=f"{SECRET}\n", TT_SECRET="x" * 40)
+    with open(f"{folder}/seen", encoding="utf-8") as file:
+        seen = file.read()
+    assert "PYTHON_KEYRING_BACKEND" in seen
+    assert "TT_SECRET" not in seen
+
+
 def test_pass_gets_both(world: World) -> None:
     store = pass_in(world)
     world.configure(refers("pass: tt/client_secret", "pass: tt/refresh_token"))

@@ -305,7 +305,10 @@ def test_foreign_names_are_those_of_the_other_profiles_alone() -> None:
 
 
 def test_a_name_that_env_does_not_set_for_this_profile_is_foreign() -> None:
-    """Otherwise the token of one account would stay in the shell of another."""
+    """Otherwise the token of one account would stay in the shell of another.
+
+    What has a default name may be from another config.
+    """
     config = read(
         config_text(
             profile_text("live", exports="{ BOT: access_token }"),
@@ -315,8 +318,15 @@ def test_a_name_that_env_does_not_set_for_this_profile_is_foreign() -> None:
     )
     assert config.outline(b"", "", "").profiles["paper"].foreign == (
         "BOT",
-        "TASTYTRADE_ACCESS_TOKEN_FILE",
+        *sorted(export.DEFAULT_NAMES),
     )
+
+
+def test_a_default_name_that_a_secret_is_read_from_is_left_alone() -> None:
+    profile = profile_text(
+        "live", client_secret="{ env: TASTYTRADE_ENV }", exports="{ A: api_url }"
+    )
+    assert "TASTYTRADE_ENV" not in read(config_text(profile)).shell_names()
 
 
 # -- the outline ----------------------------------------------------------------------------------

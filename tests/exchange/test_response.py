@@ -326,6 +326,11 @@ def test_retry_after_travels_with_the_error(value: str, seconds: float | None) -
     assert ("a few minutes" if seconds is None else f" {seconds:.0f} s;") in error.hint
 
 
+@pytest.mark.parametrize("status", [302, 401, 403, 404])
+def test_a_wall_before_the_server_may_say_for_how_long(status: int) -> None:
+    assert failure(status, b"<html>", Retry_After="3600").retry_after == 3600.0
+
+
 def test_a_retry_after_date_is_read_by_the_servers_clock() -> None:
     """A wrong clock of this machine changes nothing."""
     dates = {
@@ -550,6 +555,8 @@ SWAPPED = {"token_type": "Bearer", "expires_in": 900}
         CLIENT_SECRET.upper(),
         f"prefix.{REFRESH_TOKEN}",
         f"{CLIENT_SECRET}00",
+        CLIENT_SECRET[:-1],
+        REFRESH_TOKEN.rpartition(".")[2],
         jwt({"typ": "rt+jwt"}, {"sub": "an older one"}),
         jwt({"typ": "application/RT+JWT"}, {}),
     ],

@@ -348,6 +348,23 @@ TWO = (CONFIG + CONFIG.partition("profiles:\n")[2].replace("  live:", "  paper:"
 )
 
 
+@pytest.mark.usefixtures("_here")
+def test_where_no_thread_can_be_started_each_task_is_told(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As with RLIMIT_NPROC; and the next one, when there is a thread again, gets its token."""
+
+    def none_to_spare(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as limited:
+        limited.setattr(threading.Thread, "start", none_to_spare)
+        for _ in range(2):
+            with pytest.raises(errors.TemporaryError, match="no thread to spare"):
+                asyncio.run(asyncio.wait_for(tastyauth.aget_credential(), LIMIT))
+    assert asyncio.run(tastyauth.aget_credential()).access_token.reveal().startswith("eyJ")
+
+
 def test_a_hung_exchange_of_one_profile_keeps_no_other_and_nothing_cached_waiting(
     world: World, simulator: Gated
 ) -> None:

@@ -3,6 +3,7 @@
 import errno
 import fcntl
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -277,6 +278,19 @@ def somebodys() -> Iterator[str]:
             os.seteuid(0)
         subprocess.run(["chmod", "-R", "u+rwX", root], check=True)
         shutil.rmtree(root)
+
+
+def test_a_process_that_can_open_no_more_files_is_told_so(grant: Grant) -> None:
+    """Whatever is in the file can be read a moment later."""
+    grant.keep(token(1))
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (3, before[1]))
+    try:
+        with pytest.raises(TemporaryError, match="too many open files"):
+            grant.newest()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    assert newest(grant) == "refresh-token-1"
 
 
 @pytest.mark.parametrize("closed", [".", ".."], ids=["the directory", "what it is in"])

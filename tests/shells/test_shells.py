@@ -205,6 +205,20 @@ def test_nothing_of_a_kept_fresh_command_reaches_a_command_of_another_account(
     assert ("/access-token" in lives) == keep_fresh
 
 
+@pytest.mark.parametrize("inner", ["eval $(tastyauth {} env); env", "tastyauth {} exec -- env"])
+def test_the_token_of_another_config_is_gone_whatever_this_one_exports(
+    inner: str, world: World
+) -> None:
+    other = world.configure(
+        f"{CONFIG}    exports: {{{{ TOKEN: access_token }}}}\n", directory=f"{world.root}/b"
+    )
+    world.configure()
+    shell = inner.format(f"--config {other}")
+    done = world.run("exec", "--keep-fresh", "--", "sh", "-c", shell)
+    assert "TOKEN=eyJ" in done.out
+    assert "TASTYTRADE" not in done.out
+
+
 def test_the_file_of_a_kept_fresh_command_stays_when_its_own_account_is_chosen_again(
     world: World,
 ) -> None:
