@@ -59,17 +59,27 @@ class Attempt:
     def __init__(self, **values: float | int | str) -> None:
         vars(self).update(values)
 
-    def _with(self, **values: float | int | str) -> "Attempt":
+    def having(self, **values: float | int | str) -> "Attempt":
+        """The same with other values of some fields."""
         return Attempt(**vars(self) | values)
 
-    def error(self) -> errors.TastyauthError:
-        """The failure, as it was raised."""
+    def failure(self, started_at: float, now: float) -> errors.TastyauthError:
+        """The error for a caller that holds back: its own outcome, or that of an earlier caller."""
         kind = getattr(errors, self.kind, None)
         if not (isinstance(kind, type) and issubclass(kind, errors.TastyauthError)):
             kind = errors.TemporaryError
-        error = kind(self.message, self.hint, reason=self.reason)
-        error.retry_after = self.asked_for if self.asked_for >= 0 else None
-        return error
+        ago, left = now - self.ended_at, self.not_before - now
+        if self.ended_since(started_at, now):
+            error = kind(self.message, self.hint, reason=self.reason)
+            error.retry_after = max(0.0, self.asked_for - ago) if self.asked_for >= 0 else None
+            return error
+        held_back = kind(
+            f"{self.message} (tried {ago:.0f} s ago; not asked again for {left:.0f} s)",
+            f"{self.hint}\n{_AT_ONCE}" if self.hint else "",
+            reason=self.reason,
+        )
+        held_back.retry_after = left
+        return held_back
 
     def ended_since(self, started_at: float, now: float) -> bool:
         """Whether it failed after a caller had started, whose outcome it therefore is."""
@@ -79,26 +89,6 @@ class Attempt:
         """Whether it is too soon to ask again with these secrets, or with any."""
         # a clock that was set back forgets
         return self.ended_at <= now < self.not_before and self.secrets in ("", secrets)
-
-    def failure(self, started_at: float, now: float) -> errors.TastyauthError:
-        """The error for a caller that holds back: its own outcome, or that of an earlier caller."""
-        error = self.error()
-        ago, left = now - self.ended_at, self.not_before - now
-        if self.ended_since(started_at, now):
-            if self.asked_for >= 0:
-                error.retry_after = max(0.0, self.asked_for - ago)
-            return error
-        held_back = type(error)(
-            f"{self.message} (tried {ago:.0f} s ago; not asked again for {left:.0f} s)",
-            f"{self.hint}\n{_AT_ONCE}" if self.hint else "",
-            reason=self.reason,
-        )
-        held_back.retry_after = left
-        return held_back
-
-    def renewing_ahead(self, now: float) -> "Attempt":
-        """The record while a token is being renewed early."""
-        return self._with(soft_at=now)
 
     def succeeded(self, now: float, *, from_another: bool = False, trouble: str = "") -> "Attempt":
         """The record after a success: a token came `from_another` machine, or despite `trouble`."""
@@ -125,7 +115,7 @@ class Attempt:
             return self
         if isinstance(error.attempt, Attempt):
             kept = ("soft_at", "succeeded_at", "shared_at", "alone_since", "alone_because")
-            return error.attempt._with(**{it: getattr(self, it) for it in kept})
+            return error.attempt.having(**{it: getattr(self, it) for it in kept})
         again = self.failures + 1 if self.code == error.exit_code else 1
         asked_for = error.retry_after
         # a private subclass; programs know its public parent
@@ -136,7 +126,7 @@ class Attempt:
         if not secrets or (in_a_hurry and isinstance(error, errors.TemporaryError)):
             first = 0.0
         pause = max(min(first * 2.0 ** min(again - 1, 10), longest), asked_for or 0.0)
-        return self._with(
+        return self.having(
             ended_at=now,
             code=error.exit_code,
             kind=kind.__name__,

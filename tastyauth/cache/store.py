@@ -64,10 +64,8 @@ def write_outline(directory: str, config: str, outline: Outline) -> None:
 
 def write_entry(path: str, belongs_to: str, entry: Entry) -> None:
     """Writes an entry; raises OSError, or ValueError for a field that a line cannot hold."""
-    lines = [f"{key}\t{value}" for key, value in entry.fields.items()]
-    lines += [f"issued_at\t{entry.issued_at}", f"stored_at\t{entry.stored_at!r}"]
-    lines += [f"ahead\t{entry.ahead!r}"]
-    content = _content(lines)
+    times = {"issued_at": entry.issued_at, "stored_at": entry.stored_at, "ahead": entry.ahead}
+    content = _content([f"{key}\t{value}" for key, value in (entry.fields | times).items()])
     head = f"{ENTRY_MAGIC} {belongs_to}\n".encode("utf-8", "surrogateescape")
     files.write(path, head + checksum_of(content) + b"\n" + content)
 
@@ -102,8 +100,18 @@ def clear_profile(view: View, config: str, profile: str) -> int:
 
 def tokens_of(directory: str, config: str, profile: str, salt: str = "") -> list[str]:
     """The entries of one profile, whatever its inputs held; with `salt` those of one outline."""
-    paths = (f"{directory}/{it}" for it in names(directory) if it.startswith(name_of(config)))
-    return [path for path in paths if path.endswith(".entry") and _is_of(path, profile, salt)]
+    own, of_config = [], name_of(config)
+    for name in names(directory):
+        if name.startswith(of_config) and name.endswith(".entry"):
+            path = f"{directory}/{name}"
+            try:  # the first line says a salt, the profile, and its inputs
+                first = (locate.read_private(path) or b"").partition(b"\n")[0]
+                head, of, *_ = first.split(b"\0")
+            except (OSError, ValueError):
+                continue
+            if of == profile.encode() and head.endswith(salt.encode()):
+                own.append(path)
+    return own
 
 
 def names(directory: str) -> list[str]:
@@ -113,15 +121,6 @@ def names(directory: str) -> list[str]:
     except FileNotFoundError:
         return []
     return [name for name in found if _OURS.fullmatch(name)]
-
-
-def _is_of(path: str, profile: str, salt: str) -> bool:
-    """Whether an entry is of a profile: its first line says a salt, the profile, and its inputs."""
-    try:
-        head, of, *_ = (locate.read_private(path) or b"").partition(b"\n")[0].split(b"\0")
-    except (OSError, ValueError):
-        return False
-    return of == profile.encode() and head.endswith(salt.encode())
 
 
 def _content(lines: list[str]) -> bytes:

@@ -158,7 +158,8 @@ def _stepping_aside(shell: str, arguments: Arguments, console: Console, held: ho
             found = locate.find_config(None, console.environ)[0]
         if found != arguments.config:
             words += f" --config {quote(arguments.config)}"
-    console.say(f"this shell {what}\nto go back to {profile}: {hook.by_hand(shell, words)}")
+    back = shells.usage(shells.for_shell(shell), f"tastyauth {words}")
+    console.say(f"this shell {what}\nto go back to {profile}: {back}")
     return hook.stepping_aside(shell, left)
 
 

@@ -103,7 +103,7 @@ def check_type(findings: Findings) -> Verdict:
     """It is a refresh token, the newest of its grant."""
     declared = findings.secrets["refresh_token"]
     client_id = findings.secrets["client_id"].reveal()
-    newest = refresh.latest(findings.profile, client_id, declared, findings.surroundings)
+    newest = refresh.grant_of(findings.profile, client_id, declared, findings.surroundings).newest()
     findings.claims = claims.read_claims(newest)
     claims.check_type(findings.claims)
     rotated = "" if newest == declared else "; the server replaced it, and the newest one is used"

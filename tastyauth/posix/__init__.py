@@ -55,9 +55,8 @@ def _fault_of_script(
     is_absent = isinstance(error, FileNotFoundError)
     if not is_absent and not (isinstance(error, OSError) and error.errno == _ENOEXEC):
         return None
-    places = (
-        [program] if "/" in program else [f"{it}/{program}" for it in os.get_exec_path(environ)]
-    )
+    places = [""] if "/" in program else [f"{it}/" for it in os.get_exec_path(environ)]
+    places = [f"{it}{program}" for it in places]
     path = next((it for it in places if os.path.isfile(it) and os.access(it, os.X_OK)), program)
     try:
         with open(path, "rb") as file:
@@ -138,21 +137,19 @@ def become(
 def environment(
     environ: locate.Environ, removed: tuple[str, ...], exports: list[tuple[str, str]]
 ) -> dict[str, str]:
-    """The variables of a program: `environ` with `exports` set and `removed` gone."""
+    """The variables of a program: `environ` with `exports` set and `removed` gone.
+
+    So is LC_CTYPE where it is Python's own doing (PEP 538): it was not there when this began.
+    """
     variables = {name: value for name, value in environ.items() if name not in removed}
-    if _python_set_locale():
-        variables.pop("LC_CTYPE", None)
-    variables.update(exports)
-    return variables
-
-
-def _python_set_locale() -> bool:
-    """Whether LC_CTYPE is Python's own doing (PEP 538): it was not there when this began."""
     try:
         with open("/proc/self/environ", "rb") as file:
-            return not any(part.startswith(b"LC_CTYPE=") for part in file.read().split(b"\0"))
+            if not any(part.startswith(b"LC_CTYPE=") for part in file.read().split(b"\0")):
+                variables.pop("LC_CTYPE", None)
     except OSError:
-        return False  # without /proc nobody can tell
+        pass  # without /proc nobody can tell
+    variables.update(exports)
+    return variables
 
 
 def raise_when_stopped() -> None:
@@ -189,7 +186,7 @@ class HeldBack:
                 handler = getsignal(number)
                 if handler not in (SIG_IGN, None):
                     self._handlers[number] = handler
-                    signal(number, self._note)
+                    signal(number, lambda number, _: self._came.append(number))
         except ValueError:
             self._handlers.clear()  # another thread
         except BaseException:
@@ -207,9 +204,6 @@ class HeldBack:
     def _restore(self) -> None:
         for number, handler in self._handlers.items():
             signal(number, handler)
-
-    def _note(self, number: int, _: object) -> None:
-        self._came.append(number)
 
 
 def interpreter() -> str | None:

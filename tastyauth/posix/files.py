@@ -16,7 +16,7 @@ _MOST_STEPS = 1000
 """Steps to a file; more are a loop of links."""
 
 _ACCESS_ACL = "system.posix_acl_access"
-"""Where Linux keeps the access ACL of a file (acl(5))."""
+"""Where Linux keeps the access ACL of a file (acl(5)); the standard library reads none of macOS."""
 
 
 def make_directory(path: str) -> None:
@@ -216,20 +216,14 @@ def _writers_of(path: str) -> str | None:
         return f"{path} can be written by everybody"
     if found.st_mode & stat.S_IWGRP:
         # with an ACL the group's bits are its mask: the most that any user it names may do
-        if _has_acl(path):
-            return f"{path} can be written by somebody named in its ACL"
+        try:
+            if hasattr(os, "getxattr") and os.getxattr(path, _ACCESS_ACL):
+                return f"{path} can be written by somebody named in its ACL"
+        except OSError:
+            pass  # none, or a file system without any
         if _has_other_members(found.st_gid):
             return f"{path} can be written by its group"
     return None
-
-
-def _has_acl(path: str) -> bool:
-    if not hasattr(os, "getxattr"):  # macOS, whose ACLs the standard library cannot read
-        return False
-    try:
-        return bool(os.getxattr(path, _ACCESS_ACL))
-    except OSError:
-        return False  # none, or a file system without any
 
 
 def _has_other_members(group: int) -> bool:

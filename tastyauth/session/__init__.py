@@ -166,15 +166,14 @@ class Session:
 
     def _turn(self, held: Lock) -> tuple[View, bool] | None:
         """What `Lock.turn` says of this profile; None where there can be no cache."""
-
-        def answers(view: View) -> bool:
-            return self._decide(view.entry, None) in (cache.SERVE, cache.AHEAD)
-
+        good = (cache.SERVE, cache.AHEAD)
         try:
             files.make_directory(locate.cache_directory(self.asked.environ))
             while True:
                 with self._audience.waiting("another tastyauth that is getting this token"):
-                    view, answered = held.turn(self._look, answers)
+                    view, answered = held.turn(
+                        self._look, lambda it: self._decide(it.entry, None) in good
+                    )
                 if view.profile is not None:
                     return view, answered
                 if not self._write_outline(view):
@@ -231,7 +230,7 @@ class Session:
         record = attempts.read(view.attempt_path)
         if view.entry is None or self._decide(view.entry, record) != cache.AHEAD:
             return view.entry or entry
-        record = record.renewing_ahead(time.time())
+        record = record.having(soft_at=time.time())
         with self._storing():
             attempts.write(view.attempt_path, record)  # it may end before anybody is asked
         try:
@@ -277,7 +276,10 @@ class Session:
                 view = cache.look(self.asked)
             if view.name:  # else it was cleared meanwhile
                 store.write_entry(view.entry_path, view.belongs_to, entry)
-                attempts.write(view.attempt_path, refreshed.recorded(record, time.time()))
+                written = record.succeeded(
+                    time.time(), from_another=refreshed.from_another, trouble=refreshed.trouble
+                )
+                attempts.write(view.attempt_path, written)
                 store.prune(view, time.time())
             store.forget(*kept)
         return entry

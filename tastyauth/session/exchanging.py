@@ -9,7 +9,7 @@ from typing import NamedTuple, Protocol
 
 from tastyauth import locate
 from tastyauth.cache import DEFAULT_MIN_VALID, Entry
-from tastyauth.cache.last_attempt import Attempt, Policy
+from tastyauth.cache.last_attempt import Policy
 from tastyauth.config import Profile
 from tastyauth.errors import ProtocolError
 from tastyauth.secret import Secret
@@ -64,10 +64,6 @@ class Refreshed(NamedTuple):
     unsaid: bool = False
     from_another: bool = False
     trouble: str = ""
-
-    def recorded(self, record: Attempt, now: float) -> Attempt:
-        """The record of attempts after it."""
-        return record.succeeded(now, from_another=self.from_another, trouble=self.trouble)
 
 
 def with_others(

@@ -47,6 +47,8 @@ _SILENCE = 300.0
 
 _PIECE = 64 * 1024
 
+_NO_ANSWER = "the renewal ended without an answer"
+
 
 class Renewal(NamedTuple):
     """How an attempt at a new token ended: with a token, with troubles to report, or with both."""
@@ -146,21 +148,27 @@ class Supply:
         answer = self._renewing.read() if self._renewing else None
         if answer is not None:
             self._renewing = None
-            self._receive(_decoded(answer))
+            parts, troubles = loads(answer) if answer else (None, [_NO_ANSWER])
+            self._receive(Entry(*parts) if parts else None, tuple(troubles))
         due = time.monotonic() >= self._not_before and self._decision() != cache.SERVE
         if self._renewing is None and due:
             try:
-                self._renewing = Background(lambda: _encoded(self._renew()), handled)
+                self._renewing = Background(self._renewed, handled)
             except OSError as error:
                 self._failed((f"no process to renew it with: {reason_of(error)}",))
         return _DRAIN if self._renewing else min(_LOOK, self._entry.life / 20)
 
-    def _receive(self, renewal: Renewal) -> None:
-        troubles = renewal.troubles
-        if renewal.entry is not None and renewal.entry.fields != self._entry.fields:
+    def _renewed(self) -> bytes:
+        """The outcome of a renewal, as the process that makes it sends it to the parent."""
+        entry, troubles = self._renew()
+        parts = entry and (entry.fields, entry.issued_at, entry.stored_at, entry.ahead)
+        return dumps((parts, troubles)).encode()
+
+    def _receive(self, entry: Entry | None, troubles: tuple[str, ...]) -> None:
+        if entry is not None and entry.fields != self._entry.fields:
             try:
-                self._hand_over(renewal.entry)
-                self._entry = renewal.entry
+                self._hand_over(entry)
+                self._entry = entry
             except OSError as error:
                 troubles += (f"it cannot be written: {reason_of(error)}",)
         if self._decision() != cache.SERVE:
@@ -296,19 +304,6 @@ def _has_terminal() -> bool:
     except OSError:
         return False
     return True
-
-
-def _encoded(renewal: Renewal) -> bytes:
-    entry = renewal.entry
-    parts = entry and (entry.fields, entry.issued_at, entry.stored_at, entry.ahead)
-    return dumps((parts, renewal.troubles)).encode()
-
-
-def _decoded(answer: bytes) -> Renewal:
-    if not answer:
-        return Renewal(None, ("the renewal ended without an answer",))
-    entry, troubles = loads(answer)
-    return Renewal(Entry(*entry) if entry else None, tuple(troubles))
 
 
 @contextmanager

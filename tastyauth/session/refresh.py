@@ -71,7 +71,7 @@ def refresh(
     TemporaryError, ProtocolError, ConfigError for proxies and certificate authorities, or
     SecretError where a newer refresh token may be kept that cannot be read.
     """
-    kept = _grant(profile, secrets.client_id, secrets.refresh_token, surroundings)
+    kept = grant_of(profile, secrets.client_id, secrets.refresh_token, surroundings)
     limit, tries = (min(profile.timeout, HURRY), 1) if in_a_hurry else (profile.timeout, 3)
 
     def keep(rotated: Secret) -> bool:
@@ -147,14 +147,11 @@ def forget_earlier(profile: Profile, surroundings: Surroundings) -> None:
         files.remove(untried_mark(profile, surroundings))
 
 
-def latest(
+def grant_of(
     profile: Profile, client_id: str, declared: Secret, surroundings: Surroundings
-) -> Secret:
-    """The newest refresh token of the grant: the declared one, unless it was rotated.
-
-    Raises SecretError when that cannot be known.
-    """
-    return _grant(profile, client_id, declared, surroundings).newest()
+) -> Grant:
+    """The grant that a profile declares, which may have been rotated since."""
+    return Grant(_grants(surroundings), profile.token_endpoint, client_id, declared)
 
 
 def resolve_secrets(profile: Profile, surroundings: Surroundings, audience: Audience) -> Secrets:
@@ -203,10 +200,6 @@ def sole_writer_of(profile: Profile, surroundings: Surroundings) -> AbstractCont
 
 def _grants(surroundings: Surroundings) -> str:
     return f"{locate.state_directory(surroundings.environ)}/grants"
-
-
-def _grant(profile: Profile, client_id: str, declared: Secret, surroundings: Surroundings) -> Grant:
-    return Grant(_grants(surroundings), profile.token_endpoint, client_id, declared)
 
 
 def _keep(

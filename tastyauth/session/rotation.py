@@ -81,8 +81,14 @@ class Grant:
             if new != self.declared:
                 files.write(f"{self._path}.moved", where.encode("utf-8", "replace"))
             files.remove(self._path)
+        now, left = time.time(), (".new", ".lock", ".moved")  # by killed processes, and old notes
         with suppress(OSError):
-            self._sweep(time.time())
+            with os.scandir(self.directory) as found:
+                paths = [it.path for it in found if it.name.endswith(left)]
+            for path in paths:
+                with suppress(FileNotFoundError):
+                    if now - os.lstat(path).st_mtime > _UNFINISHED:
+                        remove_unless_held(path)
 
     @contextmanager
     def sole_use(self, seconds: float) -> Iterator[Secret]:
@@ -123,16 +129,13 @@ class Grant:
             if raised.errno in (errno.EMFILE, errno.ENFILE):
                 what, hint = f"no file can be opened: {reason_of(raised)}", "raise it: ulimit -n"
                 raise TemporaryError(what, hint) from None
-            if raised.errno is not None and not self._is_made():
+            places, user = (self.directory, os.path.dirname(self.directory)), os.geteuid()
+            own = any(os.path.isdir(it) and os.stat(it).st_uid == user for it in places)
+            if raised.errno is not None and not own:
                 return None  # a home that is hidden, as services have it, or of somebody else
             error = raised
         what = f"a newer refresh token may be in {self.directory}, and cannot be used"
         raise self._unusable(what, error, path)
-
-    def _is_made(self) -> bool:
-        """Whether the directory, or the one above it, is there and belongs to this user."""
-        places = (self.directory, os.path.dirname(self.directory))
-        return any(os.path.isdir(it) and os.stat(it).st_uid == os.geteuid() for it in places)
 
     def _unusable(self, what: str, error: OSError, path: str) -> SecretError:
         return SecretError(
@@ -141,15 +144,6 @@ class Grant:
             f" {shlex.quote(self.directory)}\n"
             f"for what is damaged, make a new grant: {CREATE_GRANT}",
         )
-
-    def _sweep(self, now: float) -> None:
-        """Removes what killed processes have left, and old notes of where a token has moved."""
-        with os.scandir(self.directory) as found:
-            paths = [it.path for it in found if it.name.endswith((".new", ".lock", ".moved"))]
-        for path in paths:
-            with suppress(FileNotFoundError):
-                if now - os.lstat(path).st_mtime > _UNFINISHED:
-                    remove_unless_held(path)
 
     def _file_of(self, refresh_token: Secret) -> str:
         name = sha256((self._belongs_to + refresh_token.reveal()).encode()).hexdigest()

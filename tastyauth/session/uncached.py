@@ -33,7 +33,7 @@ def obtain(session: Session) -> Entry:
         if kept is None or session._decide(kept.entry, record) != cache.AHEAD:
             entry = _ask(session, profile, place, record)
         else:
-            record = record.renewing_ahead(time.time())
+            record = record.having(soft_at=time.time())
             attempts.remember(place, record)
             try:
                 entry = _ask(session, profile, place, record, in_a_hurry=True)

@@ -39,14 +39,14 @@ def secret_fields(session: Session) -> dict[str, str]:
     from tastyauth.session import refresh  # most that `exec` starts need none of it
 
     profile = session.config().profile(session.asked.profile)
-    secrets = refresh.resolve_secrets(profile, session._surroundings, session._audience)
+    around = session._surroundings
+    secrets = refresh.resolve_secrets(profile, around, session._audience)
+    grant = refresh.grant_of(profile, secrets.client_id, secrets.refresh_token, around)
     return {
         "environment": profile.exported_environment,
         "profile": profile.name,
         "api_url": profile.api_url,
         "client_id": secrets.client_id,
         "client_secret": secrets.client_secret.reveal(),
-        "refresh_token": refresh.latest(
-            profile, secrets.client_id, secrets.refresh_token, session._surroundings
-        ).reveal(),
+        "refresh_token": grant.newest().reveal(),
     }

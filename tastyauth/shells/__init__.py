@@ -42,25 +42,34 @@ def sh(emission: Emission) -> str:
 def fish(emission: Emission) -> str:
     """For fish, whose escapes are its own (`\\Xhh` is a byte)."""
     # erasing what is not set leaves a status behind that setting others does not change
-    cleared = f"{_fish_unset(emission.unset)}true;" if emission.unset else ""
-    statements = [f"set -gx {name} {_fish_word(value)};" for name, value in emission.pairs]
-    return f"{cleared}{''.join(statements)}\n"
+    lines = [f"set -e {' '.join(emission.unset)};true;"] if emission.unset else []
+    for name, value in emission.pairs:
+        if is_bare(value) and "%" not in value:  # %self is the number of the process
+            word = value
+        else:
+            word = "".join(c if c in LETTERS else f"\\X{ord(c):02x}" for c in value) or "''"
+        lines.append(f"set -gx {name} {word};")
+    return "".join(lines) + "\n"
 
 
 def fish_failure(names: tuple[str, ...], code: int) -> str:
     """As `export.sh_failure`; fish has no subshells."""
-    return f"{_fish_unset(names)}sh -c 'exit {code}';\n"
+    cleared = f"set -e {' '.join(names)};" if names else ""
+    return f"{cleared}sh -c 'exit {code}';\n"
 
 
 def csh(emission: Emission) -> str:
     """For csh and tcsh."""
-    statements = [f"setenv {name} {_csh_word(value)};" for name, value in emission.pairs]
-    return f"{_csh_unset(emission.unset)}{''.join(statements)}\n"
+    lines = [f"unsetenv {name};" for name in emission.unset]
+    for name, value in emission.pairs:
+        word = value if is_bare(value) else f"\"`printf '{octal(value)}'`\""
+        lines.append(f"setenv {name} {word};")
+    return "".join(lines) + "\n"
 
 
 def csh_failure(names: tuple[str, ...], code: int) -> str:
     """As `export.sh_failure`."""
-    return f"{_csh_unset(names)}(exit {code});\n"
+    return "".join(f"unsetenv {name};" for name in names) + f"(exit {code});\n"
 
 
 def json(emission: Emission) -> str:
@@ -126,21 +135,3 @@ def usage(output: str, command: str = "tastyauth env") -> str:
 def for_shell(shell: str) -> str:
     """The format that somebody needs who types into `shell`, which is a path ($SHELL)."""
     return _NOT_POSIX.get(shell.rpartition("/")[2], "sh")
-
-
-def _fish_unset(names: tuple[str, ...]) -> str:
-    return f"set -e {' '.join(names)};" if names else ""
-
-
-def _fish_word(value: str) -> str:
-    if is_bare(value) and "%" not in value:  # %self is the number of the process
-        return value
-    return "".join(c if c in LETTERS else f"\\X{ord(c):02x}" for c in value) or "''"
-
-
-def _csh_unset(names: tuple[str, ...]) -> str:
-    return "".join(f"unsetenv {name};" for name in names)
-
-
-def _csh_word(value: str) -> str:
-    return value if is_bare(value) else f"\"`printf '{octal(value)}'`\""

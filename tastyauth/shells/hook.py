@@ -155,13 +155,6 @@ def stepping_aside(shell: str, left: int) -> str:
     return _assigned(shell, {"state": "aside", "told": 1})
 
 
-def by_hand(shell: str, words: str) -> str:
-    """What to type in that shell to evaluate what `tastyauth WORDS` prints."""
-    if shell == "fish":
-        return f"tastyauth {words} --format fish | source"
-    return f"eval $(tastyauth {words})"
-
-
 def _assigned(shell: str, state: Mapping[str, str | int]) -> str:
     form = "set _tastyauth_{} {};" if shell == "fish" else "_tastyauth_{}={};"
     return "".join(form.format(name, value) for name, value in state.items()) + "\n"

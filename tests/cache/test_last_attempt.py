@@ -42,7 +42,7 @@ def path(tmp_path: os.PathLike[str]) -> str:
 
 
 def test_a_record_is_read_as_it_was_written(path: str) -> None:
-    record = Attempt().renewing_ahead(NOW).failed(REFUSED, "5ec2e7", NOW + 0.125)
+    record = Attempt().having(soft_at=NOW).failed(REFUSED, "5ec2e7", NOW + 0.125)
     record = record.succeeded(NOW + 1).failed(BUSY, "0ther", NOW + 2)
     last_attempt.write(path, record)
     assert facts(last_attempt.read(path)) == facts(record)
@@ -136,11 +136,9 @@ def test_a_failure_is_told_as_it_was_raised(
 ) -> None:
     last_attempt.write(path, Attempt().failed(error, "", NOW))
     record = last_attempt.read(path)
-    told = record.error()
+    told = record.failure(NOW, NOW)
     assert type(told) is kind
-    assert type(record.failure(NOW, NOW)) is kind
-    assert record.failure(NOW, NOW).message == error.message  # its own outcome, without a reminder
-    assert (told.exit_code, told.message, told.hint) == (
+    assert (told.exit_code, told.message, told.hint) == (  # its own outcome, without a reminder
         error.exit_code,
         error.message,
         error.hint,
@@ -273,7 +271,7 @@ AN_HOUR_AGO = Attempt().failed(REFUSED, "5ec2e7", NOW - 3600)
 JUST_NOW = Attempt().failed(REFUSED, "5ec2e7", NOW - 1)
 JUST_DOWN = Attempt().failed(DOWN, "5ec2e7", NOW - 1)
 LEFT_ALONE = Attempt().failed(BUSY, "5ec2e7", NOW - 1)
-BEGUN = Attempt().renewing_ahead(NOW - 1)
+BEGUN = Attempt().having(soft_at=NOW - 1)
 PLAIN = Terms(started_at=NOW)
 WAITING = Terms(started_at=NOW - 5)
 BY_HAND = Terms(refresh=True, started_at=NOW)
@@ -338,7 +336,8 @@ def test_a_reminder_is_the_failure_again_and_says_for_how_long() -> None:
 
 
 def test_a_code_that_this_version_does_not_know_may_pass() -> None:
-    assert isinstance(Attempt(code=99, message="from a newer version").error(), TemporaryError)
+    record = Attempt(code=99, message="from a newer version")
+    assert isinstance(record.failure(0, 0), TemporaryError)
 
 
 # Early renewals, and what `status` tells.
@@ -346,7 +345,7 @@ def test_a_code_that_this_version_does_not_know_may_pass() -> None:
 
 @for_each(("after", "may"), [(0, False), (SOFT_GAP - 0.1, False), (SOFT_GAP, True), (-0.1, True)])
 def test_early_renewals_are_a_minute_apart(after: float, may: bool) -> None:
-    renewing = Attempt().renewing_ahead(NOW)
+    renewing = Attempt().having(soft_at=NOW)
     for record in (renewing, renewing.failed(DOWN, "", NOW), renewing.succeeded(NOW)):
         decision = cache.decide(entry_with(200 + after), record, Terms(), NOW + after)
         assert (decision == cache.AHEAD) is may
