@@ -13,10 +13,18 @@ from urllib.parse import quote
 import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
-from tables import for_each
 
 from tastyauth.errors import UsageError
-from tastyauth.secret import MASK, Secret, fit_to_paste, is_uuid, mask, shown, with_tilde
+from tastyauth.secret import (
+    MASK,
+    Secret,
+    fit_to_paste,
+    has_credential,
+    is_uuid,
+    mask,
+    shown,
+    with_tilde,
+)
 
 CLIENT_SECRET = (
     "5f1c9a7e3b8d2046c7a1e95b0d4f8326a1b2c3d4"  # as tastytrade makes them: 40 hex digits
@@ -49,7 +57,7 @@ class Holder:
     more: list[Secret] = field(default_factory=list)
 
 
-@for_each(
+@pytest.mark.parametrize(
     "show",
     [
         repr,
@@ -72,7 +80,7 @@ class Holder:
         lambda secret: repr(ValueError(secret)) + str(KeyError(secret)),
     ],
 )
-@for_each("value", VALUES)
+@pytest.mark.parametrize("value", VALUES)
 def test_no_rendering_shows_the_value(show: Callable[[Secret], str], value: str) -> None:
     text = show(Secret(value))
     assert MASK in text
@@ -96,8 +104,8 @@ def test_a_traceback_with_the_variables_of_every_frame_does_not_show_it() -> Non
     assert CLIENT_SECRET not in frame
 
 
-@for_each("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-@for_each("wrap", [lambda secret: secret, lambda secret: Holder("live", secret)])
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+@pytest.mark.parametrize("wrap", [lambda secret: secret, lambda secret: Holder("live", secret)])
 def test_it_is_not_pickled(protocol: int, wrap: Callable[[Secret], object]) -> None:
     with pytest.raises(TypeError, match="not pickled") as caught:
         pickle.dumps(wrap(Secret(CLIENT_SECRET)), protocol)
@@ -157,8 +165,8 @@ ECHOES: dict[str, Callable[[str], str]] = {
 }
 
 
-@for_each("value", VALUES)
-@for_each("name", ECHOES)
+@pytest.mark.parametrize("value", VALUES)
+@pytest.mark.parametrize("name", ECHOES)
 def test_an_echo_shows_no_part_of_a_secret(name: str, value: str) -> None:
     text = ECHOES[name](value)
     assert shows(text, value)
@@ -178,8 +186,8 @@ CODES: dict[str, Callable[[str], str]] = {
 }
 
 
-@for_each("value", [CLIENT_SECRET, REFRESH_TOKEN])
-@for_each("name", CODES)
+@pytest.mark.parametrize("value", [CLIENT_SECRET, REFRESH_TOKEN])
+@pytest.mark.parametrize("name", CODES)
 def test_what_looks_like_a_credential_goes_whoever_it_belongs_to(name: str, value: str) -> None:
     """No secret needs to be known for that: it may be one of another profile, or re-encoded."""
     coded = CODES[name](value)
@@ -203,12 +211,12 @@ ORDINARY = (
 )
 
 
-@for_each("text", ORDINARY)
+@pytest.mark.parametrize("text", ORDINARY)
 def test_public_identifiers_and_ordinary_sentences_stay_readable(text: str) -> None:
     assert mask(text, [Secret(CLIENT_SECRET), Secret(REFRESH_TOKEN)]) == text
 
 
-@for_each(
+@pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("11111111-2222-4333-8444-5555555555556666", MASK),  # a UUID with more to it
@@ -223,7 +231,7 @@ def test_the_shape_of_a_credential(text: str, expected: str) -> None:
     assert mask(text) == expected
 
 
-@for_each("value", ["a", "abc", "1234567"])
+@pytest.mark.parametrize("value", ["a", "abc", "1234567"])
 def test_a_short_secret_goes_whole(value: str) -> None:
     masked = mask(f"<{value}>", [Secret(value)])
     assert masked == f"<{MASK}>"
@@ -266,7 +274,7 @@ def test_mask_changes_nothing_but_what_it_hides(text: str, values: list[str]) ->
         position = text.index(part, position) + len(part)
 
 
-@for_each(
+@pytest.mark.parametrize(
     ("path", "home", "expected"),
     [
         ("/home/me/x", "/home/me", "~/x"),
@@ -275,13 +283,14 @@ def test_mask_changes_nothing_but_what_it_hides(text: str, values: list[str]) ->
         ("/home/meat/x", "/home/me", "/home/meat/x"),
         ("/srv/home/me/x", "/home/me", "/srv/home/me/x"),
         ("/x", "/", "/x"),
+        ("/home/X/y", "/home/X", "~/y"),
     ],
 )
 def test_a_report_shows_the_home_directory_as_a_tilde(path: str, home: str, expected: str) -> None:
     assert with_tilde(path, home) == expected
 
 
-@for_each(
+@pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("file /home/me/x, /home/me/y", "file ~/x, ~/y"),
@@ -302,7 +311,7 @@ def test_a_home_at_the_root_hides_nothing() -> None:
     assert fit_to_paste("/etc/x", "/") == "/etc/x"
 
 
-@for_each(
+@pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("0C7B8898-a2f1-49bb-a23d-843e47b68631", True),
@@ -316,7 +325,7 @@ def test_a_client_id_is_told_by_its_shape(text: str, expected: bool) -> None:
     assert is_uuid(text) is expected
 
 
-@for_each(
+@pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("a mistyped --fromat", "a mistyped --fromat"),
@@ -325,13 +334,34 @@ def test_a_client_id_is_told_by_its_shape(text: str, expected: bool) -> None:
         (f"/a/{'x' * 40}/b", f"/a/{'x' * 40}/b"),  # long names of directories stay
         (f"x{CLIENT_SECRET}", f"x{CLIENT_SECRET}"),
         ("a\x1b[2K\u202e\nb", "a\\x1b[2K\\u202e\\nb"),
+        ("C:\\Schlüssel", "C:\\Schlüssel"),
     ],
 )
 def test_what_a_message_quotes_is_tame_and_holds_no_credential(text: str, expected: str) -> None:
     assert shown(text) == expected
 
 
-@for_each("value", [None, 5, b"bytes", Secret("another")])
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f"client_secret: {CLIENT_SECRET}", True),
+        (CLIENT_SECRET.upper(), True),
+        (f"x{CLIENT_SECRET}", False),
+        (CLIENT_SECRET[1:], False),
+        (f"a cut one: {REFRESH_TOKEN[:11]}", True),
+        ("eyJhbGciOi", False),
+        ("0c7b8898-a2f1-49bb-a23d-843e47b68631", False),
+    ],
+)
+def test_a_line_that_surely_holds_a_credential_is_told_from_others(
+    text: str, expected: bool
+) -> None:
+    assert has_credential(text) is expected
+
+
+@pytest.mark.parametrize("value", [None, 5, b"bytes", Secret("another")])
 def test_only_text_is_a_secret(value: object) -> None:
-    with pytest.raises(UsageError, match="is text, not"):
+    with pytest.raises(UsageError) as caught:
         Secret(value)  # type: ignore[arg-type]
+    assert caught.value.message.endswith(f"is text, not {type(value).__name__}")
+    assert caught.value.hint

@@ -55,9 +55,9 @@ def _fault_of_script(
     is_absent = isinstance(error, FileNotFoundError)
     if not is_absent and not (isinstance(error, OSError) and error.errno == _ENOEXEC):
         return None
-    places = [""] if "/" in program else [f"{it}/" for it in os.get_exec_path(environ)]
-    places = [f"{it}{program}" for it in places]
-    path = next((it for it in places if os.path.isfile(it) and os.access(it, os.X_OK)), program)
+    places = () if "/" in program else os.get_exec_path(environ)
+    paths = (f"{it}/{program}" for it in places)
+    path = next((it for it in paths if os.path.isfile(it) and os.access(it, os.X_OK)), program)
     try:
         with open(path, "rb") as file:
             line = os.fsdecode(file.readline(4096))

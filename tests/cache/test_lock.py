@@ -236,6 +236,11 @@ def test_who_has_less_time_waits_no_longer_than_that(path: str) -> None:
         assert time.monotonic() - began < AT_ONCE
 
 
+def test_a_holder_that_left_no_name_is_unknown(path: str) -> None:
+    with pytest.raises(TemporaryError, match=r"\(pid unknown\)"):
+        Waiter(f"{path}.gone", longest=-1).wait()
+
+
 def test_a_promise_is_bound_to_the_clock_that_cannot_be_set(
     path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -417,6 +422,15 @@ def test_once_the_outline_has_come_the_lock_of_the_entry_is_taken(path: str) -> 
         assert not turn(held, Board((path, False), (entry, False), (entry, False)))
         assert held.path == entry
         acquired(path).close()
+
+
+def test_waiting_for_a_turn_ends_when_the_holder_is_late(path: str) -> None:
+    with acquired(path) as other, Lock() as held:
+        other.promise(-100)
+        board = Board(*[(path, False)] * 1000)
+        with pytest.raises(TemporaryError):
+            held.turn(board.look, lambda view: cast("Board", view).is_there)
+        assert board.looks != []
 
 
 def test_only_a_lock_that_nobody_holds_is_removed(path: str) -> None:

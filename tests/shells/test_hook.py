@@ -5,6 +5,7 @@ import os
 import re
 import shlex
 import shutil
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -824,6 +825,101 @@ def test_a_renewal_is_due_when_it_would_be_made(life: int) -> None:
     # and once it is, it is tried every now and then up to the end
     waited = _waiting(hooks.renewal("bash", emission, entry, due + 1.0, warned=False))
     assert 1 <= waited <= min(60, life / 4)
+
+
+@pytest.mark.parametrize(
+    ("now", "warned", "state"),
+    [
+        (1000.0, False, {"left": 900, "wait": 600, "told": 0}),
+        (1000.5, True, {"left": 900, "wait": 600, "told": 1}),
+        (1599.5, False, {"left": 301, "wait": 1, "told": 0}),
+        (1600.0, False, {"left": 300, "wait": 60}),
+        (1600.0, True, {"left": 300, "wait": 60, "told": 1}),
+        (1800.0, False, {"left": 100, "wait": 25}),
+        (1899.0, False, {"left": 1, "wait": 1}),
+        (1901.0, False, {"left": -1, "wait": 1}),
+    ],
+)
+def test_a_renewal_says_what_to_set_and_when_to_ask_again(
+    now: float, warned: bool, state: dict[str, int]
+) -> None:
+    entry = Entry({"access_token": "T", "expires_at": "1900"}, 1000, 1000.0)
+    emission = shells.Emission("live", 1900, [("A", "T")], ("OLD",))
+    bash = hooks.renewal("bash", emission, entry, now, warned=warned)
+    kept = "".join(f"_tastyauth_{name}={value};" for name, value in state.items())
+    shown = shells.sh(emission).removesuffix("\n")
+    assert bash == f"{shown}export TASTYAUTH_HOOK=live@1900;_tastyauth_state=mine;{kept}\n"
+    assert hooks.renewal("zsh", emission, entry, now, warned=warned) == bash
+    fish = hooks.renewal("fish", emission, entry, now, warned=warned)
+    kept = "".join(f"set _tastyauth_{name} {value};" for name, value in state.items())
+    shown = shells.fish(emission).removesuffix("\n")
+    assert fish == f"{shown}set -gx TASTYAUTH_HOOK live@1900;set _tastyauth_state mine;{kept}\n"
+
+
+@pytest.mark.parametrize(
+    ("left", "state"),
+    [
+        (5, {"state": "waits", "told": 0, "left": 5, "wait": 5}),
+        (1, {"state": "waits", "told": 0, "left": 1, "wait": 1}),
+        (0, {"state": "aside", "told": 1}),
+        (-5, {"state": "aside", "told": 1}),
+    ],
+)
+def test_what_is_left_alone_is_asked_about_once_it_ends(
+    left: int, state: dict[str, str | int]
+) -> None:
+    kept = "".join(f"_tastyauth_{name}={value};" for name, value in state.items())
+    assert hooks.stepping_aside("zsh", left) == f"{kept}\n"
+    kept = "".join(f"set _tastyauth_{name} {value};" for name, value in state.items())
+    assert hooks.stepping_aside("fish", left) == f"{kept}\n"
+
+
+def test_the_code_calls_the_program_of_its_binding(
+    shell: Shell, tmp_path: os.PathLike[str]
+) -> None:
+    """The program is a stand-in, which notes how it is called and says what to set."""
+    root = os.path.join(tmp_path, "it's \\here")
+    os.mkdir(root)
+    emission = shells.Emission("live", 1900, [("A", "T 1"), ("B", "1900")], ())
+    entry = Entry({"access_token": "T 1", "expires_at": "1900"}, 1000, 1000.0)
+    with open(f"{root}/answer", "w", encoding="ascii") as file:
+        file.write(hooks.renewal(shell.language, emission, entry, 1000.0, warned=False))
+    with open(f"{root}/program", "w", encoding="ascii") as file:
+        file.write(
+            "#!/bin/sh\nread -r _\n"
+            'printf "%s %s|%s|%s\\n" $? "$ONE" "$TWO" "$*" >>"${0%/*}/calls"\n'
+            'echo heard >&2\nexec cat "${0%/*}/answer"\n'
+        )
+    os.chmod(file.name, 0o700)
+    settings = (("ONE", "1 'a'"), ("TWO", "\\2"))
+    command = (f"{root}/program", "-p", "a 'b'")
+    bound = hooks.Binding(command, settings, ("A", "B"), ("--flag", "x y"), "B")
+    other = hooks.Binding(command, settings, ("A", "B"), ("--flag", "z"), "B")
+    assert bound.identity == f"ONE=1 'a' TWO=\\2 {' '.join(command)} --flag x y"
+    assert hooks.Binding(command, (), ()).expiry == "_tastyauth_none"
+    show = 'printf "%s\\n" "$A,$B,$TASTYAUTH_HOOK,$_tastyauth_state,$_tastyauth_bound"'
+    lines = (
+        *(hooks.script(shell.language, bound), "p", "p", show),
+        *(shell.assign("_tastyauth_told", "1"), "later", "p", show),
+        *(shell.assign("B", "5"), "p", shell.assign("A", "other"), "later", "p"),
+        *(hooks.script(shell.language, bound), show, hooks.script(shell.language, other), show),
+    )
+    done = subprocess.run(
+        [*shell.argv, "\n".join((shell.prelude, *lines))],
+        env={"PATH": PATH, "HOME": root, "XDG_CONFIG_HOME": root},
+        stdin=subprocess.PIPE,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    mine = f"T 1,1900,live@1900,mine,{bound.identity}"
+    assert done.stdout.splitlines() == [mine, mine, mine, f",,,first,{other.identity}"]
+    with open(f"{root}/calls", encoding="utf-8") as file:
+        called = file.read().splitlines()
+    said = "1 1 'a'|\\2|-p a 'b' hook {} --flag x y --answer {}"
+    cases = ("first", "again", "changed", "changed")
+    assert called == [said.format(shell.language, case) for case in cases]
+    assert done.stderr == "heard\n" * 3  # not by whom it was told already
 
 
 def _waiting(answer: str) -> int:
