@@ -13,6 +13,7 @@ from urllib.parse import quote
 import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
+from tables import for_each
 
 from tastyauth.errors import UsageError
 from tastyauth.secret import (
@@ -57,7 +58,7 @@ class Holder:
     more: list[Secret] = field(default_factory=list)
 
 
-@pytest.mark.parametrize(
+@for_each(
     "show",
     [
         repr,
@@ -80,7 +81,7 @@ class Holder:
         lambda secret: repr(ValueError(secret)) + str(KeyError(secret)),
     ],
 )
-@pytest.mark.parametrize("value", VALUES)
+@for_each("value", VALUES)
 def test_no_rendering_shows_the_value(show: Callable[[Secret], str], value: str) -> None:
     text = show(Secret(value))
     assert MASK in text
@@ -104,8 +105,8 @@ def test_a_traceback_with_the_variables_of_every_frame_does_not_show_it() -> Non
     assert CLIENT_SECRET not in frame
 
 
-@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-@pytest.mark.parametrize("wrap", [lambda secret: secret, lambda secret: Holder("live", secret)])
+@for_each("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+@for_each("wrap", [lambda secret: secret, lambda secret: Holder("live", secret)])
 def test_it_is_not_pickled(protocol: int, wrap: Callable[[Secret], object]) -> None:
     with pytest.raises(TypeError, match="not pickled") as caught:
         pickle.dumps(wrap(Secret(CLIENT_SECRET)), protocol)
@@ -165,8 +166,8 @@ ECHOES: dict[str, Callable[[str], str]] = {
 }
 
 
-@pytest.mark.parametrize("value", VALUES)
-@pytest.mark.parametrize("name", ECHOES)
+@for_each("value", VALUES)
+@for_each("name", ECHOES)
 def test_an_echo_shows_no_part_of_a_secret(name: str, value: str) -> None:
     text = ECHOES[name](value)
     assert shows(text, value)
@@ -186,8 +187,8 @@ CODES: dict[str, Callable[[str], str]] = {
 }
 
 
-@pytest.mark.parametrize("value", [CLIENT_SECRET, REFRESH_TOKEN])
-@pytest.mark.parametrize("name", CODES)
+@for_each("value", [CLIENT_SECRET, REFRESH_TOKEN])
+@for_each("name", CODES)
 def test_what_looks_like_a_credential_goes_whoever_it_belongs_to(name: str, value: str) -> None:
     """No secret needs to be known for that: it may be one of another profile, or re-encoded."""
     coded = CODES[name](value)
@@ -211,12 +212,12 @@ ORDINARY = (
 )
 
 
-@pytest.mark.parametrize("text", ORDINARY)
+@for_each("text", ORDINARY)
 def test_public_identifiers_and_ordinary_sentences_stay_readable(text: str) -> None:
     assert mask(text, [Secret(CLIENT_SECRET), Secret(REFRESH_TOKEN)]) == text
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "expected"),
     [
         ("11111111-2222-4333-8444-5555555555556666", MASK),  # a UUID with more to it
@@ -231,7 +232,7 @@ def test_the_shape_of_a_credential(text: str, expected: str) -> None:
     assert mask(text) == expected
 
 
-@pytest.mark.parametrize("value", ["a", "abc", "1234567"])
+@for_each("value", ["a", "abc", "1234567"])
 def test_a_short_secret_goes_whole(value: str) -> None:
     masked = mask(f"<{value}>", [Secret(value)])
     assert masked == f"<{MASK}>"
@@ -290,7 +291,7 @@ def test_a_report_shows_the_home_directory_as_a_tilde(path: str, home: str, expe
     assert with_tilde(path, home) == expected
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "expected"),
     [
         ("file /home/me/x, /home/me/y", "file ~/x, ~/y"),
@@ -311,7 +312,7 @@ def test_a_home_at_the_root_hides_nothing() -> None:
     assert fit_to_paste("/etc/x", "/") == "/etc/x"
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "expected"),
     [
         ("0C7B8898-a2f1-49bb-a23d-843e47b68631", True),
@@ -325,7 +326,7 @@ def test_a_client_id_is_told_by_its_shape(text: str, expected: bool) -> None:
     assert is_uuid(text) is expected
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "expected"),
     [
         ("a mistyped --fromat", "a mistyped --fromat"),
@@ -341,7 +342,7 @@ def test_what_a_message_quotes_is_tame_and_holds_no_credential(text: str, expect
     assert shown(text) == expected
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("text", "expected"),
     [
         (f"client_secret: {CLIENT_SECRET}", True),
@@ -359,7 +360,7 @@ def test_a_line_that_surely_holds_a_credential_is_told_from_others(
     assert has_credential(text) is expected
 
 
-@pytest.mark.parametrize("value", [None, 5, b"bytes", Secret("another")])
+@for_each("value", [None, 5, b"bytes", Secret("another")])
 def test_only_text_is_a_secret(value: object) -> None:
     with pytest.raises(UsageError) as caught:
         Secret(value)  # type: ignore[arg-type]

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 from forked import forked
+from tables import for_each
 
 from tastyauth import posix
 from tastyauth.errors import NOT_HERE, UsageError
@@ -80,7 +81,7 @@ def test_the_program_is_looked_up_on_the_path_that_it_gets(tmp_path: os.PathLike
     assert become(["greet"], PATH)[0] == 127
 
 
-@pytest.mark.parametrize("name", ["PIPE", "XFSZ"])
+@for_each("name", ["PIPE", "XFSZ"])
 def test_signals_that_python_ignores_end_the_program_again(name: str) -> None:
     code, _ = become(["sh", "-c", f"kill -{name} $$; sleep 30"], PATH)
     assert code < 0
@@ -106,7 +107,7 @@ def test_so_does_this_process_once_it_heeds_children() -> None:
 # Why it cannot be started.
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("kind", "number", "code"),
     [
         (FileNotFoundError, errno.ENOENT, 127),
@@ -127,7 +128,7 @@ def test_why_it_cannot_be_started_is_said_as_a_shell_says_it(
     assert ("ls -l" in error.hint) is (code == 126)
 
 
-@pytest.mark.parametrize(
+@for_each(
     ("program", "message"),
     [
         ("a\0b", "cannot start a\0b: not a name of one"),
@@ -143,7 +144,7 @@ def test_a_reason_that_the_system_does_not_name_is_none() -> None:
     assert CannotStart("bot", OSError()).message == "cannot start bot: not a name of one"
 
 
-@pytest.mark.parametrize("program", ["ls -l", "cd", "alias", ":"])
+@for_each("program", ["ls -l", "cd", "alias", ":"])
 def test_who_means_a_shell_is_shown_how_to_call_one(program: str) -> None:
     error = CannotStart(program, FileNotFoundError(errno.ENOENT, "No such file"))
     assert error.hint.split("\n")[1].endswith("write -- sh -c 'ls -l'")
@@ -230,7 +231,7 @@ def test_a_missing_program_is_told(tmp_path: os.PathLike[str]) -> None:
 # LC_CTYPE.
 
 
-@pytest.mark.parametrize("held", ["de_DE.UTF-8", None])
+@for_each("held", ["de_DE.UTF-8", None])
 def test_lc_ctype_is_the_callers_and_not_that_of_python(held: str | None) -> None:
     """Python sets it for itself in the C locale (PEP 538)."""
     environ = {**PATH, "LC_CTYPE": held or "C.UTF-8"}
@@ -318,7 +319,7 @@ def test_a_program_has_the_callers_limit_of_core_dumps() -> None:
     assert become(TELL_LIMIT, PATH, before=before) == (0, "1024 2048\n")
 
 
-@pytest.mark.parametrize("error", [PermissionError(1, "no"), ValueError("no")])
+@for_each("error", [PermissionError(1, "no"), ValueError("no")])
 def test_where_a_sandbox_forbids_limits_a_program_is_started_all_the_same(
     error: Exception,
 ) -> None:
@@ -337,7 +338,7 @@ def test_where_a_sandbox_forbids_limits_a_program_is_started_all_the_same(
 # Words and names.
 
 
-@pytest.mark.parametrize(
+@for_each(
     "word",
     ["", "bot", "a b", "it's", "''", "$HOME", "a-b_c.d/e:f=g,h@i%j+k", "ä", "Z9", "~", "a\nb"],
 )

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from forked import forked
+from tables import for_each
 
 from tastyauth.errors import Stopped
 from tastyauth.posix import HeldBack, raise_when_stopped
@@ -18,8 +19,8 @@ def sent(number: int) -> None:
     os.kill(os.getpid(), number)
 
 
-@pytest.mark.parametrize("second", STOPPING)
-@pytest.mark.parametrize("first", STOPPING)
+@for_each("second", STOPPING)
+@for_each("first", STOPPING)
 def test_a_second_signal_does_not_disturb_how_the_first_ends_a_run(
     first: signal.Signals, second: signal.Signals
 ) -> None:
@@ -37,7 +38,7 @@ def test_a_second_signal_does_not_disturb_how_the_first_ends_a_run(
     assert forked(act) == (0, said)
 
 
-@pytest.mark.parametrize("number", STOPPING)
+@for_each("number", STOPPING)
 def test_what_the_caller_had_ignored_stays_ignored(number: signal.Signals) -> None:
     """`nohup`, a background job."""
 
@@ -125,7 +126,7 @@ def interrupted_at(step: int) -> None:
             print("interrupted")
 
 
-@pytest.mark.parametrize("step", range(1, 9))
+@for_each("step", range(1, 9))
 def test_an_interruption_on_the_way_in_or_out_leaves_no_signal_held_back(step: int) -> None:
     """A handler of the caller may raise as soon as it is there again."""
 
