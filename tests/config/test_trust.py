@@ -133,12 +133,21 @@ def test_what_somebody_else_could_have_written_waits_for_approval(
 OUTLAWS = {
     "a host": CONFIG.replace("sandbox", "custom\n    api_url: https://evil.example"),
     "a program": CONFIG.replace("env: PAPER_TOKEN", "command: [{home}/project/vault]"),
+    "a program that anybody could replace": CONFIG.replace(
+        "env: PAPER_TOKEN", "command: [{home}/vault]"
+    ),
 }
+
+
+@pytest.fixture(autouse=True)
+def _programs(home: Path) -> None:
+    for path, mode in (("project/vault", 0o700), ("vault", 0o777)):
+        (home / path).touch()
+        (home / path).chmod(mode)
 
 
 @pytest.mark.parametrize("name", OUTLAWS)
 def test_a_found_file_that_goes_too_far_cannot_be_approved(home: Path, name: str) -> None:
-    (home / "project/vault").touch(mode=0o700)
     config = read(home, OUTLAWS[name].replace("{home}", str(home)))
     trust.allow(config, around(home))
     hashed = around(home, TASTYAUTH_TRUST_SHA256=digest(config, around(home)))
@@ -149,7 +158,6 @@ def test_a_found_file_that_goes_too_far_cannot_be_approved(home: Path, name: str
 
 @pytest.mark.parametrize("name", OUTLAWS)
 def test_ones_own_file_may_do_all_that(home: Path, name: str) -> None:
-    (home / "project/vault").touch(mode=0o700)
     config = read(home, OUTLAWS[name].replace("{home}", str(home)))
     for origin in TRUSTED:
         assert trust.require(config, origin, around(home)) == ""

@@ -450,23 +450,22 @@ def test_the_newest_token_is_in_clear_only_where_its_source_cannot_be_written(
 
 def test_a_new_secret_is_not_overwritten_by_a_rotation_with_a_slow_store(rotating: World) -> None:
     """`secret set` waits until the rotation has written its token."""
-    shelf = rotating.write(f"{rotating.root}/shelf", f"{rotating.refresh_token}\n")
-    rotating.script(
+    shelf = f"{rotating.root}/shelf"
+    rotating.write(f"{shelf}.tastytrade", f"{rotating.refresh_token}\n")
+    rotating.script(  # the first to write is the slow one
         "pass",
-        f'if [ "$1" = insert ]; then echo >>{shelf}.inserting; read -r new; sleep 1;'
-        f' echo "$new" >{shelf}; else cat {shelf}; fi',
+        f"for entry; do :; done; [ $1 != show ] || exec cat {shelf}.$entry\n"
+        f'read -r new; mkdir {shelf}.inserting && sleep 3; echo "$new" >{shelf}.$entry',
     )
-    store = f"{rotating.home}/.password-store"
-    rotating.write(f"{store}/.gpg-id", "me\n")
+    rotating.write(f"{rotating.home}/.password-store/.gpg-id", "me\n")
     rotating.configure(CONFIG.replace("{{ file: live.refresh-token }}", "{{ pass: tastytrade }}"))
     with rotating.started(COMMAND, "token") as process:
         until(lambda: os.path.exists(f"{shelf}.inserting"))
+        rotating.simulator.fail = "429"  # secrets that cannot be tried are stored at once
         rotating.environ["TASTYAUTH_NON_INTERACTIVE"] = "1"
-        done = rotating.run(
-            "secret", "set", "--only", "refresh_token", given=f"{rotating.refresh_token}\n"
-        )
-        assert finish(process).code == 0
-    assert (done.code, rotating.run("token", "--refresh").code) == (0, 0)
+        done = rotating.run("secret", "set", "--only", "refresh_token", given="another-token\n")
+        assert (done.code, finish(process).code) == (0, 0), done.err
+    assert content(f"{shelf}.tastytrade") == "another-token\n"
 
 
 def test_who_says_that_a_source_cannot_be_written_has_looked(tmp_path: os.PathLike[str]) -> None:
