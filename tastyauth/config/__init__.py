@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 from tastyauth import __version__, export, locate, sources
@@ -214,31 +215,22 @@ def parse(content: bytes, path: str, *, home: str, known_valid: bool = False) ->
             f"{path}:{first.span.line}:{first.span.column}: {first.message} [{first.code}]{more}",
             f"see the whole report: tastyauth validate {path}",
         )
-    return _typed(cast(Mapping[str, object], text.data), path, home)
+    return recall(json.dumps(text.data), path, home=home)
 
 
 def recall(data: str, path: str, *, home: str) -> Config:
-    """The config whose `data` an outline has kept: parsed and found valid before."""
-    return _typed(json.loads(data), path, home)
-
-
-def _typed(data: Mapping[str, object], path: str, home: str) -> Config:
-    profiles = cast(Mapping[str, Mapping[str, object]], data["profiles"])
+    """The config whose `data`, valid JSON, an outline has kept: checked before."""
+    content = json.loads(data)
+    profiles = cast(Mapping[str, Mapping[str, object]], content["profiles"])
     directory = path.rpartition("/")[0] or "/"
     typed = [_profile(name, profiles[name], directory, home) for name in profiles]
     withheld = frozenset(name for profile in typed for name in profile.variables)
-    return Config(
-        path=path,
-        profiles=tuple(profile._replace(withheld=withheld) for profile in typed),
-        default_profile=cast(str | None, data.get("default_profile")),
-        data=json.dumps(data),
-    )
+    complete = tuple(profile._replace(withheld=withheld) for profile in typed)
+    return Config(path, complete, content.get("default_profile"), data)
 
 
 def _profile(name: str, data: Mapping[str, object], directory: str, home: str) -> Profile:
-    def reference(key: str) -> Reference:
-        return sources.parse(data[key], directory=directory, home=home)
-
+    reference = partial(sources.parse, directory=directory, home=home)
     environment = cast(str, data["environment"])
     client_id = data["client_id"]
     exports = cast(Mapping[str, str] | None, data.get("exports"))
@@ -246,9 +238,9 @@ def _profile(name: str, data: Mapping[str, object], directory: str, home: str) -
         name=name,
         environment=environment,
         api_url=ENVIRONMENTS.get(environment) or cast(str, data["api_url"]),
-        client_id=client_id if isinstance(client_id, str) else reference("client_id"),
-        client_secret=reference("client_secret"),
-        refresh_token=reference("refresh_token"),
+        client_id=client_id if isinstance(client_id, str) else reference(client_id),
+        client_secret=reference(data["client_secret"]),
+        refresh_token=reference(data["refresh_token"]),
         exports=export.DEFAULT_EXPORTS if exports is None else tuple(exports.items()),
         timeout=float(cast(float, data.get("timeout", DEFAULT_TIMEOUT))),
         user_agent=cast(str, data.get("user_agent", USER_AGENT)),

@@ -50,13 +50,15 @@ class NewProfile:
 
     def block(self, indent: str = "  ", ending: str = "\n") -> str:
         """The profile as YAML; `store` is the kind of its references."""
-        kind = kind_of(self.store)
+        spelling = kind_of(self.store).spelling
         values = {
             "environment": self.environment,
             "api_url": self.api_url,
             "client_id": self.client_id,
-            "client_secret": kind.spell(self.name, "client_secret"),
-            "refresh_token": kind.spell(self.name, "refresh_token"),
+            **{
+                name: spelling.format(profile=self.name, name=name, dashed=name.replace("_", "-"))
+                for name in ("client_secret", "refresh_token")
+            },
             "scopes": f"[{', '.join(self.scopes)}]" if self.scopes else None,
         }
         lines = [f"  {key}: {value}" for key, value in values.items() if value is not None]

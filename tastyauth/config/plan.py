@@ -3,7 +3,6 @@
 import os
 import stat
 from contextlib import suppress
-from dataclasses import replace
 from hashlib import sha256
 
 from tastyauth import export, locate
@@ -13,24 +12,27 @@ from tastyauth.posix import files
 from tastyauth.sources import Reference, Surroundings
 
 Lines = tuple[str, ...]
+Exports = tuple[tuple[str, str], ...]
 
 _VERSION_CONTROL = (".git", ".hg", ".jj", ".svn", ".bzr", ".fslckout", "_darcs", "CVS")
 """What lies in the root of a tree that the next pull or update can change."""
 
-_FIRST_EXPORTS = (
+FIRST_EXPORTS = (
     ("TASTYTRADE_ACCESS_TOKEN", "access_token"),
     ("TASTYTRADE_ACCESS_TOKEN_EXPIRES_AT", "expires_at"),
     ("TASTYTRADE_ENV", "environment"),
     ("TASTYTRADE_API_URL", "api_url"),
 )
-"""What a profile that says nothing exported in the first release."""
+"""What a profile that says nothing exported in the first release, whose approvals still count."""
 
 
-def lines(config: Config, surroundings: Surroundings) -> Lines:
+def lines(
+    config: Config, surroundings: Surroundings, usual: Exports = export.DEFAULT_EXPORTS
+) -> Lines:
     """The canonical plan, one fact a line, in an order that comments and reordering leave alone.
 
     It is computed from what the executor itself uses, resolved programs included, so that any
-    effective change changes it.
+    effective change changes it. `usual` is what a profile that says nothing exports.
     """
     found = [f"default profile: {config.default_name or '(none)'}"]
     for profile in sorted(config.profiles, key=lambda profile: profile.name):
@@ -46,7 +48,8 @@ def lines(config: Config, surroundings: Surroundings) -> Lines:
                 found.append(prefix + value)
             else:
                 found += value.plan(prefix, surroundings)
-        found += [f"  exports {name}: {field}" for name, field in sorted(profile.exports)]
+        exports = usual if profile.exports == export.DEFAULT_EXPORTS else profile.exports
+        found += [f"  exports {name}: {field}" for name, field in sorted(exports)]
         # what nobody has chosen is not for approval; our own name changes with each release
         if profile.timeout != DEFAULT_TIMEOUT:
             found.append(f"  timeout: {profile.timeout!r} s")
@@ -60,16 +63,6 @@ def lines(config: Config, surroundings: Surroundings) -> Lines:
                 engine.password.plan(prefix, surroundings) if engine.password else [f"{prefix}none"]
             )
     return tuple(found)
-
-
-def lines_of_first_release(config: Config, surroundings: Surroundings) -> Lines:
-    """The plan as the first release wrote it, so that its approvals outlast a new default."""
-    says_nothing = export.DEFAULT_EXPORTS
-    profiles = tuple(
-        it._replace(exports=_FIRST_EXPORTS) if it.exports == says_nothing else it
-        for it in config.profiles
-    )
-    return lines(replace(config, profiles=profiles), surroundings)
 
 
 def digest(plan: Lines) -> str:
@@ -87,16 +80,15 @@ def refuse_outlaws(config: Config, surroundings: Surroundings) -> None:
         host = profile.api_url.partition("://")[2]
         is_here = any(host == it or host.startswith(f"{it}:") for it in LOOPBACK)
         if profile.environment == "custom" and not is_here:
-            raise ConfigNotAllowed(
-                f"profile {profile.name} of a project file sends secrets to {profile.api_url}",
-                f"keep this profile in your own config, or use it with --config {config.path}",
-            )
-        if profile.shared and not profile.shared.is_here:
-            raise ConfigNotAllowed(
-                f"profile {profile.name} of a project file shares tokens through another machine:"
-                f" {profile.shared.url}",
-                f"keep this profile in your own config, or use it with --config {config.path}",
-            )
+            does = f"sends secrets to {profile.api_url}"
+        elif profile.shared and not profile.shared.is_here:
+            does = f"shares tokens through another machine: {profile.shared.url}"
+        else:
+            continue
+        raise ConfigNotAllowed(
+            f"profile {profile.name} of a project file {does}",
+            f"keep this profile in your own config, or use it with --config {config.path}",
+        )
     projects = _projects_of(config.path, surroundings.home)
     for program, profile in _programs(config, surroundings).items():
         for path in (program, os.path.realpath(program)):

@@ -55,7 +55,7 @@ def admitted(
     The hash of one profile's plan allows that one alone. Raises ConfigNotAllowed.
     """
     name = profile or config.default_name
-    given = _given_hash(surroundings)
+    given = "" if surroundings.interactive else locate.approved_hash(surroundings.environ)
     if given and any(it.name == name for it in config.profiles):
         only = config.only(name)
         is_meant = given == plan.digest(plan.lines(only, surroundings)[1:])
@@ -74,9 +74,8 @@ def require(config: Config, origin: str, surroundings: Surroundings) -> str:
     if reason is None:
         return ""
     lines = approvable(config, origin, surroundings)
-    plans = {
-        plan.digest(it): it for it in (lines, plan.lines_of_first_release(config, surroundings))
-    }
+    earlier = plan.lines(config, surroundings, plan.FIRST_EXPORTS)
+    plans = {plan.digest(it): it for it in (lines, earlier)}
     word = shlex.quote(config.path)
     # a config that the user names may do more than one that is found
     named = f"--config {word}" if origin in locate.TRUSTED_ORIGINS else word
@@ -96,7 +95,7 @@ def require(config: Config, origin: str, surroundings: Surroundings) -> str:
         with suppress(OSError):
             if locate.read_private(record) == _content(config.path, approved):
                 return record
-    given = _given_hash(surroundings)
+    given = "" if surroundings.interactive else locate.approved_hash(surroundings.environ)
     if given in plans:
         return given
     environ = surroundings.environ
@@ -150,10 +149,6 @@ def last_approved(path: str, environ: locate.Environ) -> plan.Lines:
     except OSError:
         return ()
     return tuple(content.decode().split("\n")[1:-1]) if content else ()
-
-
-def _given_hash(surroundings: Surroundings) -> str:
-    return "" if surroundings.interactive else locate.approved_hash(surroundings.environ)
 
 
 def _content(path: str, lines: plan.Lines) -> bytes:

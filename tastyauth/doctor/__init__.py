@@ -6,22 +6,15 @@ All of them use the same references, route and exchange as the other commands.
 
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import NamedTuple
 
-from tastyauth.doctor import config, credentials, online, shared
+from tastyauth.doctor import config, credentials, online
 from tastyauth.doctor.credentials import FIELDS
 from tastyauth.doctor.findings import FAILED, PASSED, SKIPPED, WARNED, Check, Findings, Verdict
 from tastyauth.errors import TastyauthError, UsageError
 
-__all__ = [
-    "FAILED",
-    "PASSED",
-    "SKIPPED",
-    "WARNED",
-    "Check",
-    "Findings",
-    "examine",
-]
+__all__ = ["FAILED", "PASSED", "SKIPPED", "WARNED", "Check", "Findings", "examine"]
 
 
 class Step(NamedTuple):
@@ -33,13 +26,15 @@ class Step(NamedTuple):
     online: bool = False
 
 
+_OFFLINE = ("type", "audience", "issuer", "scope")
+
 STEPS = (
     Step("config", config.check_config),
     Step("trust", config.check_trust, ("config",)),
     Step("permissions", config.check_permissions, ("config",)),
     Step("cache", config.check_cache),
     Step("state", config.check_state),
-    *(Step(field, credentials.check_of(field), ("config", "trust")) for field in FIELDS),
+    *(Step(it, partial(credentials.check_secret, it), ("config", "trust")) for it in FIELDS),
     Step("type", credentials.check_type, ("client_id", "refresh_token")),
     Step("audience", credentials.check_audience, ("type",)),
     Step("issuer", credentials.check_issuer, ("type",)),
@@ -49,30 +44,12 @@ STEPS = (
     Step("dns", online.check_dns, ("route",), online=True),
     Step("tls", online.check_tls, ("dns",), online=True),
     Step("clock", online.check_clock, ("tls",), online=True),
-    Step(
-        "exchange",
-        online.check_exchange,
-        (*FIELDS, "type", "audience", "issuer", "scope", "tls"),
-        online=True,
-    ),
+    Step("shared", online.check_shared, ("config", "trust"), online=True),
+    Step("exchange", online.check_exchange, (*FIELDS, *_OFFLINE, "tls"), online=True),
     Step("accounts", online.check_accounts, ("exchange",), online=True),
     Step("market_data", online.check_market_data, ("exchange",), online=True),
 )
 """In the order of the report. The clock comes after the check that learns the server's time."""
-
-SHARED = Step("shared", shared.check_shared, ("config", "trust"), online=True)
-"""Comes before the exchange, for profiles that share what comes of it."""
-
-
-def _steps(findings: Findings) -> Iterator[Step]:
-    for step in STEPS:
-        if (
-            step.name == "exchange"
-            and getattr(findings, "profile", None)
-            and findings.profile.shared
-        ):
-            yield SHARED
-        yield step
 
 
 def examine(findings: Findings, *, offline: bool) -> Iterator[Check]:
@@ -81,9 +58,12 @@ def examine(findings: Findings, *, offline: bool) -> Iterator[Check]:
     Raises UsageError for a profile that does not exist; other errors are in the report.
     """
     culprits: dict[str, str] = {}
-    for step in _steps(findings):
+    for step in STEPS:
         if step.online and offline:
             return
+        profile = getattr(findings, "profile", None)  # not where the config has failed
+        if step.name == "shared" and not (profile and profile.shared):
+            continue
         culprit = next((culprits[need] for need in step.needs if need in culprits), None)
         if culprit is not None:
             culprits[step.name] = culprit

@@ -1,7 +1,6 @@
 """Checks of the client ID, the client secret and the refresh token, before any of them is sent."""
 
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 from tastyauth.doctor.findings import (
@@ -41,21 +40,15 @@ _DAY = 86400
 _SAYS_NOTHING = "the token does not say"
 
 
-def check_of(field: str) -> Callable[[Findings], Verdict]:
-    """The check of `client_id`, `client_secret` or `refresh_token`."""
+def check_secret(field: str, findings: Findings) -> Verdict:
+    """The check of `client_id`, `client_secret` or `refresh_token`.
 
-    def check(findings: Findings) -> Verdict:
-        value: str | Reference = getattr(findings.profile, field)
-        if isinstance(value, Reference):
-            return _resolved(field, value, findings)
+    The first member that is here at all, as `resolve` has it, but reported one by one.
+    """
+    value: str | Reference = getattr(findings.profile, field)
+    if isinstance(value, str):
         findings.secrets[field] = Secret(value)
         return passed(f"{value}, in the config")
-
-    return check
-
-
-def _resolved(field: str, reference: Reference, findings: Findings) -> Verdict:
-    """The first member that is here at all, as `resolve` has it, but reported one by one."""
     around = findings.surroundings.withholding(findings.profile.withheld)
 
     def ask(member: Reference) -> Verdict | tuple[str, Secret]:
@@ -70,7 +63,7 @@ def _resolved(field: str, reference: Reference, findings: Findings) -> Verdict:
             outcome = error.reason if error.reason in (ASKS, HANGS) else FAILS
             return Verdict(FAILED, error.message, hint, outcome)
 
-    found, absences = reference.first(ask)
+    found, absences = value.first(ask)
     if found is None:
         absent = absences[0] if len(absences) == 1 else none_of(absences)
         return Verdict(FAILED, absent.message, refresh.or_if_lost(field, absent), ABSENT)
@@ -145,7 +138,12 @@ def check_issuer(findings: Findings) -> Verdict:
 def check_age(findings: Findings) -> Verdict:
     """It was issued in the past, and has not expired."""
     now = time.time()
-    issued, ends = (_seconds(findings.claims.fields.get(name)) for name in ("iat", "exp"))
+    issued, ends = (  # NumericDates (RFC 7519, section 2) that a calendar can show
+        float(it)
+        if isinstance(it, int | float) and not isinstance(it, bool) and 0 <= it < 1e11
+        else None
+        for it in map(findings.claims.fields.get, ("iat", "exp"))
+    )
     if ends is not None and ends <= now:
         return warned(f"it expired on {_date(ends)}", f"make a new one: {CREATE_GRANT}")
     if issued is None:
@@ -184,13 +182,6 @@ def check_scope(findings: Findings) -> Verdict:
             f"tick read when making one: {CREATE_GRANT}",
         )
     return passed(said)
-
-
-def _seconds(value: object) -> float | None:
-    """A NumericDate (RFC 7519, section 2) that a calendar can show; None for anything else."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return float(value) if 0 <= value < 1e11 else None
 
 
 def _date(seconds: float) -> str:

@@ -19,6 +19,7 @@ from tastyauth.doctor.findings import FAILED, PASSED, WARNED, Check, Findings
 from tastyauth.posix import process
 from tastyauth.sources import ASKS, HANGS
 
+_NEW_YORK = "America/New_York"
 _OPEN = tuple(time(minute // 60, minute % 60) for minute in range(9 * 60 + 30, 16 * 60 + 1, 30))
 """Every half hour from the opening of the exchange to its close, on a clock in New York."""
 
@@ -78,7 +79,12 @@ def rehearse(program: Sequence[str], findings: Findings) -> Rehearsal:
             if check.name in sought:
                 is_env = getattr(profile, check.name).kind == "env"  # which nobody can export there
                 checks.append(_predicted(check._replace(hint="") if is_env else check))
-    checks.append(_variables(findings.surroundings.environ))
+    missed = ", ".join(name for name in _FOLLOWED if findings.surroundings.environ.get(name))
+    said, hint = "none that tastyauth reads is set here only", ""
+    if missed:
+        said = f"set here but not in cron: {missed}"
+        hint = "if the job needs them, write them above its line in the crontab: NAME=value"
+    checks.append(Check("variables", WARNED if missed else PASSED, said, hint))
     return Rehearsal(tuple(checks), line([*program, "exec", *chosen]))
 
 
@@ -115,7 +121,7 @@ def _schedules() -> list[str]:
     Clocks change on other days in New York than here, so these are the hours of the whole year.
     """
     try:
-        zone = _new_york()
+        zone = ZoneInfo(_NEW_YORK)
     except (ZoneInfoNotFoundError, ValueError):
         return ["*/5 * * * *"]
     today = date.today()
@@ -132,17 +138,13 @@ def _schedules() -> list[str]:
     ]
 
 
-def _new_york() -> ZoneInfo:
-    return ZoneInfo("America/New_York")
-
-
 def clock(now: float) -> str:
     """Whose hours the line means: when the exchange is open on the clock of this machine."""
     here = datetime.fromtimestamp(now).astimezone()
     zone = "UTC" if f"{here:%Z}" == "UTC" else f"{here:%Z}, UTC{here:%z}"
     told = f"its hours are those of this machine ({zone})"
     try:
-        new_york = here.astimezone(_new_york())
+        new_york = here.astimezone(ZoneInfo(_NEW_YORK))
     except (ZoneInfoNotFoundError, ValueError):  # a machine without the time zones of the world
         return (
             f"{told}: put the hours of your job in place of the second *;"
@@ -193,11 +195,3 @@ def _report(argv: list[str], findings: Findings) -> list[Check] | str:
         ]
     except (ValueError, KeyError, TypeError):
         return f"the rehearsal ended with exit code {completed.returncode} and no report"
-
-
-def _variables(environ: Mapping[str, str]) -> Check:
-    missed = ", ".join(name for name in _FOLLOWED if environ.get(name))
-    if not missed:
-        return Check("variables", PASSED, "none that tastyauth reads is set here only")
-    hint = "if the job needs them, write them above its line in the crontab: NAME=value"
-    return Check("variables", WARNED, f"set here but not in cron: {missed}", hint)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
 from tastyauth.cache import Asked, Entry
@@ -44,19 +45,8 @@ class Check(NamedTuple):
     seconds: float | None = None
 
 
-def passed(message: str) -> Verdict:
-    """All is well."""
-    return Verdict(PASSED, message)
-
-
-def warned(message: str, hint: str) -> Verdict:
-    """It works, but this is worth knowing."""
-    return Verdict(WARNED, message, hint)
-
-
-def skipped(reason: str) -> Verdict:
-    """It was not checked."""
-    return Verdict(SKIPPED, reason)
+passed, warned, skipped = (partial(Verdict, state) for state in (PASSED, WARNED, SKIPPED))
+"""All is well; it works, but the message is worth knowing; it was not checked."""
 
 
 @dataclass(slots=True)

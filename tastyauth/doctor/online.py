@@ -1,8 +1,8 @@
 """The checks that go online: the way to the broker, the exchange, and what its token can see."""
 
+import os
 import socket
 import time
-from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import cast
 from urllib.parse import urlsplit
@@ -17,10 +17,13 @@ from tastyauth.exchange.route import Proxy, proxy_for, read_endpoint, route
 from tastyauth.exchange.server_text import Answer, shown
 from tastyauth.secret import Secret
 from tastyauth.session.refresh import Audience, Secrets
-from tastyauth.shared import ALONE
+from tastyauth.shared import ALONE, Trouble, fleet, not_used
+
+_CLOCK_TOLERANCE = 60.0
+"""Seconds. Sharing allows for more, but a clock that is so wrong needs to be set."""
 
 _PATIENCE = 10.0
-"""Seconds for one check; a good connection takes a tenth of a second."""
+"""Seconds for one check, if the profile allows as many for a whole exchange."""
 
 
 def check_route(findings: Findings) -> Verdict:
@@ -33,7 +36,7 @@ def check_route(findings: Findings) -> Verdict:
 def check_dns(findings: Findings) -> Verdict:
     """The server, or the proxy before it, has an address."""
     host, port, _ = _first_host(findings)
-    seconds = _limit(findings)
+    seconds = min(findings.profile.timeout, _PATIENCE)
     try:
         with findings.audience.waiting(f"the address of {host}"):
             found = within(
@@ -62,7 +65,17 @@ def check_tls(findings: Findings) -> Verdict:
     except TemporaryError as error:
         if error.reason != exchange.REFUSED_CONNECTION:
             raise
-        raise _refused(findings) from None
+        host, port, proxy = _first_host(findings)
+        where = f"{host}, port {port}"
+        hint = "does a firewall of this network refuse it? if not, try again in a few minutes"
+        if proxy is not None:
+            where += f" (the proxy of {proxy.variable})"
+            hint = f"start that proxy, or correct {proxy.variable}"
+            hint += "; no_proxy lists hosts to reach without it"
+        elif findings.is_custom:
+            hint = "start the server, or correct api_url in the config"
+        what = f"nothing listens at {where}: the connection was refused"  # it is not about TLS
+        raise TemporaryError(what, hint) from None
     if endpoint.scheme == "http":
         return passed(f"{endpoint.host} answers, without TLS as it is this machine")
     return passed(f"{endpoint.host} answers, and its certificate is trusted")
@@ -77,6 +90,42 @@ def check_clock(findings: Findings) -> Verdict:
     if warning is not None:
         return warned(warning, SET_IT)
     return passed("the clock of this machine agrees with the server's")
+
+
+def check_shared(findings: Findings) -> Verdict:
+    """The engine answers, lets this machine in, and does what sharing needs.
+
+    Nothing that belongs to a grant is touched.
+    """
+    engine = findings.profile.shared
+    assert engine is not None
+    around = findings.surroundings.withholding(findings.profile.withheld)
+    probe = fleet.Grant("doctor", (), "", Secret(os.urandom(16).hex()), Secret("probe"))
+    try:
+        connection, seal = fleet.connected(engine, probe, around)
+        with connection, findings.audience.waiting(engine.url):
+            connection.look(seal.name)  # connects and logs in
+            began = time.monotonic()
+            found = connection.take(seal.name, b"doctor", 5)
+            taken = time.monotonic() - began
+            value = seal.close("token", b"probe")
+            is_kept = connection.finish(seal.name, b"doctor", "token", value, 1)
+            if not is_kept or connection.look(seal.name).token != value:
+                raise Trouble("it does not keep what it is given")
+    except Trouble as trouble:
+        return warned(
+            not_used(engine, trouble),
+            "every command gets its token all the same; look at the engine, and at the rights and"
+            " the password of its user (docs/fleet.md)",
+        )
+    difference = found.time - found.asked_at
+    said = f"{engine.url} answers in {taken * 1000:.0f} ms; its clock and this one's differ by"
+    said = f"{said} {abs(difference):.1f} s"
+    if abs(difference) > _CLOCK_TOLERANCE:
+        return warned(
+            said, "set whichever is wrong; machines whose clocks differ by 300 s share nothing"
+        )
+    return passed(said)
 
 
 def check_exchange(findings: Findings) -> Verdict:
@@ -106,7 +155,9 @@ def check_exchange(findings: Findings) -> Verdict:
 
 def check_accounts(findings: Findings) -> Verdict:
     """The API lists the accounts of the user."""
-    items = _data("/customers/me/accounts", findings).get("items")
+    token = findings.access_token
+    answer = _get("/customers/me/accounts", token, findings)
+    items = api.read_data(answer, token).get("items")
     accounts = []
     for item in items if isinstance(items, list) else []:
         account = item.get("account") if isinstance(item, dict) else None
@@ -129,20 +180,16 @@ def check_market_data(findings: Findings) -> Verdict:
     """The API grants a token for quotes, which is not kept."""
     if findings.profile.environment == "sandbox":
         return skipped("the sandbox has no market data")
+    token = findings.access_token
     try:
-        level = _data("/api-quote-tokens", findings).get("level")
+        level = api.read_data(_get("/api-quote-tokens", token, findings), token).get("level")
     except TastyauthError as error:
         return warned(
             f"no token for quotes: {error.message}",
             "accounts and orders work without one; a login without an account has no market data",
         )
-    said = shown(level, (findings.access_token,)) if isinstance(level, str) else "unknown"
+    said = shown(level, (token,)) if isinstance(level, str) else "unknown"
     return passed(f"a token for quotes was granted, level {said}")
-
-
-def _data(path: str, findings: Findings) -> Mapping[str, object]:
-    token = findings.access_token
-    return api.read_data(_get(path, token, findings), token)
 
 
 def _get(path: str, access_token: Secret | None, findings: Findings) -> Answer:
@@ -152,29 +199,9 @@ def _get(path: str, access_token: Secret | None, findings: Findings) -> Answer:
             profile.api_url + path,
             access_token,
             user_agent=profile.user_agent,
-            seconds=_limit(findings),
+            seconds=min(profile.timeout, _PATIENCE),
             environ=findings.surroundings.environ,
         )
-
-
-def _limit(findings: Findings) -> float:
-    """Seconds for one check: never more than the profile allows for a whole exchange."""
-    return min(findings.profile.timeout, _PATIENCE)
-
-
-def _refused(findings: Findings) -> TemporaryError:
-    """The error for a port on which nothing listens: it names the port, not TLS."""
-    host, port, proxy = _first_host(findings)
-    where = f"{host}, port {port}"
-    if proxy is not None:
-        where += f" (the proxy of {proxy.variable})"
-        hint = f"start that proxy, or correct {proxy.variable}"
-        hint += "; no_proxy lists hosts to reach without it"
-    elif findings.is_custom:
-        hint = "start the server, or correct api_url in the config"
-    else:
-        hint = "does a firewall of this network refuse it? if not, try again in a few minutes"
-    return TemporaryError(f"nothing listens at {where}: the connection was refused", hint)
 
 
 def _first_host(findings: Findings) -> tuple[str, int, Proxy | None]:

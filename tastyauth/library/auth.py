@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncGenerator, Callable, Generator
 from functools import cache as once
 from functools import partial
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import unquote
 
@@ -19,7 +20,7 @@ from tastyauth import cache
 from tastyauth.cache import Entry
 from tastyauth.errors import TastyauthError, UsageError, WrongOrigin
 from tastyauth.library import Credential, credential_of, want
-from tastyauth.library.wanted import LOGGER, REVEAL, Once, Wanted, refuse_masked
+from tastyauth.library.wanted import LOGGER, REVEAL, Wanted, is_first, refuse_masked
 from tastyauth.library.workers import off_the_loop
 from tastyauth.secret import MASK, shown
 
@@ -64,7 +65,7 @@ class Bearer:
     ) -> None:
         self.wanted = wanted
         self._on_renewed = on_renewed
-        self._told = Once()
+        self._told: dict[float, object] = {}
         self._entry: Entry | None = None
         self._not_before = 0.0
         self._api_url = ""
@@ -126,16 +127,20 @@ class Bearer:
             if before is None
             else entry.fields["access_token"] != before.fields["access_token"]
         )
-        if is_new and self._on_renewed is not None and self._told.first(entry):
+        if is_new and self._on_renewed is not None and is_first(self._told, entry):
             self._on_renewed(credential_of(entry))
 
-    def api_url(self) -> str:
-        """Where the token belongs; raises what `Wanted.profile` raises. Sends nothing."""
+    def obtain_for(self, request: Any) -> Entry:  # noqa: ANN401
+        """A token for `request`; for one to another API nobody is asked for a token in vain.
+
+        Raises WrongOrigin and what `obtain` raises.
+        """
         if self._entry is not None:
-            return self._entry.fields["api_url"]
-        if not self._api_url:
+            self._api_url = self._entry.fields["api_url"]
+        elif not self._api_url:
             self._api_url = self.wanted.profile().api_url
-        return self._api_url
+        _require_origin(request, self._api_url)
+        return self.obtain()
 
 
 class TastytradeAuth(_Auth):
@@ -194,13 +199,12 @@ class TastytradeAuth(_Auth):
             yield request
             return
         _refuse_masked(request)
-        entry = self.bearer.at_hand() or self._obtain(request)
+        entry = self.bearer.at_hand() or self.bearer.obtain_for(request)
         _sign(request, entry)
         response = yield request
         if _is_refused(request, response):
             newer = self.bearer.instead_of(entry)
-            if newer is not None and _is_replayable(request):
-                _sign(request, newer)
+            if _sign_again(request, newer):
                 yield request
 
     async def async_auth_flow(self, request: Any) -> AsyncGenerator[Any, Any]:  # noqa: ANN401
@@ -211,18 +215,14 @@ class TastytradeAuth(_Auth):
         _refuse_masked(request)
         entry = self.bearer.at_hand()
         if entry is None:
-            entry = await off_the_loop(self.bearer.wanted, partial(self._obtain, request))
+            work = partial(self.bearer.obtain_for, request)
+            entry = await off_the_loop(self.bearer.wanted, work)
         _sign(request, entry)
         response = yield request
         if _is_refused(request, response):
             newer = await off_the_loop(self.bearer.wanted, partial(self.bearer.instead_of, entry))
-            if newer is not None and _is_replayable(request):
-                _sign(request, newer)
+            if _sign_again(request, newer):
                 yield request
-
-    def _obtain(self, request: Any) -> Entry:  # noqa: ANN401
-        _require_origin(request, self.bearer.api_url())  # nobody is asked for a token in vain
-        return self.bearer.obtain()
 
 
 @once
@@ -244,6 +244,10 @@ def _sign(request: Any, entry: Entry) -> None:  # noqa: ANN401
     request.headers["Authorization"] = entry.fields["authorization"]
 
 
+_origin = attrgetter("scheme", "host", "port")
+"""Of a URL, as the client itself understands it (RFC 6454, section 4); a default port is None."""
+
+
 def _require_origin(request: Any, api_url: str) -> None:  # noqa: ANN401
     origin = _origin(request.url)
     if origin == _origin(type(request.url)(api_url)):
@@ -256,23 +260,17 @@ def _require_origin(request: Any, api_url: str) -> None:  # noqa: ANN401
     )
 
 
-def _origin(url: Any) -> tuple[str, str, int | None]:  # noqa: ANN401
-    """Scheme, host and port (RFC 6454, section 4), as the client itself understands them.
-
-    The default port of a scheme is None.
-    """
-    return url.scheme, url.host, url.port
-
-
 def _is_refused(request: Any, response: Any) -> bool:  # noqa: ANN401
     """Whether the API itself says 401, and not somebody to whom the client was redirected."""
     return response.status_code == 401 and _origin(response.url) == _origin(request.url)
 
 
-def _is_replayable(request: Any) -> bool:  # noqa: ANN401
-    """Whether the body is in memory; a stream has been consumed by being sent."""
+def _sign_again(request: Any, newer: Entry | None) -> bool:  # noqa: ANN401
+    """Signs a request to be sent once more; False for a stream, which sending it has consumed."""
     try:
         request.content  # noqa: B018
     except RuntimeError:  # RequestNotRead, of either package
         return False
-    return True
+    if newer is not None:
+        _sign(request, newer)
+    return newer is not None

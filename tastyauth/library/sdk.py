@@ -40,13 +40,6 @@ def session(
 
     Raises UsageError without the extra, and what keeps the profile from being read.
     """
-    _require_sdk()
-    auth = TastytradeAuth(profile, min_valid=min_valid, config=config, on_renewed=on_renewed)
-    made: tastytrade.Session = _session_class()(auth, client_kwargs)
-    return made
-
-
-def _require_sdk() -> None:
     try:
         found = version("tastytrade")
     except PackageNotFoundError:
@@ -54,6 +47,9 @@ def _require_sdk() -> None:
     if not found or int(found.partition(".")[0]) < _OLDEST:
         what = f"is {found}, and too old" if found else "is not installed"
         raise UsageError(f"the SDK tastytrade {what}", "install it: pip install 'tastyauth[sdk]'")
+    auth = TastytradeAuth(profile, min_valid=min_valid, config=config, on_renewed=on_renewed)
+    made: tastytrade.Session = _session_class()(auth, client_kwargs)
+    return made
 
 
 @once

@@ -32,25 +32,22 @@ _IN_PYTHON = (
 """Hints are written for the command line; what a program says instead of its flags."""
 
 
-class Once:
-    """Tells the first thread that comes by a token from all others, without a lock."""
+def is_first(seen: dict[float, object], entry: Entry) -> bool:
+    """Whether no other thread has asked this of `seen` about this token or a newer one.
 
-    def __init__(self) -> None:
-        self._seen: dict[float, object] = {}
-
-    def first(self, entry: Entry) -> bool:
-        """Whether nobody has asked about this token or a newer one."""
-        mine = object()
-        if self._seen.setdefault(entry.stored_at, mine) is not mine:
-            return False
-        seen = list(self._seen)
-        for each in seen:
-            if each < entry.stored_at:
-                self._seen.pop(each, None)
-        return entry.stored_at == max(seen)
+    It needs no lock.
+    """
+    mine = object()
+    if seen.setdefault(entry.stored_at, mine) is not mine:
+        return False
+    times = list(seen)
+    for each in times:
+        if each < entry.stored_at:
+            seen.pop(each, None)
+    return entry.stored_at == max(times)
 
 
-_logged: dict[tuple[str, str], Once] = {}
+_logged: dict[tuple[str, str], dict[float, object]] = {}
 """By config and profile."""
 
 
@@ -77,7 +74,7 @@ class Wanted:
             session = self._session(terms)
             entry = session.obtain()
         key = (self.found[0], entry.fields["profile"])
-        if entry.stored_at >= started_at and _logged.setdefault(key, Once()).first(entry):
+        if entry.stored_at >= started_at and is_first(_logged.setdefault(key, {}), entry):
             whence = entry.fields["api_url"] if entry.stored_at in granted else "another process"
             LOGGER.info(
                 "profile %s: a new access token from %s, good for %d s, after %.2f s",

@@ -5,6 +5,7 @@ import os
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
 from queue import SimpleQueue
@@ -25,12 +26,13 @@ async def off_the_loop(wanted: Wanted, work: Callable[[], T]) -> T:
 
     A task that is cancelled leaves it behind.
     """
-    result: list[T] = []
-    ended = _Ended()
+    result = Future[T]()
 
     def run() -> None:
-        with ended:
-            result.append(work())
+        try:
+            result.set_result(work())
+        except BaseException as error:  # noqa: BLE001  # for the task that waits
+            result.set_exception(error)
         with suppress(RuntimeError):  # the loop has ended
             wake()
 
@@ -38,9 +40,7 @@ async def off_the_loop(wanted: Wanted, work: Callable[[], T]) -> T:
     worker = (wanted.found, wanted.profile_name)
     _WORKERS.setdefault(worker, _Worker()).put(run)
     await wait()
-    if ended.error is not None:
-        raise ended.error
-    return result[0]
+    return result.result()
 
 
 def _event() -> tuple[Callable[[], object], Callable[[], Awaitable[object]]]:
@@ -56,19 +56,6 @@ def _event() -> tuple[Callable[[], object], Callable[[], Awaitable[object]]]:
     return partial(loop.call_soon_threadsafe, done.set), done.wait
 
 
-class _Ended:
-    """A context that keeps the error that ended it, to be raised in another thread."""
-
-    error: BaseException | None = None
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, _: object, error: BaseException | None, __: object) -> bool:
-        self.error = error
-        return True
-
-
 class _Worker:
     """A thread that gets the tokens of one profile, one after the other.
 
@@ -77,7 +64,7 @@ class _Worker:
     """
 
     def __init__(self) -> None:
-        self._work: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self.work: SimpleQueue[Callable[[], None] | None] = SimpleQueue()  # None ends the thread
         self._begun = False
         self.is_busy = False
 
@@ -90,16 +77,12 @@ class _Worker:
                 raise no_thread() from None
             self._begun = True
         self.is_busy = True
-        self._work.put(work)
-
-    def end(self) -> None:
-        """Ends the thread when its work is done."""
-        self._work.put(None)
+        self.work.put(work)
 
     def _run(self) -> None:
-        while (work := self._work.get()) is not None:
+        while (work := self.work.get()) is not None:
             work()
-            self.is_busy = not self._work.empty()
+            self.is_busy = not self.work.empty()
 
 
 _WORKERS: dict[tuple[tuple[str, str], str | None], _Worker] = {}
@@ -108,9 +91,10 @@ _WORKERS: dict[tuple[tuple[str, str], str | None], _Worker] = {}
 def dismiss(config: str) -> None:
     """Ends the threads of a config that is no longer used."""
     for key in [it for it in _WORKERS if it[0][0] == config]:
-        _WORKERS.pop(key).end()
+        _WORKERS.pop(key).work.put(None)
 
 
+@atexit.register
 def _finish() -> None:
     """Gives an exchange that is under way a moment at the end of the program."""
     until = time.monotonic() + _PATIENCE
@@ -118,5 +102,4 @@ def _finish() -> None:
         time.sleep(0.01)
 
 
-atexit.register(_finish)
 os.register_at_fork(after_in_child=_WORKERS.clear)  # the child has none of the threads

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -43,6 +44,9 @@ KINDS = {
 
 LIMIT = 16 * 1024
 """Characters. Larger than any client secret or refresh token seen, smaller than a pasted file."""
+
+LINE_ENDING = r"\r?\n\Z"
+"""The one that editors and programs add to a value."""
 
 GUARD = "TASTYAUTH_SOURCE"
 """Set for every program that is run for a secret: one that ran tastyauth again would never end."""
@@ -86,7 +90,9 @@ class Reference(ABC):
     reads: ClassVar[str] = ""  # env, file or credential: what its first field names, for `inputs`
     waits: ClassVar[bool] = True  # whether `resolve` may take time
     can_store: ClassVar[bool] = False
-    spelling: ClassVar[str] = ""  # with {profile}, {name}, {dashed}: for `spell`
+    in_shell: ClassVar[str] = ""  # for `shell_word`, with its fields
+    by_hand: ClassVar[str] = "store it by hand"  # for `how_to_store`, with its fields
+    spelling: ClassVar[str] = ""  # YAML that `init` writes, with {profile}, {name} and {dashed}
 
     @classmethod
     def parse(cls, value: object, directory: str, home: str) -> "Reference | None":
@@ -96,11 +102,6 @@ class Reference(ABC):
         """
         make: Callable[[str], Reference] = cls  # most kinds take one text
         return make(value) if isinstance(value, str) else None
-
-    @classmethod
-    def spell(cls, profile: str, name: str) -> str:
-        """The reference, as YAML, that `init` writes for the credential `name` of a new profile."""
-        return cls.spelling.format(profile=profile, name=name, dashed=name.replace("_", "-"))
 
     @classmethod
     def is_available(cls, around: Surroundings) -> bool:
@@ -165,7 +166,7 @@ class Reference(ABC):
 
     def how_to_store(self) -> str:
         """What to type if `store` does not work."""
-        return "store it by hand"
+        return self._filled(self.by_hand)
 
     def inputs(self) -> tuple[tuple[str, str], ...]:
         """What can be compared on every start: pairs of `env`, `file` or `credential` and a name.
@@ -178,14 +179,9 @@ class Reference(ABC):
         """Seconds after which `resolve` has ended, well or badly."""
         return around.limit if self.waits else 0.0
 
-    def runs(self) -> tuple[str, ...]:
-        """The command that `resolve` runs, empty when it runs none."""
-        return ()
-
     def program(self, around: Surroundings) -> str | None:
         """The path of the program that `resolve` runs; None without one, or when it is missing."""
-        argv = self.runs()
-        return resolve_program(argv[0], around.environ, around.home) if argv else None
+        return None
 
     def plan(self, prefix: str, around: Surroundings) -> Iterator[str]:
         """The kind and all its settings, a line of the plan: `command ["x"], line 1`."""
@@ -193,9 +189,14 @@ class Reference(ABC):
         given = [f"{n} {spelled(v)}" for n, v in others if v is not None and v is not False]
         yield prefix + ", ".join([f"{self.kind} {spelled(first)}", *given])
 
-    @abstractmethod
     def shell_word(self, around: Surroundings) -> str:
         """A word of sh that expands to the secret."""
+        return self._filled(self.in_shell)
+
+    def _filled(self, line: str) -> str:
+        """A line of sh with what its fields in braces hold, quoted."""
+        fields = {name: shlex.quote(str(getattr(self, name))) for name in self.__slots__}
+        return line.format(**fields)
 
     @property
     def members(self) -> "tuple[Reference, ...]":
@@ -260,17 +261,12 @@ def accept(raw: bytes, label: str, several_lines: str = "") -> Secret:
     """
     what, hint = "is not UTF-8 text", "store it again as plain text"
     with suppress(UnicodeDecodeError):
-        text = without_line_ending(raw.decode("utf-8"))
+        text = re.sub(LINE_ENDING, "", raw.decode("utf-8"))
         defect = _defect(text, several_lines or "keep only the secret there, on one line")
         if defect is None:
             return Secret(text)
         what, hint = defect
     raise SecretError(f"the value of {label} {what}", hint) from None  # its cause holds the value
-
-
-def without_line_ending(text: str) -> str:
-    """`text` without one `\\n` or `\\r\\n` at its end."""
-    return text[:-1].removesuffix("\r") if text.endswith("\n") else text
 
 
 def _defect(text: str, several_lines: str) -> tuple[str, str] | None:
@@ -336,8 +332,3 @@ def shown(text: str, home: str = "") -> str:
 def spelled(value: object) -> str:
     """JSON in which nothing is hidden: ASCII, and no row of spaces pushes a part out of sight."""
     return re.sub("  +", lambda found: r"\u0020" * len(found[0]), dumps(value))
-
-
-def output_of(command: str) -> str:
-    """The word of sh that expands to the output of `command`, a line of sh."""
-    return f'"$({command})"'

@@ -5,7 +5,7 @@ import os
 import re
 import shlex
 import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -18,15 +18,15 @@ from tastyauth.sources import (
     ASKS,
     GUARD,
     HANGS,
+    LINE_ENDING,
     Reference,
     Surroundings,
     absolute,
     accept,
     expand,
-    output_of,
+    resolve_program,
     shown,
     spelled,
-    without_line_ending,
 )
 
 _BY_HAND = "run it by hand, as the same user, until it prints the secret"
@@ -75,16 +75,13 @@ class Program(Reference):
     variables: ClassVar[Mapping[str, str]] = {}  # set for the program where nobody can be asked
     absent: ClassVar[tuple[str, ...]] = ()  # its words, in lower case, when there is no entry
     if_absent: ClassVar[str] = ""  # what helps then
-    # its words for other failures, and what helps, in which {0} is the reference
+    # its words for other failures, and what helps, with its fields in braces
     advice: ClassVar[tuple[tuple[str, str], ...]] = ()
 
     @property
     def command(self) -> "Command":
         """What is run."""
         raise NotImplementedError(self.kind)
-
-    def runs(self) -> tuple[str, ...]:
-        return self.command.argv
 
     def resolve(self, around: Surroundings) -> Secret:
         with self._start(around) as running:
@@ -98,6 +95,9 @@ class Program(Reference):
             return
         with self._start(around) as running:
             yield partial(self._collect, running, around)
+
+    def program(self, around: Surroundings) -> str | None:
+        return resolve_program(self.command.argv[0], around.environ, around.home)
 
     def is_absent(self, around: Surroundings) -> bool:
         return self.program(around) is None
@@ -115,12 +115,13 @@ class Program(Reference):
         yield f"{' ' * len(prefix)}runs: {runs}"
 
     def shell_word(self, around: Surroundings) -> str:
-        stages = [shlex.join(self.command.argv)]
+        stages = [f"cd && {shlex.join(self.command.argv)}"]
         if self.command.line is not None:
             stages.append(f"sed -n {self.command.line}p")
         if self.command.json is not None:
             stages.append(shlex.join(["python3", "-I", "-c", _STEP, *_keys(self.command.json)]))
-        return output_of(f"cd && {' | '.join(stages)}")
+        line = " | ".join(stages)
+        return f'"$({line})"'
 
     def _start(self, around: Surroundings) -> process.Running:
         """Starts the program; raises SecretAbsent when it is missing, SecretError when it fails."""
@@ -132,7 +133,7 @@ class Program(Reference):
             )
         program = self.program(around)
         if program is None:
-            name, hint = self.runs()[0], "install it, or correct its path in the config"
+            name, hint = self.command.argv[0], "install it, or correct its path in the config"
             if "/" not in name:
                 hint = "install it, or name it by its absolute path (cron's PATH is short)"
             raise SecretAbsent(
@@ -142,7 +143,7 @@ class Program(Reference):
         home = around.home
         try:
             return process.start(
-                [program, *self.runs()[1:]],
+                [program, *self.command.argv[1:]],
                 environ={**around.passed_on, **more, GUARD: "1"},
                 interactive=around.interactive,
                 directory=home if os.path.isdir(home) and os.access(home, os.X_OK) else "/",
@@ -169,8 +170,12 @@ class Program(Reference):
                 "make it print the secret and nothing else",
             ) from None
         if completed.returncode:
-            said = complaint(completed.stderr, completed.stdout)
-            message = f"{label} {_ending(completed.returncode)}{said}"
+            said, code = complaint(completed.stderr, completed.stdout), completed.returncode
+            names = {-it: it.name for it in signal.Signals}
+            how = f"failed with exit code {code}"
+            if code < 0:
+                how = f"was ended by {names.get(code, f'signal {-code}')}"
+            message = f"{label} {how}{said}"
             raise self._explained(message, _BY_HAND, reason_in(message, label))
         if not completed.stdout.strip(b"\r\n"):
             # bw ends with code 0 when its vault is locked and nobody can type the password
@@ -183,7 +188,7 @@ class Program(Reference):
         said = message.lower()
         if any(words in said for words in self.absent):
             return SecretAbsent(message, self.if_absent)
-        advice = next((it.format(self) for words, it in self.advice if words in said), hint)
+        advice = next((self._filled(it) for words, it in self.advice if words in said), hint)
         return SecretError(message, advice, reason=reason)
 
 
@@ -203,13 +208,16 @@ class Command(Program):
 
     @classmethod
     def parse(cls, value: object, directory: str, home: str) -> Reference | None:
-        match value:
-            case [str(), *_] as argv:
-                return cls(_argv(argv, directory, home))
-            case {"argv": [str(), *_] as argv, **options}:
+        """Arguments that begin with a dot and a slash start from the config, as paths do."""
+        match value if isinstance(value, dict) else {"argv": value}:
+            case {"argv": [str(program), *words], **options}:
+                words = [
+                    absolute(it, directory, home) if it.startswith(("./", "../")) else it
+                    for it in map(str, words)
+                ]
                 line, pointer, timeout = map(options.get, ("line", "json", "timeout"))
                 return cls(
-                    _argv(argv, directory, home),
+                    (expand(program, home), *words),
                     line=int(line) if isinstance(line, int | float) else None,  # 2.0 is one, too
                     json=pointer if isinstance(pointer, str) else None,
                     timeout=float(timeout) if isinstance(timeout, int | float) else None,
@@ -229,15 +237,6 @@ class Command(Program):
             if (program, *self.argv[1:2]) == reading:
                 return f"{writing} {shlex.join(self.argv[2:])}"
         return f"store it with {program}, the program that gives it"
-
-
-def _argv(argv: Sequence[object], directory: str, home: str) -> tuple[str, ...]:
-    """Arguments that begin with a dot and a slash start from the config, as paths do."""
-    program, *words = map(str, argv)
-    for index, word in enumerate(words):
-        if word.startswith(("./", "../")):
-            words[index] = absolute(word, directory, home)
-    return expand(program, home), *words
 
 
 def complaint(stderr: bytes, private: bytes = b"") -> str:
@@ -266,15 +265,6 @@ def reason_in(message: str, label: str) -> str:
     return ASKS if re.search(_ASKING, said, re.IGNORECASE) else ""
 
 
-def _ending(returncode: int) -> str:
-    if returncode > 0:
-        return f"failed with exit code {returncode}"
-    try:
-        return f"was ended by {signal.Signals(-returncode).name}"
-    except ValueError:  # a signal without a name
-        return f"was ended by signal {-returncode}"
-
-
 def _pick(stdout: bytes, command: Command, label: str) -> Secret:
     """The line, or the string of the JSON, that `command` asks for; else all of it."""
     if command.line is None and command.json is None:
@@ -284,7 +274,7 @@ def _pick(stdout: bytes, command: Command, label: str) -> Secret:
     except UnicodeDecodeError:
         return accept(stdout, label)
     if command.line is not None:
-        lines = without_line_ending(text).split("\n")
+        lines = re.sub(LINE_ENDING, "", text).split("\n")
         if command.line > len(lines):
             count = "1 line" if len(lines) == 1 else f"{len(lines)} lines"
             what = f"{label} gave {count}, and `line: {command.line}` asks for more"

@@ -9,14 +9,7 @@ from typing import IO, TYPE_CHECKING
 from tastyauth.errors import SecretAbsent, SecretError
 from tastyauth.posix import how_to_install, interpreter
 from tastyauth.secret import Secret, printable
-from tastyauth.sources import (
-    Reference,
-    Surroundings,
-    absolute,
-    accept,
-    output_of,
-    shown,
-)
+from tastyauth.sources import Reference, Surroundings, absolute, accept, shown
 from tastyauth.sources.file import File
 
 if TYPE_CHECKING:
@@ -36,6 +29,7 @@ class Dotenv(Reference):
     name: str
     kind = "dotenv"
     reads = "file"
+    by_hand = "change the line {name}=... by hand: ${{EDITOR:-vi}} {path}"
 
     @classmethod
     def parse(cls, value: object, directory: str, home: str) -> Reference | None:
@@ -65,12 +59,9 @@ class Dotenv(Reference):
         _parser(label)
         return File(self.path).look(around, label)
 
-    def how_to_store(self) -> str:
-        return f"change the line {self.name}=... by hand: ${{EDITOR:-vi}} {shlex.quote(self.path)}"
-
     def shell_word(self, around: Surroundings) -> str:
         words = [interpreter() or "python3", "-P", "-c", _PRINT, self.path, self.name]
-        return output_of(shlex.join(words))
+        return f'"$({shlex.join(words)})"'
 
     def _bindings(self, around: Surroundings) -> list[tuple[str | None, str | None]]:
         label = self.describe(around.home)

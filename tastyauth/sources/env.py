@@ -15,6 +15,11 @@ class Env(Reference):
     kind = "env"
     reads = "env"
     waits = False
+    in_shell = '"${name}"'
+    by_hand = (
+        "read -rs {name} && export {name} - for this shell; set it for good where your shell,"
+        " service or CI keeps its variables"
+    )
 
     def detail(self, home: str) -> str:
         return printable(self.name)  # its pattern leaves no room for a secret
@@ -31,12 +36,3 @@ class Env(Reference):
     def look(self, around: Surroundings) -> bool:
         self.resolve(around)
         return True
-
-    def how_to_store(self) -> str:
-        return (
-            f"read -rs {self.name} && export {self.name} - for this shell; set it for good where"
-            " your shell, service or CI keeps its variables"
-        )
-
-    def shell_word(self, around: Surroundings) -> str:
-        return f'"${self.name}"'

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from tastyauth.errors import SecretAbsent, SecretError, reason_of
 from tastyauth.posix import files
 from tastyauth.secret import Secret, printable
-from tastyauth.sources import HANGS, OPEN, Reference, Surroundings, absolute, accept, output_of
+from tastyauth.sources import HANGS, OPEN, Reference, Surroundings, absolute, accept
 
 LIMIT = 64 * 1024
 """Bytes. A larger file is not a secret, and is not read."""
@@ -45,6 +45,7 @@ class File(Reference):
     kind = "file"
     reads = "file"
     can_store = True
+    in_shell = '"$(cat {path})"'
     spelling = "{{ file: {profile}.{dashed} }}"
 
     @classmethod
@@ -66,18 +67,11 @@ class File(Reference):
 
     def read(self, around: Surroundings, label: str) -> bytes:
         """The bytes of the file; raises as `resolve` does, calling it `label`."""
-        with _opened(self.path, label) as descriptor:
-            if not self.any_permissions:
-                _require_private(descriptor, self.path, label, around)
-            return _read(descriptor, label, around.limit)
+        return _content(self.path, label, around, judge=not self.any_permissions)
 
     def look(self, around: Surroundings, label: str = "") -> bool:
-        """Opens nothing: that would empty a named pipe, and a device may act."""
         label = label or self.describe(around.home)
-        with _explained(label, self.path):
-            _look(self.path, label)
-            if not self.any_permissions:
-                _require_private(self.path, self.path, label, around)
+        _look(self.path, label, None if self.any_permissions else around)
         return True
 
     def store(self, value: Secret, around: Surroundings) -> None:
@@ -111,9 +105,6 @@ class File(Reference):
     def earlier(self) -> Reference:
         return File(f"{self.path}.old")
 
-    def shell_word(self, around: Surroundings) -> str:
-        return output_of(shlex.join(["cat", self.path]))
-
 
 @dataclass(frozen=True, slots=True)
 class SystemdCredential(Reference):
@@ -123,36 +114,27 @@ class SystemdCredential(Reference):
     kind = "systemd_credential"
     reads = "credential"
     waits = False
+    in_shell = '"$(cat "$CREDENTIALS_DIRECTORY"/{name})"'
+    by_hand = (
+        "systemd-ask-password -n | systemd-creds encrypt --name={name} -"
+        " /etc/credstore.encrypted/{name} - as root, with LoadCredentialEncrypted={name}"
+        " in the unit"
+    )
 
     def resolve(self, around: Surroundings) -> Secret:
         """systemd sets the mode of the file, so none is judged."""
-        label = self.describe()
-        path = self._path(around)
+        label, path = self.describe(), self._path(around)
+        no_link = os.O_NOFOLLOW  # it could lead outside
         try:
-            with _opened(path, label, os.O_NOFOLLOW) as descriptor:  # a link could lead outside
-                return accept(_read(descriptor, label, around.limit), label)
+            return accept(_content(path, label, around, no_link, judge=False), label)
         except SecretAbsent as absent:
             name = printable(self.name)
             hint = f"load it in the unit: LoadCredential={name}:PATH or LoadCredentialEncrypted="
             raise SecretAbsent(absent.message, hint + name) from None
 
     def look(self, around: Surroundings) -> bool:
-        label = self.describe()
-        path = self._path(around)
-        with _explained(label, path):
-            _look(path, label, follow_links=False)
+        _look(self._path(around), self.describe(), None, follow_links=False)
         return True
-
-    def how_to_store(self) -> str:
-        word = shlex.quote(self.name)
-        return (
-            f"systemd-ask-password -n | systemd-creds encrypt --name={word} -"
-            f" /etc/credstore.encrypted/{word} - as root, with LoadCredentialEncrypted={word}"
-            " in the unit"
-        )
-
-    def shell_word(self, around: Surroundings) -> str:
-        return output_of(f'cat "${CREDENTIALS_DIRECTORY}"/{shlex.quote(self.name)}')
 
     def _path(self, around: Surroundings) -> str:
         label = self.describe()
@@ -169,30 +151,28 @@ class SystemdCredential(Reference):
         return os.path.join(directory, self.name)
 
 
-@contextmanager
-def _opened(path: str, label: str, more_flags: int = 0) -> Iterator[int]:
+def _content(
+    path: str, label: str, around: Surroundings, more_flags: int = 0, *, judge: bool
+) -> bytes:
+    """What is in the file; raises SecretError as `_check` and `_read` do."""
     with _explained(label, path):
         descriptor = os.open(path, _FLAGS | more_flags)
     try:
-        _require_file(os.fstat(descriptor).st_mode, label)
-        yield descriptor
+        _check(descriptor, path, label, around if judge else None)
+        return _read(descriptor, label, around.limit)
     finally:
         os.close(descriptor)
 
 
-def _look(path: str, label: str, *, follow_links: bool = True) -> None:
-    """Raises what `_opened` does, or the OSError of the system; opens nothing."""
-    mode = os.stat(path, follow_symlinks=follow_links).st_mode
-    if stat.S_ISLNK(mode):  # as with O_NOFOLLOW
-        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
-    if not os.access(path, os.R_OK, effective_ids=os.access in os.supports_effective_ids):
-        raise PermissionError
-    _require_file(mode, label)
-
-
-def _require_file(mode: int, label: str) -> None:
-    if not stat.S_ISREG(mode) and not stat.S_ISFIFO(mode):
-        raise SecretError(f"{label} is neither a file nor a named pipe", "name a file")
+def _look(path: str, label: str, around: Surroundings | None, *, follow_links: bool = True) -> None:
+    """Raises what `_content` does; opens nothing: that would empty a pipe, and a device may act."""
+    with _explained(label, path):
+        mode = os.stat(path, follow_symlinks=follow_links).st_mode
+        if stat.S_ISLNK(mode):  # as with O_NOFOLLOW
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+        if not os.access(path, os.R_OK, effective_ids=os.access in os.supports_effective_ids):
+            raise PermissionError
+        _check(path, path, label, around)
 
 
 @contextmanager
@@ -217,9 +197,16 @@ def _explained(label: str, path: str = "") -> Iterator[None]:
     raise SecretError(f"{label} {what}", hint) from None
 
 
-def _require_private(found_at: int | str, path: str, label: str, around: Surroundings) -> None:
-    """`found_at` is where to look: the descriptor of what was opened, or `path` itself."""
+def _check(found_at: int | str, path: str, label: str, around: Surroundings | None) -> None:
+    """Raises SecretError for what is no file, or if `around` is given, for one others can read.
+
+    `found_at` is where to look: the descriptor of what was opened, or `path` itself.
+    """
     found = os.stat(found_at)
+    if not stat.S_ISREG(found.st_mode) and not stat.S_ISFIFO(found.st_mode):
+        raise SecretError(f"{label} is neither a file nor a named pipe", "name a file")
+    if around is None:
+        return
     # Only what its owner can fix with chmod: mounted secrets (containers, services) belong to
     # another user or come from a file system on which modes say nothing.
     if found.st_uid != os.geteuid() or not found.st_mode & (stat.S_IRGRP | stat.S_IROTH):

@@ -17,7 +17,6 @@ from tastyauth.sources import (
     Reference,
     Surroundings,
     accept,
-    output_of,
     resolve_program,
     shown,
 )
@@ -73,24 +72,20 @@ class Keyring(Reference):
     def is_available(cls, around: Surroundings) -> bool:
         """Whether a keyring answers."""
         try:
-            answer = cls("tastyauth", "is there a keyring")._ask("get", "", around)
+            cls("tastyauth", "is there a keyring")._ask("get", "", around, "found", "no entry")
         except SecretError:
             return False
-        return answer.get("state") in ("found", "no entry")
+        return True
 
     def detail(self, home: str) -> str:
         return shown(f"{self.service} {self.username}")
 
     def resolve(self, around: Surroundings) -> Secret:
-        answer = self._ask("get", "", around)
-        if answer.get("state") != "found":
-            raise self._failure(answer)
+        answer = self._ask("get", "", around, "found")
         return accept(answer.get("secret", "").encode("utf-8", "surrogatepass"), self.describe())
 
     def store(self, value: Secret, around: Surroundings) -> None:
-        answer = self._ask("set", value.reveal(), around)
-        if answer.get("state") != "stored":
-            raise self._failure(answer, value)
+        self._ask("set", value.reveal(), around, "stored")
 
     def remove(self, around: Surroundings) -> None:
         self._ask("delete", "", around)
@@ -103,20 +98,23 @@ class Keyring(Reference):
         program = ["keyring"]
         if not resolve_program("keyring", around.environ, around.home):
             program = [interpreter() or "python3", "-P", "-m", "keyring"]
-        return output_of(shlex.join([*program, "get", self.service, self.username]))
+        return f'"$({shlex.join([*program, "get", self.service, self.username])})"'
 
-    def _ask(self, action: str, secret: str, around: Surroundings) -> dict[str, str]:
-        python = interpreter()
+    def _ask(
+        self, action: str, secret: str, around: Surroundings, *accepted: str
+    ) -> dict[str, str]:
+        """The answer; raises SecretError when its state is not `accepted`, if any are named."""
+        label, python = self.describe(), interpreter()
         if python is None or around.environ.get(GUARD) == _IN_CHILD:
             raise SecretAbsent(
-                f"{self.describe()} is not available here: this program has no Python of its own"
+                f"{label} is not available here: this program has no Python of its own"
                 " that could open the keyring",
                 f"use a command instead: [keyring, get, {self.service}, {self.username}]",
             )
-        words = [action, self.service, self.username]
+        child = [python, "-P", "-m", "tastyauth.sources.keyring_child"]
         try:
             completed = process.run(
-                [python, "-P", "-m", "tastyauth.sources.keyring_child", *words],
+                [*child, action, self.service, self.username],
                 environ={**around.passed_on, GUARD: _IN_CHILD},
                 interactive=around.interactive,
                 directory="/",
@@ -126,20 +124,19 @@ class Keyring(Reference):
             answer = json.loads(completed.stdout)
         except process.TimedOut:
             raise SecretError(
-                f"{self.describe()} did not answer within {around.limit:g} s",
+                f"{label} did not answer within {around.limit:g} s",
                 "the keyring may be waiting to be unlocked; unlock it first",
                 reason=HANGS,
             ) from None
         except process.ProcessError as error:
-            raise SecretError(f"{self.describe()} cannot be read: {error}", _INSTALL) from None
+            raise SecretError(f"{label} cannot be read: {error}", _INSTALL) from None
         except ValueError:  # a back end has written to stdout
-            return {}
-        return {k: str(v) for k, v in answer.items()} if isinstance(answer, dict) else {}
-
-    def _failure(self, answer: dict[str, str], *private: Secret) -> SecretError:
-        reason = mask(answer.get("reason", ""), private)
-        more = ": ".join(filter(None, (answer.get("backend"), reason)))
-        why = f" ({printable(more)})" if more else ""
-        kind, what, hint = _STATES.get(answer.get("state", ""), _UNUSABLE)
-        message = f"{self.describe()} {what}{why}"
-        return kind(message, hint, reason=reason_in(message, self.describe()))
+            answer = None
+        said = {k: str(v) for k, v in answer.items()} if isinstance(answer, dict) else {}
+        if not accepted or said.get("state") in accepted:
+            return said
+        reason = mask(said.get("reason", ""), [Secret(secret)] if secret else [])
+        more = ": ".join(filter(None, (said.get("backend"), reason)))
+        kind, what, hint = _STATES.get(said.get("state", ""), _UNUSABLE)
+        message = f"{label} {what}" + (f" ({printable(more)})" if more else "")
+        raise kind(message, hint, reason=reason_in(message, label))

@@ -25,14 +25,17 @@ class Pass(Program):
         (
             "no secret key",  # which gpg --quiet, as pass calls it, also says when it cannot ask
             "gpg has no key for the store (see: gpg -K), or cannot ask for its passphrase here"
-            " (cron needs a key without one); unlock it first: {0._show}",
+            " (cron needs a key without one); unlock it first: pass show {entry} >/dev/null",
         ),
         (
             "ioctl",
             "gpg cannot ask for the passphrase here (cron needs a key without one);"
-            " unlock it first: {0._show}",
+            " unlock it first: pass show {entry} >/dev/null",
         ),
-        ("no pinentry", "gpg cannot ask for the passphrase here; unlock it first: {0._show}"),
+        (
+            "no pinentry",
+            "gpg cannot ask for the passphrase here; unlock it first: pass show {entry} >/dev/null",
+        ),
         ("cancelled", "the passphrase was not given"),
     )
 
@@ -45,24 +48,16 @@ class Pass(Program):
     def command(self) -> Command:
         return Command(("pass", "show", self.entry), line=1)
 
-    @property
-    def _word(self) -> str:
-        return shlex.quote(self.entry)
-
-    @property
-    def _show(self) -> str:
-        return f"pass show {self._word} >/dev/null"
-
     def store(self, value: Secret, around: Surroundings) -> None:
         """The lines below the first are other fields, and stay as they are."""
-        label = self.describe()
-        rest = b""
+        label, word, rest = self.describe(), shlex.quote(self.entry), b""
         if os.path.exists(f"{_store(around)}/{self.entry}.gpg"):
             there = self._pass(("show", self.entry), around)
             if there.returncode:
                 raise SecretError(
                     f"{label} cannot be read, and so not be written: its other lines would be lost",
-                    f"unlock it first: {self._show}; or change it there: pass edit {self._word}",
+                    f"unlock it first: pass show {word} >/dev/null; or change it there:"
+                    f" pass edit {word}",
                 )
             rest = there.stdout.partition(b"\n")[2]
         content = value.reveal().encode() + b"\n" + rest
@@ -71,7 +66,7 @@ class Pass(Program):
             raise SecretError(
                 f"{label} cannot be written: pass ended with {done.returncode}"
                 f"{complaint(done.stderr, content)}",
-                f"try it by hand: pass insert -m {self._word}; a new store: pass init GPG-ID",
+                f"try it by hand: pass insert -m {word}; a new store: pass init GPG-ID",
             )
 
     def remove(self, around: Surroundings) -> None:
@@ -99,7 +94,8 @@ class Pass(Program):
             )
         except process.ProcessError as error:
             raise SecretError(
-                f"{label} cannot be written: {error}", f"try: pass insert -m {self._word}"
+                f"{label} cannot be written: {error}",
+                f"try: pass insert -m {shlex.quote(self.entry)}",
             ) from None
 
 

@@ -141,7 +141,8 @@ def _problem(failure: Failure) -> Problem | None:
 
 def _applies(condition: dict[str, str], failure: Failure) -> bool:
     """Whether all of a case's conditions hold: JSON type, type needed, pattern, known word."""
-    if condition.get("type", _type(failure.value)) != _type(failure.value):
+    kind = _TYPES.get(type(failure.value), "number")
+    if condition.get("type", kind) != kind:
         return False
     if condition.get("needed", failure.limit) != failure.limit:
         return False
@@ -156,7 +157,7 @@ def _filled(text: str, failure: Failure) -> str:
 
 
 _TYPES = {dict: "object", list: "array", bool: "boolean", str: "string", type(None): "null"}
-_KINDS = {"object": "a mapping", "array": "a list", "boolean": "a boolean", "string": "text"}
+_KINDS = {dict: "a mapping", list: "a list", bool: "a boolean", str: "text"}
 _NEEDED = {
     "object": "a mapping (key: value)",
     "array": "a list",
@@ -164,10 +165,6 @@ _NEEDED = {
     "number": "a number",
     "integer": "a whole number",
 }
-
-
-def _type(value: Data) -> str:
-    return _TYPES.get(type(value), "number")
 
 
 def _sources(failure: Failure) -> list[str]:
@@ -224,7 +221,7 @@ WORDS: dict[str, Callable[[Failure], str]] = {
     "example": _example,
     "fixed": lambda failure: schema.corrected(_word(failure), failure.text.partition(":")[2]),
     "keys": _keys,
-    "kind": lambda failure: _KINDS.get(_type(failure.value), "a number"),
+    "kind": lambda failure: _KINDS.get(type(failure.value), "a number"),
     "kinds": lambda _: ", ".join(schema.source_kinds()),
     "leaked": lambda failure: str(schema.at(failure.path[:2])["x-leaked"][failure.path[2]]),
     "length": lambda failure: str(len(failure.text)),
@@ -246,7 +243,7 @@ WORDS: dict[str, Callable[[Failure], str]] = {
     "scheme": lambda failure: next(
         (kind for kind in schema.source_kinds() if failure.text.startswith(f"{kind}:")), ""
     ),
-    "shape": lambda failure: pasted_secrets.looks_like(failure.text),
+    "shape": lambda failure: pasted_secrets.KNOWN[pasted_secrets.shape(failure.text)][1],
     "sources": lambda failure: ", ".join(_sources(failure)),
     "upper": _upper,
     "word": _word,

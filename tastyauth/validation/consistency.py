@@ -246,7 +246,7 @@ def unknown_keys(
     found: list[Problem] = []
     explained: set[Path] = set()
     words: dict[str, Any]
-    outside = [key for key in unknown if key in schema.profile_keys()]
+    outside = [key for key in unknown if key in schema.keys(schema.ANY_PROFILE)]
     if not path and len(outside) > 1:
         unknown = [key for key in unknown if key not in outside]
         others = (document.key_span((key,)) for key in outside[1:])
@@ -317,21 +317,21 @@ def _misplaced(path: Path, present: Sequence[str], key: str) -> str | None:
         owner = _owner(key)
         if owner in present:
             return f'belongs inside "{owner}"'
-        if key in schema.profile_keys() and len(present) > 1:
+        if key in schema.keys(schema.ANY_PROFILE) and len(present) > 1:
             return _ONE_LEVEL_UP
     if len(path) == 2 and path[0] == "profiles":
         if key in schema.keys(()):
             return "belongs at the top of the file"
         if key in schema.source_kinds():
             return "a source kind belongs under client_secret or refresh_token"
-    if not path and key in schema.profile_keys():
+    if not path and key in schema.keys(schema.ANY_PROFILE):
         return "belongs inside a profile"
     return None
 
 
 def _owner(key: str) -> str | None:
     """The source kind whose own mapping has this key."""
-    above, kinds = ("profiles", "live", "refresh_token"), schema.source_kinds()
+    kinds, above = schema.source_kinds(), schema.ANY_REFERENCE
     return next((kind for kind in kinds if key in schema.keys((*above, kind))), None)
 
 

@@ -146,7 +146,7 @@ class _Composition:
             items: list[Data] = []
             while not isinstance(end := next(self._events), yaml.SequenceEndEvent):
                 items.append(self._node(end, (*path, len(items)), depth + 1))
-            self.values[path] = self._collection(event, end)
+            self.values[path] = self._trimmed(event, end)
             return items
         assert isinstance(event, yaml.ScalarEvent)
         return self._value(event, path)
@@ -173,7 +173,7 @@ class _Composition:
             if place in self.keys:
                 seen[key] = self.keys[place]
                 mapping[key] = value
-        self.values[path] = self._collection(start, event)
+        self.values[path] = self._trimmed(start, event)
         return mapping
 
     def _key(self, event: yaml.Event, parent: Path, depth: int) -> str:
@@ -207,20 +207,16 @@ class _Composition:
 
     def _value(self, event: yaml.ScalarEvent, path: Path) -> Data:
         text: str = event.value
-        span = self._trimmed(_span(event)) if event.style in _BLOCK_STYLES else _span(event)
+        span = self._trimmed(event, event) if event.style in _BLOCK_STYLES else _span(event)
         self.scalars.append(Scalar(path, span, text, is_key=False, plain=not event.style))
         self.values[path] = span
         if re.search(_UNUSABLE, text):
             self._report("escape", span, path)
         return text if event.style else self._plain(self.scalars[-1])
 
-    def _collection(self, start: yaml.Event, end: yaml.Event) -> Span:
-        first, last = _span(start), _span(end)
-        return self._trimmed(Span(first.line, first.column, last.end_line, last.end_column))
-
-    def _trimmed(self, span: Span) -> Span:
-        """`span` without the empty lines and comments that PyYAML counts to a block."""
-        line, column = span.end_line, span.end_column
+    def _trimmed(self, start: yaml.Event, end: yaml.Event) -> Span:
+        """From `start` to `end`, without what PyYAML counts to a block: empty lines, comments."""
+        span, (*_, line, column) = _span(start), _span(end)
         while line > span.line:
             before = self._lines[line - 1][: column - 1].rstrip()
             if before and not before.lstrip().startswith("#"):

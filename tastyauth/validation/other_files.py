@@ -86,27 +86,21 @@ def problems(text: str, name: str = "") -> list[Problem]:
 def _finds(text: str, *, name_speaks: bool) -> Iterator[Find]:
     is_kubernetes = cache(lambda: _KUBERNETES.search(text) is not None)
     for start, end, shape in pasted_secrets.tokens(text):
-        if shape == "refresh token" and not _is_allowed(_around(text, start, end)):
+        if shape == "refresh token" and _around(text, start, end):
             yield Find(start, end, shape)
     for digits in _FORTY_DIGITS.finditer(text):
-        if _is_made_up(digits.group()):
-            continue
-        around = _around(text, *digits.span())
-        if _is_client_secret(around, name_speaks=name_speaks) and not _is_allowed(around):
+        around = None if _is_made_up(digits.group()) else _around(text, *digits.span())
+        if around and _is_client_secret(around, name_speaks=name_speaks):
             yield Find(*digits.span(), "client secret")
     for run in _BASE64.finditer(text):
         inner, found = _in_base64(run.group())
-        if not found:
+        around = _around(text, *run.span()) if found else None
+        if not found or not around:
             continue
-        around = _around(text, *run.span())
         speaks = found == "refresh token" or _SECRET.search(inner) is not None
         speaks = speaks or any(_SECRET.search(part) or _TASTY.search(part) for part in around)
-        if (speaks or is_kubernetes()) and not _is_allowed(around):
+        if speaks or is_kubernetes():
             yield Find(*run.span(), found)
-
-
-def _is_allowed(around: _Context) -> bool:
-    return any(ALLOWANCE in part for part in around)
 
 
 def _is_made_up(digits: str) -> bool:
@@ -117,7 +111,8 @@ def _is_made_up(digits: str) -> bool:
     return any(digits[period:] == digits[:-period] for period in range(1, 21))
 
 
-def _around(text: str, start: int, end: int) -> _Context:
+def _around(text: str, start: int, end: int) -> _Context | None:
+    """The context of a find, None where a comment allows it."""
     newline = text.rfind("\n", max(0, start - _AROUND), start)
     before = text[newline + 1 if newline >= 0 else max(0, start - _AROUND) : start]
     after = text[end : end + _AROUND].partition("\n")[0]
@@ -125,7 +120,8 @@ def _around(text: str, start: int, end: int) -> _Context:
     if newline >= 0 and _ALONE_BEFORE.fullmatch(before) and _ALONE_AFTER.fullmatch(after):
         above = text[max(0, newline - _AROUND) : newline].rstrip().rpartition("\n")[2]
         above = above if _OPENS.search(above) else ""
-    return _Context(before, after, above)
+    found = _Context(before, after, above)
+    return None if any(ALLOWANCE in part for part in found) else found
 
 
 def _is_client_secret(around: _Context, *, name_speaks: bool) -> bool:

@@ -17,7 +17,8 @@ from tastyauth.validation.problem import Document, Path, Problem, Span, problem
 Shape: TypeAlias = Literal["refresh token", "access token", "JWT", "client secret"]
 
 _LEAKED = "treat it as leaked if this file was ever committed or shared"
-_KNOWN: dict[Shape, tuple[str, str, str]] = {  # the code, what it looks like, what to do about it
+KNOWN: dict[Shape | None, tuple[str, str, str]] = {  # code, what it looks like, what to do
+    None: ("", "", ""),
     "refresh token": (
         "TA202",
         "a tastytrade refresh token (JWT, typ rt+jwt)",
@@ -63,12 +64,6 @@ class Find(NamedTuple):
 def shape(text: str) -> Shape | None:
     """What `text` holds that looks like a secret, if anything does."""
     return next((find.shape for find in _finds(text)), None)
-
-
-def looks_like(text: str) -> str:
-    """The shape in words, to follow "looks like"; empty when `text` holds no secret."""
-    found = shape(text)
-    return _KNOWN[found][1] if found else ""
 
 
 def in_document(document: Document) -> list[Problem]:
@@ -155,7 +150,7 @@ def about(
     where: str = "",
 ) -> Problem:
     """The problem called `name` that a secret of the shape `found` is at `span`."""
-    code, shape, advice = _KNOWN[found]
+    code, shape, advice = KNOWN[found]
     said = problem(
         name, span, path, on_key=on_key, shape=shape, advice=advice, remedy=remedy, where=where
     )

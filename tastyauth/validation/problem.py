@@ -124,20 +124,18 @@ _TOP = Span(1, 1, 1, 1)
 
 
 @cache
-def table() -> dict[str, tuple[str, Severity, str, str, tuple[str, ...]]]:
+def table() -> dict[str, tuple[str, Severity, list[str]]]:
     """What is reported for each problem that the schema does not describe: `problems.txt`.
 
-    By name: code, severity, message, label and help.
+    By name: code, severity, and the texts: message, label and help.
     """
     path = os.path.join(os.path.dirname(__file__), "problems.txt")
     with open(path, encoding="utf-8") as file:
         _, *parts = re.split(r"^\[(.*)\] (TA\d{3})( warning)?\n", file.read(), flags=re.MULTILINE)
-    entries: dict[str, tuple[str, Severity, str, str, tuple[str, ...]]] = {}
-    for name, code, is_warning, text in zip(*(parts[i::4] for i in range(4)), strict=True):
-        message, label, *help = text.strip().split("\n")
-        severity: Severity = "warning" if is_warning else "error"
-        entries[name] = (code, severity, message, label, tuple(help))
-    return entries
+    return {
+        name: (code, "warning" if is_warning else "error", text.strip().split("\n"))
+        for name, code, is_warning, text in zip(*(parts[i::4] for i in range(4)), strict=True)
+    }
 
 
 def problem(
@@ -152,14 +150,12 @@ def problem(
 ) -> Problem:
     """The problem that is called `name` in the table, with `words` filled in."""
     words = {"place": quoted(path), "parent": quoted(path[:-1]), **words}
-
-    def filled(text: str) -> str:
-        text = text.replace("|", "\n")
-        return re.sub(r"\{(\w+)\}", lambda word: str(words[word[1]]), text)
-
-    code, severity, message, label, help = table()[name]
-    message, label, help = filled(message), filled(label), tuple(map(filled, help))
-    return Problem(code, severity, message, path, span, label, labels, help, on_key)
+    code, severity, texts = table()[name]
+    message, label, *help = (
+        re.sub(r"\{(\w+)\}", lambda word: str(words[word[1]]), text.replace("|", "\n"))
+        for text in texts
+    )
+    return Problem(code, severity, message, path, span, label, labels, tuple(help), on_key)
 
 
 def about(
@@ -187,28 +183,21 @@ def in_order(problems: list[Problem]) -> tuple[Problem, ...]:
     A pasted secret explains whatever else is wrong with that value, and so does broken YAML. Of too
     many, pasted secrets are reported before all others.
     """
-
-    def rank(problem: Problem) -> int:
-        if problem.code in {"TA201", "TA205"}:
-            return 0
-        return {"TA2": 1, "TA0": 2, "TA1": 3}[problem.code[:3]]
-
-    def position(problem: Problem) -> tuple[int, int, str]:
-        return (problem.span.line, problem.span.column, problem.code)
-
+    ranks = {"TA201": 0, "TA205": 0, "TA2": 1, "TA0": 2, "TA1": 3}
     best: dict[object, int] = {}
-    for each in problems:
+    ranked = [(ranks.get(each.code, ranks[each.code[:3]]), each) for each in problems]
+    for rank, each in ranked:
         if each.severity == "error" and each.path:
             place = (each.path, each.on_key)
-            best[place] = min(best.get(place, 3), rank(each))
+            best[place] = min(best.get(place, 3), rank)
     causes = [
         each
-        for each in problems
-        if each.severity == "warning" or rank(each) <= best.get((each.path, each.on_key), 3)
+        for rank, each in ranked
+        if each.severity == "warning" or rank <= best.get((each.path, each.on_key), 3)
     ]
-    causes.sort(key=position)
+    causes.sort(key=lambda each: (each.span.line, each.span.column, each.code))
     if len(causes) <= _MOST:
         return tuple(causes)
     secrets_first = sorted(causes, key=lambda each: not each.code.startswith("TA2"))
-    reported = sorted(secrets_first[:_MOST], key=position)
+    reported = sorted(secrets_first[:_MOST], key=causes.index)
     return (*reported, problem("too many", reported[-1].span, count=len(causes) - _MOST))

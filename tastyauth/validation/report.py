@@ -85,9 +85,6 @@ FORMAT_VERSION = 1
 def json_report(files: Sequence[Checked], color: bool = False) -> str:  # noqa: ARG001, FBT001, FBT002
     """For a program: one JSON object, positions from 1, ranges in code points."""
 
-    def place(span: Span) -> dict[str, int]:
-        return dict(zip(("line", "column", "end_line", "end_column"), span, strict=True))
-
     content = {
         "format_version": FORMAT_VERSION,
         "files": [
@@ -105,10 +102,10 @@ def json_report(files: Sequence[Checked], color: bool = False) -> str:  # noqa: 
                 "severity": problem.severity,
                 "path": checked.document.name,
                 "pointer": pointer(problem.path),
-                **place(problem.span),
+                **problem.span._asdict(),
                 "message": problem.message,
                 "label": problem.label,
-                "labels": [{**place(label.span), "text": label.text} for label in problem.labels],
+                "labels": [{**it.span._asdict(), "text": it.text} for it in problem.labels],
                 "help": list(problem.help),
             }
             for checked in files
@@ -118,11 +115,12 @@ def json_report(files: Sequence[Checked], color: bool = False) -> str:  # noqa: 
     return json.dumps(content, indent=2) + "\n"
 
 
+_ESCAPED = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
+_LISTED = {**_ESCAPED, ord(":"): "%3A", ord(","): "%2C"}
+
+
 def github(files: Sequence[Checked], color: bool = False) -> str:  # noqa: ARG001, FBT001, FBT002
     """For GitHub Actions: one workflow command for each problem (ten of a kind are shown)."""
-
-    def escaped(text: str) -> str:
-        return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
     commands = []
     for checked, problem in ((each, problem) for each in files for problem in each.problems):
@@ -131,11 +129,9 @@ def github(files: Sequence[Checked], color: bool = False) -> str:  # noqa: ARG00
             **dict(zip(("line", "col", "endLine", "endColumn"), problem.span, strict=True)),
             "title": problem.code,
         }
-        listed = ",".join(
-            f"{key}={escaped(str(value)).replace(':', '%3A').replace(',', '%2C')}"
-            for key, value in properties.items()
-        )
-        text = escaped("\n".join([f"{problem.message}: {problem.label}", *problem.help]))
+        listed = ",".join(f"{it}={str(properties[it]).translate(_LISTED)}" for it in properties)
+        text = "\n".join([f"{problem.message}: {problem.label}", *problem.help])
+        text = text.translate(_ESCAPED)
         commands.append(f"::{problem.severity} {listed}::{text}\n")
     return "".join(commands)
 
@@ -315,10 +311,6 @@ _KNOWN_ORIGIN = re.compile(
 )
 
 
-def _client_id_pattern() -> str:
-    return str(schema.at(("profiles", "", "client_id"))["else"]["pattern"])
-
-
 def _known(text: str) -> str:
     return text if schema.is_known(text) else HIDDEN
 
@@ -327,6 +319,7 @@ def _variable(text: str) -> str:
     return schema.shown(text) if schema.is_variable_name(text) else HIDDEN
 
 
+_CLIENT_ID = (*schema.ANY_PROFILE, "client_id")
 _PLACES: dict[str | int, Callable[[str], str]] = {
     "version": lambda text: text if schema.is_harmless(text) else HIDDEN,
     "environment": _known,
@@ -334,7 +327,9 @@ _PLACES: dict[str | int, Callable[[str], str]] = {
     "stands_for": _known,
     "permissions": _known,
     "default_profile": schema.shown,
-    "client_id": lambda text: text if re.search(_client_id_pattern(), text) else HIDDEN,
+    "client_id": lambda text: (
+        text if re.search(schema.at(_CLIENT_ID)["else"]["pattern"], text) else HIDDEN
+    ),
     "api_url": lambda text: text if _KNOWN_ORIGIN.fullmatch(text) else HIDDEN,
     "env": _variable,
     "name": _variable,

@@ -23,6 +23,9 @@ Node: TypeAlias = "dict[str, Any]"
 
 CREDENTIALS = ("client_id", "client_secret", "refresh_token")
 
+ANY_PROFILE = ("profiles", "live")
+ANY_REFERENCE = (*ANY_PROFILE, "refresh_token")
+
 PASSWORD = ("shared", "valkey", "password")
 """Where in a profile the password of an engine is referred to."""
 
@@ -57,20 +60,16 @@ def at(path: Path) -> Node:
     """What the schema says about the value at `path`; empty where it knows nothing."""
     node = root()
     for step in path:
-        node = _resolved(_child(node, step))
+        inner: object = None
+        for branch in (node, node.get("then", {}), node.get("else", {})):
+            rules = _resolved(branch)
+            known = rules if isinstance(step, int) else rules.get("properties", {})
+            inner = known.get("items" if isinstance(step, int) else step)
+            inner = inner or rules.get("additionalProperties")
+            if isinstance(inner, dict):
+                break
+        node = _resolved(inner) if isinstance(inner, dict) else {}
     return node
-
-
-def _child(node: Node, step: str | int) -> Node:
-    for branch in (node, node.get("then", {}), node.get("else", {})):
-        rules = _resolved(branch)
-        inner = (
-            rules.get("items") if isinstance(step, int) else rules.get("properties", {}).get(step)
-        )
-        inner = inner or rules.get("additionalProperties")
-        if isinstance(inner, dict):
-            return inner
-    return {}
 
 
 def _resolved(node: Node) -> Node:
@@ -86,12 +85,8 @@ def keys(path: Path) -> tuple[str, ...]:
     return tuple(inner)
 
 
-def profile_keys() -> tuple[str, ...]:
-    return tuple(root()["$defs"]["profile"]["properties"])
-
-
 def source_kinds() -> tuple[str, ...]:
-    return tuple(root()["$defs"]["reference"]["properties"])
+    return keys(ANY_REFERENCE)
 
 
 def reserved_names() -> frozenset[str]:

@@ -11,14 +11,7 @@ import yaml
 
 from tastyauth.validation import schema
 from tastyauth.validation.problem import Path, Problem, Scalar, Span, problem, table
-from tastyauth.validation.schema import (
-    HIDDEN,
-    ODD_QUOTES,
-    ODD_SPACES,
-    corrected,
-    quoted,
-    shown,
-)
+from tastyauth.validation.schema import HIDDEN, ODD_QUOTES, ODD_SPACES, corrected, quoted, shown
 
 _LINE_END = "\r\n|[\n\r\x85\u2028\u2029]"
 _UNPRINTABLE = "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
