@@ -10,6 +10,8 @@ from needs import needs_linux
 from sitting import sitting
 from world import COMMAND, CONFIG, Completed, World, finish, until, variables_in
 
+pytestmark = pytest.mark.warm
+
 FROM_VARIABLES = """\
 version: 1
 profiles:

@@ -60,11 +60,8 @@ class Warm:
         self.line = line
         self.limit = limit
 
-    def can_run(self, words: Sequence[str], variables: Mapping[str, str]) -> bool:
-        """`exec` looks at the environment with which its process began."""
-        return "exec" not in words and not any(
-            name.startswith(_OF_THE_INTERPRETER) for name in variables
-        )
+    def can_run(self, variables: Mapping[str, str]) -> bool:
+        return not any(name.startswith(_OF_THE_INTERPRETER) for name in variables)
 
     def run(
         self, words: Sequence[str], given: bytes, directory: str, environ: Mapping[str, str]

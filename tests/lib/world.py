@@ -139,7 +139,7 @@ class World:
 
     def run(self, *words: str, given: str = "", **variables: str) -> Completed:
         """Runs `tastyauth words…` to its end; `given` is its standard input."""
-        if self.warm and self.warm.can_run(words, variables):
+        if self.warm and self.warm.can_run(variables):
             environ = {**self.environ, **variables}
             code, out, err = self.warm.run(words, given.encode(), self.project, environ)
             return Completed(code, out.decode(), err.decode())

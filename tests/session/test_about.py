@@ -14,6 +14,8 @@ import tastyauth
 from tastyauth import errors
 from tastyauth.simulator import Simulator
 
+pytestmark = pytest.mark.warm
+
 PROFILE = CONFIG.partition("profiles:\n")[2]
 REAL = "    stands_for: production\n"
 

@@ -15,6 +15,8 @@ from world import COMMAND, CONFIG, Completed, World
 
 from tastyauth.simulator import Simulator
 
+pytestmark = pytest.mark.warm
+
 SOMEBODY = 54321
 """A user ID that no password database knows."""
 

@@ -9,6 +9,8 @@ from world import CONFIG, World
 import tastyauth
 from tastyauth import errors
 
+pytestmark = pytest.mark.warm
+
 PROFILE = CONFIG.partition("profiles:\n")[2].replace("file: live.client-secret", "command: [vault]")
 REAL = PROFILE.replace("    client_id", "    stands_for: production\n    client_id")
 BOTH = "version: 1\nprofiles:\n" + PROFILE.replace("live:", "paper:") + REAL

@@ -20,6 +20,8 @@ from world import COMMAND, CONFIG, Completed, World, finish, until
 from tastyauth.simulator import Simulator
 from tastyauth.simulator.messages import Answer, Request
 
+pytestmark = pytest.mark.warm
+
 
 class Rotating(Simulator):
     """A broker that rotates, and still takes the last token that it has replaced.

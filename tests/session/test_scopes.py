@@ -11,6 +11,8 @@ from world import CONFIG, Completed, World
 from tastyauth.errors import APPLICATIONS_PAGE
 from tastyauth.simulator import Simulator
 
+pytestmark = pytest.mark.warm
+
 READ, BOTH = "    scopes: [read]\n", "    scopes: [trade, read]\n"
 
 ANSWER = {"access_token": "abc.def", "token_type": "Bearer", "expires_in": 900}
