@@ -147,7 +147,7 @@ class TemporaryError(TastyauthError):
 def no_thread() -> TemporaryError:
     """The error to raise when no thread can be started (RLIMIT_NPROC)."""
     return TemporaryError(
-        "the system has no thread to spare for a request",
+        "the system cannot start another thread for the request",
         "end other processes of this user, or raise the limit: ulimit -u",
     )
 

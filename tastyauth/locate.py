@@ -242,12 +242,12 @@ def read_private(path: str) -> bytes | None:
     try:
         found = os.fstat(descriptor)
         if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
-            raise not_private(f"{path} is not a file of this user")
+            raise not_private(f"{path} is not a regular file of this user")
         if found.st_mode & 0o077:
             raise not_private(f"{path} is open to other users; chmod 600 it")
         content = os.read(descriptor, min(found.st_size, LARGEST_FILE) + 1)
         if len(content) > LARGEST_FILE:
-            raise not_private(f"{path} is larger than any file of tastyauth's")
+            raise not_private(f"{path} is larger than any file that tastyauth writes")
         return content
     finally:
         os.close(descriptor)

@@ -80,7 +80,7 @@ class Secret:
     __copy__ = __deepcopy__
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
-        raise TypeError("a secret is not pickled")
+        raise TypeError("a secret cannot be pickled")
 
 
 def mask(text: str, secrets: Iterable[Secret] = ()) -> str:

@@ -88,12 +88,14 @@ class Tastytrade:
         mocked: bool = False,
     ) -> None:
         if isinstance(profiles, str) or not profiles or not all(map(_NAME.fullmatch, profiles)):
-            raise UsageError("profiles are one or more names", 'write profiles=("live", "paper")')
+            raise UsageError(
+                "profiles must be one or more names", 'write profiles=("live", "paper")'
+            )
         if environment not in API_HOSTS:
             hint = f"one of: {', '.join(API_HOSTS)}"
-            raise UsageError(f"{environment!r} is no environment of tastytrade", hint)
+            raise UsageError(f"{environment!r} is not a tastytrade environment", hint)
         if lifetime < 1:
-            raise UsageError("a token lives for a second or more", "write lifetime=900")
+            raise UsageError("lifetime must be at least one second", "write lifetime=900")
         self.profiles = tuple(profiles)
         self._environment = environment
         self._simulator = Simulator(environment=environment, lifetime=lifetime, rotate=rotate)
@@ -173,7 +175,7 @@ class Tastytrade:
     @fail.setter
     def fail(self, kind: str | None) -> None:
         if kind is not None and kind not in FAILURES:
-            raise UsageError(f"{kind!r} is no failure", f"one of: {', '.join(FAILURES)}")
+            raise UsageError(f"{kind!r} is not a known failure", f"one of: {', '.join(FAILURES)}")
         self._simulator.fail = kind
         self._forget(".attempt")
 

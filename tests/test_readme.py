@@ -314,7 +314,7 @@ def commands(language: str, beginning: str) -> list[list[str]]:
 def test_what_is_typed_to_set_up_is_understood() -> None:
     """tests/cli/test_init.py types it at a terminal, tests/e2e/test_distribution.py installs it."""
     typed = commands("sh", "# set up, then") + commands("sh", "# install, set up, use")
-    typed += commands("sh", "# the main job, start to end")
+    typed += commands("sh", "# a whole run, start to finish")
     ours = [words[1:] for words in typed if words[:1] == ["tastyauth"]]
     assert ours == [["init"], ["doctor"], ["init"], ["demo"]]
     assert all(understood(read(words)) for words in ours)

@@ -81,7 +81,7 @@ def test_it_can_fail_and_recover_at_once(tastytrade: Tastytrade) -> None:
         tastytrade.fail = None
         assert get(tastytrade, tastyauth.get_credential()) == 200
         tastytrade.expire()
-    with pytest.raises(errors.UsageError, match="no failure") as raised:
+    with pytest.raises(errors.UsageError, match="not a known failure") as raised:
         tastytrade.fail = "teapot"
     assert "grant-revoked" in raised.value.hint
 

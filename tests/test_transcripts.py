@@ -7,7 +7,7 @@ A transcript tells in its first lines what it shows. Then, in the order in which
     out: ...                   a line that it writes to stdout
     err: ...                   a line that it writes to stderr
     exit: 77                   how it ends
-    simulator: 503             from here on token requests fail so; `none`: they do not
+    simulator: 503             from here on token requests fail this way; `none`: they do not
     signal: TERM               sent to the next command as soon as the broker is asked
 
 At the beginning the home holds a valid config, named by $CONFIG, whose one profile `live` belongs

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 _MAGIC = "tastyauth attempt 3"
 
-_AT_ONCE = "a changed secret is tried at once; to try the same one again now: tastyauth clear"
+_AT_ONCE = "a changed secret is tried at once; to retry the same one now: tastyauth clear"
 
 _BREAK = "\x1e"
 """What stands for the end of a line in a field, which no message holds."""
@@ -74,7 +74,7 @@ class Attempt:
             error.retry_after = max(0.0, self.asked_for - ago) if self.asked_for >= 0 else None
             return error
         held_back = kind(
-            f"{self.message} (tried {ago:.0f} s ago; not asked again for {left:.0f} s)",
+            f"{self.message} (tried {ago:.0f} s ago; no retry for {left:.0f} s)",
             f"{self.hint}\n{_AT_ONCE}" if self.hint else "",
             reason=self.reason,
         )

@@ -218,8 +218,8 @@ class Waiter:
             self._overdue = (holder, now)
         if now > self._until or (self._overdue[0] and now > self._overdue[1] + _PATIENCE):
             raise TemporaryError(
-                f"another tastyauth (pid {pid or 'unknown'}) is fetching this token"
-                " and takes too long",
+                f"another tastyauth (pid {pid or 'unknown'}) is fetching this token and is"
+                " taking too long",
                 "try again; if it happens again, see what that process is waiting for",
             )
         # where gevent or the like replaces threads, one that waits in the kernel stops all

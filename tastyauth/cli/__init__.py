@@ -154,6 +154,6 @@ def _bug(error: BaseException, console: Console) -> TastyauthError:
         frame = frame.tb_next
     console.detail("\n".join(places))
     return TastyauthError(
-        f"a bug of tastyauth: {type(error).__name__} at {places[-1]}",
-        "please report it with this line; -v shows the calls that led there",
+        f"a bug in tastyauth: {type(error).__name__} at {places[-1]}",
+        "please report it with this line; -v shows the traceback",
     )

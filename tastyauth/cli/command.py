@@ -92,11 +92,11 @@ def min_valid(text: str) -> float:
 
 def port(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= 65535):
-        raise ValueError("a port is a number from 0 to 65535")
+        raise ValueError("give a port from 0 to 65535")
     return int(text)
 
 
 def lifetime(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 9 and int(text) > 0):
-        raise ValueError("seconds are a positive whole number")
+        raise ValueError("give a positive whole number of seconds")
     return int(text)

@@ -15,7 +15,7 @@ COMMON = (
     Argument("--config", "the config to use ($TASTYAUTH_CONFIG)", "FILE", read=command.name),
     Argument("--profile -p", "the profile to use ($TASTYAUTH_PROFILE)", "NAME", read=command.name),
     Argument("--quiet -q", "errors only"),
-    Argument("--verbose -v", "show what is being done"),
+    Argument("--verbose -v", "show each step"),
     Argument(
         "--color",
         "colours on a terminal (NO_COLOR, FORCE_COLOR)",
@@ -30,7 +30,7 @@ COMMON = (
 _TERMS = (
     Argument(
         "--min-valid",
-        "seconds the token must have left (default: 60, or a sixth of a shorter life)",
+        "seconds the token must have left (default: 60, or a sixth of its lifetime if less)",
         "S",
         read=command.min_valid,
     ),
@@ -39,7 +39,7 @@ _TERMS = (
 
 _REQUIRED = Argument(
     "--require-environment",
-    "fail with 78 if the profile is of another one ($TASTYAUTH_REQUIRE_ENVIRONMENT)",
+    "fail with 78 if the profile is for the other environment ($TASTYAUTH_REQUIRE_ENVIRONMENT)",
     choices="production sandbox",
     key="required",
 )
@@ -49,7 +49,7 @@ _JSON = Argument(
 )
 _REPORT = _JSON._replace(choices="human json github")
 
-_FOUND = Argument("file", "default: the config that is found", "FILE", read=command.name, nargs="?")
+_FOUND = Argument("file", "default: the config in use", "FILE", read=command.name, nargs="?")
 
 _COMMANDS = (
     Command(
@@ -84,7 +84,7 @@ in a script that may run where tastyauth is not installed:
     Command(
         "token",
         "use",
-        "print the access token alone",
+        "print only the access token",
         "use:run_token",
         arguments=(
             Argument("--header", "print the whole Authorization header, for curl -H @-"),
@@ -105,10 +105,10 @@ for a program that runs longer than a token lives:
   tastyauth exec --keep-fresh -- python bot.py    which reads $TASTYTRADE_ACCESS_TOKEN_FILE
                                                   before each request
 
-without a command at a terminal: a shell ($SHELL) for one account, until you type exit
+without a command, at a terminal: start $SHELL for one account, until you type exit
   tastyauth exec -p paper
 
-CMD keeps the config that it was started with; after a change, restart it.
+CMD keeps the config that it was started with; restart it after a change.
 """,
         (
             Argument(
@@ -125,7 +125,7 @@ CMD keeps the config that it was started with; after a change, restart it.
         "create the config, or add a profile with -p NAME",
         "init:run_init",
         """\
-Asks for whatever the flags leave out; secrets are never flags. Without a terminal it reads the
+Asks for whatever the flags leave out; no flag takes a secret. Without a terminal it reads the
 client secret and the refresh token from stdin, one per line:
   tastyauth init -p live --environment production --store file < two-lines
 """,
@@ -134,12 +134,12 @@ client secret and the refresh token from stdin, one per line:
             Argument("--api-url", "with --environment custom only", "URL"),
             Argument(
                 "--client-id",
-                "the public ID of the application (default: read from the refresh token)",
+                "the client ID of your application (default: read from the refresh token)",
                 "UUID",
             ),
             Argument(
                 "--scopes",
-                "all that the grant may do: read | trade | read,trade | any"
+                "exactly what the grant may do: read | trade | read,trade | any"
                 " (default: ask, else read)",
                 "SCOPES",
                 choices="read trade read,trade any",
@@ -156,19 +156,19 @@ client secret and the refresh token from stdin, one per line:
         "store new secrets: secret set",
         "secret:run_secret",
         """\
-Asks for both secrets, or one with --only, without showing them; tries them at the server; then
-stores them where the profile reads them, all or none. Without a terminal it reads them from stdin,
-one per line, the client secret first:
+Asks for both secrets (with --only, for one) without showing them, tests them against the server,
+then stores them where the profile reads them: both or neither. Without a terminal it reads them
+from stdin, one per line, the client secret first:
   pass show brokers/tastytrade | tastyauth secret set --only client_secret
 
-If the server cannot be reached they are stored untried, and the old ones kept beside them until a
-token arrives. To go back to the old ones:
+If the server cannot be reached, they are stored untested, and the old ones are kept beside them
+until the new ones yield a token. To go back to the old ones:
   tastyauth secret set --undo
 """,
         (
             Argument("action", value="set", choices="set"),
-            Argument("--only", "only this one of the two", choices="client_secret refresh_token"),
-            Argument("--undo", "put back the secrets that untried ones replaced"),
+            Argument("--only", "replace only this one", choices="client_secret refresh_token"),
+            Argument("--undo", "go back to the earlier secrets, while the new ones are untested"),
         ),
     ),
     Command(
@@ -183,9 +183,9 @@ add this line to the startup file:
   fish  tastyauth hook fish | source        ~/.config/fish/config.fish
 
 Renews the exports of one profile when the token is about to expire: at a prompt, or before a
-command. A prompt waits for it two seconds at most. While the token is fresh, nothing is started
-(except `date` in fish before 3.6, which has no clock). Leaves alone what the hook did not set,
-except an expired token of its own profile.
+command. A prompt waits two seconds for it at most. While the token is fresh, no process is started
+(except `date` in fish before 3.6, which has no clock). Variables that the hook did not set are left
+alone, except an expired token of its own profile.
 """,
         (
             Argument("shell", "your shell", choices=_SHELLS),
@@ -222,14 +222,14 @@ in GitHub Actions:
   tastyauth validate --format github tastyauth.yaml
 """,
         (
-            Argument("files", "default: the config that is found; - is stdin", "FILE", nargs="*"),
+            Argument("files", "default: the config in use; - means stdin", "FILE", nargs="*"),
             _REPORT,
         ),
     ),
     Command(
         "no-secrets",
         "look closer",
-        "look for tastytrade secrets in any text file",
+        "look for tastytrade secrets in text files",
         "validate:run_no_secrets",
         """\
 Lines with the comment `tastyauth: allow` are skipped.
@@ -272,7 +272,7 @@ add this line to the startup file:
     Command(
         "as-curl",
         "look closer",
-        "print a script that does the same with sh and curl",
+        "print the token exchange as a script for sh and curl",
         "status:run_as_curl",
     ),
     Command(
@@ -289,8 +289,8 @@ add this line to the startup file:
         "doctor:run_doctor",
         """\
 Checks one profile: the default one, or the one that -p names. The output contains no secret and
-only the last four digits of account numbers, so you can paste it into an issue. Ends with 1 if a
-check failed, else with 0; warnings do not count.
+only the last four digits of account numbers, so you can paste it into an issue. Exits with 1 if a
+check failed, otherwise with 0; warnings do not count.
 
   --offline   nothing leaves this machine
   --cron      also resolves the references as cron would, with no terminal, no session bus and few
@@ -298,46 +298,46 @@ check failed, else with 0; warnings do not count.
 """,
         (
             Argument("--offline", "stop before going online"),
-            Argument("--cron", "also rehearse cron"),
+            Argument("--cron", "also rehearse a run by cron"),
             _JSON,
         ),
     ),
     Command(
         "simulator",
         "look closer",
-        "a local stand-in for tastytrade's token and account endpoints",
+        "simulate tastytrade's token and account endpoints locally",
         "simulator:run_simulator",
         """\
 Prints one line of JSON with its origin and the credentials it accepts, then serves on the loopback
-address until it is interrupted. With --config FILE it writes a config that is ready to use, and the
-secrets beside it (simulator.yaml, when --config ends the line):
+address until it is interrupted. With --config FILE it also writes a config that is ready to use,
+and the secrets beside it; --config at the end of the line writes simulator.yaml:
   tastyauth simulator --seed word --port 8000 --config
   eval $(tastyauth env --config simulator.yaml)
 
 kinds of failure, all at the token endpoint:
   grant-revoked    400, the grant was deleted or belongs to the other environment
-  secret-mismatch  400, the client secret is that of another application
+  secret-mismatch  400, the client secret belongs to another application
   invalid-jwt      400, the refresh token is not a JWT
-  not-a-customer   400, the user is not a customer (in the sandbox: for some minutes)
+  not-a-customer   400, the user is not a customer (in the sandbox, for a few minutes)
   429              429, too many requests, with Retry-After: 30
   503              503, the HTML page of a gateway during an outage
   html-401         401, the HTML page of a gateway that found no User-Agent
-  slow             an answer that arrives byte by byte, one a second
+  slow             an answer that arrives one byte per second
   redirect         307, a redirect to another path, which no token request may follow
-  not-json         200, the sign-in page of a network instead of JSON
+  not-json         200, a network's sign-in page instead of JSON
   echo             400, an error that repeats the whole request, secrets included
 """,
         (
             Argument(
                 "--port",
-                "where to listen (default: any free one)",
+                "the port to listen on (default: any free one)",
                 "N",
                 default=0,
                 read=command.port,
             ),
             Argument(
                 "--fail",
-                "make token requests fail in this way",
+                "make every token request fail this way",
                 "KIND",
                 choices="grant-revoked secret-mismatch invalid-jwt not-a-customer "
                 "429 503 html-401 slow redirect not-json echo",
@@ -357,15 +357,15 @@ kinds of failure, all at the token endpoint:
             ),
             Argument(
                 "--scopes",
-                "what its grant may do, beside openid: read | trade | read,trade | none, which does"
-                " not say (default: read)",
+                "what its grant may do, besides openid: read | trade | read,trade | none,"
+                " to leave it unsaid (default: read)",
                 "SCOPES",
                 choices="read trade read,trade none",
                 default="read",
             ),
             Argument(
                 "--seed",
-                "make the same credentials each time for the same word",
+                "make the same credentials each time this word is given",
                 "WORD",
                 read=command.name,
             ),
@@ -374,7 +374,7 @@ kinds of failure, all at the token endpoint:
     Command(
         "demo",
         "look closer",
-        "show the main job from start to end, with the simulator",
+        "show a whole run, from config to token, with the simulator",
         "simulator:run_demo",
     ),
 )

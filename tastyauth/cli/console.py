@@ -149,8 +149,8 @@ class Console:
         if _is_terminal(0):
             raise UsageError(
                 f"cannot ask for the {question} here: your typing would be visible",
-                "pipe it into stdin, or run this at a terminal without CI,"
-                " TASTYAUTH_NON_INTERACTIVE or 2>",
+                "pipe it into stdin, or run this at a terminal, with CI and"
+                " TASTYAUTH_NON_INTERACTIVE unset and no 2>",
             )
         try:
             text = sys.stdin.readline(_LONGEST_LINE) if sys.stdin is not None else ""

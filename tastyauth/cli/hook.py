@@ -116,7 +116,7 @@ def _obtained(
     try:
         background = Background(work, ())
     except OSError as error:
-        what = f"{profile}: no process to fetch a token with: {reason_of(error)}"
+        what = f"{profile}: cannot start a process to fetch a token: {reason_of(error)}"
         raise TemporaryError(what) from None
     with console.waiting(f"a new token of {profile}"):
         answer = background.wait(_PATIENCE + arguments.started_at - time.time())

@@ -80,7 +80,7 @@ def run_init(arguments: Arguments, console: Console) -> int:
         return 0
     if origin not in locate.TRUSTED_ORIGINS and files.leads_out(path, os.path.dirname(path)):
         raise ConfigError(
-            f"{path} is a link that leads out of its directory, and {origin} names it",
+            f"{origin} names {path}, a link that leads out of its directory",
             f"name the file itself: --config {shlex.quote(os.path.realpath(path))}",
         )
     approved = origin != locate.FLAG or _may_act(config, locate.PROJECT, console)
@@ -205,7 +205,7 @@ def _filled(
 def _default(only: str, new: str, console: Console) -> str:
     """Which of two profiles is meant from now on where none is named."""
     if not console.interactive:
-        console.say(f"default_profile: {only} is added: without -p, {only} is meant as before")
+        console.say(f"added default_profile: {only}, so that {only} is still used without -p")
         return only
     console.say("which profile should be used without -p?")
     both = {only: "as before", new: "the new one"}

@@ -137,7 +137,7 @@ def old_bot(path: str, console: Console) -> dict[str, Secret]:
     found = new_profile.taken_over(dotenv.variables(path, console.surroundings))
     if not found:
         hint = f"rename them, for example to {', '.join(new_profile.USUAL_NAMES)}"
-        raise SecretAbsent(f"{shown} has none of the usual names", hint)
+        raise SecretAbsent(f"{shown} has no credentials under the usual names", hint)
     old = {}
     for field, (name, value) in found.items():
         old[field] = accept(value.encode(), f"{name} in {shown}")

@@ -74,5 +74,6 @@ def _hint(error: TastyauthError, asked: Asked, command: str) -> str:
         if locate.read_config(asked.path) == asked.content:
             return error.hint
     return (
-        f"the config has changed since {command} was started, which keeps the old one: restart it"
+        f"the config has changed since {command} was started; {command} still uses the old"
+        " one: restart it"
     )

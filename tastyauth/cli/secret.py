@@ -84,11 +84,16 @@ def _store_untried(
             files.make_directory(os.path.dirname(mark))
             files.write(mark, b"")
         except OSError as error:
-            console.warn(f"they stay there even after a token has come: {reason_of(error)}")
+            console.warn(
+                "the earlier secrets stay there even after the new ones yield a"
+                f" token: {reason_of(error)}"
+            )
     elif not os.path.exists(mark):
         return
     words = f"tastyauth secret set --undo -p {profile.name}"
-    console.say(f"the earlier ones are kept until a token comes; to go back to them: {words}")
+    console.say(
+        f"the earlier ones are kept until the new ones yield a token; to go back to them: {words}"
+    )
     paths = [path for it in kept.values() for kind, path in it.inputs() if kind == "file"]
     exposed = [path for path in paths if locate.repository_of(path)]
     if exposed:
@@ -188,17 +193,17 @@ def try_out(
                 reference: Reference = getattr(profile, field)
                 values[field] = refresh.resolve(field, reference, profile, surroundings, console)
             except SecretAbsent:
-                console.say(f"not tried: the {_spoken(field)} is not there yet")
+                console.say(f"not tested: the {_spoken(field)} is not there yet")
                 return False
     secrets = refresh.Secrets(client_id, values["client_secret"], values["refresh_token"])
     try:
         refresh.refresh(profile, secrets, surroundings, console, is_stored=False)
     except TemporaryError as error:
-        console.warn(f"could not be tried now: {error.message}")
+        console.warn(f"could not be tested now: {error.message}")
     except TastyauthError as error:
         raise type(error)(error.message, f"nothing was stored; {error.hint}") from None
     else:
-        console.say("tried: the server gave a token")
+        console.say("tested: the server issued a token")
         return True
     return False
 

@@ -59,7 +59,8 @@ _BEFORE = (
     _Step("the config says where the secrets are, and contains none", "cat tastyauth.yaml"),
     _Step("in pre-commit: check it without touching a secret", "tastyauth validate tastyauth.yaml"),
     _Step(
-        "one exchange, and the exports (cut off here; they contain a real token of the simulator)",
+        "one exchange, and the exports (cut short here; they contain a real token from the"
+        " simulator)",
         r"tastyauth env | tr '&' '\n' | grep export | cut -c 1-72",
     ),
     _Step(
@@ -75,7 +76,7 @@ _AFTER = (
         "tastyauth clear",
     ),
     _Step(
-        "eval fails with the real code, and the old token is gone",
+        "eval fails with tastyauth's own exit code, and the old token is gone",
         "TASTYTRADE_ACCESS_TOKEN=stale\n"
         'eval $(tastyauth env); echo "status $?, token: ${TASTYTRADE_ACCESS_TOKEN-gone}"',
     ),
@@ -127,7 +128,9 @@ def _write(path: str, ready: str, accepted: Mapping[str, str], console: Console)
             files.write(place, accepted[field].encode() + b"\n")
         files.write(path, ready.encode())
     except OSError as error:
-        raise OutputError(f"{path} cannot be written: {reason_of(error)}", "name another") from None
+        raise OutputError(
+            f"{path} cannot be written: {reason_of(error)}", "name another file"
+        ) from None
     output = shells.for_shell(console.environ.get("SHELL", ""))
     line = shells.usage(output, f"tastyauth env --config {shlex.quote(path)}")
     console.say(f"wrote {path}; next, type in another terminal: {line}")
@@ -146,7 +149,7 @@ def run_demo(_: Arguments, console: Console) -> int:
             for step in _AFTER:
                 _take(step, home, console)
         console.out(
-            "\n# your turn; all of this was made up, and is gone\n"
+            "\n# your turn; all of this was made up, and has been deleted\n"
             "$ tastyauth init                              # your own config, and a first token\n"
             "$ tastyauth simulator --config simulator.yaml  # or try more of it first\n"
         )
@@ -190,5 +193,5 @@ def _take(step: _Step, home: str, console: Console) -> None:
     )
     console.out(done.stdout)
     if done.returncode != step.ends_with:
-        what = f"the demo step ended with {done.returncode}, not {step.ends_with}"
+        what = f"this step of the demo exited with {done.returncode}, not {step.ends_with}"
         raise TastyauthError(what, "please report it, with the lines above")

@@ -26,7 +26,7 @@ _SAID = {state: f"{state} (tastyauth doctor)" for state in (UNCHECKED, UNUSABLE)
 
 _CHANGED = {
     "config": "none since the config changed",
-    "secret": "none since a secret, or its place, changed",
+    "secret": "none since a secret or its source changed",
 }
 
 
@@ -246,7 +246,9 @@ def in_shell(config: Config, asked: Asked) -> ShellStatus | None:
 def _held(shell: ShellStatus | None, now: float) -> str:
     if shell is None:
         return "no token"
-    who = ", ".join(filter(None, (shell.profile or "a profile unknown here", shell.environment)))
+    who = ", ".join(
+        filter(None, (shell.profile or "a profile that is not in this config", shell.environment))
+    )
     left = shell.expires_at - now
     time_left = f"{duration(left)} left" if left > 0 else f"expired {duration(-left)} ago"
     how = "set by the hook" if shell.set_by == "hook" else "set by hand"
@@ -313,4 +315,4 @@ def _facts(profile: ProfileStatus, now: float) -> Iterator[tuple[str, str]]:
     if profile.asks_again_at > now:
         wait = duration(profile.asks_again_at - now)
         words = f"tastyauth clear -p {profile.name}"
-        yield "not asked", f"for {wait} with the same secrets; at once after: {words}"
+        yield "no retry", f"for {wait} with the same secrets; to retry now: {words}"

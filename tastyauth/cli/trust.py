@@ -63,14 +63,14 @@ def run_deny(arguments: Arguments, console: Console) -> int:
     with suppress(OSError):  # what is left there needs the approval that is gone
         store.clear(locate.cache_directory(environ), config_of(path, environ))
     noun = "approval" if count == 1 else "approvals"
-    console.say(f"denied: {count} {noun} of {printable(path)} forgotten")
+    console.say(f"removed {count} {noun} of {printable(path)}")
     return 0
 
 
 def _unwritable(what: str, error: OSError, environ: locate.Environ) -> ConfigNotAllowed:
     return ConfigNotAllowed(
         f"{what}: {reason_of(error)}",
-        f"make {locate.state_directory(environ)} writable for you alone",
+        f"make {locate.state_directory(environ)} writable only by you",
     )
 
 

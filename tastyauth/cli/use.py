@@ -13,7 +13,7 @@ def run_env(arguments: Arguments, console: Console) -> int:
     if arguments.unset:
         if output not in shells.FAILURE:
             hint = f"one of: {', '.join(shells.FAILURE)}"
-            raise UsageError(f"--unset works with the format of a shell, not with {output}", hint)
+            raise UsageError(f"--unset needs the format of a shell, not {output}", hint)
         names = trusted_config(arguments.config, console).shell_names()
         console.out(shells.unset(output, names))
         return 0
@@ -26,7 +26,7 @@ def run_env(arguments: Arguments, console: Console) -> int:
         raise UsageError(f"profile {profile.name} exports nothing that env may print", hint)
     secret = [name for name, field in profile.exports if field in export.SECRET_FIELDS]
     if secret:
-        console.say(f"left out: {', '.join(secret)}; exec alone hands out a secret")
+        console.say(f"left out: {', '.join(secret)}; only exec hands out secrets")
     if output == shells.GITHUB:
         return _run_github(emission, entry.fields, console)
     console.out(shells.RENDER[output](emission))
@@ -82,7 +82,7 @@ def _run_github(emission: shells.Emission, fields: dict[str, str], console: Cons
     """Masks first: what is in the file may be printed by any later step."""
     path = console.environ.get("GITHUB_ENV")
     if not path:
-        hint = "this format is for a step of GitHub Actions, which sets it"
+        hint = "this format is for a GitHub Actions step, which sets it"
         raise UsageError("GITHUB_ENV is not set", hint)
     console.out(shells.github_masks(emission, fields))
     try:

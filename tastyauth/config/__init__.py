@@ -151,7 +151,7 @@ class Config:
             if locate.meets(asked.required, asked.environ, it.behind)
         ]
         return ConfigError(
-            f"{who} says {wanted}, and this profile is {found.exported_environment}",
+            f"{who} wants {wanted}, but this profile is {found.exported_environment}",
             f"choose another profile: {' or '.join(fitting)}"
             if fitting
             else f"no profile of {self.path} is {wanted}; tastyauth status lists them",

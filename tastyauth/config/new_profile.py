@@ -16,10 +16,10 @@ You need two values from tastytrade. Both come from the OAuth Applications page:
   client secret  shown once, when you create an application: New OAuth client, tick only read unless
                  your bot places orders. Lost it? Regenerate it: that ends all grants
   refresh token  Manage → Create Grant on that application. It never expires: make
-                 one grant for each machine, so that one can be deleted alone
+                 one grant for each machine, so that you can delete one without the others
 
-Send them to nobody, chat assistants included; what you paste is not shown.
-Does a bot have them already? tastyauth init --from its/.env reads them. Ctrl-C changes nothing."""
+Never send them to anyone, chat assistants included. What you paste is not shown.
+Does a bot already have them? tastyauth init --from its/.env reads them. Ctrl-C changes nothing."""
 
 _OLD_NAMES = {
     "client_id": "TASTYTRADE_CLIENT_ID TT_CLIENT_ID TASTY_CLIENT_ID TT_API_CLIENT_ID"
@@ -110,7 +110,7 @@ def room(content: bytes, path: str) -> Room:
     if first.line == head.line or before_first.strip():
         raise ConfigError(
             f"the profiles of {path} are in braces, so no line can be added between them",
-            "give each profile lines of its own, as in: tastyauth init --print",
+            "put each profile on lines of its own, as in: tastyauth init --print",
         )
     default = names[0] if len(names) == 1 and "default_profile" not in found.data else ""
     return Room(text, head.line, before_first, default)

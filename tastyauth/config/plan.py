@@ -94,7 +94,7 @@ def refuse_outlaws(config: Config, surroundings: Surroundings) -> None:
         for path in (program, os.path.realpath(program)):
             if any(_lies_in(path, project) for project in projects):
                 raise ConfigNotAllowed(
-                    f"profile {profile.name} of a project file runs a program of the project:"
+                    f"profile {profile.name} of a project file runs a program from the project:"
                     f" {path}",
                     "install the program outside the project, where a pull cannot change it",
                 )

@@ -102,11 +102,11 @@ def require(config: Config, origin: str, surroundings: Surroundings) -> str:
     look_first = f"look at the plan with: tastyauth allow --print {named} - and set"
     is_silenced = environ.get("CI") or environ.get("TASTYAUTH_NON_INTERACTIVE")
     if given:
-        what = "of another plan" if _HASH.fullmatch(given) else "not a SHA-256 of 64 hex digits"
+        what = "for another plan" if _HASH.fullmatch(given) else "not a SHA-256 of 64 hex digits"
         reason += f", and ${HASH_VARIABLE} is {what}"
         look = f"{look_first} the hash it shows"
     elif environ.get(HASH_VARIABLE):
-        reason += f"; at a terminal ${HASH_VARIABLE} does not count"
+        reason += f"; at a terminal, ${HASH_VARIABLE} is ignored"
         if is_silenced:
             look = f"unset CI and TASTYAUTH_NON_INTERACTIVE, then {look}"
     elif is_silenced:

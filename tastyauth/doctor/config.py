@@ -88,8 +88,8 @@ def check_cache(findings: Findings) -> Verdict:
     if reason is not None:
         return warned(
             f"access tokens cannot be cached: {reason}",
-            "until this is fixed, every call fetches a token of its own;"
-            " TASTYAUTH_CACHE_DIR can name another directory",
+            "until this is fixed, every call fetches its own token; or set"
+            " TASTYAUTH_CACHE_DIR to another directory",
         )
     ignored = locate.ignored_cache_directory(findings.surroundings.environ)
     return warned(ignored, "write an absolute path") if ignored else passed(directory)
@@ -118,7 +118,7 @@ def _unusable(directory: str) -> str | None:
             while not os.path.lexists(place):
                 place = os.path.dirname(place)
             if os.geteuid() == 0 and os.stat(place).st_uid != 0:
-                return f"{place} belongs to another user, and this is root"
+                return f"{place} belongs to another user, and you are root"
     except OSError as error:
         return reason_of(error)
     fits = os.path.isdir(place) and os.access(place, os.W_OK | os.X_OK)

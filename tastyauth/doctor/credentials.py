@@ -71,7 +71,7 @@ def check_secret(field: str, findings: Findings) -> Verdict:
         return found
     answered, findings.secrets[field] = found
     if absences:
-        answered += f" (before it: {'; '.join(it.message for it in absences)})"
+        answered += f" (tried first: {'; '.join(it.message for it in absences)})"
     return _judged(field, findings.secrets[field], answered, findings)
 
 
@@ -80,8 +80,8 @@ def _judged(field: str, value: Secret, answered: str, findings: Findings) -> Ver
     is_same = field == "refresh_token" and findings.secrets.get("client_secret") == value
     # a client secret that is a refresh token has been reported already
     if is_same and claims.read_claims(value).kind != REFRESH_TOKEN_TYPE:
-        message = f"{answered}: this is the client secret as well"
-        return Verdict(FAILED, message, "one of them was stored in both places", RESOLVED)
+        message = f"{answered}: the client secret has the same value"
+        return Verdict(FAILED, message, "the same value was stored in both places", RESOLVED)
     for is_custom in (True, False) if findings.is_custom else (False,):
         try:
             claims.check_shape(field, value, is_custom=is_custom)
@@ -130,7 +130,7 @@ def check_issuer(findings: Findings) -> Verdict:
     if findings.is_custom:
         return passed(said)
     return warned(
-        f"{said} is not a known issuer of tastytrade",
+        f"{said} is not a known tastytrade issuer",
         f"if the exchange fails, make a new one: {CREATE_GRANT}",
     )
 
@@ -179,7 +179,7 @@ def check_scope(findings: Findings) -> Verdict:
     if "read" not in words:
         return warned(
             f"this grant cannot read accounts ({said})",
-            f"tick read when making one: {CREATE_GRANT}",
+            f"tick read when you make one: {CREATE_GRANT}",
         )
     return passed(said)
 

@@ -68,7 +68,7 @@ def rehearse(program: Sequence[str], findings: Findings) -> Rehearsal:
         report = _report([*program, "doctor", "--offline", "--format", "json", *chosen], findings)
     checks = []
     if isinstance(report, str):
-        hint = "run the command by hand with env -i, as cron would"
+        hint = "run the command yourself with env -i, as cron would"
         checks.append(Check("rehearsal", FAILED, report, hint))
     else:
         profile = findings.profile
@@ -80,7 +80,7 @@ def rehearse(program: Sequence[str], findings: Findings) -> Rehearsal:
                 is_env = getattr(profile, check.name).kind == "env"  # which nobody can export there
                 checks.append(_predicted(check._replace(hint="") if is_env else check))
     missed = ", ".join(name for name in _FOLLOWED if findings.surroundings.environ.get(name))
-    said, hint = "none that tastyauth reads is set here only", ""
+    said, hint = "no variable that tastyauth reads is set only here", ""
     if missed:
         said = f"set here but not in cron: {missed}"
         hint = "if the job needs them, write them above its line in the crontab: NAME=value"
@@ -142,7 +142,7 @@ def clock(now: float) -> str:
     """Whose hours the line means: when the exchange is open on the clock of this machine."""
     here = datetime.fromtimestamp(now).astimezone()
     zone = "UTC" if f"{here:%Z}" == "UTC" else f"{here:%Z}, UTC{here:%z}"
-    told = f"its hours are those of this machine ({zone})"
+    told = f"its hours are in this machine's time zone ({zone})"
     try:
         new_york = here.astimezone(ZoneInfo(_NEW_YORK))
     except (ZoneInfoNotFoundError, ValueError):  # a machine without the time zones of the world
@@ -186,7 +186,7 @@ def _report(argv: list[str], findings: Findings) -> list[Check] | str:
             timeout=_GRACE + sum(limits),
         )
     except process.ProcessError as error:
-        return f"the rehearsal cannot be made: {error}"
+        return f"cannot rehearse the cron run: {error}"
     try:
         document = cast(dict[str, list[dict[str, str]]], json.loads(completed.stdout))
         return [

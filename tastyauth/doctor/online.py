@@ -50,7 +50,7 @@ def check_dns(findings: Findings) -> Verdict:
     except (OSError, UnicodeError):
         raise TemporaryError(
             f"the name {host} cannot be resolved",
-            "is this machine online, and the name right? if a proxy is the only way out, set"
+            "is this machine online, and is the name right? if a proxy is the only way out, set"
             " https_proxy",
         ) from None
     count = len({address for *_, address in found})
@@ -67,9 +67,9 @@ def check_tls(findings: Findings) -> Verdict:
             raise
         host, port, proxy = _first_host(findings)
         where = f"{host}, port {port}"
-        hint = "does a firewall of this network refuse it? if not, try again in a few minutes"
+        hint = "does a firewall on this network block it? if not, try again in a few minutes"
         if proxy is not None:
-            where += f" (the proxy of {proxy.variable})"
+            where += f" (the proxy in ${proxy.variable})"
             hint = f"start that proxy, or correct {proxy.variable}"
             hint += "; no_proxy lists hosts to reach without it"
         elif findings.is_custom:
@@ -77,7 +77,7 @@ def check_tls(findings: Findings) -> Verdict:
         what = f"nothing listens at {where}: the connection was refused"  # it is not about TLS
         raise TemporaryError(what, hint) from None
     if endpoint.scheme == "http":
-        return passed(f"{endpoint.host} answers, without TLS as it is this machine")
+        return passed(f"{endpoint.host} answers (no TLS, since it is this machine)")
     return passed(f"{endpoint.host} answers, and its certificate is trusted")
 
 
@@ -111,19 +111,20 @@ def check_shared(findings: Findings) -> Verdict:
             value = seal.close("token", b"probe")
             is_kept = connection.finish(seal.name, b"doctor", "token", value, 1)
             if not is_kept or connection.look(seal.name).token != value:
-                raise Trouble("it does not keep what it is given")
+                raise Trouble("it does not keep what is written to it")
     except Trouble as trouble:
         return warned(
             not_used(engine, trouble),
-            "every command gets its token all the same; look at the engine, and at the rights and"
-            " the password of its user (docs/fleet.md)",
+            "every command still gets its token; check the engine, and the rights and"
+            " password of its user (docs/fleet.md)",
         )
     difference = found.time - found.asked_at
-    said = f"{engine.url} answers in {taken * 1000:.0f} ms; its clock and this one's differ by"
+    said = f"{engine.url} answers in {taken * 1000:.0f} ms; its clock and this machine's differ by"
     said = f"{said} {abs(difference):.1f} s"
     if abs(difference) > _CLOCK_TOLERANCE:
         return warned(
-            said, "set whichever is wrong; machines whose clocks differ by 300 s share nothing"
+            said,
+            "set whichever is wrong; machines whose clocks differ by more than 300 s share nothing",
         )
     return passed(said)
 
@@ -172,7 +173,8 @@ def check_accounts(findings: Findings) -> Verdict:
         return passed(f"{len(accounts)} {noun}: {', '.join(accounts)}")
     return warned(
         "the token is good, but the user has no account",
-        "in the sandbox, make one on developer.tastytrade.com; elsewhere, log in and look",
+        "in the sandbox, create one on developer.tastytrade.com; in production, log in to"
+        " tastytrade and check",
     )
 
 
@@ -185,11 +187,11 @@ def check_market_data(findings: Findings) -> Verdict:
         level = api.read_data(_get("/api-quote-tokens", token, findings), token).get("level")
     except TastyauthError as error:
         return warned(
-            f"no token for quotes: {error.message}",
+            f"no quote token: {error.message}",
             "accounts and orders work without one; a login without an account has no market data",
         )
     said = shown(level, (token,)) if isinstance(level, str) else "unknown"
-    return passed(f"a token for quotes was granted, level {said}")
+    return passed(f"got a quote token, level {said}")
 
 
 def _get(path: str, access_token: Secret | None, findings: Findings) -> Answer:

@@ -35,8 +35,8 @@ REFUSED_CONNECTION = "refused connection"
 """The reason of a TemporaryError when nothing listens at the server or proxy."""
 
 _TRY_LATER = (
-    "is this machine online? try again later; -v names the proxy and the certificate authorities"
-    " that are used"
+    "is this machine online? try again later; -v shows which proxy and certificate"
+    " authorities are used"
 )
 
 
@@ -207,7 +207,8 @@ def _require_loopback(connection: object) -> None:
     if address != "::1" and not address.startswith("127."):
         stream.close()
         raise ConfigError(
-            f"localhost is {address} here, another machine, and plain http can be read on the way",
+            f"localhost resolves to {address}, another machine, and plain http can be read"
+            " in transit",
             "write 127.0.0.1 or [::1], or correct localhost in /etc/hosts",
         )
 
@@ -216,7 +217,7 @@ def _fault(
     error: Exception, endpoint: Endpoint, proxy: Proxy | None, authorities: Authorities
 ) -> TastyauthError:
     """The error to raise for `error` of httpx."""
-    where = endpoint.host + (f" (by the proxy of {proxy.variable})" if proxy else "")
+    where = endpoint.host + (f" (by the proxy in ${proxy.variable})" if proxy else "")
     tls = _tls_failure(error)
     if isinstance(tls, ssl.SSLCertVerificationError):
         return _refused_certificate(tls, where, authorities)
@@ -228,7 +229,7 @@ def _fault(
     if isinstance(error, http.ProxyError) and proxy is not None:
         return _refused_by_proxy(error, proxy)
     if isinstance(error, http.LocalProtocolError):
-        return ConfigError("the request is not valid HTTP", "user_agent must read product/version")
+        return ConfigError("the request is not valid HTTP", "user_agent must be product/version")
     # httpcore itself raises this for a connection lost, h11 for something that is not HTTP
     is_of_h11 = any(type(cause).__module__.startswith("h11") for cause in _causes(error))
     if isinstance(error, http.RemoteProtocolError) and is_of_h11:
@@ -249,7 +250,10 @@ def _refused_certificate(
         hint = "check the host, and whether a proxy or sign-in page answers in its place"
     elif failure.verify_code in (2, 18, 19, 20, 21):  # not known, or it signed itself
         what = "was issued by an unknown authority"
-        hint = "a proxy with an authority of its own? name its certificate in SSL_CERT_FILE"
+        hint = (
+            "behind a proxy with its own certificate authority? name its certificate in"
+            " SSL_CERT_FILE"
+        )
         other = f" (trusted now: {authorities.name})"
     else:  # a weak key or signature, an issuer that is no authority, a certificate for another use
         what = f"was refused by OpenSSL: {failure.verify_message}"
@@ -260,24 +264,24 @@ def _refused_certificate(
 def _refused_by_proxy(error: http.ProxyError, proxy: Proxy) -> TastyauthError:
     status, _, words = str(error).partition(" ")  # "407 Proxy Authentication Required"
     said = shown(words, proxy.credentials or ())
-    message = f"the proxy of {proxy.variable} answered {status} {said}"
+    message = f"the proxy in ${proxy.variable} answered {status} {said}"
     if status.isdigit() and is_temporary(int(status)):
         return TemporaryError(message, _TRY_LATER)
     return ConfigError(
         message,
-        f"does {proxy.variable} ({proxy}) name the right proxy, with credentials if it wants them?"
+        f"does {proxy.variable} ({proxy}) name the right proxy, with credentials if it needs them?"
         " no_proxy lists hosts to reach without it",
     )
 
 
 def _broken(error: Exception, where: str, proxy: Proxy | None) -> TemporaryError:
-    what, reason = f"the connection to {where} broke", ""
+    what, reason = f"the connection to {where} was lost", ""
     if isinstance(error, http.TimeoutException):
         what = f"{where} did not answer in time"
     elif isinstance(error, _BrokenOff):
-        what = f"the answer from {where} broke off"
+        what = f"the answer from {where} was cut off"
     elif isinstance(error, http.ConnectError):
-        target = where if proxy is None else f"the proxy of {proxy.variable}"
+        target = where if proxy is None else f"the proxy in ${proxy.variable}"
         what = f"{target} cannot be reached"
         for cause in _causes(error):
             if isinstance(cause, socket.gaierror):

@@ -45,13 +45,13 @@ def read_data(answer: Answer, access_token: Secret) -> Mapping[str, object]:
     if answer.status in (401, 403) and not answer.is_html:
         raise RefusedError(
             what,
-            "the exchange has just issued this token, but it may not do this; make a grant with"
-            f" the scope read: {CREATE_GRANT}",
+            "this token was issued just now, but it may not do this; make a grant with the"
+            f" scope read: {CREATE_GRANT}",
         )
     if answer.status == 200:
         data = fields.get("data")
         if isinstance(data, dict):
             return cast(Mapping[str, object], data)
         what = "the API answered without data"
-    hint = "does the API of tastytrade answer there, or a proxy or sign-in page?"
+    hint = "is that tastytrade's API, or did a proxy or sign-in page answer?"
     raise ProtocolError(what, hint)

@@ -22,12 +22,12 @@ LONGEST_TOKEN = 16 * 1024
 """Characters; a longer token could not be read back from a reference, or exported."""
 
 ONE_APPLICATION = (
-    f"take client ID, client secret and refresh token from one application: {CREATE_GRANT}"
+    f"take the client ID, client secret and refresh token from the same application: {CREATE_GRANT}"
 )
 _INSTEAD = {
-    "client_secret": "store the one that was shown when the application was made; if it is lost,"
-    f" regenerating it ends all grants: {APPLICATIONS_PAGE}",
-    "refresh_token": f"store what was shown as refresh token after {CREATE_GRANT}",
+    "client_secret": "store the one shown when the application was created; if it is lost,"
+    f" regenerate it, which ends all grants: {APPLICATIONS_PAGE}",
+    "refresh_token": f"store the refresh token that was shown after {CREATE_GRANT}",
     "client_id": f"a client ID is a UUID, shown beside the OAuth application: {APPLICATIONS_PAGE}",
 }
 """What to do about a value that is something else."""
@@ -107,7 +107,7 @@ def check_offline(grant: RefreshGrant) -> None:
     claims = read_claims(grant.refresh_token)
     check_type(claims)
     if grant.client_secret == grant.refresh_token:
-        hint = f"one of them was stored in both places; {_INSTEAD['refresh_token']}"
+        hint = f"the same value was stored in both places; {_INSTEAD['refresh_token']}"
         raise RefusedError("the client secret and the refresh token are the same value", hint)
     for name, value in zip(("client_secret", "refresh_token"), grant.secrets, strict=True):
         try:
@@ -185,7 +185,7 @@ def check_issuer(claims: Claims, environment: str) -> None:
     issued_by = environment_of(claims)
     if environment != "custom" and issued_by not in (None, environment):
         raise RefusedError(
-            f"the refresh token was issued by {issued_by}, the profile says {environment}",
+            f"the refresh token was issued by {issued_by}, but the profile says {environment}",
             f"set environment: {issued_by}, or make a grant for {environment}: {CREATE_GRANT}",
         )
 
@@ -240,7 +240,8 @@ def check_audience(claims: Claims, client_id: str) -> None:
     clients = clients_of(claims)
     if clients and client_id.lower() not in clients:
         raise RefusedError(
-            f"the refresh token belongs to client ID {clients[0]}, the profile says {client_id}:"
+            f"the refresh token belongs to client ID {clients[0]}, but the profile says"
+            f" {client_id}:"
             " these are different OAuth applications",
             ONE_APPLICATION,
         )

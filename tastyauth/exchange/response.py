@@ -60,19 +60,19 @@ _REFUSED = {"invalid_grant": "grant", "invalid_client": "client", "unauthorized_
 
 _WHY = {
     "grant revoked": (
-        "the grant was deleted, the client secret was regenerated, or the refresh token is not one"
-        f" of this environment\n{_NEW_GRANT}"
+        "the grant was deleted, the client secret was regenerated, or the refresh token is"
+        f" for the other environment\n{_NEW_GRANT}"
     ),
     "client secret mismatch": (
-        "the client secret was mistyped, cut short or regenerated, or is not of the refresh token's"
-        f" application\n{_ONE}"
+        "the client secret was mistyped, cut short or regenerated, or belongs to another"
+        f" application than the refresh token\n{_ONE}"
     ),
-    "client id mismatch": f"the client ID is not that of this refresh token\n{_ONE}",
+    "client id mismatch": f"the client ID does not belong to this refresh token\n{_ONE}",
     "invalid jwt": (
         "the refresh token was cut short, quoted, or is something else, perhaps a password;"
         f" store it again as it was shown, or:\n{_NEW_GRANT}"
     ),
-    "invalid_grant": f"the refresh token is not valid any more\n{_NEW_GRANT}",
+    "invalid_grant": f"the refresh token is no longer valid\n{_NEW_GRANT}",
     "invalid_client": f"client ID and client secret do not belong together\n{_ONE}",
     "unauthorized_client": f"this OAuth application may not use refresh tokens\n{_ONE}",
 }
@@ -169,7 +169,7 @@ def _token(fields: Fields, name: str, shape: re.Pattern[str], grant: RefreshGran
     if not 0 < len(token.reveal()) <= LONGEST_TOKEN:
         raise _not_a_token(f"the {name} in the answer is empty or not a token", grant)
     if not shape.fullmatch(token.reveal()):
-        raise _not_a_token(f"the {name} in the answer has characters no token has", grant)
+        raise _not_a_token(f"the {name} in the answer contains characters that no token has", grant)
     return token
 
 
@@ -190,7 +190,7 @@ def _expires_in(fields: Fields, grant: RefreshGrant) -> int:
 def _not_a_token(message: str, grant: RefreshGrant) -> ProtocolError:
     """The error for what something other than a token endpoint seems to have answered."""
     if grant.environment == "custom":
-        hint = "does api_url name the origin of a token endpoint? -v shows what was asked"
+        hint = "does api_url name the origin of a token endpoint? -v shows where the request went"
         return ProtocolError(message, hint)
     return ProtocolError(
         message,
@@ -237,7 +237,7 @@ def _refusal(answer: Answer, grant: RefreshGrant, now: float) -> TastyauthError:
     if is_temporary(status):
         hint = "try again in a few minutes; nothing needs to be changed"
         if wait is not None:
-            hint = f"try again in {math.ceil(wait)} s; the server asked for it"
+            hint = f"try again in {math.ceil(wait)} s, as the server asks"
         return TemporaryError(message, hint, wait)
     if 300 <= status < 400:
         try:
@@ -245,12 +245,14 @@ def _refusal(answer: Answer, grant: RefreshGrant, now: float) -> TastyauthError:
         except ValueError:
             host = ""
         target = shown(host, grant.secrets)
-        message = f"the server redirects{target and f' to {target}'}; secrets are never sent on"
+        message = (
+            f"the server redirects{target and f' to {target}'}; secrets never follow a redirect"
+        )
     error = _not_a_token(message, grant)
     if status == 401 and answer.is_html:
         error = ProtocolError(
-            "the server rejected the User-Agent: 401 with a page instead of an answer",
-            "user_agent must read product/version, like tastyauth/1.0; a proxy that removes the"
+            "the server rejected the User-Agent: 401 with a web page instead of an answer",
+            "user_agent must be product/version, like tastyauth/1.0; a proxy that removes the"
             " header has the same effect",
         )
     error.retry_after = wait
@@ -263,13 +265,13 @@ def _not_a_customer(said: str, grant: RefreshGrant) -> TastyauthError:
     if grant.environment != "production":
         return TemporaryError(
             f"the server does not know this user at the moment: {said}",
-            "the sandbox does this now and then, for some minutes; if it continues, the sandbox"
+            "the sandbox does this now and then, for a few minutes; if it goes on, the sandbox"
             " user has no account yet",
             reason=NOT_SOON,
         )
     return RefusedError(
         f"the server refused the user: {said}",
-        f"this login has no account; open one, or as a user who has one:\n{_NEW_GRANT}",
+        f"this login has no account; open one, or, signed in as a user who has one:\n{_NEW_GRANT}",
     )
 
 

@@ -88,10 +88,10 @@ def read_endpoint(token_endpoint: str) -> Endpoint:
     port = _port(found) if found else None
     if not found or port is None:
         what = "the token endpoint is not an address of the form https://host/path"
-        raise ConfigError(what, "api_url is the origin alone, like https://api.example.com")
+        raise ConfigError(what, "api_url is only the origin, like https://api.example.com")
     endpoint = Endpoint(found["scheme"].lower(), found["host"].lower(), port)
     if endpoint.scheme == "http" and endpoint.host not in LOOPBACK:
-        what = f"the token endpoint on {endpoint.host} is plain http, which can be read on the way"
+        what = f"the token endpoint on {endpoint.host} is plain http, which can be read in transit"
         raise ConfigError(what, "use https; http is for 127.0.0.1, [::1] and localhost only")
     return endpoint
 

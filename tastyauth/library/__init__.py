@@ -65,7 +65,7 @@ class _Headers(dict[str, str]):
         return repr(dict.fromkeys(self, MASK))
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
-        raise TypeError("a secret is not pickled")
+        raise TypeError("a secret cannot be pickled")
 
 
 def get_credential(
@@ -123,13 +123,13 @@ def want(
         ("config", config, str | os.PathLike, "the path of a config"),
     ):
         if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
-            raise UsageError(f"{name} is not {what} but {type(value).__name__}", f"give {what}")
+            raise UsageError(f"{name} must be {what}, not {type(value).__name__}", f"give {what}")
     if min_valid is not None and not 0 <= min_valid <= LONGEST_MIN_VALID:
         raise UsageError(
             f"min_valid is {min_valid} seconds", f"give 0 to {LONGEST_MIN_VALID} seconds"
         )
     if profile == "":
-        raise UsageError("the name of the profile is empty", "None is the default profile")
+        raise UsageError("the name of the profile is empty", "use None for the default profile")
     with in_python():
         found = locate.find_config(None if config is None else os.fspath(config), os.environ)
     return Wanted(found, profile or os.environ.get("TASTYAUTH_PROFILE") or None, min_valid)

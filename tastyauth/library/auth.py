@@ -89,7 +89,7 @@ class Bearer:
         except TastyauthError as error:
             if refresh or entry is None or self.wanted.decide(entry) == cache.ASK:
                 raise
-            LOGGER.warning(f"the token could not be renewed ahead: {error.message}")
+            LOGGER.warning(f"the token could not be renewed ahead of time: {error.message}")
             self._not_before = time.monotonic() + _PAUSE
             return entry
         self._take(newer, started_at)

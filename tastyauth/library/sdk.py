@@ -89,7 +89,7 @@ def _session_class() -> Any:  # noqa: ANN401
         def serialize(self) -> NoReturn:
             """Raises UsageError: the token is in tastyauth's cache, and nowhere else."""
             raise UsageError(
-                "a session of tastyauth is not serialized",
+                "a tastyauth session cannot be serialized",
                 "create another where it is needed: it gets the same token, without an exchange",
             )
 

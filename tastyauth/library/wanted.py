@@ -147,7 +147,7 @@ def refuse_masked(variables: "os._Environ[str] | dict[str, str]") -> None:
 
 
 REVEAL = (
-    "str() and f-strings show a masked value as that: write credential.headers(), or"
+    "that is how str() and f-strings show a masked value: write credential.headers(), or"
     " credential.access_token.reveal()"
 )
 

@@ -32,7 +32,7 @@ class CannotStart(TastyauthError):
         self, program: str, error: OSError | ValueError, environ: locate.Environ | None = None
     ) -> None:
         """`environ` is what the program was to get: where there is a PATH, it is looked up."""
-        reason = (error.strerror if isinstance(error, OSError) else None) or "not a name of one"
+        reason = (error.strerror if isinstance(error, OSError) else None) or "not a program name"
         reason = reason.lower()
         missing = isinstance(error, FileNotFoundError | NotADirectoryError | ValueError)
         broken = _fault_of_script(program, error, environ)
@@ -43,7 +43,7 @@ class CannotStart(TastyauthError):
             if " " in program or program in _BUILTINS:
                 hint += "\nexec runs no shell; for shell syntax, write -- sh -c 'ls -l'"
         else:
-            hint = "check that it is a program that this user may execute: ls -l"
+            hint = "check that this user may execute it: ls -l"
         super().__init__(f"cannot start {program or 'nothing'}: {reason}", hint)
         self.exit_code = 127 if missing and not broken else 126
 

@@ -37,7 +37,7 @@ def make_ancestors(path: str) -> None:
         missing.append(above)
         above = os.path.dirname(above)
     if missing and os.geteuid() == 0 and os.stat(above).st_uid != 0:
-        raise locate.not_private(f"{above} belongs to another user, and this is root")
+        raise locate.not_private(f"{above} belongs to another user, and you are root")
     for directory in reversed(missing):
         try:
             os.mkdir(directory, 0o700)

@@ -240,8 +240,7 @@ def _hold_exit_codes() -> bool:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         except ValueError:
             raise CannotStart(
-                "this process ignores SIGCHLD, so that only its main thread can learn"
-                " how a program ends"
+                "this process ignores SIGCHLD, so only its main thread can learn how a program ends"
             ) from None
     _holders += 1
     return True

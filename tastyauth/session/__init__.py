@@ -100,7 +100,7 @@ class Session:
                     entry = self._attempt(view, held, record)
             held.let_go()  # at once, also where a child of another thread has it open for a moment
         if entry.expires_at - time.time() < (self._terms.min_valid or 0):
-            self._audience.warn("the new token has less time left than was asked for")
+            self._audience.warn("the new token has less time left than you asked for")
         return entry
 
     def config(self, known: str = "") -> "Config":
@@ -157,7 +157,7 @@ class Session:
 
     def _not_renewed(self, error: TastyauthError) -> None:
         say = self._audience.detail if error.reason == UNDER_WAY else self._audience.warn
-        say(f"the token could not be renewed ahead: {error.message}")
+        say(f"the token could not be renewed ahead of time: {error.message}")
 
     def _hold_back(self, record: Attempt, secrets: str | None = None) -> None:
         """Raises the last failure, when the server must be left alone for it."""
@@ -212,7 +212,7 @@ class Session:
         if cache.look(self.asked).profile is not None:
             return True
         if cache.read_outline(view.directory, config) is None:
-            raise OSError("what was written there cannot be read")
+            raise OSError("what was written there cannot be read back back back back back")
         return False
 
     def _from_cache(self, view: View, held: Lock) -> Entry:

@@ -155,7 +155,7 @@ class Supply:
             try:
                 self._renewing = Background(self._renewed, handled)
             except OSError as error:
-                self._failed((f"no process to renew it with: {reason_of(error)}",))
+                self._failed((f"cannot start a process to renew it: {reason_of(error)}",))
         return _DRAIN if self._renewing else min(_LOOK, self._entry.life / 20)
 
     def _renewed(self) -> bytes:

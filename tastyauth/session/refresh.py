@@ -237,7 +237,7 @@ def _keep(
     elif not is_kept:
         audience.warn(
             f"{rotation} and the new one cannot be stored anywhere: make {grant.directory}"
-            f" writable for you alone, then create a new grant on {APPLICATIONS_PAGE}"
+            f" writable only by you, then create a new grant on {APPLICATIONS_PAGE}"
         )
     elif present == grant.declared:
         audience.warn(

@@ -52,7 +52,7 @@ class Grant:
                 raise MovedError(
                     "the server has replaced this refresh token, and the newest one is in"
                     f" {where.decode('utf-8', 'replace')}",
-                    f"refer to that one, or make a new grant: {CREATE_GRANT}",
+                    f"point the profile at that one, or make a new grant: {CREATE_GRANT}",
                 )
         except OSError:
             pass  # it is only there to explain
@@ -101,7 +101,7 @@ class Grant:
         with _locked(self.directory, f"{self._path}.lock", seconds) as obstacle:
             newest = self.newest()
             if obstacle and newest != self.declared and obstacle.errno not in _NO_LOCKS:
-                what = f"the next refresh token could not be kept in {self.directory}"
+                what = f"the newest refresh token could not be kept in {self.directory}"
                 raise self._unusable(what, obstacle, self.directory) from None
             yield newest
 
@@ -134,15 +134,15 @@ class Grant:
             if raised.errno is not None and not own:
                 return None  # a home that is hidden, as services have it, or of somebody else
             error = raised
-        what = f"a newer refresh token may be in {self.directory}, and cannot be used"
+        what = f"{self.directory} may hold a newer refresh token, but it cannot be used"
         raise self._unusable(what, error, path)
 
     def _unusable(self, what: str, error: OSError, path: str) -> SecretError:
         return SecretError(
             f"{what}: {reason_of(error).replace(path, 'it')}",
-            "make it writable for you alone: chmod -R u=rwX,go="
+            "make it writable only by you: chmod -R u=rwX,go="
             f" {shlex.quote(self.directory)}\n"
-            f"for what is damaged, make a new grant: {CREATE_GRANT}",
+            f"if it is damaged, make a new grant: {CREATE_GRANT}",
         )
 
     def _file_of(self, refresh_token: Secret) -> str:

@@ -53,8 +53,8 @@ _BROKEN = (
 """What the client raises for what is no answer; what it is raised with may quote that."""
 
 _REFUSALS = {
-    "NOPERM": "its user may not do what this needs",
-    "can't run this command": "its user may not do what this needs",
+    "NOPERM": "its user lacks the rights that tastyauth needs",
+    "can't run this command": "its user lacks the rights that tastyauth needs",
     "READONLY": "it is a replica, and takes no writes",
     "read only replica": "it is a replica, and takes no writes",
     "OOM": "it is full",
@@ -63,7 +63,7 @@ _REFUSALS = {
     "MISCONF": "it takes no writes now",
     "MOVED": "it is a node of a cluster that keeps these keys elsewhere",
     "CLUSTERDOWN": "its cluster is down",
-    "unknown command": "it has no EVAL",
+    "unknown command": "it does not support EVAL",
     "max number of clients": "it has too many clients",
     "DB index": "it has no such database",
     "invalid DB": "it has no such database",
@@ -170,10 +170,10 @@ class Connected:
             case exceptions.OutOfMemoryError():
                 return "it is full"
             case exceptions.NoPermissionError():
-                return "its user may not do what this needs"
+                return "its user lacks the rights that tastyauth needs"
             case exceptions.ReadOnlyError():
                 return "it is a replica, and takes no writes"
             case exceptions.ResponseError() | exceptions.ConnectionError():
                 meant = (it for word, it in _REFUSALS.items() if word in str(error))
-                return next(meant, "it refuses what is asked")
+                return next(meant, "it refuses the command")
         return "what answers there does not speak its protocol"

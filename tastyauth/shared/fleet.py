@@ -123,7 +123,7 @@ class Fleet:
             raise error
         if step == protocol.LATER:
             raise TemporaryError("another machine is renewing it", reason=UNDER_WAY)
-        raise Trouble("another machine holds the lease for too long")
+        raise Trouble("another machine has held the lease for too long")
 
     def _settled(
         self, connection: "Connected", seal: "Seal", stack: ExitStack

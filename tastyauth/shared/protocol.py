@@ -74,11 +74,11 @@ def read(reply: object, asked_at: float, read_at: float) -> Found:
             try:
                 time = int(seconds) + int(micros) / 1e6
             except (ValueError, OverflowError):
-                raise Trouble("what it answers is not a time") from None
+                raise Trouble("its answer is not a time") from None
             # -2: there is no such key; -1: it has no end (PTTL)
             lease_left = None if left == -2 else left / 1000
             return Found(token, attempt, lease, lease_left, time, asked_at, read_at)
-    raise Trouble("it answers something else than was asked")
+    raise Trouble("its answer does not fit the request")
 
 
 def next_step(decision: str, found: Found, own: bytes, *, in_a_hurry: bool, patience: float) -> str:
@@ -143,7 +143,7 @@ def read_token(content: bytes | None, found: Found) -> Token | None:
     stored_at = found.asked_at - (found.time - stored)
     if abs(stored_at - clock) > _ALIKE:
         raise Trouble(
-            "the clock of this machine and that of the one that got the token differ by"
+            "this machine's clock and that of the machine that got the token differ by"
             f" {abs(stored_at - clock):.0f} s"
         )
     if issued > found.time + 1:  # the engine's clock was set back, or it is another one

@@ -92,7 +92,8 @@ def dotenv(emission: Emission) -> str:
     for name, value in emission.pairs:
         if _DOTENV_SPECIAL.intersection(value) or value != value.strip():
             raise ConfigError(
-                f"the value of {name} cannot be written so that every reader of .env agrees",
+                f"the value of {name} cannot be written so that every .env reader"
+                " understands it the same way",
                 "use another --format",
             )
     return "".join(f"{name}={value}\n" for name, value in emission.pairs)

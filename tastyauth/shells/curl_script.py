@@ -11,7 +11,7 @@ from tastyauth.shells import filled
 from tastyauth.sources import Reference, Surroundings
 
 _SCRIPT = r"""#!/bin/sh
-# What tastyauth does for profile @PROFILE@ (@ENVIRONMENT@), by hand. Needs curl.
+# What tastyauth does for profile @PROFILE@ (@ENVIRONMENT@), as a script. Needs curl.
 (
 set -eu
 client_id=@ID@
@@ -25,7 +25,7 @@ $1
 EOF
 }
 
-# the words of a server: no secret, nothing that steers a terminal, and not many
+# what a server said, cut short, without secrets or control characters
 harmless() {
 case $1 in
 *"$client_secret"* | *"$refresh_token"*) echo 'an answer that holds a secret'; return ;;

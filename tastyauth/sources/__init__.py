@@ -91,7 +91,7 @@ class Reference(ABC):
     waits: ClassVar[bool] = True  # whether `resolve` may take time
     can_store: ClassVar[bool] = False
     in_shell: ClassVar[str] = ""  # for `shell_word`, with its fields
-    by_hand: ClassVar[str] = "store it by hand"  # for `how_to_store`, with its fields
+    by_hand: ClassVar[str] = "store it yourself"  # for `how_to_store`, with its fields
     spelling: ClassVar[str] = ""  # YAML that `init` writes, with {profile}, {name} and {dashed}
 
     @classmethod
@@ -150,7 +150,7 @@ class Reference(ABC):
     def store(self, value: Secret, around: Surroundings) -> None:
         """Writes `value` to where this points; raises SecretError when that is not possible."""
         label = self.describe(around.home)
-        raise SecretError(f"{label} cannot be written by tastyauth", "store the secret by hand")
+        raise SecretError(f"{label} cannot be written by tastyauth", "store the secret yourself")
 
     def file_to_store(self, around: Surroundings) -> str | None:
         """The file that `store` writes, None where it writes none; raises SecretError."""
@@ -248,7 +248,7 @@ def parse(value: object, *, directory: str, home: str) -> Reference:
         if found is not None:
             return found
     raise ConfigError(
-        "a reference is not a mapping with one known source kind", "see: tastyauth validate"
+        "a reference must be a mapping with one known source kind", "see: tastyauth validate"
     )
 
 

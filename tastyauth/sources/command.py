@@ -29,7 +29,7 @@ from tastyauth.sources import (
     spelled,
 )
 
-_BY_HAND = "run it by hand, as the same user, until it prints the secret"
+_BY_HAND = "run it yourself, as the same user, until it prints the secret"
 
 _COMPLAINT = 200
 """Characters of a program's stderr that an error quotes."""
@@ -129,7 +129,7 @@ class Program(Reference):
         if around.environ.get(GUARD):
             raise SecretError(
                 f"{label} would run inside another command that tastyauth runs for a secret",
-                "let that command use a config of its own, without commands",
+                "have that command use a config of its own, without commands",
             )
         program = self.program(around)
         if program is None:
@@ -161,7 +161,7 @@ class Program(Reference):
         except process.TimedOut as late:
             raise self._explained(
                 f"{label} did not end within {limit:g} s{complaint(late.stderr)}",
-                "it may be waiting for an answer; run it by hand, or raise its `timeout`",
+                "it may be waiting for input; run it yourself to see, or raise its `timeout`",
                 HANGS,
             ) from None
         except process.TooMuchOutput:

@@ -29,7 +29,7 @@ class Dotenv(Reference):
     name: str
     kind = "dotenv"
     reads = "file"
-    by_hand = "change the line {name}=... by hand: ${{EDITOR:-vi}} {path}"
+    by_hand = "change the line {name}=... yourself: ${{EDITOR:-vi}} {path}"
 
     @classmethod
     def parse(cls, value: object, directory: str, home: str) -> Reference | None:
@@ -49,7 +49,7 @@ class Dotenv(Reference):
         label = self.describe(around.home)
         found = [value for name, value in self._bindings(around) if name == self.name]
         if not found or not found[0]:
-            raise SecretAbsent(f"{label} has no such name, or nothing for it", "add it to the file")
+            raise SecretAbsent(f"{label} is missing or empty", "add it to the file")
         if len(found) > 1:
             raise SecretError(f"{label} is given {len(found)} times", "keep one of the lines")
         return accept(found[0].encode("utf-8"), label)

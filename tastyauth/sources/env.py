@@ -17,8 +17,8 @@ class Env(Reference):
     waits = False
     in_shell = '"${name}"'
     by_hand = (
-        "read -rs {name} && export {name} - for this shell; set it for good where your shell,"
-        " service or CI keeps its variables"
+        "read -rs {name} && export {name} - in this shell; to keep it, set it where your"
+        " shell, service or CI keeps its variables"
     )
 
     def detail(self, home: str) -> str:

@@ -96,7 +96,9 @@ class File(Reference):
             found = os.lstat(self.path)
             if not stat.S_ISREG(found.st_mode) or found.st_uid != os.geteuid():
                 label = self.describe(around.home)
-                raise SecretError(f"{label} is not a regular file that you own", "write it by hand")
+                raise SecretError(
+                    f"{label} is not a regular file that you own", "write it yourself"
+                )
         return self.path
 
     def remove(self, around: Surroundings) -> None:
@@ -181,7 +183,7 @@ def _explained(label: str, path: str = "") -> Iterator[None]:
     try:
         yield
     except (FileNotFoundError, NotADirectoryError):
-        what, hint = "does not exist", "make it, or correct the reference in the config"
+        what, hint = "does not exist", "create it, or correct the reference in the config"
         raise SecretAbsent(f"{label} {what}", hint) from None
     except PermissionError:
         what, hint = (
@@ -223,7 +225,8 @@ def _check(found_at: int | str, path: str, label: str, around: Surroundings | No
     hint = f"run: chmod 600 {printable(shlex.quote(path))}"
     if file_system in _WITHOUT_MODES:
         hint = (
-            f"modes mean nothing on this file system ({file_system}): move the file, or write"
+            f"file modes have no effect on this file system ({file_system}): move the file,"
+            " or write"
             f" {{ file: {{ path: {printable(path)}, permissions: any }} }} in the config"
         )
     raise SecretError(f"{label} can be read by other users", hint, reason=OPEN)

@@ -38,12 +38,12 @@ _STATES = {
     "locked": (
         SecretError,
         "is locked",
-        "unlock the keyring: log in to the desktop, or unlock it by hand",
+        "unlock the keyring: log in to the desktop, or open the keyring's own app",
     ),
     "denied": (SecretError, "was denied", "allow it when the keyring asks"),
     "refused": (
         SecretError,
-        "is kept by a back end that is not a keyring",
+        "would come from a back end that is not a keyring",
         "choose another with PYTHON_KEYRING_BACKEND, or use a file reference instead",
     ),
 }

@@ -55,7 +55,8 @@ class Pass(Program):
             there = self._pass(("show", self.entry), around)
             if there.returncode:
                 raise SecretError(
-                    f"{label} cannot be read, and so not be written: its other lines would be lost",
+                    f"{label} cannot be read, so it cannot be written without losing its"
+                    " other lines",
                     f"unlock it first: pass show {word} >/dev/null; or change it there:"
                     f" pass edit {word}",
                 )
@@ -66,7 +67,7 @@ class Pass(Program):
             raise SecretError(
                 f"{label} cannot be written: pass ended with {done.returncode}"
                 f"{complaint(done.stderr, content)}",
-                f"try it by hand: pass insert -m {word}; a new store: pass init GPG-ID",
+                f"try it yourself: pass insert -m {word}; a new store: pass init GPG-ID",
             )
 
     def remove(self, around: Surroundings) -> None:

@@ -104,7 +104,7 @@ def _shared(
         engine, place = engine.get("url"), (*place, "url")
     host = re.match(r"(?:valkey|redis)://(?:[^/@]*@)?(\[[^]]*\]|[^:/]*)", str(engine))
     if host and host[1] not in LOOPBACK:
-        yield about(document, "in clear", place)
+        yield about(document, "unencrypted", place)
 
 
 def _extra(document: Document, path: Path, kind: str, packages: str) -> Problem:
@@ -186,7 +186,7 @@ _SHELLS = re.compile(r"(?:.*/)?(?:ba|da|fi|k|z)?sh")
 _LITERALS = (  # what is taken as it is written, with what to do instead
     (
         r"\$\{?[A-Za-z_][A-Za-z0-9_]*\}?(?:/.*)?|\$\(.*|`.*",
-        "no variable is replaced here",
+        "variables are not expanded here",
         "write the path itself; ~/ is your home directory",
     ),
     (
@@ -196,7 +196,7 @@ _LITERALS = (  # what is taken as it is written, with what to do instead
     ),
     (
         r"[A-Za-z]:[\\/].*",
-        "a path of Windows",
+        "a Windows path",
         "write it as this system does; in WSL, drive C is /mnt/c",
     ),
 )

@@ -27,7 +27,7 @@ KNOWN: dict[Shape | None, tuple[str, str, str]] = {  # code, what it looks like,
     "access token": (
         "TA203",
         "an access token (JWT, typ at+jwt)",
-        "it expires 15 minutes after it was made",
+        "it expires 15 minutes after it was issued",
     ),
     "JWT": (
         "TA203",
@@ -135,7 +135,10 @@ def _remedy(path: Path) -> str:
     if last in {"file", "path"}:
         return "write the path of the file that holds it"
     if "argv" in path or "command" in path:
-        return "let the program read it from its own store: anyone here can see a command line"
+        return (
+            "let the program read it from its own store: every user of this machine can"
+            " see a command line"
+        )
     return "remove it: a config contains references to secrets, never the secrets"
 
 

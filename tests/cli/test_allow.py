@@ -265,7 +265,7 @@ def test_the_hash_allows_a_run_without_a_terminal(world: World, project: str) ->
     assert done.code == 0
     other = world.run("env", TASTYAUTH_TRUST_SHA256="0" * 64)
     assert (other.code, other.out) == (78, FAILED)
-    assert "$TASTYAUTH_TRUST_SHA256 is of another plan" in other.err
+    assert "$TASTYAUTH_TRUST_SHA256 is for another plan" in other.err
     assert f"tastyauth allow --print {project} - and set the hash it shows" in other.err
     refused(world.run("env"), project)  # not even the cached token is handed out
     assert world.run("env", TASTYAUTH_TRUST_SHA256=right).out == done.out
@@ -286,7 +286,7 @@ def test_at_a_terminal_the_hash_does_not_count(world: World, project: str) -> No
     ("old", "new", "said"),
     [
         ("{origin}", "https://evil.example", "sends secrets to https://evil.example"),
-        ("file: live.client-secret", "command: ['{project}/x']", "runs a program of the project"),
+        ("file: live.client-secret", "command: ['{project}/x']", "runs a program from the project"),
     ],
 )
 def test_what_goes_too_far_is_not_even_asked(world: World, old: str, new: str, said: str) -> None:

@@ -161,7 +161,7 @@ def test_where_the_network_is_down_the_secrets_are_kept_untried(newcomer: World)
     newcomer.simulator.fail = "429"
     done = newcomer.run("init", *flags(newcomer), given=credentials(newcomer))
     assert done.code == 0
-    assert ": could not be tried now" in done.err
+    assert ": could not be tested now" in done.err
     newcomer.simulator.fail = None
     assert newcomer.run("env").code == 0
 

@@ -40,7 +40,7 @@ def test_both_are_asked_for_unseen_and_stored_where_it_says(awaiting: World) -> 
     with sitting(awaiting, "secret", "set") as it:
         it.answer(SECRET, awaiting.client_secret)
         it.answer(TOKEN, awaiting.refresh_token)
-        it.expect("tried: the server gave a token")
+        it.expect("tested: the server issued a token")
         it.expect("stored the client secret in file ~/.config/tastyauth/live.client-secret")
         it.expect("stored the refresh token in file ~/.config/tastyauth/live.refresh-token")
         assert it.end() == 0
@@ -83,7 +83,7 @@ def test_one_alone_is_tried_with_the_other_that_is_there(
     value = world.client_secret if name == "client_secret" else world.refresh_token
     with sitting(world, "secret", "set", "--only", name) as it:
         it.answer(question, value)
-        it.expect("tried: the server gave a token")
+        it.expect("tested: the server issued a token")
         assert it.end() == 0
     assert other not in it.shown
     assert it.shown.count("stored the ") == 1
@@ -92,9 +92,9 @@ def test_one_alone_is_tried_with_the_other_that_is_there(
 def test_the_first_of_two_is_stored_untried(awaiting: World) -> None:
     done = awaiting.run("secret", "set", "--only", "client_secret", given=awaiting.client_secret)
     assert done.code == 0
-    assert "not tried: the refresh token is not there yet" in done.err
+    assert "not tested: the refresh token is not there yet" in done.err
     done = awaiting.run("secret", "set", "--only", "refresh_token", given=awaiting.refresh_token)
-    assert "tried: the server gave a token" in done.err
+    assert "tested: the server issued a token" in done.err
     assert awaiting.run("env").code == 0
 
 
@@ -154,7 +154,7 @@ def test_what_was_not_in_a_store_before_is_not_there_after_a_failure(
 def test_in_an_outage_they_are_stored_untried(awaiting: World) -> None:
     awaiting.simulator.fail = "429"
     done = awaiting.run("secret", "set", given=both(awaiting))
-    assert (done.code, "could not be tried now" in done.err) == (0, True)
+    assert (done.code, "could not be tested now" in done.err) == (0, True)
     awaiting.simulator.fail = None
     assert awaiting.run("env").code == 0
 

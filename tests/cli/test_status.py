@@ -280,7 +280,7 @@ def test_what_is_not_asked_for_a_while_comes_with_the_command_that_ends_that(
     assert world.run("token", "-p", profile).code == 77
     out = world.run("status", "-p", profile).out
     assert "  access_token   none yet\n" in out
-    words = re.search("not asked +for .* with the same secrets; at once after: (.*)$", out, re.M)
+    words = re.search("no retry +for .* with the same secrets; to retry now: (.*)$", out, re.M)
     assert words
     asked = world.simulator.token_requests
     world.shell(words[1])
@@ -347,7 +347,7 @@ def test_a_config_or_secret_that_changed_is_said(world: World) -> None:
     assert world.run("token").code == 0
     assert access_token(world).startswith("cached, ")
     world.write(f"{world.config_directory}/live.refresh-token", world.refresh_token + "\n")
-    said = "none since a secret, or its place, changed"
+    said = "none since a secret or its source changed"
     assert access_token(world) == f"{said}; the next command gets one"
     world.configure(BOTH)
     assert access_token(world) == "none since the config changed; the next command gets one"
@@ -407,7 +407,7 @@ SHELLS = {
     ),
     "of nobody known": (
         "export TASTYTRADE_ACCESS_TOKEN=x",
-        "a profile unknown here: set by hand",
+        "a profile that is not in this config: set by hand",
         ("", "", "hand"),
     ),
 }

@@ -436,7 +436,7 @@ def test_the_hash_is_that_of_the_plan_not_of_the_bytes(home: Path) -> None:
     ("given", "said"),
     [
         ("", "was found in the project"),
-        ("0" * 64, "$TASTYAUTH_TRUST_SHA256 is of another plan"),
+        ("0" * 64, "$TASTYAUTH_TRUST_SHA256 is for another plan"),
         ("{right}0", "$TASTYAUTH_TRUST_SHA256 is not a SHA-256 of 64 hex digits"),
         ("sha1:{right}", "$TASTYAUTH_TRUST_SHA256 is not a SHA-256 of 64 hex digits"),
         ("yes", "$TASTYAUTH_TRUST_SHA256 is not a SHA-256 of 64 hex digits"),

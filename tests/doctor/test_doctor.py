@@ -112,7 +112,7 @@ def test_quotes_are_granted_and_their_token_is_dropped(tmp_path: os.PathLike[str
         world.configure()
         done = world.run("doctor", "--format", "json", "-v")
     report = Report(done.code, done.out)
-    assert report.checks["market_data"]["message"] == "a token for quotes was granted, level api"
+    assert report.checks["market_data"]["message"] == "got a quote token, level api"
     assert not re.search("[0-9a-f]{40}", done.out + done.err)
 
 
@@ -444,11 +444,17 @@ BROKEN = (
         "it fails",
         "client_secret",
         "exit code 3: sealed",
-        "by hand",
+        "run it yourself",
         program("echo sealed >&2; exit 3"),
     ),
     Case("it hangs", "client_secret", "did not end within 1 s", "timeout", program("sleep 60")),
-    Case("it asks", "client_secret", "Password", "by hand", program("echo Password: >&2; read x")),
+    Case(
+        "it asks",
+        "client_secret",
+        "Password",
+        "run it yourself",
+        program("echo Password: >&2; read x"),
+    ),
     Case(
         "no keyring",
         "client_secret",
@@ -459,7 +465,7 @@ BROKEN = (
     Case(
         "no name in .env",
         "client_secret",
-        "no such name",
+        "missing or empty",
         "add it",
         reference("{{ dotenv: {{ path: live.refresh-token, name: TT }} }}"),
     ),
@@ -547,7 +553,7 @@ BROKEN = (
     Case("a socks proxy", "route", "https_proxy", "socks", at(ORIGIN, https_proxy="socks5://x:1")),
     Case("no roots", "route", "SSL_CERT_FILE", "unset", at(ORIGIN, SSL_CERT_FILE="/nowhere")),
     Case(
-        "no such name",
+        "missing or empty",
         "dns",
         "nowhere.invalid cannot be resolved",
         "online",
@@ -566,7 +572,7 @@ BROKEN = (
     Case(
         "a dead proxy",
         "tls",
-        "(the proxy of https_proxy): the connection was refused",
+        "(the proxy in $https_proxy): the connection was refused",
         "start that proxy",
         at(ORIGIN, https_proxy=f"http://127.0.0.1:{closed_port()}"),
     ),
@@ -643,7 +649,7 @@ BROKEN = (
         "another API",
         "accounts",
         "without data",
-        "API of tastytrade",
+        "tastytrade's API",
         answers(ACCOUNTS, json_answer(200, {"items": []})),
     ),
     Case(
@@ -902,7 +908,7 @@ def test_a_remembered_refusal_is_told_and_not_asked_again(examine: Examine, worl
     world.simulator.fail = "grant-revoked"
     assert world.run("token").code == 77
     message = examine().checks["exchange"]["message"]
-    assert re.search(r"Grant revoked \(tried \d+ s ago; not asked again for \d+ s\)", message)
+    assert re.search(r"Grant revoked \(tried \d+ s ago; no retry for \d+ s\)", message)
     assert world.simulator.token_requests == 1
 
 
@@ -928,7 +934,7 @@ def test_a_refusal_that_the_doctor_met_is_remembered_by_the_rest(
 def test_a_server_that_asked_for_time_gets_it(examine: Examine, world: World) -> None:
     world.simulator.fail = "429"
     examine()
-    assert "not asked again" in examine().checks["exchange"]["message"]
+    assert "no retry for" in examine().checks["exchange"]["message"]
     assert world.simulator.token_requests == 1
 
 
@@ -948,7 +954,7 @@ def test_of_several_sources_the_one_that_answered_is_told(examine: Examine, worl
         reference(f"{{{{ first_of: [{members}] }}}}")(world, stack)
     check = examine("--offline").checks["client_secret"]
     assert check["message"] == (
-        "file ~/.config/tastyauth/live.client-secret (before it: env TT is not set;"
+        "file ~/.config/tastyauth/live.client-secret (tried first: env TT is not set;"
         " file ~/.config/tastyauth/nowhere does not exist)"
     )
     assert check["outcome"] == "resolved"
@@ -1014,7 +1020,7 @@ def test_what_became_of_a_program_is_told_apart(
         ({"iat": 1, "exp": 9e10}, "age", "passed", "it expires on"),
         ({"iat": True}, "age", "skipped", "does not say"),
         ({"iat": 1e300}, "age", "skipped", "does not say"),
-        ({"iss": "https://login.example"}, "issuer", "warned", "not a known issuer"),
+        ({"iss": "https://login.example"}, "issuer", "warned", "not a known tastytrade issuer"),
         ({"iss": "https://api.tastyworks.com"}, "issuer", "passed", "production"),
         ({"iss": "https://api.tastytrade.com"}, "issuer", "passed", "production"),
         ({"iss": 7}, "issuer", "skipped", "does not say"),

@@ -68,12 +68,12 @@ def test_the_config_for_bitwarden_is_valid(bitwarden_user: World) -> None:
 
 
 def test_bitwarden_says_that_nobody_has_logged_in(bitwarden_user: World) -> None:
-    assert_refused(bitwarden_user, "You are not logged in", "run it by hand")
+    assert_refused(bitwarden_user, "You are not logged in", "run it yourself")
 
 
 def test_bitwarden_says_that_it_is_locked(bitwarden_user: World) -> None:
     lock(bitwarden_user)
-    assert_refused(bitwarden_user, "Vault is locked", "run it by hand")
+    assert_refused(bitwarden_user, "Vault is locked", "run it yourself")
 
 
 def test_bitwarden_does_not_work_in_cron(bitwarden_user: World) -> None:
@@ -93,7 +93,7 @@ def test_without_its_flag_bitwarden_asks_nobody_and_calls_that_success(
     point_at(bitwarden_user, references)
     alone = bitwarden_user.run_program("bw", "get", "password", "tastytrade-client-secret")
     assert (alone.code, alone.out.strip()) == (0, "")
-    assert_refused(bitwarden_user, "is empty: ? Master password:", "run it by hand")
+    assert_refused(bitwarden_user, "is empty: ? Master password:", "run it yourself")
 
 
 # 1Password

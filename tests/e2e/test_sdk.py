@@ -168,7 +168,7 @@ def test_it_is_not_serialized(place: Place) -> None:
     )
     with Simulator() as broker:
         at(place, broker)
-        assert told_by(place, body) == "a session of tastyauth is not serialized"
+        assert told_by(place, body) == "a tastyauth session cannot be serialized"
 
 
 @pytest.mark.parametrize(

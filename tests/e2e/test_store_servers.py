@@ -90,24 +90,24 @@ def test_openbao_works_in_cron(bao_user: World, bao: str) -> None:
 
 def test_openbao_without_a_login(bao_user: World) -> None:
     os.unlink(f"{bao_user.home}/.vault-token")
-    assert_refused(bao_user, "permission denied", "run it by hand")
+    assert_refused(bao_user, "permission denied", "run it yourself")
 
 
 def test_openbao_without_the_secret(bao_user: World, bao: str) -> None:
     changes = {FAR_AWAY: bao, ", tastytrade]": ", another]"}
     point_at(bao_user, adapted(recipe("yaml", "# OpenBao"), changes))
-    assert_refused(bao_user, "No value found at secret/data/another", "run it by hand")
+    assert_refused(bao_user, "No value found at secret/data/another", "run it yourself")
 
 
 def test_openbao_that_is_sealed(bao_user: World, bao: str) -> None:
     assert bao_user.run_program("bao", "operator", "seal", f"-address={bao}").code == 0
-    assert_refused(bao_user, "is sealed", "run it by hand")
+    assert_refused(bao_user, "is sealed", "run it yourself")
 
 
 def test_openbao_that_is_down(bao_user: World, bao: str) -> None:
     nowhere = f"http://127.0.0.1:{closed_port()}"
     point_at(bao_user, adapted(recipe("yaml", "# OpenBao"), {FAR_AWAY: nowhere}))
-    assert_refused(bao_user, "connection refused", "run it by hand")
+    assert_refused(bao_user, "connection refused", "run it yourself")
 
 
 # AWS Secrets Manager
@@ -154,7 +154,7 @@ def test_aws_without_credentials(aws_user: World) -> None:
 
 def test_aws_without_the_secret(aws_user: World) -> None:
     point_at(aws_user, adapted(recipe("yaml", "# AWS"), {"tastytrade,": "another,"}))
-    assert_refused(aws_user, "can't find the specified secret", "run it by hand")
+    assert_refused(aws_user, "can't find the specified secret", "run it yourself")
 
 
 def test_aws_without_one_of_the_two(aws_user: World) -> None:

@@ -184,12 +184,12 @@ def test_a_wrong_key_of_age(age_desk: World) -> None:
     key = f"{age_desk.config_directory}/age.key"
     os.unlink(key)
     assert age_desk.run_program("age-keygen", "-o", key).code == 0
-    assert_refused(age_desk, "no identity matched any of the recipients", "run it by hand")
+    assert_refused(age_desk, "no identity matched any of the recipients", "run it yourself")
 
 
 def test_no_key_of_age(age_desk: World) -> None:
     os.unlink(f"{age_desk.config_directory}/age.key")
-    assert_refused(age_desk, "no such file or directory", "run it by hand")
+    assert_refused(age_desk, "no such file or directory", "run it yourself")
 
 
 # sops
@@ -239,4 +239,4 @@ def test_sops_works_in_cron(sops_desk: World) -> None:
 def test_no_key_of_sops(sops_desk: World) -> None:
     follow(sops_desk, "# sops")
     os.unlink(f"{sops_desk.home}/.config/sops/age/keys.txt")
-    assert_refused(sops_desk, "no master key was able to decrypt the file", "run it by hand")
+    assert_refused(sops_desk, "no master key was able to decrypt the file", "run it yourself")

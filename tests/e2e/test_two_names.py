@@ -44,4 +44,4 @@ def test_a_program_of_the_project_is_refused_under_each_name(place: Place, name:
         file.write(CONFIG.format(program=f"{place.home}/{name}/give"))
     done = place.run(tastyauth(), "allow", "--print", path)
     assert done.code == 78, done.err
-    assert f"runs a program of the project: {place.home}/{name}/give" in done.err
+    assert f"runs a program from the project: {place.home}/{name}/give" in done.err

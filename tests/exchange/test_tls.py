@@ -115,7 +115,7 @@ def test_an_unknown_authority_is_not_trusted(ca_file: str, monkeypatch: pytest.M
         (certificate(days=90), "not valid yet", "clock"),
         (certificate("other.example"), "another name", "host"),
         (certificate("localhost"), "another name", "host"),
-        (certificate(authority=STRANGER), "unknown authority", "authority of its own"),
+        (certificate(authority=STRANGER), "unknown authority", "its own certificate authority"),
     ],
 )
 def test_a_certificate_that_does_not_hold(
@@ -392,7 +392,7 @@ def test_a_proxy_that_is_not_there_is_temporary(ca_file: str) -> None:
     with serving(says(TOKEN), tls=certificate()) as server:
         error = failure(server, {"SSL_CERT_FILE": ca_file, "ALL_PROXY": "127.0.0.1:1"})
     assert error.exit_code == 75
-    assert "the proxy of ALL_PROXY refuses connections" in error.message
+    assert "the proxy in $ALL_PROXY refuses connections" in error.message
 
 
 def test_a_proxy_that_hangs_ends_on_time(ca_file: str) -> None:

@@ -604,7 +604,7 @@ def test_where_no_thread_can_be_started_it_is_told_as_what_it_is(
         error = failure(server.url(), timeout=SHORT)
         monkeypatch.undo()
     assert error.exit_code == 75
-    assert "no thread to spare" in error.message
+    assert "cannot start another thread" in error.message
     assert not server.requests
 
 

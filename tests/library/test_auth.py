@@ -571,7 +571,7 @@ def test_a_grant_of_which_somebody_knows_that_it_is_gone_is_not_asked_for_again(
     auth.bearer.obtain()
     world.simulator.fail = "grant-revoked"
     assert world.run("token", "--refresh").code == 77
-    with pytest.raises(errors.RefusedError, match="not asked again"):
+    with pytest.raises(errors.RefusedError, match="no retry for"):
         network.send(auth, world.simulator.origin)
     assert world.simulator.token_requests == 2
 

@@ -360,7 +360,7 @@ def test_where_no_thread_can_be_started_each_task_is_told(
     with monkeypatch.context() as limited:
         limited.setattr(threading.Thread, "start", none_to_spare)
         for _ in range(2):
-            with pytest.raises(errors.TemporaryError, match="no thread to spare"):
+            with pytest.raises(errors.TemporaryError, match="cannot start another thread"):
                 asyncio.run(asyncio.wait_for(tastyauth.aget_credential(), LIMIT))
     assert asyncio.run(tastyauth.aget_credential()).access_token.reveal().startswith("eyJ")
 

@@ -82,7 +82,9 @@ def test_a_warning_names_it(world: World) -> None:
     world.simulator.fail = "503"
     done = world.run("token")
     assert done.code == 0
-    assert "warning: live, custom: the token could not be renewed ahead: the server" in done.err
+    assert (
+        "warning: live, custom: the token could not be renewed ahead of time: the server"
+    ) in done.err
 
 
 def test_so_does_one_of_a_program_that_is_kept_fresh(world: World) -> None:
@@ -129,7 +131,7 @@ def test_in_python_the_exception_and_the_log_name_it(
     with caplog.at_level(logging.WARNING, "tastyauth"):
         tastyauth.get_credential()
     assert all(it.startswith("live, custom: ") for it in caplog.messages)
-    assert "live, custom: the token could not be renewed ahead: " in caplog.text
+    assert "live, custom: the token could not be renewed ahead of time: " in caplog.text
     world.simulator.fail = "grant-revoked"
     with pytest.raises(errors.RefusedError) as caught:
         tastyauth.get_credential(refresh=True)

@@ -239,7 +239,7 @@ WAITING = "until [ -e end ]; do sleep 0.1; done"
 
 MOVED = HASTY.replace("live.refresh-token", "moved.refresh-token")
 BEGUN_WITH_ANOTHER = (
-    "hint: the config has changed since sh was started, which keeps the old one: restart it"
+    "hint: the config has changed since sh was started; sh still uses the old one: restart it"
 )
 
 

@@ -58,7 +58,7 @@ def test_another_environment_ends_with_78_before_a_secret_is_read(
         who = "--require-environment" if by == "flag" else f"${VARIABLE}"
         is_ = "production" if wanted == "sandbox" else "sandbox"
         about = f"{profile}, {is_ if profile == 'live' else 'custom'}"
-        said = f"error: {about}: {who} says {wanted}, and this profile is {is_}\n"
+        said = f"error: {about}: {who} wants {wanted}, but this profile is {is_}\n"
         assert said in done.err
         assert done.err.endswith(f"hint: choose another profile: -p {other}\n")
         assert "(exit 78);" in done.out if name == "env" else done.out == ""

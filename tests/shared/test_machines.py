@@ -187,7 +187,7 @@ def test_what_the_server_has_refused_to_one_machine_is_not_asked_by_another(
     asked = simulator.token_requests
     held_back = second.run("token")
     assert (held_back.code, held_back.out) == (code, "")
-    assert "not asked again for" in held_back.err
+    assert "no retry for" in held_back.err
     assert simulator.token_requests == asked
     simulator.fail = None
     assert second.run("token").code == code  # as its own record says by now
@@ -289,10 +289,10 @@ TROUBLES: dict[str, tuple[Callable[[], AbstractContextManager[str]], str]] = {
     "full": (with_settings("--maxmemory", "1"), "it is full"),
     "NOAUTH": (with_settings("--requirepass", "x"), "it asks for a password"),
     "WRONGPASS": (with_another_password, "it refuses this user and password"),
-    "no EVAL": (with_settings("--rename-command", "EVAL", ""), "it has no EVAL"),
+    "no EVAL": (with_settings("--rename-command", "EVAL", ""), "it does not support EVAL"),
     "no rights": (
         with_settings("--user", "default", "on", "nopass", "~*", "-@all", "+mget", "+time"),
-        "its user may not do what this needs",
+        "its user lacks the rights that tastyauth needs",
     ),
     "replica": (
         with_settings("--replicaof", "127.0.0.1", "1"),
@@ -305,7 +305,7 @@ TROUBLES: dict[str, tuple[Callable[[], AbstractContextManager[str]], str]] = {
     ),
     "an answer to another question": (
         lambda: garbled(lambda: b"+OK\r\n"),
-        "it answers something else than was asked",
+        "its answer does not fit the request",
     ),
 }
 
@@ -384,7 +384,7 @@ def test_a_hostile_lease_keeps_nobody(
     valkey.client.set(key.replace(b":token", b":lease"), "mine", px=milliseconds)
     ended = worlds[0].run("token")
     assert ended.code == 0
-    assert "is not used: another machine holds the lease for too long;" in ended.err
+    assert "is not used: another machine has held the lease for too long;" in ended.err
     assert simulator.token_requests == 2
 
 

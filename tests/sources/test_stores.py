@@ -537,7 +537,7 @@ def test_a_program_that_ends_well_without_an_answer_is_quoted(tmp_path: Path) ->
     error = refusal(Command(("bw", "get", "password", "tt")), around(tmp_path))
     assert not isinstance(error, SecretAbsent)
     assert "is empty: ? Master password:" in error.message
-    assert "run it by hand" in error.hint
+    assert "run it yourself" in error.hint
 
 
 @pytest.mark.parametrize(("reference", "name"), [(it[0], it[1]) for it in PROGRAMS])
