@@ -98,7 +98,7 @@ REFUSED: list[tuple[int, object, str, str]] = [
         "cut short",
         "Invalid JWT",
     ),
-    (400, {"error_code": "invalid_grant", "error": "server_error"}, "not valid", "invalid_grant"),
+    (400, {"error_code": "invalid_grant", "error": "server_error"}, "no longer valid", "invalid_grant"),
     (400, {"error_code": None, "error": "invalid_client"}, "do not belong", "invalid_client"),
     (400, {"error_code": "", "error": "invalid_client"}, "do not belong", "invalid_client"),
     (400, CUSTOMER, "no account", "User is not a TastyTrade customer"),
@@ -328,7 +328,7 @@ def test_retry_after_travels_with_the_error(value: str, seconds: float | None) -
     """Seconds or one of three forms of date, the longer of two; nonsense counts as not said."""
     error = failure(503, b"", Retry_After=value)
     assert error.retry_after == seconds
-    assert ("a few minutes" if seconds is None else f" {seconds:.0f} s;") in error.hint
+    assert ("a few minutes" if seconds is None else f" {seconds:.0f} s,") in error.hint
 
 
 @pytest.mark.parametrize("status", [302, 401, 403, 404])
