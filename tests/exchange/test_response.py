@@ -98,7 +98,12 @@ REFUSED: list[tuple[int, object, str, str]] = [
         "cut short",
         "Invalid JWT",
     ),
-    (400, {"error_code": "invalid_grant", "error": "server_error"}, "no longer valid", "invalid_grant"),
+    (
+        400,
+        {"error_code": "invalid_grant", "error": "server_error"},
+        "no longer valid",
+        "invalid_grant",
+    ),
     (400, {"error_code": None, "error": "invalid_client"}, "do not belong", "invalid_client"),
     (400, {"error_code": "", "error": "invalid_client"}, "do not belong", "invalid_client"),
     (400, CUSTOMER, "no account", "User is not a TastyTrade customer"),
