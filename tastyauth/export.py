@@ -70,13 +70,15 @@ def token(fields: dict[str, str], *, header: bool) -> str:
 
 
 def sh(pairs: Pairs, unset: tuple[str, ...]) -> str:
-    """For bash, zsh, dash, ksh, mksh, yash and busybox: names to set, and names to unset first."""
+    """For bash, zsh, dash, ksh, mksh, yash and busybox: names to set, and names to unset first.
+
+    Those to set are unset too: `typeset -u`, or `-i`, of a shell would change the token.
+    """
     words = [value if is_bare(value) else f"\"$(printf '{octal(value)}')\"" for _, value in pairs]
     statements = [_IS_WHOLE]
     if any(word[0] == '"' for word in words):
         statements.append(_PRINTF_WORKS)
-    if unset:
-        statements.append(f"unset {' '.join(unset)}")
+    statements.append(" ".join(("unset", *unset, *(name for name, _ in pairs))))
     for (name, _), word in zip(pairs, words, strict=True):
         statements.append(f"export {name}={word}")
     return "&&".join(statements) + ";\n"

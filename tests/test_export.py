@@ -292,6 +292,27 @@ def test_a_variable_that_is_read_only_fails_the_eval(
     assert TOKEN not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("shell", "evaluate"), [way for way in WAYS if getattr(way.values[0], "format", "") == "sh"]
+)
+def test_what_a_shell_was_told_to_do_with_a_variable_does_not_change_the_token(
+    shell: Shell, evaluate: str, tmp_path: os.PathLike[str]
+) -> None:
+    """As `typeset -u` would make it capitals; with `-i` an error message would show it."""
+    emit(shells.sh(emission(TOKEN, "1764000900")), os.fspath(tmp_path))
+    tries = [f"(typeset -{it} V0 2>/dev/null; {evaluate}; printenv V0)" for it in "iul"]
+    done = subprocess.run(
+        [*shell.argv, "; ".join(tries)],
+        cwd=tmp_path,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert (done.stdout, TOKEN in done.stderr) == (f"{TOKEN}\n" * 3, False)
+
+
 def test_a_word_that_fish_expands_stays_a_word(decoys: str) -> None:
     """To fish, it is the number of the process."""
     if not shutil.which("fish"):
@@ -345,7 +366,7 @@ def test_fish_has_escapes_of_its_own(value: str, word: str) -> None:
 @for_each(
     ("shell_format", "expected"),
     [
-        ("sh", "unset OLD OTHER&&export V0=a;\n"),
+        ("sh", "unset OLD OTHER V0&&export V0=a;\n"),
         ("fish", "set -e OLD OTHER;true;set -gx V0 a;\n"),
         ("csh", "unsetenv OLD;unsetenv OTHER;setenv V0 a;\n"),
     ],
