@@ -126,10 +126,8 @@ def reason_of(error: OSError) -> str:
 
 def cannot_write(error: OSError) -> OutputError:
     """The error to raise when stdout cannot be written."""
-    return OutputError(
-        f"cannot write to stdout: {reason_of(error)}",
-        "check what reads the output, or the disk it goes to",
-    )
+    hint = "check what reads the output, or the disk it goes to"
+    return OutputError(f"cannot write to stdout: {reason_of(error)}", hint)
 
 
 class TemporaryError(TastyauthError):

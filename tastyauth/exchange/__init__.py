@@ -222,10 +222,8 @@ def _fault(
     if isinstance(tls, ssl.SSLCertVerificationError):
         return _refused_certificate(tls, where, authorities)
     if tls is not None:
-        return ProtocolError(
-            f"TLS with {where} failed: {(tls.reason or 'no reason given').lower()}",
-            "something other than an https server answers on that port",
-        )
+        what = f"TLS with {where} failed: {(tls.reason or 'no reason given').lower()}"
+        return ProtocolError(what, "something other than an https server answers on that port")
     if isinstance(error, http.ProxyError) and proxy is not None:
         return _refused_by_proxy(error, proxy)
     if isinstance(error, http.LocalProtocolError):
