@@ -64,15 +64,15 @@ class TastyauthError(Exception):
     """
 
     exit_code = 70
-    retry_after: float | None = None
     is_answer = False
     attempt: object = None
     about = ""
 
-    def __init__(self, message: str, hint: str = "", *, reason: str = "") -> None:
+    def __init__(
+        self, message: str, hint: str = "", retry_after: float | None = None, *, reason: str = ""
+    ) -> None:
         super().__init__(message)
-        self.message = message
-        self.reason = reason
+        self.message, self.reason, self.retry_after = message, reason, retry_after
         self.advise(hint)
 
     def __str__(self) -> str:
@@ -134,12 +134,6 @@ class TemporaryError(TastyauthError):
     """It may work later without any change."""
 
     exit_code = 75
-
-    def __init__(
-        self, message: str, hint: str = "", retry_after: float | None = None, *, reason: str = ""
-    ) -> None:
-        super().__init__(message, hint, reason=reason)
-        self.retry_after = retry_after
 
 
 def no_thread() -> TemporaryError:

@@ -118,7 +118,7 @@ class Tastytrade:
             self._write("tastyauth.yaml", text)
             in_force = {
                 "TASTYAUTH_CONFIG": self.config,
-                "TASTYAUTH_CACHE_DIR": self._cache,
+                "TASTYAUTH_CACHE_DIR": f"{self._directory}/cache",
                 "XDG_STATE_HOME": f"{self._directory}/state",
             }
             opened.enter_context(mock.patch.dict(os.environ, in_force))
@@ -210,10 +210,6 @@ class Tastytrade:
         """How many requests to the API are among `requests`."""
         return sum(each.path != "/oauth/token" for each in self.requests)
 
-    @property
-    def _cache(self) -> str:
-        return f"{self._running()}/cache"
-
     def _running(self) -> str:
         """Its directory; raises UsageError before the context is entered."""
         if not self._directory:
@@ -222,11 +218,12 @@ class Tastytrade:
         return self._directory
 
     def _forget(self, ending: str) -> None:
-        for name in store.names(self._cache):
+        cache = f"{self._running()}/cache"
+        for name in store.names(cache):
             if name.endswith(ending):
                 with suppress(FileNotFoundError):
-                    os.unlink(f"{self._cache}/{name}")
-        last_attempt.forget(self._cache)
+                    os.unlink(f"{cache}/{name}")
+        last_attempt.forget(cache)
 
     def _write(self, name: str, content: str) -> None:
         descriptor = os.open(f"{self._directory}/{name}", os.O_WRONLY | os.O_CREAT, 0o600)
@@ -241,8 +238,16 @@ class _Direct(http.BaseTransport):
         self._pool = SimpleNamespace()  # the exchange sets how a pool connects
 
     def handle_request(self, request: http.Request) -> http.Response:
+        place, seconds = (request.url.host, request.url.port), request.extensions["timeout"]["read"]
         with ExitStack() as stack:
-            connection = stack.enter_context(closing(self._connected(request)))
+            connection = stack.enter_context(closing(HTTPConnection(*place, timeout=seconds)))
+            try:
+                connection.connect()
+            except OSError as error:
+                raise http.ConnectError(str(error)) from error
+            facts = {"socket": connection.sock, "server_addr": connection.sock.getpeername()}
+            stream = SimpleNamespace(get_extra_info=facts.get, close=connection.close)
+            request.extensions["trace"](CONNECTED, {"return_value": stream})
             try:
                 target = request.url.raw_path.decode()
                 connection.request(request.method, target, request.content, dict(request.headers))
@@ -253,18 +258,6 @@ class _Direct(http.BaseTransport):
                 raise http.RemoteProtocolError(str(error)) from error
             body = _Body(answer, stack.pop_all())
         return http.Response(answer.status, headers=answer.getheaders(), stream=body)
-
-    def _connected(self, request: http.Request) -> HTTPConnection:
-        seconds: float = request.extensions["timeout"]["read"]
-        connection = HTTPConnection(request.url.host, request.url.port, timeout=seconds)
-        try:
-            connection.connect()
-        except OSError as error:
-            raise http.ConnectError(str(error)) from error
-        facts = {"socket": connection.sock, "server_addr": connection.sock.getpeername()}
-        stream = SimpleNamespace(get_extra_info=facts.get, close=connection.close)
-        request.extensions["trace"](CONNECTED, {"return_value": stream})
-        return connection
 
 
 class _Body(http.SyncByteStream):

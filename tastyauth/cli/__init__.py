@@ -81,7 +81,7 @@ def ended(words: Sequence[str], error: BaseException, console: Console | None = 
     console = console or Console(os.environ)
     if isinstance(error, grammar.Shown):
         try:
-            console.out(error.text)
+            console.out(str(error))
         except OutputError as failed:
             console.error(failed)
             return failed.exit_code
@@ -96,8 +96,7 @@ def ended(words: Sequence[str], error: BaseException, console: Console | None = 
             known.advise(addressed(known.hint, _flags(grammar.read(words), console)))
         console.error(known)
         code = known.exit_code
-    failure = _eval_failure(grammar.read(words), code, console)
-    if failure:
+    if failure := _eval_failure(grammar.read(words), code, console):
         with suppress(OutputError):
             console.out(failure)
     return code

@@ -19,11 +19,7 @@ _FLAGS = {
 
 
 class Shown(Exception):
-    """A text was asked for instead of a run: --help or --version."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.text = text
+    """The text that was asked for instead of a run: --help or --version."""
 
 
 class Words:

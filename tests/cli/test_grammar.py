@@ -163,7 +163,7 @@ def test_a_secret_on_the_command_line_is_not_repeated(words: list[str]) -> None:
 def shown(words: Sequence[str]) -> str:
     with pytest.raises(Shown) as caught:
         parse(words)
-    return caught.value.text
+    return str(caught.value)
 
 
 @for_each("words", [[], ["--help"], ["-h"], ["-q"], ["--profile", "live"]])
