@@ -132,9 +132,9 @@ def _eval_failure(asked: grammar.Words, code: int, console: Console) -> str:
         return ""
     names = export.DEFAULT_NAMES
     with suppress(Exception):  # this run has failed already, and said why
-        from tastyauth.cli.inputs import trusted_config
+        from tastyauth.cli.inputs import read_config
 
-        names = trusted_config(asked.text("config"), console).shell_names()
+        names = read_config(asked.text("config"), console, trusted=True)[0].shell_names()
     return failure(names, code)
 
 

@@ -10,7 +10,7 @@ from tastyauth import cache, export, locate, shells
 from tastyauth.cache import Asked, Entry, Terms
 from tastyauth.cli.command import Arguments
 from tastyauth.cli.console import Console
-from tastyauth.cli.inputs import cached, open_session, shipped, this_program, trusted_config
+from tastyauth.cli.inputs import cached, open_session, read_config, shipped, this_program
 from tastyauth.cli.keep_fresh import noting
 from tastyauth.errors import ConfigNotFound, TastyauthError, TemporaryError, UsageError, reason_of
 from tastyauth.export import Exports
@@ -173,7 +173,8 @@ def run_completion(arguments: Arguments, console: Console) -> int:
         asked = Asked(found, locate.read_config(found[0]), None, console.environ)
         names = list(outline.profiles) if (outline := cached(asked).outline) else None
         if names is None:
-            names = [each.name for each in trusted_config(arguments.config, console).profiles]
+            config, _ = read_config(arguments.config, console, trusted=True)
+            names = [each.name for each in config.profiles]
     except TastyauthError as error:
         return error.exit_code  # in silence: somebody is typing
     console.out("".join(f"{name}\n" for name in names))

@@ -54,23 +54,17 @@ def cached(asked: Asked) -> View:
         return View("", "")  # where it matters, the session says so
 
 
-def trusted_config(flag: str | None, console: Console) -> "Config":
-    """The config that `flag` names or that is found, checked and trusted.
-
-    Raises ConfigNotFound, ConfigError, ConfigNotAllowed.
-    """
-    return read_config(flag, console, trusted=True)[0]
-
-
 def read_config(
     flag: str | None, console: Console, *, trusted: bool = False
 ) -> "tuple[Config, str]":
-    """The config and how it was found, checked; when `trusted`, also allowed to act."""
+    """The config and how it was found, checked; when `trusted`, also allowed to act.
+
+    Raises ConfigNotFound, ConfigError, ConfigNotAllowed.
+    """
     from tastyauth.config import parse, trust  # late: a hit needs neither
 
     path, origin = find(flag, console)
-    content = locate.read_config(path)
-    config = parse(content, path, home=locate.home_directory(console.environ))
+    config = parse(locate.read_config(path), path, home=locate.home_directory(console.environ))
     if trusted:
         trust.require(config, origin, console.surroundings)
     return config, origin
@@ -78,11 +72,8 @@ def read_config(
 
 def flags_of(profile: str | None, config: str | None) -> str:
     """What names this profile and this config on a command line."""
-    return " ".join(
-        f"{flag} {shlex.quote(value)}"
-        for flag, value in (("-p", profile), ("--config", config))
-        if value
-    )
+    flags = (("-p", profile), ("--config", config))
+    return " ".join(f"{flag} {shlex.quote(value)}" for flag, value in flags if value)
 
 
 def shipped(name: str, folder: str = "") -> str:

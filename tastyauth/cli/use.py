@@ -3,7 +3,7 @@
 from tastyauth import cache, export, posix, shells
 from tastyauth.cli.command import Arguments
 from tastyauth.cli.console import Console
-from tastyauth.cli.inputs import flags_of, open_session, trusted_config
+from tastyauth.cli.inputs import flags_of, open_session, read_config
 from tastyauth.errors import OutputError, UsageError, reason_of
 
 
@@ -14,8 +14,8 @@ def run_env(arguments: Arguments, console: Console) -> int:
         if output not in shells.FAILURE:
             hint = f"one of: {', '.join(shells.FAILURE)}"
             raise UsageError(f"--unset needs the format of a shell, not {output}", hint)
-        names = trusted_config(arguments.config, console).shell_names()
-        console.out(shells.unset(output, names))
+        config, _ = read_config(arguments.config, console, trusted=True)
+        console.out(shells.unset(output, config.shell_names()))
         return 0
     session = open_session(arguments, console)
     entry = session.obtain()
