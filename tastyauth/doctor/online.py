@@ -3,6 +3,7 @@
 import os
 import socket
 import time
+from functools import partial
 from types import SimpleNamespace
 from typing import cast
 from urllib.parse import urlsplit
@@ -11,10 +12,10 @@ from tastyauth import exchange
 from tastyauth.doctor.findings import Findings, Verdict, passed, skipped, warned
 from tastyauth.errors import TastyauthError, TemporaryError
 from tastyauth.exchange import api
-from tastyauth.exchange.deadline import within
 from tastyauth.exchange.response import SET_IT, clock_skew, clock_warning, is_about_clock
 from tastyauth.exchange.route import Proxy, proxy_for, read_endpoint, route
 from tastyauth.exchange.server_text import Answer, shown
+from tastyauth.posix.deadline import within
 from tastyauth.secret import Secret
 from tastyauth.session.refresh import Audience, Secrets
 from tastyauth.shared import ALONE, Trouble, fleet, not_used
@@ -39,9 +40,8 @@ def check_dns(findings: Findings) -> Verdict:
     seconds = min(findings.profile.timeout, _PATIENCE)
     try:
         with findings.audience.waiting(f"the address of {host}"):
-            found = within(
-                seconds, lambda _: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            )
+            look_up = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+            found = within(seconds, look_up, lambda: None)
     except TimeoutError:
         raise TemporaryError(
             f"the name {host} was not resolved within {seconds:g} s",

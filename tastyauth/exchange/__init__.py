@@ -11,6 +11,7 @@ import ssl
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
+from functools import partial
 from typing import cast
 
 import httpcore
@@ -19,10 +20,11 @@ import httpx as http  # moving on to httpx2, its continuation, would change this
 from tastyauth.errors import ConfigError, ProtocolError, TastyauthError, TemporaryError
 from tastyauth.exchange import route
 from tastyauth.exchange.claims import RefreshGrant, check_offline
-from tastyauth.exchange.deadline import CONNECTED, Backend, Wire, within
+from tastyauth.exchange.deadline import CONNECTED, Backend, Wire
 from tastyauth.exchange.response import NOT_SOON, TokenResponse, is_temporary, read_response
 from tastyauth.exchange.route import Authorities, Endpoint, Proxy
 from tastyauth.exchange.server_text import LONGEST_BODY, Answer, shown
+from tastyauth.posix.deadline import within
 from tastyauth.secret import Secret
 
 Transport = http.HTTPTransport
@@ -102,9 +104,10 @@ class Channel:
         """
         while True:
             failure: TastyauthError
-            otherwise = None
+            wire, otherwise = Wire(), None
             try:
-                return within(remaining(), lambda wire: self._answer(request(), wire, remaining()))
+                answer = partial(self._answer, request, wire, remaining)
+                return within(remaining(), answer, wire.cut)
             except TimeoutError:
                 failure = TemporaryError(
                     f"{self._endpoint.host} did not answer within {limit:g} s",
@@ -122,23 +125,25 @@ class Channel:
     def _trust(self, authorities: Authorities) -> None:
         self._authorities, self._tls = authorities, route.context(authorities)
 
-    def _answer(self, request: http.Request, wire: Wire, seconds: float) -> Answer:
+    def _answer(
+        self, make: Callable[[], http.Request], wire: Wire, remaining: Callable[[], float]
+    ) -> Answer:
         def trace(event: str, info: Mapping[str, object]) -> None:
             if self._is_plain and event == CONNECTED:
                 _require_loopback(info["return_value"])
             wire.trace(event, info)
 
         # Never 0, which would mean "do not wait", nor less: by then the deadline has passed anyway.
-        limits = dict.fromkeys(("connect", "read", "write", "pool"), max(seconds, 0.01))
+        limits = dict.fromkeys(("connect", "read", "write", "pool"), max(remaining(), 0.01))
+        request = make()
         request.extensions = {"timeout": limits, "trace": trace}
         # The transport without a client: nothing there follows a redirect, reads a netrc, keeps a
         # cookie, adds a header or unpacks a body.
         proxy = self._httpx_proxy(request.headers["User-Agent"])
-        with Transport(verify=self._tls, trust_env=False, proxy=proxy) as transport:
+        with closing(wire), Transport(verify=self._tls, trust_env=False, proxy=proxy) as transport:
             # httpx has no argument for this, httpcore below it does.
             transport._pool._network_backend = Backend()
-            response = transport.handle_request(request)
-            with closing(response):
+            with closing(transport.handle_request(request)) as response:
                 return Answer(response.status_code, response.headers, _beginning(response))
 
     def _httpx_proxy(self, user_agent: str) -> http.Proxy | None:

@@ -7,16 +7,12 @@ import selectors
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from itertools import zip_longest
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import httpcore
 from httpcore._backends.sync import SyncStream  # the only way to a stream of a given socket
-
-from tastyauth.posix import deadline
-
-T = TypeVar("T")
 
 CONNECTED = "connection.connect_tcp.complete"
 """The event of httpcore when a connection is made, before anything is written to it."""
@@ -29,7 +25,11 @@ _Address = tuple[Any, ...]
 
 
 class Wire:
-    """The one connection of a call, so that it can be cut from outside."""
+    """The one connection of a call, so that it can be cut from outside.
+
+    Limits per read are not enough: a name server may hang, and a server that sends a byte now and
+    then meets them all.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -67,24 +67,6 @@ class Wire:
         if self._socket is not None:
             with contextlib.suppress(OSError):  # the other side closed it first
                 self._socket.shutdown(socket.SHUT_RDWR)
-
-
-def within(seconds: float, call: Callable[[Wire], T]) -> T:
-    """What `call` returns or raises; TimeoutError when it has not after `seconds`.
-
-    Limits per read are not enough: a name server may hang, and a server that sends a byte now and
-    then meets them all. So the connection is cut when the time is up. Raises TemporaryError where
-    no thread can be started.
-    """
-    wire = Wire()
-
-    def run() -> T:
-        try:
-            return call(wire)
-        finally:
-            wire.close()
-
-    return deadline.within(seconds, run, wire.cut)
 
 
 class Backend(httpcore.SyncBackend):
