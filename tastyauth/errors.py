@@ -138,10 +138,8 @@ class TemporaryError(TastyauthError):
 
 def no_thread() -> TemporaryError:
     """The error to raise when no thread can be started (RLIMIT_NPROC)."""
-    return TemporaryError(
-        "the system cannot start another thread for the request",
-        "end other processes of this user, or raise the limit: ulimit -u",
-    )
+    hint = "end other processes of this user, or raise the limit: ulimit -u"
+    return TemporaryError("the system cannot start another thread for the request", hint)
 
 
 class ProtocolError(TastyauthError):

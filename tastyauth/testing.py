@@ -88,9 +88,8 @@ class Tastytrade:
         mocked: bool = False,
     ) -> None:
         if isinstance(profiles, str) or not profiles or not all(map(_NAME.fullmatch, profiles)):
-            raise UsageError(
-                "profiles must be one or more names", 'write profiles=("live", "paper")'
-            )
+            what = "profiles must be one or more names"
+            raise UsageError(what, 'write profiles=("live", "paper")')
         if environment not in API_HOSTS:
             hint = f"one of: {', '.join(API_HOSTS)}"
             raise UsageError(f"{environment!r} is not a tastytrade environment", hint)

@@ -152,7 +152,5 @@ def _bug(error: BaseException, console: Console) -> TastyauthError:
         places.append(f"{os.path.basename(code.co_filename)}:{frame.tb_lineno} {code.co_name}")
         frame = frame.tb_next
     console.detail("\n".join(places))
-    return TastyauthError(
-        f"a bug in tastyauth: {type(error).__name__} at {places[-1]}",
-        "please report it with this line; -v shows the traceback",
-    )
+    hint = "please report it with this line; -v shows the traceback"
+    return TastyauthError(f"a bug in tastyauth: {type(error).__name__} at {places[-1]}", hint)

@@ -79,10 +79,8 @@ def run_init(arguments: Arguments, console: Console) -> int:
         _complete(config, config.profile(name), arguments, console)
         return 0
     if origin not in locate.TRUSTED_ORIGINS and files.leads_out(path, os.path.dirname(path)):
-        raise ConfigError(
-            f"{origin} names {path}, a link that leads out of its directory",
-            f"name the file itself: --config {shlex.quote(os.path.realpath(path))}",
-        )
+        hint = f"name the file itself: --config {shlex.quote(os.path.realpath(path))}"
+        raise ConfigError(f"{origin} names {path}, a link that leads out of its directory", hint)
     approved = origin != locate.FLAG or _may_act(config, locate.PROJECT, console)
     _make(_Place(path, origin, content, approved), name, arguments, console)
     return 0

@@ -128,9 +128,8 @@ def _write(path: str, ready: str, accepted: Mapping[str, str], console: Console)
             files.write(place, accepted[field].encode() + b"\n")
         files.write(path, ready.encode())
     except OSError as error:
-        raise OutputError(
-            f"{path} cannot be written: {reason_of(error)}", "name another file"
-        ) from None
+        what = f"{path} cannot be written: {reason_of(error)}"
+        raise OutputError(what, "name another file") from None
     output = shells.for_shell(console.environ.get("SHELL", ""))
     line = shells.usage(output, f"tastyauth env --config {shlex.quote(path)}")
     console.say(f"wrote {path}; next, type in another terminal: {line}")

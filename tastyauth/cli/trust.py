@@ -68,10 +68,8 @@ def run_deny(arguments: Arguments, console: Console) -> int:
 
 
 def _unwritable(what: str, error: OSError, environ: locate.Environ) -> ConfigNotAllowed:
-    return ConfigNotAllowed(
-        f"{what}: {reason_of(error)}",
-        f"make {locate.state_directory(environ)} writable only by you",
-    )
+    hint = f"make {locate.state_directory(environ)} writable only by you"
+    return ConfigNotAllowed(f"{what}: {reason_of(error)}", hint)
 
 
 def _shown(before: plan.Lines, now: plan.Lines) -> list[str]:
