@@ -212,7 +212,7 @@ class Session:
         if cache.look(self.asked).profile is not None:
             return True
         if cache.read_outline(view.directory, config) is None:
-            raise OSError("what was written there cannot be read back back back back back")
+            raise OSError("what was written there cannot be read back")
         return False
 
     def _from_cache(self, view: View, held: Lock) -> Entry:
