@@ -1,6 +1,6 @@
-"""Every attack that was thought of, the test that carries it out, and what stands against it.
+"""Every attack that was thought of, the test that carries it out, and the defence against it.
 
-An attack has one test: the one whose failure says that its defence is gone.
+Each attack has one test, whose failure means that the defence is gone.
 """
 
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 
 class Attack(NamedTuple):
-    """What is tried, which test below tests/ tries it, and what stands against it."""
+    """What is tried, which test below tests/ tries it, and what defends against it."""
 
     attack: str
     test: str

@@ -1,4 +1,4 @@
-"""What every test stands in: an environment without the caller's settings, and a home that traps.
+"""What every test runs in: an environment without the caller's settings, and a home that traps.
 
 A test that needs a home takes `world`, or makes one of its own below `tmp_path`.
 """
@@ -41,7 +41,7 @@ the tests whether a missing part is a failure, and no process of `world` sees it
 
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Ends with what was skipped for want of a program, and how to have it."""
+    """Ends with what was skipped for lack of a program, and how to install it."""
     skipped = [str(report.longrepr) for report in terminalreporter.stats.get("skipped", ())]
     count = sum("missing" in reason for reason in skipped)
     if count:
@@ -94,7 +94,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
-    """Keeps on one worker the tests of a file that share what is dear, or what there is once."""
+    """Keeps on one worker the tests of a file that share something expensive or unique."""
     made: Any = import_module("xdist.scheduler").LoadScopeScheduling(config, log)
     made._split_scope = _shared  # `loadgroup` does nothing with pytest 9.2 and xdist 3.8
     return made

@@ -72,7 +72,7 @@ TRICKS = {
 
 @pytest.mark.parametrize("name", TRICKS)
 def test_an_address_that_reads_like_another_gets_nothing(name: str, world: World) -> None:
-    """Not even in one's own config: it is 78, and no secret is as much as looked up."""
+    """Not even in the user's own config: it is 78, and no secret is even looked up."""
     world.script("vault", f"touch {world.root}/ran; echo secret")
     text = CONFIG.replace("api_url: {origin}", f'api_url: "{TRICKS[name]}"')
     world.configure(text.replace("{{ file: live.client-secret }}", "{{ command: [vault] }}"))
@@ -162,7 +162,7 @@ def old_tls() -> ssl.SSLContext:
 
 
 def test_a_server_of_old_tls_gets_nothing(tmp_path: os.PathLike[str]) -> None:
-    """Whoever sits in between may only pretend that it is old."""
+    """An attacker in between may pretend that it is old."""
     roots = os.path.join(tmp_path, "ca.pem")
     AUTHORITY.cert_pem.write_to_path(roots)
     with serving(says(TOKEN), tls=old_tls()) as server, pytest.raises(TastyauthError) as caught:

@@ -1,4 +1,4 @@
-"""Attacks by what a server says: nothing of it runs, steers a terminal, hangs or fills memory."""
+"""Attacks through what a server says: nothing runs, controls a terminal, hangs or fills memory."""
 
 import gzip
 import itertools
@@ -93,7 +93,7 @@ Attack = Callable[[Script, int], World]
 
 @pytest.fixture
 def attack(world: World) -> Attack:
-    """Runs `tastyauth env` against a server of that upbringing; which code it must end with.
+    """Runs `tastyauth env` against a server that behaves this way; which code it must end with.
 
     Whatever that is, stdout holds the one line that unsets and fails, stderr is tame, and neither
     time nor memory is spent.
@@ -117,13 +117,13 @@ def attack(world: World) -> Attack:
 
 
 def tame(text: str) -> bool:
-    """Whether nothing in it steers a terminal."""
+    """Whether nothing in it controls a terminal."""
     return all(letter.isprintable() for letter in text.replace("\n", ""))
 
 
 @pytest.mark.parametrize("name", NO_PROTOCOL)
 def test_an_answer_that_is_none_does_nothing(name: str, attack: Attack) -> None:
-    """It is 76: nothing runs, hangs, fills the memory or steers the terminal."""
+    """It is 76: nothing runs, hangs, fills the memory or controls the terminal."""
     attack(NO_PROTOCOL[name], 76)
 
 

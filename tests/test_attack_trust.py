@@ -37,7 +37,7 @@ def test_setting_up_does_not_run_what_a_loaded_env_file_names(
 
 
 def test_adding_a_profile_approves_nothing_that_was_not_shown(world: World) -> None:
-    """What `init` has written itself needs no question; what stood there before does."""
+    """What `init` has written itself needs no question; what was there before does."""
     path = world.configure(directory=world.project)
     with open(path, "rb") as file:
         before = file.read()

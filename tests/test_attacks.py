@@ -1,4 +1,4 @@
-"""The table of attacks is whole: its tests exist, and the threat model speaks of all of it."""
+"""The table of attacks is complete: its tests exist, and the threat model covers all of it."""
 
 import ast
 import glob

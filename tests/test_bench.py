@@ -1,4 +1,4 @@
-"""The measuring itself: `scripts/bench` compares like with like, and says so in a table."""
+"""The measuring itself: `scripts/bench` compares like with like, and reports it in a table."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""What can go wrong: the tree that is drawn is the tree that is there."""
+"""What can go wrong: the tree in the docstring is the tree of classes."""
 
 import errno
 import re
@@ -82,7 +82,7 @@ def test_a_failed_write_is_named(error: OSError, reason: str) -> None:
 
 @for_each(("number", "code"), [(2, 130), (15, 143), (1, 129)])
 def test_being_stopped_is_no_error(number: int, code: int) -> None:
-    """A broad `except Exception` does not hold it up."""
+    """A broad `except Exception` does not catch it."""
     stopped = errors.Stopped(number)
     assert stopped.exit_code == code
     assert not isinstance(stopped, Exception)

@@ -1,4 +1,4 @@
-"""The least that one writes with httpx to get an access token; its argument is a CA bundle."""
+"""The shortest script with httpx that gets an access token; its argument is a CA bundle."""
 
 import os
 import ssl

@@ -69,7 +69,7 @@ class Measured:
 
 
 def measure(commands: Sequence[Command], rounds: int) -> Measured:
-    """Runs `commands` in turns; raises Broken when one ends with another code than 0."""
+    """Runs `commands` in turns; raises Broken when one exits with a code other than 0."""
     seconds: dict[str, list[float]] = {command.name: [] for command in commands}
     for command in commands:
         for _ in range(_WARM_UP):

@@ -1,4 +1,4 @@
-"""On what the figures were taken: kinds and versions, nothing that names a machine."""
+"""What the figures were measured on: kinds and versions, nothing that identifies a machine."""
 
 import os
 import platform

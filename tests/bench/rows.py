@@ -32,7 +32,7 @@ def hit(world: World, rounds: int = 200) -> Iterator[Row]:
 
 
 def neighbours(world: World, rounds: int = 25) -> Iterator[Row]:
-    """What others take to hand out something that they have."""
+    """How long other programs take to hand out something they already have."""
     ours = world.tastyauth("env", name=_HIT)
     world.run(ours)
     here = []
@@ -75,7 +75,7 @@ _GOALS = {"bash": 10.0, "zsh": 15.0}
 
 
 def hook(world: World, rounds: int = 5) -> Iterator[Row]:
-    """A prompt while the token is fresh: nothing is started, and nothing is felt."""
+    """A prompt while the token is fresh: nothing is started, and there is no delay to notice."""
     world.run(world.tastyauth("env"))
     for name, script in _HOOKED.items():
         try:
@@ -125,7 +125,7 @@ def first(world: World, rounds: int = 30) -> Iterator[Row]:
 
 
 def herd(world: World, rounds: int = 5) -> Iterator[Row]:
-    """Everybody at once: one of them gets the token for all."""
+    """Many at once: one process gets the token for all of them."""
     forgotten = 0
 
     def before() -> None:

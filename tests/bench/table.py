@@ -36,5 +36,5 @@ class Row:
 
 
 def table(rows: Iterable[Row]) -> str:
-    """All of it, ended by a line break."""
+    """The whole table, ending with a line break."""
     return _HEAD + "".join(f"{row}\n" for row in rows)

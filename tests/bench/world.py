@@ -1,4 +1,4 @@
-"""What the measured stand in: a scratch home, a broker behind TLS, and nobody's settings."""
+"""Where the measured programs run: a scratch home, a broker behind TLS, and nobody's settings."""
 
 import glob
 import os
@@ -45,7 +45,7 @@ _CERTIFICATE = re.compile("-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE---
 
 
 class NotHere(Exception):
-    """A program is not installed or cannot be used: said, and left out."""
+    """A program is not installed or cannot be used: it is reported and left out."""
 
 
 class Broker(Simulator):

@@ -110,7 +110,7 @@ def kind(request: pytest.FixtureRequest) -> Kind:
 
 
 def replace(path: str, data: bytes) -> None:
-    """Puts a new file in the place of an old one."""
+    """Replaces an old file with a new one."""
     overwrite(f"{path}.new", data)
     os.rename(f"{path}.new", path)
 
@@ -1040,7 +1040,7 @@ NOT_OURS = (
 
 
 def test_what_is_not_of_the_cache_is_never_removed(world: World) -> None:
-    """However old it is, and however like ours it is called."""
+    """However old it is, and however similar its name."""
     for name in NOT_OURS:
         os.utime(world.write(f"own/{name}", "precious"), (1, 1))
     world.write("own/old.lock/precious", "precious")

@@ -1,4 +1,4 @@
-"""The clock of the machine is set while many processes wait: one exchange for each time it is."""
+"""The machine's clock is changed while many processes wait: one exchange for each change."""
 
 import os
 import subprocess
@@ -33,12 +33,12 @@ sleep fails then (seen with 0.9.10).
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """A clock that can be set while processes go by it."""
+    """A clock that can be set while processes read it."""
 
     file: str
 
     def set(self, seconds: float) -> None:
-        """To so many seconds ahead of the true time."""
+        """To that many seconds ahead of the true time."""
         with open(f"{self.file}.new", "w", encoding="ascii") as file:
             file.write(str(seconds))
         os.rename(f"{self.file}.new", self.file)
@@ -70,7 +70,7 @@ def gated(tmp_path: os.PathLike[str]) -> Iterator[tuple[World, Gate]]:
 def test_a_clock_that_is_set_while_all_wait_costs_one_exchange_at_the_most(
     offset: float, exchanges: int, clock: Clock, gated: tuple[World, Gate]
 ) -> None:
-    """One more is for a token that seems over by then, or to be of the future."""
+    """One more is for a token that seems to have expired by then, or to come from the future."""
     world, gate = gated
     with herd(world, clock) as processes:
         assert gate.asked.wait(LIMIT)

@@ -121,7 +121,7 @@ def test_who_starts_while_a_token_is_fetched_gets_that_token(gated: tuple[World,
 
 
 def test_a_token_that_came_while_one_waited_is_good_enough(tmp_path: os.PathLike[str]) -> None:
-    """Though it lives shorter than was asked for: the next one would do so too."""
+    """Although its lifetime is shorter than requested: the next one's would be too."""
     with Gate(lifetime=60) as gate:
         world = World(os.fspath(tmp_path), gate)
         world.configure()
@@ -224,7 +224,7 @@ def test_an_outage_in_the_soft_window_is_nobodys_problem(world: World) -> None:
 def test_renewing_ahead_does_not_wait_for_another_profile_of_the_same_grant(
     world: World,
 ) -> None:
-    """One grant is exchanged by one at a time; who has a living token waits three seconds."""
+    """Only one process exchanges a grant at a time; one with a valid token waits three seconds."""
     head, live = PATIENT.split("  live:\n")
     world.configure(f"{head}  live:\n{live}  twin:\n{live}default_profile: live\n")
     old = world.run("token", "-p", "twin")

@@ -1,4 +1,4 @@
-"""The record of the last attempt: what it tells those who waited, and what it forbids."""
+"""The record of the last attempt: what those who waited learn from it, and what it forbids."""
 
 import os
 
@@ -217,7 +217,7 @@ def test_failures_of_this_machine_forbid_nothing(error: TastyauthError) -> None:
 
 @for_each("error", [REFUSED, DOWN, ProtocolError("a page")])
 def test_nothing_is_forbidden_where_nothing_was_sent(error: TastyauthError) -> None:
-    """As for a client ID that is none, and was looked at before anybody was asked."""
+    """As for a malformed client ID, which is noticed before anything is asked."""
     assert not Attempt().failed(error, "", NOW).forbids(NOW, "5ec2e7")
 
 

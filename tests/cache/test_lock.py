@@ -294,7 +294,7 @@ def test_there_is_one_holder_though_every_holder_sweeps_the_file_away(
 
 
 class Sleeper:
-    """In the place of the lock that a waiter waits for: notes for how long, and is never free."""
+    """Replaces the lock that a waiter waits for: records for how long, and is never free."""
 
     def __init__(self) -> None:
         self.slept: list[float] = []
@@ -615,7 +615,7 @@ class Ended(BaseException):
 
 
 def raise_at(number: int, file: str) -> None:
-    """Raises at the so manieth line from now that is run in this file."""
+    """Raises at the nth line from now that is run in this file."""
     left = [number]
 
     def trace(frame: FrameType, event: str, _: object) -> "TraceFunction | None":

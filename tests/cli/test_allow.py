@@ -21,7 +21,7 @@ def project(world: World) -> str:
 
 
 def refused(done: Completed, path: str) -> None:
-    """As whoever evals it sees it: stopped, told what to do, and left without a token."""
+    """As somebody who evals it sees it: stopped, with a hint, and without a token."""
     assert done.code == 78
     assert done.out == FAILED
     assert re.search(rf"^tastyauth: hint: .*tastyauth allow {re.escape(path)}$", done.err, re.M)
@@ -323,7 +323,7 @@ def test_an_odd_directory_cannot_steer_the_terminal(world: World) -> None:
 
 
 def test_what_was_judged_is_what_is_recorded(world: World, project: str) -> None:
-    """The file is swapped while the question stands."""
+    """The file is swapped while the question is open."""
     with terminal(world, "allow") as child:
         child.expect_exact("[y/N] ")
         world.configure(CONFIG + "    timeout: 20\n", directory=world.project)
@@ -335,7 +335,7 @@ def test_what_was_judged_is_what_is_recorded(world: World, project: str) -> None
 
 
 def test_what_was_shown_is_what_is_recorded(world: World, project: str) -> None:
-    """A program comes first on the PATH while the question stands."""
+    """A program appears first on the PATH while the question is open."""
     world.script("source", f"cat {world.project}/live.client-secret")
     text = CONFIG.replace("file: live.client-secret", "command: [source]")
     world.configure(text, directory=world.project)
@@ -382,7 +382,7 @@ def test_an_approval_that_cannot_be_recorded_is_told(world: World, project: str)
 
 
 def test_the_way_that_is_named_for_an_exposed_file_leads_there(world: World) -> None:
-    """A custom host is one's own business in a file that one names oneself."""
+    """A custom host is the user's own business in a file that the user names."""
     path = world.configure(
         CONFIG.replace("{origin}", "https://broker.example"), directory=f"{world.root}/shared"
     )

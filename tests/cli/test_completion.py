@@ -106,7 +106,7 @@ def in_fish(world: World) -> Offer:
 
 
 def in_zsh(world: World) -> Offer:
-    """Every candidate that is added is overheard."""
+    """Records every candidate that is added."""
     shell = terminal("zsh", world)
     shell.sendline(
         'compadd() { local -a heard; builtin compadd -O heard "$@" 2>/dev/null;'

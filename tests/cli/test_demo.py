@@ -10,7 +10,7 @@ from world import COMMAND, World
 
 @contextmanager
 def simulator(world: World, *words: str) -> Iterator[None]:
-    """The command on its way; it serves."""
+    """The running command, which serves."""
     with world.started(COMMAND, "simulator", *words) as process:
         assert process.stdout is not None
         process.stdout.readline()

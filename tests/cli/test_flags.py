@@ -52,7 +52,7 @@ FORGETFUL = ("clear", "deny")
 
 @functools.cache
 def help_of(*words: str) -> str:
-    """A help text, of which nothing depends on the world."""
+    """A help text; nothing in it depends on the world."""
     done = subprocess.run(
         [COMMAND, *words, "--help"], env={}, capture_output=True, text=True, check=True
     )

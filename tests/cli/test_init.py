@@ -1,4 +1,4 @@
-"""The way in, as a newcomer walks it: from a client ID to `eval $(tastyauth env)`."""
+"""Setting up, as a newcomer does it: from a client ID to `eval $(tastyauth env)`."""
 
 import os
 import stat

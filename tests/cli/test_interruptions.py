@@ -1,4 +1,4 @@
-"""Whoever gives up, at whatever question, has an echoing terminal and everything as it was."""
+"""Giving up at any question leaves an echoing terminal and everything as it was."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Credentials that are not what they were taken for: named as what they are, and never stored."""
+"""Mixed-up credentials: each is named for what it is, and never stored."""
 
 import os
 
@@ -27,7 +27,7 @@ UUID = "0c7b8898-a2f1-49bb-a23d-843e47b68631"
 
 @pytest.fixture
 def access_token(newcomer: World, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """What the broker has handed out once."""
+    """Something that the broker has handed out."""
     elsewhere = World(os.fspath(tmp_path_factory.mktemp("elsewhere")), newcomer.simulator)
     elsewhere.configure()
     return elsewhere.run("token").out.strip()
@@ -158,7 +158,7 @@ def test_another_token_or_another_place_is_taken_when_it_is_not_right(newcomer: 
 
 
 def test_environment_and_client_id_that_were_typed_can_be_corrected(newcomer: World) -> None:
-    """The server knows no such token, and the proxy leads to nobody who does."""
+    """The server does not know this token, and nor does anybody behind the proxy."""
     with sitting(newcomer, "init") as it:
         it.answer(TOKEN, UNKNOWN_TOKEN)
         it.answer(ENVIRONMENT, "sandbox")

@@ -213,7 +213,7 @@ def test_flags_that_say_something_else_than_the_profile_are_not_passed_over(
 
 
 def test_flags_that_say_the_same_may_be_given_again(world: World) -> None:
-    """As whoever sets up machines does each time."""
+    """As somebody who sets up machines does each time."""
     client_id = world.simulator.application.client_id
     flags = (*custom(world), "--client-id", client_id, "--store", "file")
     assert world.run("init", "-p", "live", *flags).code == 0

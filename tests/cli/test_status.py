@@ -64,7 +64,7 @@ def home(tmp_path: Path) -> Path:
 
 @contextmanager
 def as_nobody() -> Iterator[None]:
-    """Without root's eyes, when we are root."""
+    """Without root's privileges, when we are root."""
     if os.geteuid() != 0:
         yield
         return

@@ -335,7 +335,7 @@ def directory_of_records(home: Path) -> str:
 def test_records_in_a_directory_that_others_can_write_approve_nothing(
     home: Path, place: str
 ) -> None:
-    """Whoever can rename a directory can put another in its place, with files of one's own."""
+    """Anyone who can rename a directory can replace it with another, with their own files."""
     config, surroundings = read(home), around(home)
     trust.allow(config, surroundings)
     os.chmod(home / place, 0o777)
@@ -485,7 +485,7 @@ def test_whatever_variables_say_a_hash_does_not_count_at_a_terminal(
 
 
 def test_at_a_terminal_the_hash_does_not_count(home: Path) -> None:
-    """Whoever can be asked is asked: any `.env` can set a variable."""
+    """Where somebody can be asked, they are asked: any `.env` can set a variable."""
     config = read(home)
     right = digest(config, around(home))
     refusal(config, "project", around(home, interactive=True, TASTYAUTH_TRUST_SHA256=right))

@@ -1,4 +1,4 @@
-"""The doctor names the culprit and the next step in every broken set-up, and gives nothing away."""
+"""The doctor names the cause and the next step in every broken set-up, and leaks nothing."""
 
 import json
 import os
@@ -299,7 +299,7 @@ def at(origin: str, **variables: str) -> Prepare:
 
 
 def mute(world: World, stack: ExitStack) -> None:
-    """A server that accepts connections and never says a word."""
+    """A server that accepts connections and never answers."""
     listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
     world.configure(QUICK.replace("{origin}", f"http://127.0.0.1:{listener.getsockname()[1]}"))
 
@@ -865,7 +865,7 @@ def test_the_clock_is_warned_of_once(examine: Examine, world: World) -> None:
 
 
 def test_what_the_exchange_warns_of_is_told(examine: Examine, world: World) -> None:
-    """Without a cache there is a token all the same."""
+    """Without a cache there is still a token."""
     with ExitStack() as stack:
         linked(".cache/tastyauth")(world, stack)
     check = examine().checks["exchange"]
@@ -1104,7 +1104,7 @@ def test_the_curious_get_the_time_of_every_look(examine: Examine) -> None:
 
 
 def test_the_sandbox_is_not_asked_for_market_data(world: World) -> None:
-    """Its answer would be an error, and the token is good all the same."""
+    """Its answer would be an error, and the token is still good."""
     surroundings = Surroundings({}, interactive=False, home="/")
     findings = Findings(None, None, surroundings, Console({}), lambda *_: pytest.fail("asked"))
     content = CONFIG.replace(SANDBOX, "environment: sandbox").format(client_id=OTHER_ID)
@@ -1199,7 +1199,7 @@ def test_the_line_for_the_crontab_finds_program_and_config(
 
 
 def test_a_line_holds_together_in_a_crontab() -> None:
-    """Blanks are quoted, and a bare % would end the command."""
+    """Spaces are quoted, and a bare % would end the command."""
     line = cron.line(["/opt/my apps/tastyauth", "exec", "--config", "/a%b"])
     assert line.endswith(r"  '/opt/my apps/tastyauth' exec --config /a\%b -- CMD")
 

@@ -1,1 +1,1 @@
-"""Clients and servers that nobody here wrote, against what is built here."""
+"""Third-party clients and servers, against what is built here."""

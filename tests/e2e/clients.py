@@ -38,7 +38,7 @@ def npm_client(
     environment: str,
     base_url: str = "",
 ) -> dict[str, Any]:
-    """npm `@tastytrade/api`, the broker's own: what it got, or what it threw."""
+    """npm `@tastytrade/api`, the broker's own client: what it got, or what it threw."""
     finished = place.run(
         "env",
         f"--chdir={os.path.dirname(installed('npm/node_modules'))}",

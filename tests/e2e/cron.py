@@ -1,4 +1,4 @@
-"""A real cron daemon, at a time of its own, with users, crontabs and mail that end with it."""
+"""A real cron daemon, with its own clock, and users, crontabs and mail that end with it."""
 
 import os
 import time
@@ -58,7 +58,7 @@ class Mail:
 def run_cron(directory: str, crontabs: Mapping[str, tuple[str, str]], at: str) -> dict[str, Mail]:
     """Runs what is due in the minute after `at` (UTC) to its end; mail by user.
 
-    `crontabs` has a home directory and a crontab for each user, who gets one mail at the most.
+    `crontabs` has a home directory and a crontab for each user, who gets at most one mail.
     """
     if os.geteuid() != 0:
         missing("a cron daemon of one's own takes root")

@@ -1,4 +1,4 @@
-"""Values that a careless line would mangle, expand or run; all of printable ASCII."""
+"""Values that careless code would mangle, expand or run; all of printable ASCII."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""tinyproxy, a forward proxy that nobody here wrote."""
+"""tinyproxy, a third-party forward proxy."""
 
 import os
 import time

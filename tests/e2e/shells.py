@@ -1,4 +1,4 @@
-"""Shells that nobody here wrote, and what their users type to have the variables."""
+"""Real shells, and what their users type to get the variables."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

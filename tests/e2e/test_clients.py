@@ -2,7 +2,7 @@
 
 What they make of an answer is what their sources say. The community's client looks for `error`
 and, where there is none, shows all it got; the broker's own leaves everything to axios, which
-follows redirects and waits for ever.
+follows redirects and waits forever.
 """
 
 import json
@@ -32,7 +32,7 @@ def simulator() -> Iterator[Simulator]:
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_the_communitys_client_lists_accounts(place: Place, environment: str) -> None:
-    """It hides closed accounts, and believes the lifetime it is told."""
+    """It hides closed accounts, and believes the lifetime in the answer."""
     with Simulator(environment=environment, lifetime=600) as simulator:
         before = time.time()
         credentials = Credentials.of(simulator)
@@ -44,7 +44,7 @@ def test_the_communitys_client_lists_accounts(place: Place, environment: str) ->
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_the_brokers_client_lists_accounts(place: Place, environment: str) -> None:
-    """It shows closed accounts too, and believes the lifetime it is told."""
+    """It shows closed accounts too, and believes the lifetime in the answer."""
     with Simulator(environment=environment, lifetime=600) as simulator:
         credentials = Credentials.of(simulator)
         answer = npm_client(place, credentials, environment, simulator.origin)
@@ -209,7 +209,7 @@ OURS = {
 
 @pytest.mark.parametrize("kind", FAILURES)
 def test_tastyauth_tells_the_failures_apart(place: Place, simulator: Simulator, kind: str) -> None:
-    """It says by its exit code who must act, shows no secret, and follows nobody elsewhere."""
+    """Its exit code says who must act; it shows no secret and follows no redirect."""
     simulator.fail = kind
     credentials = Credentials.of(simulator)
     configure(place, credentials, "custom", simulator.origin, timeout=2)

@@ -1,6 +1,6 @@
 """The documented container, as its engine would set it up: read-only, with a user of no name.
 
-There is no engine in these tests. What the two files say is done by hand, over a copy-on-write
+There is no engine in these tests. What the two files say is done without one, over a copy-on-write
 view of this machine's own root, which is the image.
 """
 

@@ -214,7 +214,7 @@ INSTALLERS: Mapping[str, tuple[str, ...]] = {
 
 @pytest.mark.parametrize("installer", INSTALLERS)
 def test_it_is_installed_as_a_tool(release: Release, installer: str, world: World) -> None:
-    """The command is on PATH and does the main job; its bytecode is there when it was asked for."""
+    """The command is on PATH and gets a token; its bytecode is there when it was asked for."""
     program, *words = INSTALLERS[installer]
     places = {
         "PIPX_HOME": f"{world.root}/pipx",

@@ -30,7 +30,7 @@ def read_as_docker(text: str) -> dict[str, str]:
 
 
 def test_there_are_enough_values() -> None:
-    """All but those with a quote, a backslash, a dollar, a backtick, a # or blanks at an end."""
+    """All but those with a quote, a backslash, a dollar, a backtick, a # or spaces at an end."""
     assert len(agreed()) >= 100
 
 

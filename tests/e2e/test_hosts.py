@@ -1,6 +1,6 @@
 """Under the broker's real host names, over TLS, on a network of its own: clients and tastyauth.
 
-Nothing is told where to go. Names lead to simulators because /etc/hosts says so, and the
+No program is given an address. Names lead to simulators because /etc/hosts says so, and the
 simulators are believed because the tests' own authority vouches for them.
 """
 
@@ -93,7 +93,7 @@ def test_a_grant_of_the_sandbox_is_refused_by_production(brokers: Brokers, home:
 
 @pytest.mark.parametrize(("name", "reason"), [("misnamed", "another name"), ("expired", "expired")])
 def test_a_bad_certificate_is_refused(brokers: Brokers, home: str, name: str, reason: str) -> None:
-    """One of another host, and one whose time is over; nothing is sent."""
+    """One for another host, and one that has expired; nothing is sent."""
     place = trusting_place(brokers, home, "production", credentials=name, production=name)
     assert_not_trusted(place, reason)
     assert targets(brokers, name) == []

@@ -34,7 +34,7 @@ AT_ONCE = 2
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """The so many-th call of a name in a run, and what strace says of it."""
+    """The nth call of a name in a run, and what strace says about it."""
 
     name: str
     number: int

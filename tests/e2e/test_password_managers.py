@@ -87,7 +87,7 @@ def test_bitwarden_does_not_work_in_cron(bitwarden_user: World) -> None:
 def test_without_its_flag_bitwarden_asks_nobody_and_calls_that_success(
     bitwarden_user: World,
 ) -> None:
-    """The reason for `--nointeraction` in the recipe; what it asked is told all the same."""
+    """The reason for `--nointeraction` in the recipe; what it asked is still reported."""
     lock(bitwarden_user)
     references = adapted(recipe("yaml", "# Bitwarden"), {" --nointeraction,": ""})
     point_at(bitwarden_user, references)

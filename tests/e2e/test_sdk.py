@@ -188,7 +188,7 @@ def test_it_goes_to_the_environment_of_its_profile(
 
 
 def test_its_sessions_are_those_of_the_sdk(place: Place) -> None:
-    """Whatever asks for a `Session` takes them."""
+    """Anything that asks for a `Session` accepts them."""
     with Simulator() as broker:
         at(place, broker)
         body = "import tastytrade; print(json.dumps(isinstance(session, tastytrade.Session)))"

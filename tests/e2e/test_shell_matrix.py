@@ -38,7 +38,7 @@ Outcomes = dict[tuple[str, str, str], "Future[dict[str, str]]"]
 
 @pytest.fixture
 def printed(place: Place) -> Place:
-    """A place full of decoys whose `tastyauth` prints the file `printed`, whatever it is told."""
+    """A place full of decoys whose `tastyauth` prints the file `printed`, whatever it gets."""
     for name in DECOYS:
         _write(os.path.join(place.home, name), "")
     _write(os.path.join(place.home, "bin", "tastyauth"), "#!/bin/sh\nexec cat ./printed\n")
@@ -48,7 +48,7 @@ def printed(place: Place) -> Place:
 
 @pytest.fixture(scope="module")
 def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Place]]:
-    """Homes of users of a broker that is well, of one that refuses, and of one that is away."""
+    """Homes of users of a broker that works, of one that refuses, and of one that is down."""
     found = {}
     with Simulator() as well, Simulator(fail="grant-revoked") as refusing:
         urls = {"good": well.origin, "refused": refusing.origin, "offline": "http://127.0.0.1:1"}

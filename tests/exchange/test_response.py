@@ -470,7 +470,7 @@ def test_what_is_no_new_refresh_token_does_not(
     ],
 )
 def test_a_clock_that_is_off_is_a_warning(date: str, word: str | None) -> None:
-    """The token is good all the same."""
+    """The token is still good."""
     (*warnings,) = read(200, {"access_token": "abc"}, DATE=date).warnings
     assert len(warnings) == (word is not None)
     assert word is None or word in warnings[0]
@@ -487,7 +487,7 @@ def test_server_text_is_shown_without_what_moves_a_terminal() -> None:
 
 @for_each(("length", "end"), [(183, "aba"), (184, "ab..."), (185, "ab...")])
 def test_server_text_is_cut_after_200_characters(length: int, end: str) -> None:
-    """And not within a blank."""
+    """And not within a space."""
     text = ("ab " * 100)[: length - 1] + "a"
     message = failure(400, oauth("invalid_request", text)).message
     assert message.partition("invalid_request, ")[2] == text[:180] + end
@@ -580,7 +580,7 @@ def test_a_secret_is_never_taken_for_an_access_token(token: str, environment: st
 
 
 def test_nor_is_the_new_refresh_token() -> None:
-    """Which is kept all the same."""
+    """Which is still kept."""
     error = failure(200, {**SWAPPED, "access_token": "r" * 20, "refresh_token": "r" * 20})
     assert isinstance(error, RotatedError)
     assert error.refresh_token == Secret("r" * 20)

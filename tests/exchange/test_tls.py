@@ -246,7 +246,7 @@ def test_no_key_log_is_written(
 
 @pytest.fixture
 def system(tmp_path: "os.PathLike[str]", monkeypatch: pytest.MonkeyPatch) -> str:
-    """A machine whose OpenSSL keeps its roots in `cert.pem` and `certs/` of a directory."""
+    """A machine whose OpenSSL has its authorities in `cert.pem` and `certs/` of a directory."""
     top = os.fspath(tmp_path)
     os.mkdir(os.path.join(top, "certs"))
     paths = ssl.DefaultVerifyPaths(
@@ -272,7 +272,7 @@ def test_the_bundle_has_the_last_word(system: str, ca_file: str) -> None:
 
 
 def test_the_hashed_directory_is_enough(system: str) -> None:
-    """The system's roots are found where the system looks for them."""
+    """The system's certificate authorities are found where the system looks for them."""
     hash_link(os.path.join(system, "certs"), AUTHORITY.cert_pem.bytes())
     with serving(says(TOKEN), tls=certificate()) as server:
         assert ask(server, {}) == "abc.def"
@@ -317,7 +317,7 @@ def proxied(script: Script, tls: ssl.SSLContext | None = None) -> Iterator[tuple
 
 
 def test_a_proxy_is_given_a_name_and_sealed_bytes(ca_file: str) -> None:
-    """It learns the host and, when asked for, its own password; no secret of ours."""
+    """It learns the host and, when asked for, its own password; none of our secrets."""
     tunnel = Tunnel()
     with proxied(tunnel) as (server, proxy):
         environ = {"SSL_CERT_FILE": ca_file, "HTTPS_PROXY": f"http://user:p%40ss@{proxy}"}
@@ -370,7 +370,7 @@ def test_no_proxy_goes_around_it(ca_file: str) -> None:
 def test_a_proxy_that_refuses_is_named_by_its_variable(
     status: str, code: int, ca_file: str
 ) -> None:
-    """It is a setting to mend, unless it may pass; the password is not repeated."""
+    """It is a setting to fix, unless it may go away; the password is not repeated."""
     answer = f"HTTP/1.1 {status}, hunter2-hunter2\r\nContent-Length: 0\r\n\r\n".encode()
 
     def refuse(connection: socket.socket) -> None:

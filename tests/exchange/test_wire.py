@@ -131,7 +131,7 @@ def test_nothing_of_the_environment_gets_into_the_request(
 
 
 def test_no_setting_keeps_a_request_to_this_machine_from_it() -> None:
-    """Neither a proxy nor roots, not even those that cannot be used."""
+    """Neither a proxy nor certificate authorities, not even unusable ones."""
     environ = {
         "https_proxy": "http://127.0.0.1:1",
         "ALL_PROXY": "socks5://x",

@@ -41,7 +41,7 @@ def only_record(directory: str) -> Attempt:
 
 
 def grow_older(directory: str, seconds: float) -> None:
-    """Moves all times in a cache directory into the past: so many seconds have gone by."""
+    """Moves all times in a cache directory into the past, by that many seconds."""
     for name, entry in entries(directory).items():
         path = f"{directory}/{name}.entry"
         store.write_entry(path, belongs_to(path), _older_entry(entry, seconds))
@@ -50,7 +50,7 @@ def grow_older(directory: str, seconds: float) -> None:
 
 
 def set_left(directory: str, seconds: float, now: float) -> None:
-    """Lets time pass until the one token of a cache directory has so many seconds left."""
+    """Lets time pass until the one token of a cache directory has that many seconds left."""
     grow_older(directory, only_entry(directory).expires_at - now - seconds)
 
 

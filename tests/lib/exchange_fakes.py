@@ -1,4 +1,4 @@
-"""What the exchange meets in its tests: grants, tokens, and servers of every upbringing."""
+"""What the exchange meets in its tests: grants, tokens, and servers of every kind."""
 
 import base64
 import contextlib
@@ -46,7 +46,7 @@ def grant(**changes: Any) -> RefreshGrant:
 
 
 def reveals(text: str, width: int = 8) -> bool:
-    """Whether so many characters of a secret of GRANT stand together in `text`."""
+    """Whether `text` contains that many consecutive characters of a secret of GRANT."""
     return any(
         value[i : i + width] in text
         for value in (CLIENT_SECRET, REFRESH_TOKEN)

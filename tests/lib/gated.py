@@ -11,7 +11,7 @@ from tastyauth.simulator.messages import Answer, Request
 
 
 class Gated(Simulator):
-    """A broker that takes a moment over a token, and as long as it takes while its gate is shut."""
+    """A broker that takes a moment to issue a token, or waits for as long as its gate is shut."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -27,11 +27,11 @@ class Gated(Simulator):
         return super().answer(request)
 
     def shut(self) -> None:
-        """From now on whoever asks for a token waits, until the gate is open again."""
+        """From now on every token request waits until the gate is open again."""
         self.is_asked.clear()
         self.gate.clear()
 
     async def asked(self) -> None:
-        """Waits until somebody stands at the gate; never comes back in a loop that is blocked."""
+        """Waits until a request is at the gate; never returns in a blocked event loop."""
         while not self.is_asked.is_set():
             await asyncio.sleep(0.01)

@@ -3,7 +3,7 @@
     python hosts.py URL HOSTS START SPREAD SECONDS
 
 Every host is a thread that wants a token at START (epoch seconds) or SPREAD seconds later at most.
-An exchange takes so many SECONDS. Prints how each token came, which it is, and the trouble.
+An exchange takes SECONDS. Prints how each token came, which it is, and the trouble.
 """
 
 import json

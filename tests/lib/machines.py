@@ -11,7 +11,7 @@ from tastyauth.simulator import Simulator
 def machines(
     root: str | os.PathLike[str], simulator: Simulator, count: int, url: str
 ) -> list[World]:
-    """So many homes whose config shares the token through the engine at `url`."""
+    """That many homes whose config shares the token through the engine at `url`."""
     found = []
     for number in range(count):
         place = f"{os.fspath(root)}/{number}"

@@ -93,7 +93,7 @@ def sitting(world: World, *words: str, **variables: str) -> Iterator[Sitting]:
 
 @contextmanager
 def watched(world: World, *words: str, **variables: str) -> Iterator[Sitting]:
-    """The same, started by a shell that tells afterwards how the terminal was left."""
+    """The same, started by a shell that reports afterwards how the terminal was left."""
     argv = ("-c", _WATCHED, "sh", COMMAND, *words)
     with _spawned(world, "/bin/sh", argv, variables) as it:
         yield it
@@ -123,7 +123,7 @@ def custom(world: World) -> tuple[str, ...]:
 
 
 def everything(directory: str) -> dict[str, bytes | None]:
-    """What is below a directory: path to content, None for what is no file."""
+    """What is below a directory: path to content, None for anything but a file."""
     found: dict[str, bytes | None] = {}
     for above, directories, names in os.walk(directory):
         for path in (os.path.join(above, name) for name in (*directories, *names)):

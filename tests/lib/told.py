@@ -1,4 +1,4 @@
-"""The example files, and the exact report that stands beside each invalid one.
+"""The example files, and the exact report beside each invalid one.
 
 `scripts/test --write tests/validation/test_report.py` renews the reports.
 """

@@ -41,7 +41,7 @@ def package(request: pytest.FixtureRequest) -> Any:
 
 @pytest.fixture(autouse=True)
 def _here(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """This process stands in the test's world."""
+    """This process runs in the test's world."""
     monkeypatch.setenv("HOME", world.home)
     monkeypatch.chdir(world.project)
 
@@ -177,7 +177,7 @@ def test_making_one_loads_no_client_and_sends_nothing(world: World) -> None:
 
 
 def test_a_profile_that_does_not_exist_is_said_when_the_auth_is_made(world: World) -> None:
-    """Unless it is lazy; then it is said at the first request."""
+    """Unless it is lazy; then the error comes at the first request."""
     assert world.run("token").code == 0
     for _ in ("cached", "uncached"):
         with pytest.raises(errors.UsageError, match="no profile 'typo'"):
@@ -318,7 +318,7 @@ def test_a_redirect_to_another_origin_loses_the_token(world: World, network: Net
 def test_a_config_that_moves_elsewhere_takes_its_token_with_it(
     world: World, network: Network, clock: "Clock"
 ) -> None:
-    """A program that goes on with the old address is told, and sends nothing there."""
+    """A program that keeps using the old address gets an error, and sends nothing there."""
     auth = tastyauth.TastytradeAuth()
     old = world.simulator.origin
     network.send(auth, old)
@@ -392,7 +392,7 @@ def test_a_token_is_renewed_before_it_is_over(world: World, network: Network, cl
 def test_a_good_token_is_used_while_it_cannot_be_renewed(
     world: World, network: Network, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """With a warning; the server is asked once a minute. When it is over, nothing is sent."""
+    """With a warning; the server is asked once a minute. An expired token is never sent."""
     auth = tastyauth.TastytradeAuth()
     with at(world, Simulator(now=clock)) as broker:
         network.send(auth, broker.origin)

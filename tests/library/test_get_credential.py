@@ -55,7 +55,7 @@ def simulator() -> Iterator[Gated]:
 
 @pytest.fixture(autouse=True)
 def _here(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """This process stands in the test's world."""
+    """This process runs in the test's world."""
     monkeypatch.setenv("HOME", world.home)
     monkeypatch.chdir(world.project)
 
@@ -65,7 +65,7 @@ def token(credential: tastyauth.Credential) -> str:
 
 
 def python(world: World, program: str, *options: str, **variables: str) -> Completed:
-    """A program of a user's, to its end."""
+    """Runs a user's program to its end."""
     return world.run_program(sys.executable, *options, "-c", program, **variables)
 
 

@@ -1,4 +1,4 @@
-"""What a program hears of its tokens: hints in its own words, and a log."""
+"""What a program is told about its tokens: hints in terms of arguments, and a log."""
 
 import logging
 import os

@@ -27,7 +27,7 @@ def _umask(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture
 def place(tmp_path: Path) -> str:
-    """A private directory of one's own."""
+    """A private directory."""
     os.chmod(tmp_path, 0o700)
     return str(tmp_path)
 
@@ -364,7 +364,7 @@ def test_a_directory_that_cannot_be_made_is_an_error() -> None:
 
 @needs_root
 def test_root_makes_nothing_below_a_directory_of_another_user(place: str) -> None:
-    """`sudo` keeps `$HOME`: files of root's there would lock their owner out."""
+    """`sudo` keeps `$HOME`: root's files there would lock their owner out."""
     os.mkdir(f"{place}/home")
     os.chown(f"{place}/home", NOBODY, NOBODY)
     with pytest.raises(OSError, match="belongs to another user"):

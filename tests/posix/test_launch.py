@@ -1,4 +1,4 @@
-"""Becoming the user's program: its environment, its signals, and why it could not be started."""
+"""Becoming the user's program: its environment, its signals, and why it cannot be started."""
 
 import builtins
 import errno

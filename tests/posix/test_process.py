@@ -57,7 +57,7 @@ class Pulse:
         assert os.read(self._descriptor, 100), "the program was gone at once"
 
     def has_ended(self, within: float = LONG) -> bool:
-        """Whether every program that held the pipe is gone in so many seconds."""
+        """Whether every program that held the pipe is gone within that many seconds."""
         deadline = time.monotonic() + within
         while time.monotonic() < deadline:
             with suppress(BlockingIOError):

@@ -139,7 +139,7 @@ def test_a_group_may_write_when_it_has_no_other_members(
 def test_a_group_that_the_directory_service_does_not_list_has_others(
     config: Path, kept_back: tuple[object, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With sssd's `enumerate = false`, whoever has it as their primary group is in no list."""
+    """With sssd's `enumerate = false`, a user who has it as primary group is in no list."""
     os.chmod(config, 0o664)
     me, group = user(ME, os.stat(config).st_gid), SimpleNamespace(gr_gid=os.stat(config).st_gid)
     group.gr_mem = []

@@ -1,4 +1,4 @@
-"""`exec --keep-fresh`: a command that outlives its token, and cannot tell that it has a keeper."""
+"""`exec --keep-fresh`: a command that outlives its token, and notices nothing of the renewal."""
 
 import os
 import shutil
@@ -174,7 +174,7 @@ def test_the_command_starts_as_from_a_shell(before: str, shell: str, world: Worl
 
 
 def test_what_the_command_closes_is_closed(world: World) -> None:
-    """Its keeper holds no end of its pipes."""
+    """The process that renews its token holds no end of its pipes."""
     script = "sh -c 'exec >&-; until [ -e end ]; do sleep 0.1; done'"
     done = world.shell(f"tastyauth {' '.join(KEEP)} {script} | {{ cat; touch end; }}")
     assert done == Completed(0, "", "")

@@ -1,4 +1,4 @@
-"""Who requires one environment never gets a token of the other, not even a cached one."""
+"""A caller that requires one environment never gets a token for the other, cached or not."""
 
 import asyncio
 import os
@@ -78,7 +78,7 @@ def test_the_same_environment_passes(name: str, two: World) -> None:
 
 
 def test_both_must_hold(two: World) -> None:
-    """Under the head of a crontab that says sandbox no line reaches the real account."""
+    """With sandbox at the top of a crontab, no line reaches the real account."""
     for profile in ("live", "paper"):
         done = two.run(
             *words("token", profile, "--require-environment", "production"), **{VARIABLE: "sandbox"}
@@ -140,7 +140,7 @@ def test_a_program_in_python_keeps_to_the_variable(
 
 
 def test_what_a_custom_server_stands_for_is_exported_and_approved(two: World) -> None:
-    """A proxy before the real API is not labelled as play money."""
+    """A proxy in front of the real API is not labelled as play money."""
     plan = two.run("allow", "--print").out
     assert "profile live: custom, stands for production\n" in plan
     assert "profile paper: custom\n" in plan

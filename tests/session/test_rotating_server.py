@@ -28,7 +28,7 @@ class Rotating(Simulator):
 
     An answer can be lost on its way, and a client that is killed then has the old token alone; so
     servers that rotate take it until the new one has been used. A client that comes with anything
-    older has lost its grant. It takes so many seconds to say what it has done.
+    older has lost its grant. It takes that many seconds to answer.
     """
 
     def __init__(self, takes: float = 0.0, lifetime: int = 900) -> None:
@@ -50,7 +50,7 @@ class Rotating(Simulator):
 
 
 class Ponderous(Simulator):
-    """A broker that has replaced the refresh token and takes so many seconds to say so."""
+    """A broker that has replaced the refresh token and takes that many seconds to say so."""
 
     def __init__(self, takes: float, lifetime: int = 900) -> None:
         super().__init__(rotate=True, lifetime=lifetime)
@@ -540,7 +540,7 @@ def test_an_answer_that_does_not_come_delays_no_stop(
 def test_who_is_killed_before_the_answer_has_come_may_need_a_new_grant(
     tmp_path: os.PathLike[str],
 ) -> None:
-    """What was in flight nobody can know; the next one says what to do, and then all is well."""
+    """Nobody can know what was in flight; the next run says what to do, and then all is well."""
     with Ponderous(0.4) as simulator:
         world = world_of(simulator, tmp_path)
         with world.started(COMMAND, "token") as process:

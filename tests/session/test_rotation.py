@@ -74,7 +74,7 @@ def test_one_file_holds_the_newest_however_often_it_is_rotated(
 
 
 def link_of(number: int, directory: str) -> str:
-    """The name of the file that tells what a token was rotated into."""
+    """The name of the file that says what a token was rotated into."""
     apart = f"{directory}-{number}"
     grant_of(apart, number).keep(token(99))
     (name,) = names(apart)

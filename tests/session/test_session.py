@@ -1,4 +1,4 @@
-"""The main path over time: one token for everybody who asks, renewed in time, never served dead."""
+"""The main path over time: one token for everybody, renewed in time, never served expired."""
 
 import os
 import time
@@ -64,7 +64,7 @@ class Broker(Simulator):
 
 @dataclass(slots=True)
 class Listener:
-    """An audience that remembers what it was told."""
+    """An audience that remembers what was reported to it."""
 
     about: str = ""
     verbose: bool = False
@@ -82,7 +82,7 @@ class Listener:
 
 
 class Caller:
-    """Whoever calls tastyauth again and again, each time as a new process would."""
+    """A caller that runs tastyauth again and again, each time as a new process would."""
 
     def __init__(self, world: World, clock: Clock) -> None:
         self.world = world
@@ -771,7 +771,7 @@ def _check_outage(hour: Hour, life: int, min_valid: float | None, outage: str) -
 
 
 def test_an_hour_of_the_real_thing_needs_six_tokens(caller: Caller, broker: Broker) -> None:
-    """tastytrade's 900 s, renewed in the last 300 by whoever comes first."""
+    """tastytrade's 900 s, renewed in the last 300 by the first caller."""
     hour = simulated_hour(caller, broker, None, None)
     assert hour.exchanges == 6
     assert only_entry(caller.world.cache).expires_at > START + HOUR

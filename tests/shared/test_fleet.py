@@ -46,7 +46,7 @@ def valkey(running: Running) -> Running:
 
 
 def round_of(count: int, url: str, seconds: float) -> list[tuple[str, str, str]]:
-    """How each of so many hosts came to its token, the token, and its trouble."""
+    """For each host: how it got its token, the token, and its trouble."""
     processes = -(-count // _IN_A_PROCESS)
     start = time.time() + 2 + 0.5 * processes  # imports
     command = [sys.executable, f"{REPOSITORY}/tests/lib/hosts.py", url]
@@ -67,7 +67,7 @@ def test_all_hosts_that_want_a_token_at_once_cause_one_exchange(valkey: Running)
 
 
 def test_after_a_flush_the_token_that_was_on_its_way_is_not_stored(valkey: Running) -> None:
-    """Whoever has lost the lease changes nothing, and has its own token."""
+    """A machine that has lost the lease changes nothing, and has its own token."""
     seal = Seal(hosts.GRANT)
     it = hosts.fleet(valkey.url, time.time(), seal)
 
@@ -138,7 +138,7 @@ class ModelEngine:
 
 
 def exchanges_of(machines: int, spread: float, killed: int, seed: int) -> int:
-    """How many exchanges so many machines make that want a token within `spread` seconds.
+    """How many exchanges a number of machines make that want a token within `spread` seconds.
 
     The first `killed` machines that hold the lease end without a word.
     """
@@ -196,7 +196,7 @@ def test_in_the_model_a_holder_that_is_killed_costs_one_exchange_more() -> None:
 
 
 def test_without_the_engine_machines_do_not_renew_at_the_same_moment() -> None:
-    """A thousand that look every second renew at moments of their own, most of them alone."""
+    """A thousand that look every second each renew at their own moment, most of them alone."""
     choice = random.Random(1)
     issued = 1_700_000_000
     fields = {"expires_at": str(issued + 900)}

@@ -122,7 +122,7 @@ def test_a_machine_that_can_write_nothing_takes_the_token_of_another(
 def test_who_renews_ahead_waits_for_nobody(
     worlds: list[World], simulator: Simulator, valkey: Running
 ) -> None:
-    """Another machine is at it, and the token is still good: nothing is said of it."""
+    """Another machine is renewing, and the token is still good: nothing is reported."""
     world = worlds[0]
     token = world.run("token").out
     [key] = valkey.client.keys("*token")

@@ -1,4 +1,4 @@
-"""Who holds the grant can open what is shared, and nobody else; what was altered is not used."""
+"""Only holders of the grant can open what is shared; what was altered is not used."""
 
 from tables import for_each
 

@@ -78,7 +78,7 @@ def shell_path(name: str) -> str:
 
 
 def works(world: World, done: Completed) -> None:
-    """A token was got, and the account call was answered with it."""
+    """It got a token, and the account call was answered with it."""
     assert (done.code, done.err) == (0, "")
     accounts = json.loads(done.out)["data"]["items"]
     assert accounts[0]["account"]["account-number"] == "5WT00001"

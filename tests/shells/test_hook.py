@@ -1,4 +1,4 @@
-"""The hook in real shells: exports that stay fresh at a prompt, at no cost and at no surprise."""
+"""The hook in real shells: exports that stay fresh at a prompt, without cost or surprise."""
 
 import io
 import os
@@ -217,7 +217,7 @@ def test_the_first_prompt_sets_and_exports_and_nothing_else_is_exported(
 
 
 def test_while_the_token_is_fresh_no_process_is_started(shell: Shell, world: World) -> None:
-    """At the first prompt there is one, and at all that follow none."""
+    """There is one at the first prompt, and none at any that follows."""
     trace = f"{world.root}/trace"
     lines = (shell.prelude, shell.hook(), "p", "command printf mark", *["p"] * 40)
     strace = (_program("strace"), "-f", "-qq", "-e", "trace=process,write", "-o", trace)

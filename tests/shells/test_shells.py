@@ -272,7 +272,7 @@ def test_names_of_its_own_are_unset_when_a_trusted_config_fails(
 def test_an_untrusted_or_invalid_config_chooses_no_names(
     trouble: str, words: str, world: World
 ) -> None:
-    """The four defaults are unset all the same, and nothing that the config names."""
+    """The four defaults are still unset, and nothing that the config names."""
     variables = _troubled(trouble, world)
     script = f'{STALE} BOT_TOKEN=kept; eval $(tastyauth env {words}); echo "$? $BOT_TOKEN"; {LEFT}'
     done = world.shell(script, **variables)

@@ -92,7 +92,7 @@ def out(line: int | None = None, json: str | None = None) -> Command:
 
 @contextmanager
 def as_nobody() -> Iterator[None]:
-    """Without root's eyes, when we are root."""
+    """Without root's privileges, when we are root."""
     if os.geteuid() != 0:
         yield
         return

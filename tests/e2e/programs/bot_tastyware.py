@@ -1,4 +1,4 @@
-"""A bot on the community's SDK, with a session of tastyauth's in the place of the SDK's own."""
+"""A bot on the community's SDK, with tastyauth's session in place of the SDK's own."""
 
 import asyncio
 

@@ -3,9 +3,9 @@
 Prints one line of JSON when it listens: where it is, and credentials that it will take and refuse.
 Ends when its standard input does, so that it does not outlive the tests.
 
-With an argument it replaces the refresh token at each exchange, and whoever comes with one that was
-replaced loses the grant, but for so many seconds. /grant tells how the grant is; requests are
-answered one after the other, so whatever was asked before it has been answered by then.
+With an argument it replaces the refresh token at each exchange, and a client that presents a
+replaced one, after that many seconds, loses the grant. /grant reports the state of the grant;
+requests are answered one after the other, so every earlier one has been answered by then.
 """
 
 import json

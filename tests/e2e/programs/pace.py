@@ -1,4 +1,4 @@
-"""How a bot of these tests lives: a call now and then, for SECONDS, and a line of JSON at last."""
+"""How a bot here runs: a call now and then, for SECONDS, and a line of JSON at the end."""
 
 import asyncio
 import json
@@ -19,7 +19,7 @@ class Life:
         self._end = time.monotonic() + float(os.environ["SECONDS"])
 
     def goes_on(self) -> bool:
-        """Counts a call; False when the time is over, and then what there is to say is said."""
+        """Counts a call; False when the time is up, after printing the summary."""
         if time.monotonic() < self._end:
             self.calls += 1
             return True
