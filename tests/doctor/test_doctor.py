@@ -1240,7 +1240,7 @@ def test_the_hours_of_the_exchange_are_those_of_the_clock_of_the_machine(
     )
     done = world.run_program(sys.executable, "-c", program, TZ=zone)
     clock, *lines = done.out.splitlines()
-    assert f"this machine ({name}), " in clock
+    assert f"this machine's time zone ({name}), " in clock
     assert clock.endswith(f" in New York, today {open_here} here")
     assert lines == [f"*/5 {schedule}  a -- CMD" for schedule in schedules]
 
