@@ -53,7 +53,8 @@ def _fault_of_script(
 ) -> tuple[str, str] | None:
     """What is wrong with a script that is there, and what to do; None when nothing is known."""
     is_absent = isinstance(error, FileNotFoundError)
-    if not is_absent and not (isinstance(error, OSError) and error.errno == _ENOEXEC):
+    is_denied = isinstance(error, PermissionError)
+    if not (is_absent or is_denied or (isinstance(error, OSError) and error.errno == _ENOEXEC)):
         return None
     places = () if "/" in program else os.get_exec_path(environ)
     paths = (f"{it}/{program}" for it in places)
@@ -63,6 +64,11 @@ def _fault_of_script(
             line = os.fsdecode(file.readline(4096))
     except OSError:
         return None
+    if line.startswith("\ufeff#!"):
+        reason = "its first line begins with a byte order mark"
+        return reason, f"remove it: sed -i '1s/^\\xef\\xbb\\xbf//' {quote(path)}"
+    if is_denied and not (line.startswith("#!") and os.access(path, os.X_OK)):
+        return None
     if not line.startswith("#!"):
         if is_absent or "\0" in line:
             return None
@@ -71,7 +77,8 @@ def _fault_of_script(
     if line.endswith("\r\n"):
         reason = "its first line ends with a carriage return, as lines do on Windows"
         return reason, f"remove them: sed -i 's/\\r$//' {quote(path)}"
-    return "the program after #! in its first line cannot be found", "correct that line"
+    what = "may not be executed" if is_denied else "cannot be found"
+    return f"the program after #! in its first line {what}", "correct that line"
 
 
 def quote(word: str) -> str:

@@ -131,8 +131,8 @@ def test_why_it_cannot_be_started_is_said_as_a_shell_says_it(
 @for_each(
     ("program", "message"),
     [
-        ("a\0b", "cannot start a\0b: not a name of one"),
-        ("", "cannot start nothing: not a name of one"),
+        ("a\0b", "cannot start a\0b: not a program name"),
+        ("", "cannot start nothing: not a program name"),
     ],
 )
 def test_what_is_no_name_of_a_program_is_a_missing_one(program: str, message: str) -> None:
@@ -141,7 +141,7 @@ def test_what_is_no_name_of_a_program_is_a_missing_one(program: str, message: st
 
 
 def test_a_reason_that_the_system_does_not_name_is_none() -> None:
-    assert CannotStart("bot", OSError()).message == "cannot start bot: not a name of one"
+    assert CannotStart("bot", OSError()).message == "cannot start bot: not a program name"
 
 
 @for_each("program", ["ls -l", "cd", "alias", ":"])
@@ -168,6 +168,16 @@ def test_who_means_a_shell_is_shown_how_to_call_one(program: str) -> None:
             "the program after #! in its first line cannot be found",
             "correct that line",
         ),
+        (
+            "#!/etc/passwd\n",
+            "the program after #! in its first line may not be executed",
+            "correct that line",
+        ),
+        (
+            "\ufeff#!/bin/sh\n",
+            "its first line begins with a byte order mark",
+            r" '1s/^\xef\xbb\xbf//' '{}'",
+        ),
         ("\0\1\n", "exec format error", "ls -l"),
     ],
 )
@@ -178,18 +188,19 @@ def test_what_is_wrong_with_a_script_is_said(
     good, other = os.path.join(tmp_path, "a b"), os.path.join(tmp_path, "other")
     os.mkdir(good)
     os.makedirs(os.path.join(other, "bot"))
-    with open(os.path.join(good, "bot"), "w", encoding="ascii", newline="") as file:
+    with open(os.path.join(good, "bot"), "w", encoding="utf-8", newline="") as file:
         file.write(content)
     os.chmod(file.name, 0o755)
     assert become([file.name], PATH) == (126, f"cannot start {file.name}: {reason}\n")
     environ = {"PATH": f"{good}:{os.defpath}"}
     assert become(["bot"], environ) == (126, f"cannot start bot: {reason}\n")
     number = errno.ENOENT if content.startswith("#!") else errno.ENOEXEC
-    kind = FileNotFoundError if number == errno.ENOENT else OSError
-    said = CannotStart(file.name, kind(number, os.strerror(number)))
+    number = errno.EACCES if "passwd" in content else number
+    error = OSError(number, os.strerror(number))  # of the class that the number has
+    said = CannotStart(file.name, error)
     assert said.hint.endswith(hint.format(file.name))
     environ = {"PATH": f"{other}:{good}:{os.defpath}"}
-    found = CannotStart("bot", kind(number, os.strerror(number)), environ)
+    found = CannotStart("bot", error, environ)
     assert found.message == f"cannot start bot: {reason}"
     written = "bot" if hint.startswith("sh ") else f"'{file.name}'"
     assert found.hint.endswith(hint.replace("'{}'", written))
@@ -225,7 +236,7 @@ def test_a_missing_program_is_told(tmp_path: os.PathLike[str]) -> None:
         127,
         f"cannot start {tmp_path}/bot: no such file or directory\n",
     )
-    assert become(["bot\0"], PATH) == (127, "cannot start bot\0: not a name of one\n")
+    assert become(["bot\0"], PATH) == (127, "cannot start bot\0: not a program name\n")
 
 
 # LC_CTYPE.
