@@ -34,6 +34,8 @@ _tastyauth_renew() {
     if [[ -n ${ZSH_VERSION-} ]]; then emulate -L zsh; fi
     local now=$1 how=again answer _tastyauth_found _tastyauth_wait=60 _tastyauth_left=0
     if ! _tastyauth_is_number "$now"; then return 0; fi
+    local traced=$-
+    { set +x; } 2>/dev/null # no token is traced
     if ! _tastyauth_is_number "${_tastyauth_end-}"; then _tastyauth_end=0; fi
     if ! _tastyauth_is_number "${_tastyauth_pause-}"; then _tastyauth_pause=10; fi
     _tastyauth_look
@@ -65,6 +67,7 @@ _tastyauth_renew() {
         _tastyauth_seen=$_tastyauth_found _tastyauth_mark=$_tastyauth_due${@EXPIRY@-}
     fi
     _tastyauth_hide
+    if [[ $traced == *x* ]]; then set -x; fi
 }
 
 if _tastyauth_has_epoch; then
@@ -86,7 +89,6 @@ else
             ((SECONDS < 10#0${_tastyauth_at-} || SECONDS >= 10#0${_tastyauth_due-})); then
             _tastyauth_renew "${SECONDS%%.*}"
         fi
-        unset _tastyauth_line # after a prompt comes another
         return "$code"
     }
 fi
@@ -101,25 +103,3 @@ if [[ -z $_tastyauth_bound ]]; then
     _tastyauth_hide
 fi
 _tastyauth_install
-# before a line of a bash, whose functions do not see the trap that there is; never within one, where
-# an `eval` may have set one variable and not yet the next
-if [[ -n ${BASH_VERSION-} && -z ${bash_preexec_imported-}${__bp_imported-} && $- == *i* ]]; then
-    _tastyauth_number='\#' # in a prompt, that is the number of the line
-    _tastyauth_hide
-    _tastyauth_found=$(trap -p DEBUG)
-    if [[ $_tastyauth_found != *_tastyauth_before* ]]; then
-        eval "_tastyauth_found=($_tastyauth_found)"
-        _tastyauth_name=x
-        # shellcheck disable=SC2016
-        if _tastyauth_has_epoch; then _tastyauth_name='"${_tastyauth_number@P}"'; fi
-        # what is expanded as a prompt is run, so it has to be that; and bash-preexec, when it comes
-        # later, understands only a trap of one line without a '
-        _tastyauth_name="\${_tastyauth_line-} == $_tastyauth_name ]] || _tastyauth_before $_tastyauth_name"
-        _tastyauth_name="\${_tastyauth_number-} != \"\\#\" || $_tastyauth_name"
-        # one line of `set -x`, and no token in it
-        _tastyauth_name="[[ \$- == *x* || -z \${_tastyauth_mark-} || $_tastyauth_name"
-        # shellcheck disable=SC2064,SC2154
-        trap "$_tastyauth_name \"\$_\"${_tastyauth_found[2]:+; ${_tastyauth_found[2]}}" DEBUG
-    fi
-    unset _tastyauth_found _tastyauth_name
-fi

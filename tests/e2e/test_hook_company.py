@@ -1,4 +1,4 @@
-"""The hook beside what else lives in a shell: direnv, tmux, starship, and others' hooks."""
+"""The hook beside what else lives in a shell: direnv, tmux, starship, atuin, and others' hooks."""
 
 import os
 import shlex
@@ -192,6 +192,32 @@ def test_starship_shows_the_statuses_of_a_pipe_and_the_profile(
         it.type(OVERDUE[name])
         assert "account live" in it.type("true")
         assert "piped 3,4 " in it.type("sh -c 'exit 3' | sh -c 'exit 4'")
+
+
+@pytest.mark.parametrize("first", ["atuin", "tastyauth"])
+@pytest.mark.parametrize("name", ["bash", "zsh"])
+def test_atuin_notes_the_command_and_its_status(name: str, first: str, user: Place) -> None:
+    """While the hook renews at every prompt and before every command.
+
+    In bash, atuin brings bash-preexec.
+    """
+    atuin = installed("atuin/bin/atuin")
+    user.variables |= {"PATH": f"{os.path.dirname(atuin)}:{user.variables['PATH']}"}
+    hooks = [f"atuin init {name}", f"tastyauth hook {name}"]
+    with terminal(user, name) as it:
+        for hook in hooks if first == "atuin" else reversed(hooks):
+            it.source(hook)
+        it.type(OVERDUE[name])
+        for command in ("printenv TASTYTRADE_ACCESS_TOKEN", "(printenv TASTYTRADE_ACCESS_TOKEN)"):
+            renewed = user.run(tastyauth(), "token", "--refresh").out.strip()
+            assert renewed in it.type(command)
+        it.type("sh -c 'exit 3'")
+    noted = user.run(
+        atuin, "history", "list", "--format", "{exit} {command}", ATUIN_SESSION="any"
+    ).out
+    assert "0 printenv TASTYTRADE_ACCESS_TOKEN\n" in noted
+    assert "3 sh -c 'exit 3'\n" in noted
+    assert "_tastyauth_before" not in noted
 
 
 def test_others_hooks_of_zsh_see_the_status_and_the_command(user: Place) -> None:

@@ -44,7 +44,7 @@ TWO_PROFILES = (
 )
 """Two accounts that export the same names."""
 
-OWN = ("state", "told", "at", "due", "end", "pause", "seen", "bound", "mark", "line", "number")
+OWN = ("state", "told", "at", "due", "end", "pause", "seen", "bound", "mark", "on")
 """What the hook remembers, behind `_tastyauth_`."""
 
 HOSTILE = (
@@ -256,28 +256,42 @@ def test_bash_keeps_what_its_prompt_did_before_and_the_status_it_saw(
     assert done.out.rstrip().splitlines()[-1 - ("saw" in prompt_command)].startswith("eyJ")
 
 
-def test_where_bash_preexec_is_its_arrays_are_used(world: World) -> None:
-    """A stand-in for it, which no package has: what it is known by."""
-    lines = ("__bp_imported=defined; PROMPT_COMMAND=theirs; precmd_functions=(theirs)",)
-    show = 'echo "$PROMPT_COMMAND,${precmd_functions[*]},${preexec_functions[*]}"; trap -p'
-    hook = SHELLS["bash"].hook()
-    done = SHELLS["bash"].run(world, "set -eu", *lines, hook, hook, show)
-    assert done == Completed(0, "theirs,_tastyauth_hook theirs,_tastyauth_hook\n", "")
+def test_what_bash_does_before_a_line_stays(world: World) -> None:
+    """Its PS0, its DEBUG trap, and a trap of the signal that the hook would use."""
+    hook, left = SHELLS["bash"].hook(), "trap 'seen=URG' URG"
+    lines = ("PS0='<$((1 + 1))>'", "trap 'seen=\"it'\\''s $BASH_COMMAND\"' DEBUG")
+    more = (hook, hook, "_tastyauth_due=0", "true", 'echo "$seen"', "trap -p URG")
+    for first, renews in (("", True), (left, False)):
+        given = "\n".join((first, *lines, *more, ""))
+        done = world.run_program("bash", "--norc", "-i", given=given)
+        assert 'it\'s echo "$seen"\n' in done.out
+        assert done.err.count("<2>") == 1 + len(more)
+        assert ("_tastyauth_before" in done.out) == renews
+        assert ("seen=URG" in done.out) != renews
 
 
-def test_the_debug_trap_that_bash_has_stays(world: World) -> None:
-    hook = SHELLS["bash"].hook()
-    lines = ("trap 'seen=\"it'\\''s $BASH_COMMAND\"' DEBUG", hook, hook, "true", 'echo "$seen"')
+def test_before_a_line_bash_starts_no_process_while_the_token_is_fresh(world: World) -> None:
+    trace = f"{world.root}/trace"
+    strace = (_program("strace"), "-f", "-qq", "-e", "trace=process,write", "-o", trace)
+    given = "\n".join((SHELLS["bash"].hook(), "echo ma''rk", *[":"] * 40, ""))
+    world.run_program(*strace, "bash", "--norc", "-i", given=given)
+    with open(trace, encoding="utf-8", errors="replace") as file:
+        before, _, after = file.read().partition('"mark')
+    assert "execve(" in before
+    assert re.findall(r" (?:fork|vfork|clone|clone3|execve)\(.*", after) == []
+
+
+@pytest.mark.parametrize("clock", ["EPOCHSECONDS", "SECONDS"])
+def test_before_a_line_bash_runs_nothing_that_a_variable_holds(clock: str, world: World) -> None:
+    unset = "" if clock == "EPOCHSECONDS" else "unset EPOCHSECONDS"
+    lines = [unset, "PS1=", SHELLS["bash"].hook(), canned(world, SHELLS["bash"]), f"unset {clock}"]
+    for value in HOSTILE:
+        lines += [f"{name}={shlex.quote(value)}; :" for name in ("_tastyauth_due", clock)]
+    lines += ["set -u; unset _tastyauth_due", ":", "ls", "exit 0"]
     done = world.run_program("bash", "--norc", "-i", given="\n".join((*lines, "")))
-    assert done.out == 'it\'s echo "$seen"\n'
-
-
-def test_bash_preexec_understands_the_trap_of_bash_when_it_comes_later(world: World) -> None:
-    """In the words of its installation, which takes a trap apart by lines and leaves quotes."""
-    theirs = """trap -p DEBUG | sed "s/[^']*'\\(.*\\)'[^']*/\\1/" >theirs; bash -n theirs"""
-    lines = (SHELLS["bash"].hook(), theirs, "wc -l <theirs; grep -c \\' theirs")
-    done = world.run_program("bash", "--norc", "-i", given="\n".join((*lines, "")))
-    assert done.out.split() == ["1", "0"]
+    assert (done.code, done.out) == (0, "")
+    complaints = [line for line in done.err.splitlines() if line.startswith("bash: ")]
+    assert len(complaints) == 2, complaints  # both that there is no terminal
 
 
 def test_sourced_twice_it_is_there_once(shell: Shell, world: World) -> None:
@@ -596,7 +610,7 @@ STATUSES = {
 def test_after_an_idle_time_the_next_command_has_a_fresh_token(name: str, world: World) -> None:
     """However it is run, and with the status of the one before; only what was typed is history."""
     commands = [f"printenv {TOKEN}", f"printenv {TOKEN} | cat"]
-    if name == "zsh":  # bash tells nobody before a subshell
+    if name != "fish":
         commands.append(f"(printenv {TOKEN})")
     with at_a_prompt(name, world, DUE_AT_ONCE[name]) as terminal:
         for command in commands:
@@ -618,6 +632,17 @@ def test_after_an_idle_time_the_next_command_has_a_fresh_token(name: str, world:
         terminal.sendline("history" if name != "zsh" else "fc -l 1")
         terminal.expect("<0> ")
         assert "_tastyauth_hook" not in terminal.before
+
+
+@pytest.mark.parametrize("name", ["bash", "zsh"])
+def test_a_shell_that_shows_what_it_does_shows_no_token(name: str, world: World) -> None:
+    with at_a_prompt(name, world, DUE_AT_ONCE[name], "set -x") as terminal:
+        for command in (f"printenv {TOKEN}", f"(printenv {TOKEN})"):
+            renewed = world.run("token", "--refresh").out.strip()
+            terminal.sendline(command)
+            terminal.expect_exact(renewed)
+            terminal.expect("<0> ")
+        assert terminal.logfile_read.getvalue().count("eyJhbGci") == 2
 
 
 @pytest.mark.parametrize("form", ["{}", 'eval "{}"', "true && {}"])
