@@ -65,7 +65,8 @@ def _binding(asked: Asked, profile: str, exports: Exports) -> Binding:
 def _answer(shell: str, arguments: Arguments, console: Console) -> str:
     case: str = arguments.answer
     warnings: list[str] = []
-    session = open_session(arguments, console, noting(warnings))
+    audience = noting(warnings)
+    session = open_session(arguments, console, audience)
     asked = session.asked
     view = cached(asked)
     if view.outline is None or view.profile is None:  # the config has changed, or no cache is used
@@ -80,6 +81,7 @@ def _answer(shell: str, arguments: Arguments, console: Console) -> str:
     if not held.is_ours(entry.fields if entry else None, case, time.time(), alone=alone):
         return _stepping_aside(shell, arguments, console, held)
     session.require(profile)
+    console.about = audience.about  # as of here, whatever is said is about this profile
     if entry is None or cache.decide(entry, None, Terms(), time.time()) != cache.SERVE:
         renewed = _obtained(session, warnings, profile.name, entry, arguments, console)
         if entry is None and not held.is_ours(renewed.fields, case, time.time(), alone=alone):
@@ -116,26 +118,25 @@ def _obtained(
     try:
         background = Background(work, ())
     except OSError as error:
-        what = f"{profile}: cannot start a process to fetch a token: {reason_of(error)}"
+        what = f"cannot start a process to fetch a token: {reason_of(error)}"
         raise TemporaryError(what) from None
     with console.waiting(f"a new token of {profile}"):
         answer = background.wait(_PATIENCE + arguments.started_at - time.time())
     if answer is None:
-        late = f"{profile}: no new token within 2 s; a later prompt tries again"
+        late = "no new token within 2 s; a later prompt tries again"
         if entry is None or cache.decide(entry, None, Terms(), time.time()) != cache.AHEAD:
             raise TemporaryError(late)
         console.warn(late)
         return entry
     if not answer:
-        what = f"{profile}: the renewal ended without an answer; a later prompt tries again"
-        raise TemporaryError(what)
+        raise TemporaryError("the renewal ended without an answer; a later prompt tries again")
     token, said, failure = loads(answer)
     for warning in said:
         console.warn(warning)
     if token is None:
         code, message, hint = failure
         failed = TastyauthError(message, hint)
-        failed.exit_code = code
+        failed.exit_code, failed.about = code, console.about
         raise failed
     return Entry(*token)
 

@@ -197,13 +197,15 @@ def try_out(
                 return False
     secrets = refresh.Secrets(client_id, values["client_secret"], values["refresh_token"])
     try:
-        refresh.refresh(profile, secrets, surroundings, console, is_stored=False)
+        tried = refresh.refresh(profile, secrets, surroundings, console, is_stored=False)
     except TemporaryError as error:
         console.warn(f"could not be tested now: {error.message}")
     except TastyauthError as error:
         raise type(error)(error.message, f"nothing was stored; {error.hint}") from None
     else:
         console.say("tested: the server issued a token")
+        if tried.unsaid:
+            console.warn(refresh.UNSAID)
         return True
     return False
 

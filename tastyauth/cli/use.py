@@ -1,5 +1,7 @@
 """The commands that hand out a token: `env`, `token` and `exec`."""
 
+import time
+
 from tastyauth import cache, export, posix, shells
 from tastyauth.cli.command import Arguments
 from tastyauth.cli.console import Console
@@ -67,8 +69,11 @@ def run_exec(arguments: Arguments, console: Console) -> int:
     removed = profile.variables + cache.others_names(profile, session.asked)
     exports = export.assign(profile.exports, fields)
     if is_shell:
-        what = "token" if export.need_token(profile.exports) else "exports"
-        console.say(f"started a shell with {profile.name}'s {what}; type exit to leave")
+        what = f"exports of {profile.name}, {profile.behind}"
+        if "expires_at" in fields:
+            end = time.strftime("%H:%M", time.localtime(int(fields["expires_at"])))
+            what = f"token of {profile.name}, {profile.behind}, until {end}"
+        console.say(f"this shell has the {what}; type exit to leave it")
     if arguments.keep_fresh:
         from tastyauth.cli import keep_fresh
 

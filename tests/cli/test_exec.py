@@ -4,7 +4,9 @@ import os
 import re
 import signal
 import sys
+import time
 
+import aging
 import pytest
 from needs import needs_linux
 from sitting import sitting
@@ -363,7 +365,9 @@ def test_at_a_terminal_no_command_is_a_shell_for_one_account(
     shell = ready.script("bash-without-rc", "exec /bin/bash --norc")
     variables = {"SHELL": shell, "PS1": "ready> ", "TASTYTRADE_PROFILE": "other"}
     with sitting(ready, "exec", "-p", "live", *flags, **variables) as it:
-        it.expect("tastyauth: started a shell with live's token; type exit to leave")
+        it.expect("tastyauth: this shell has the token of live, custom, until ")
+        end = time.strftime("%H:%M", time.localtime(aging.only_entry(ready.cache).expires_at))
+        it.expect(f"{end}; type exit to leave it")
         it.answer(
             "ready> ", 'echo "[$TASTYTRADE_PROFILE $TASTYTRADE_ENV ${#TASTYTRADE_ACCESS_TOKEN}]"'
         )

@@ -125,6 +125,16 @@ def test_where_neither_says_anything_there_is_one_warning(world: World) -> None:
         assert world.run("token").err == ""  # nothing is declared
 
 
+def test_a_new_profile_is_told_so_when_its_credentials_are_tried(newcomer: World) -> None:
+    newcomer.simulator.close()
+    with Simulator(scopes="") as newcomer.simulator:
+        place = ("--environment", "custom", "--api-url", newcomer.simulator.origin)
+        given = f"{newcomer.client_secret}\n{newcomer.refresh_token}\n"
+        done = newcomer.run("init", *place, "--store", "file", given=given)
+        assert done.code == 0
+        assert done.err.count("warning: live, custom: scopes cannot be checked: ") == 1
+
+
 def test_without_a_cache_the_warning_comes_all_the_same(world: World) -> None:
     world.simulator.close()
     with Simulator(scopes="") as world.simulator:

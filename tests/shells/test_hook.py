@@ -22,6 +22,7 @@ from world import COMMAND, CONFIG, DEFAULT_NAMES, LIMIT, PATH, Completed, World,
 from tastyauth import cache, shells
 from tastyauth.cache import Entry, Terms
 from tastyauth.shells import hook as hooks
+from tastyauth.simulator import Simulator
 
 TOKEN, EXPIRES_AT = DEFAULT_NAMES[:2]
 
@@ -190,7 +191,8 @@ def canned(world: World, shell: Shell) -> str:
 
     While there is a directory `~/fails`, it fails instead.
     """
-    answer = world.run("hook", shell.language, "--answer", "again").out.rstrip("\n")
+    words = ("tastyauth", "hook", shell.language, "--answer", "again")
+    answer = world.run_program(*words).out.rstrip("\n")
     more = "set -gx CANNED yes;" if shell.language == "fish" else "export CANNED=yes;"
     world.write("answer", f"{answer}{more}\n")
     world.script("canned", f'[ ! -d "$HOME/fails" ] || exit 75; exec cat {world.root}/answer')
@@ -690,7 +692,7 @@ def test_a_server_that_hangs_keeps_a_prompt_two_seconds(
                 terminal.expect_exact("ready\r\n")
             said = terminal.logfile_read.getvalue().replace("tastyauth: waiting", "")
             assert said.count("tastyauth: ") == 1
-            assert "live: no new token within 2 s" in said
+            assert "live, custom: no new token within 2 s" in said
             until(broker.is_asked.is_set)
             broker.gate.set()
             until(lambda: bool(aging.entries(world.cache)))
@@ -699,6 +701,25 @@ def test_a_server_that_hangs_keeps_a_prompt_two_seconds(
             terminal.sendline(f"printenv {TOKEN}")
             terminal.expect_exact("eyJ")
             assert broker.exchanges == 1
+
+
+@pytest.mark.parametrize(
+    ("scopes", "fail", "said"),
+    [
+        ("", "", "warning: live, custom: scopes cannot be checked"),
+        ("read", "grant-revoked", "error: live, custom: the server refused"),
+        ("read trade", "", "error: live, custom: the grant allows read and trade"),
+    ],
+)
+def test_what_it_says_names_the_profile_and_its_environment(
+    scopes: str, fail: str, said: str, world: World
+) -> None:
+    world.simulator.close()
+    with Simulator(scopes=scopes) as world.simulator:
+        world.simulator.fail = fail or None
+        world.configure(CONFIG + "    scopes: [read]\n")
+        done = world.run_program("tastyauth", "hook", "bash", "--answer", "first")
+        assert said in done.err
 
 
 def test_a_token_that_is_still_good_is_handed_out_where_no_other_comes_in_time(
@@ -715,7 +736,7 @@ def test_a_token_that_is_still_good_is_handed_out_where_no_other_comes_in_time(
         assert done.code == 0
         assert f"export {TOKEN}={token}" in done.out
         assert "_tastyauth_told=1;" in done.out
-        assert done.err.startswith("tastyauth: warning: live: no new token within 2 s")
+        assert done.err.startswith("tastyauth: warning: live, custom: no new token within 2 s")
         assert done.err.count("\n") == 1
 
 
