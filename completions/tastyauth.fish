@@ -106,6 +106,6 @@ complete -c tastyauth -n '__tastyauth_at simulator' -l port -x -d 'the port to l
 complete -c tastyauth -n '__tastyauth_at simulator' -l fail -x -a 'grant-revoked secret-mismatch invalid-jwt not-a-customer 429 503 html-401 slow redirect not-json echo' -d 'make every token request fail this way'
 complete -c tastyauth -n '__tastyauth_at simulator' -l lifetime -x -d 'seconds that an access token lives (default: 900)'
 complete -c tastyauth -n '__tastyauth_at simulator' -l environment -x -a 'production sandbox' -d 'which environment its tokens are for (default: sandbox)'
-complete -c tastyauth -n '__tastyauth_at simulator' -l scopes -x -a 'read trade read,trade none' -d 'what its grant may do, besides openid: read | trade | read,trade | none, to leave it unsaid (default: read)'
+complete -c tastyauth -n '__tastyauth_at simulator' -l scopes -x -a 'read trade read,trade none' -d 'what its grant may do, besides openid: read | trade | read,trade | none (not stated) (default: read)'
 complete -c tastyauth -n '__tastyauth_at simulator' -l seed -x -d 'make the same credentials each time this word is given'
 complete -c tastyauth -n "__tastyauth_at ''" -a demo -d 'show a whole run, from config to token, with the simulator'

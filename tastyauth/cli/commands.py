@@ -357,8 +357,8 @@ kinds of failure, all at the token endpoint:
             ),
             Argument(
                 "--scopes",
-                "what its grant may do, besides openid: read | trade | read,trade | none,"
-                " to leave it unsaid (default: read)",
+                "what its grant may do, besides openid: read | trade | read,trade | none"
+                " (not stated) (default: read)",
                 "SCOPES",
                 choices="read trade read,trade none",
                 default="read",

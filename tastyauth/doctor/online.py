@@ -146,7 +146,7 @@ def check_exchange(findings: Findings) -> Verdict:
     )
     entry = findings.obtain(findings.asked, secrets, cast(Audience, listener))
     findings.access_token = Secret(entry.fields["access_token"])
-    said = f"the server gave an access token for {entry.life} s"
+    said = f"the server issued an access token, valid for {entry.life} s"
     # clocks, and what is shared through, have checks of their own
     warnings = [it for it in warnings if not is_about_clock(it) and not it.endswith(ALONE)]
     if warnings:

@@ -64,8 +64,8 @@ _WHY = {
         f" for the other environment\n{_NEW_GRANT}"
     ),
     "client secret mismatch": (
-        "the client secret was mistyped, cut short or regenerated, or belongs to another"
-        f" application than the refresh token\n{_ONE}"
+        "the client secret was mistyped, cut short or regenerated, or belongs to a"
+        f" different application than the refresh token\n{_ONE}"
     ),
     "client id mismatch": f"the client ID does not belong to this refresh token\n{_ONE}",
     "invalid jwt": (
