@@ -9,12 +9,13 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from sitting import sitting
 from world import COMMAND, CONFIG, Completed, World
 
+from tastyauth.cli import grammar, parser
+from tastyauth.errors import UsageError
 from tastyauth.simulator import Simulator
 
 pytestmark = pytest.mark.warm
@@ -44,7 +45,7 @@ WORDS = {
 }
 """What a command needs to come to an end; those that are not here need nothing."""
 
-HELP = ("--help", "-h")
+HELP = {"--help", "-h"}
 
 FORGETFUL = ("clear", "deny")
 """What these forget must not be what the others find."""
@@ -104,7 +105,7 @@ def filled(words: Iterable[str], world: World) -> list[str]:
     return [word.format(port=port, elsewhere=config) for word in words]
 
 
-def run(command: str, words: list[str], world: World) -> Completed:
+def said(command: str, words: list[str], world: World) -> Completed:
     """What a run says, without the seconds that pass between two of them."""
     own = {"TASTYAUTH_CACHE_DIR": f"{world.root}/empty"} if command in FORGETFUL else {}
     done = world.run(*words, **own)
@@ -125,24 +126,30 @@ def test_the_help_lists_the_common_flags_everywhere() -> None:
         assert {name for names, _ in flags_in(listed) for name in names} == names, command
 
 
+def meant(words: list[str]) -> object:
+    """What a command line is understood to be."""
+    try:
+        return vars(parser.parse(grammar.read(words)))
+    except (grammar.Shown, UsageError) as error:
+        return type(error), str(error)
+
+
 @pytest.mark.parametrize("command", commands())
 def test_a_common_flag_means_the_same_before_and_after(command: str, two: World) -> None:
-    own = filled(WORDS.get(command, ()), two)
-
-    def both(name: str, value: str) -> tuple[str, Completed, Completed]:
-        flag = [name, *filled([VALUES[value]] if value else [], two)]
-        before = run(command, [*flag, command, *own], two)
-        return name, before, run(command, behind(command, flag, own), two)
-
-    flags = [(name, value) for names, value in common_flags() for name in names if name not in HELP]
-    with ThreadPoolExecutor(4) as pool:
-        for name, before, after in pool.map(lambda flag: both(*flag), flags):
-            assert before == after, f"{name} {command}, {command} {name}"
+    """Each of them to the command line, and those that bear company to what runs then."""
+    own, together = filled(WORDS.get(command, ()), two), ["--verbose"]
+    for names, value in common_flags():
+        for name in names if not HELP & {*names} else ():
+            flag = [name, *filled([VALUES[value]] if value else [], two)]
+            assert meant([*flag, command, *own]) == meant(behind(command, flag, own)), name
+        together += flag if value else []
+    before_it, after_it = [*together, command, *own], behind(command, together, own)
+    assert said(command, before_it, two) == said(command, after_it, two)
 
 
 @pytest.mark.parametrize("command", commands())
 def test_help_is_about_the_command_wherever_it_is_asked_for(command: str, two: World) -> None:
-    assert run(command, ["--help", command], two) == run(command, [command, "--help"], two)
+    assert said(command, ["--help", command], two) == said(command, [command, "--help"], two)
 
 
 @pytest.mark.parametrize(
@@ -162,7 +169,7 @@ def test_help_is_about_the_command_wherever_it_is_asked_for(command: str, two: W
 )
 def test_so_does_every_way_to_write_it(flags: list[str], two: World) -> None:
     flags = filled(flags, two)
-    assert run("env", [*flags, "env"], two) == run("env", ["env", *flags], two)
+    assert said("env", [*flags, "env"], two) == said("env", ["env", *flags], two)
 
 
 def test_what_comes_later_wins_over_what_came_before_the_command(two: World) -> None:

@@ -22,30 +22,46 @@ for found in pkgutil.walk_packages(tastyauth.__path__, "tastyauth."):
             importlib.import_module(found.name)
 gc.freeze()
 line = socket.socket(fileno=int(sys.argv[1]))
-signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+running = {}  # process to where its end is told
+
+
+def tell(*_):
+    while running:
+        pid, status = os.waitpid(-1, os.WNOHANG)
+        if pid == 0:
+            break
+        ended = running.pop(pid)
+        with contextlib.suppress(BrokenPipeError):
+            os.write(ended, b"%d" % os.waitstatus_to_exitcode(status))
+        os.close(ended)
+
+
+signal.signal(signal.SIGCHLD, tell)
 while True:
     message, descriptors, _, _ = socket.recv_fds(line, 1 << 20, 4)
     if not message:
         break
-    if os.fork() == 0:  # tells how the run has ended, while others go on
+    *streams, ended = descriptors
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
+    pid = os.fork()
+    if pid == 0:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
         line.close()
-        *streams, ended = descriptors
-        pid = os.fork()
-        if pid == 0:
-            os.close(ended)
-            words, directory, environ = json.loads(message)
-            for number, descriptor in enumerate(streams):
-                os.dup2(descriptor, number)
-                os.close(descriptor)
-            os.chdir(directory)
-            os.environ.clear()
-            os.environ.update(environ)
-            sys.argv = ["tastyauth", *words]
-            main()
-        os.write(ended, b"%d" % os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
-        os._exit(0)
-    for descriptor in descriptors:
+        for descriptor in (ended, *running.values()):
+            os.close(descriptor)
+        words, directory, environ = json.loads(message)
+        for number, descriptor in enumerate(streams):
+            os.dup2(descriptor, number)
+            os.close(descriptor)
+        os.chdir(directory)
+        os.environ.clear()
+        os.environ.update(environ)
+        sys.argv = ["tastyauth", *words]
+        main()
+    running[pid] = ended
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+    for descriptor in streams:
         os.close(descriptor)
 """
 
