@@ -182,7 +182,7 @@ def test_what_is_denied_is_inert_again(world: World, project: str) -> None:
     assert world.run("env").code == 0
     done = world.run("deny")
     assert (done.code, done.out) == (0, "")
-    assert f"1 approval of {project} forgotten" in done.err
+    assert f"removed 1 approval of {project}" in done.err
     refused(world.run("env"), project)
     assert records(world) == []
     assert "0 approvals" in world.run("deny").err

@@ -358,7 +358,7 @@ def test_it_says_when_another_source_answers_first(world: World, earlier: str, f
 
 NOT_WRITABLE = (
     ("env: TT_SECRET", "read -rs TT_SECRET && export TT_SECRET"),
-    ("dotenv: {{ path: ~/.env, name: TT_SECRET }}", "change the line TT_SECRET=... by hand: "),
+    ("dotenv: {{ path: ~/.env, name: TT_SECRET }}", "change the line TT_SECRET=... yourself: "),
     ("systemd_credential: tt-secret", "systemd-creds encrypt --name=tt-secret - "),
     ("onepassword: 'op://My Vault/tt/secret'", "op item edit tt --vault 'My Vault' --template"),
     ("command: [pass, show, brokers/tt]", "pass edit brokers/tt"),
