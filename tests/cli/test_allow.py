@@ -209,14 +209,15 @@ def test_a_config_that_is_gone_can_be_denied(world: World, project: str) -> None
 def test_a_failure_of_a_config_that_is_not_allowed_unsets_the_default_names(
     world: World, project: str
 ) -> None:
-    """An untrusted file chooses no names; once it is allowed, its own are unset."""
+    """An untrusted file chooses no names; once it is allowed, its own are unset too."""
     text = CONFIG + "    exports: {{ BOT_TOKEN: access_token }}\n"
     world.configure(text, directory=world.project)
     refused(world.run("env"), project)
     allow(world, "y")
-    assert (
-        world.run("env", "-p", "nobody").out
-        == "unset BOT_TOKEN TASTYTRADE_ACCESS_TOKEN_FILE;! :;(exit 2);\n"
+    assert world.run("env", "-p", "nobody").out == (
+        "unset BOT_TOKEN TASTYTRADE_ACCESS_TOKEN TASTYTRADE_ACCESS_TOKEN_EXPIRES_AT"
+        " TASTYTRADE_ACCESS_TOKEN_FILE TASTYTRADE_API_URL TASTYTRADE_ENV TASTYTRADE_PROFILE;"
+        "! :;(exit 2);\n"
     )
 
 
