@@ -870,7 +870,7 @@ def test_what_the_exchange_warns_of_is_told(examine: Examine, world: World) -> N
         linked(".cache/tastyauth")(world, stack)
     check = examine().checks["exchange"]
     assert check["state"] == "warned"
-    assert "an access token for 900 s; the token cache is not used" in check["message"]
+    assert "an access token, valid for 900 s; the token cache is not used" in check["message"]
 
 
 def test_what_rests_on_a_broken_link_is_skipped_and_says_on_which(
@@ -915,7 +915,7 @@ def test_a_remembered_refusal_is_told_and_not_asked_again(examine: Examine, worl
 def test_what_is_said_to_ask_at_once_does(examine: Examine, world: World) -> None:
     world.simulator.fail = "grant-revoked"
     assert world.run("token").code == 77
-    words = re.search(r"again now: (tastyauth .*)$", examine().checks["exchange"]["hint"])
+    words = re.search(r"same one now: (tastyauth .*)$", examine().checks["exchange"]["hint"])
     assert words
     world.simulator.fail = None
     assert world.shell(words[1]).code == 0
