@@ -13,26 +13,36 @@ from tastyauth.cli.commands import COMMANDS, COMMON, GROUPS
 from tastyauth.cli.validate import pages
 
 _DESCRIPTION = """\
-A client ID, a client secret and a refresh token become an access token that lives 15 minutes. A
-config declares the first, and where the other two are kept; it never holds a secret. One exchange
-serves every process of the machine, and a failure is a failure for eval as well.
+tastyauth turns a client ID, a client secret and a refresh token into an access token that lives 15
+minutes. A config gives the client ID and says where the two secrets are kept; it never contains a
+secret. One exchange serves every process on the machine, and when tastyauth fails, eval fails too.
 """
 
 _ENVIRONMENT = (
-    ("TASTYAUTH_CONFIG", "the config to use; one that is not your own must be allowed first"),
+    ("TASTYAUTH_CONFIG", "the config to use; it must be approved first, with tastyauth allow"),
     ("TASTYAUTH_PROFILE", "the profile to use"),
-    ("TASTYAUTH_TRUST_SHA256", "approves a config whose plan has this hash, where nobody is asked"),
-    ("TASTYAUTH_CACHE_DIR", "where access tokens wait"),
-    ("TASTYAUTH_NON_INTERACTIVE, CI", "nothing is asked"),
-    ("NO_COLOR, FORCE_COLOR", "never, or always, write in colours"),
+    (
+        "TASTYAUTH_REQUIRE_ENVIRONMENT",
+        "production or sandbox: a profile of the other environment is refused",
+    ),
+    (
+        "TASTYAUTH_TRUST_SHA256",
+        "approves a config whose plan has this hash, where nobody can be asked",
+    ),
+    ("TASTYAUTH_CACHE_DIR", "where access tokens are cached"),
+    ("TASTYAUTH_NON_INTERACTIVE, CI", "when set, nothing is asked"),
+    ("NO_COLOR, FORCE_COLOR", "turn colours off, or on"),
 )
 
 _FILES = (
-    ("tastyauth.yaml", "the config of a project; from the working directory up to its root"),
+    (
+        "tastyauth.yaml",
+        "a project's config: in the working directory or above, up to the root of the repository",
+    ),
     ("~/.config/tastyauth/tastyauth.yaml", "your own config ($XDG_CONFIG_HOME)"),
-    ("/etc/tastyauth/tastyauth.yaml", "the config of the machine"),
-    ("~/.cache/tastyauth", "access tokens ($XDG_CACHE_HOME)"),
-    ("~/.local/state/tastyauth", "approvals, and refresh tokens that were rotated"),
+    ("/etc/tastyauth/tastyauth.yaml", "the machine's config"),
+    ("~/.cache/tastyauth", "cached access tokens ($XDG_CACHE_HOME)"),
+    ("~/.local/state/tastyauth", "approvals, and refresh tokens that a server replaced"),
 )
 
 
