@@ -81,7 +81,7 @@ def emission(*values: str, unset: tuple[str, ...] = ()) -> Emission:
     return Emission("live", 1764000900, pairs, unset)
 
 
-def run(shell: Shell, script: str, directory: str, **environ: str) -> tuple[int, bytes]:
+def run_in_shell(shell: Shell, script: str, directory: str, **environ: str) -> tuple[int, bytes]:
     """The exit code and stdout of a script; anything on stderr is a failure."""
     done = subprocess.run(
         [*shell.argv, script],
@@ -104,7 +104,7 @@ def emit(text: str, directory: str) -> None:
 def read_back(shell: Shell, evaluate: str, values: Sequence[str], directory: str) -> None:
     """One shell reads all of `values`, then hands its environment to another program."""
     emit(shells.RENDER[shell.format](emission(*values)), directory)
-    code, output = run(shell, f"{evaluate}; exec env -0", directory)
+    code, output = run_in_shell(shell, f"{evaluate}; exec env -0", directory)
     assert code == 0
     environ = dict(line.split("=", 1) for line in output.decode().split("\0") if line)
     assert [environ[f"V{number}"] for number in range(len(values))] == list(values)
@@ -398,7 +398,7 @@ def test_an_eval_tells_success_from_failure_and_leaves_no_old_value(
         for number in range(len(answers))
     )
     careful = shell.format == "sh"
-    code, told = run(
+    code, told = run_in_shell(
         shell,
         f"{script}set -e; {evaluate}; echo went on" if careful else script,
         str(tmp_path),

@@ -78,10 +78,10 @@ def argv(*words: str) -> list[str]:
 
 
 def start(world: World, *words: str, **variables: str) -> Run:
-    return read(world.run_program(*argv(*words), **variables))
+    return run_of(world.run_program(*argv(*words), **variables))
 
 
-def read(done: Completed) -> Run:
+def run_of(done: Completed) -> Run:
     said, _, told = done.err.partition("\x1e")
     modules, events = json.loads(told)
     completed = Completed(done.code, done.out, said)
@@ -191,7 +191,7 @@ def waiting(world: World, hold: str, end: Callable[[], None]) -> Run:
         end()
         held.close()
         out, err = process.communicate(timeout=LIMIT)
-    return read(Completed(process.returncode, out.decode(), err.decode()))
+    return run_of(Completed(process.returncode, out.decode(), err.decode()))
 
 
 def is_blocked(process: "subprocess.Popen[bytes]", path: str) -> bool:

@@ -27,7 +27,7 @@ RUNTIME = {"pyyaml", "jsonschema", "httpx"}
 """All that the core may need; more is an extra."""
 
 
-def read(path: str) -> bytes:
+def bytes_of(path: str) -> bytes:
     with open(f"{REPOSITORY}/{path}", "rb") as file:
         return file.read()
 
@@ -114,7 +114,7 @@ def test_the_wheel_holds_the_package_and_what_lies_beside_it(wheel: str) -> None
     assert names - shared == tracked("tastyauth") | set(beside.values())
     with zipfile.ZipFile(wheel) as archive:
         for source, target in beside.items():
-            assert archive.read(target) == read(source)
+            assert archive.read(target) == bytes_of(source)
 
 
 def test_the_wheel_says_what_it_is(wheel: str) -> None:
@@ -225,7 +225,7 @@ def test_the_wheel_alone_does_the_main_job(installed: str, world: World) -> None
 def test_the_wheel_has_its_schema(installed: str, world: World) -> None:
     done = world.run_program(f"{installed}/bin/tastyauth", "schema")
     assert (done.code, done.err) == (0, "")
-    assert json.loads(done.out) == json.loads(read(SCHEMA))
+    assert json.loads(done.out) == json.loads(bytes_of(SCHEMA))
 
 
 def test_an_editable_install_has_its_schema(world: World) -> None:
@@ -234,7 +234,7 @@ def test_an_editable_install_has_its_schema(world: World) -> None:
     assert json.loads(text).get("dir_info", {}).get("editable") is True
     done = world.run("schema")
     assert (done.code, done.err) == (0, "")
-    assert json.loads(done.out) == json.loads(read(SCHEMA))
+    assert json.loads(done.out) == json.loads(bytes_of(SCHEMA))
 
 
 def test_neither_is_found_from_the_directory_one_stands_in(installed: str, world: World) -> None:

@@ -17,10 +17,14 @@ MODULES = sorted(glob(f"{TESTS}/**/*.py", recursive=True))
 SKIPPING = {"skip", "skipif", "importorskip", "xfail"}
 
 
+def text_of(path: str) -> str:
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
 def names(path: str) -> Iterator[str]:
     """What a module calls or reads as an attribute."""
-    with open(path, encoding="utf-8") as file:
-        tree = ast.parse(file.read())
+    tree = ast.parse(text_of(path))
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute):
             yield node.attr
@@ -56,8 +60,7 @@ OWN_PROCESS = [path for path in MODULES if not re.search("/(e2e|bench|lib|mutati
 
 def for_linux_alone(path: str) -> Iterator[str]:
     """The functions of a module that mention such a thing, and no helper."""
-    with open(path, encoding="utf-8") as file:
-        text = file.read()
+    text = text_of(path)
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.FunctionDef) and path != os.path.abspath(__file__):
             first = min([node.lineno, *(each.lineno for each in node.decorator_list)])
@@ -73,8 +76,7 @@ def test_no_test_imports_from_another() -> None:
 
 def imported(path: str) -> Iterator[str]:
     """The last part of each module from which a module imports something."""
-    with open(path, encoding="utf-8") as file:
-        tree = ast.parse(file.read())
+    tree = ast.parse(text_of(path))
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module:
             yield node.module.rpartition(".")[2]
@@ -92,3 +94,9 @@ def test_a_table_is_walked_to_its_end_and_names_the_rows_that_fail() -> None:
     rows = " ".join(caught.value.__notes__)
     assert [it in rows for it in ("'number': 3", "'number': 4", "'factor': 0")] == [True] * 3
     assert "'number': 2" not in caught.value.__notes__[0]
+
+
+def test_run_and_read_have_one_meaning() -> None:
+    """They are what a `World`, a `Place` and a file can do; a helper has a name of its own."""
+    helper = re.compile(r"^ *def (run|read)\((?!\s*self\b)", re.MULTILINE)
+    assert [path for path in MODULES if helper.search(text_of(path))] == []

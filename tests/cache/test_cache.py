@@ -120,7 +120,7 @@ def move_behind_a_link(path: str) -> None:
     os.symlink(f"{path}.elsewhere", path)
 
 
-def read(path: str) -> bytes:
+def bytes_of(path: str) -> bytes:
     with open(path, "rb") as file:
         return file.read()
 
@@ -266,7 +266,7 @@ _EXPORTING = """
 @pytest.mark.parametrize("profile", [_BARE, _EXPORTING], ids=["bare", "exporting"])
 def test_the_largest_config_is_cached(world: World, profile: str) -> None:
     """As many profiles as there can be, and each unsets what all the others have set."""
-    text, number = read(world.config).decode().rstrip(), 0
+    text, number = bytes_of(world.config).decode().rstrip(), 0
     while len(text) + len(more := profile.format(number)) < locate.LARGEST_CONFIG:
         text, number = text + more, number + 1
     world.write(world.config, text.ljust(locate.LARGEST_CONFIG, "\n"))
@@ -282,7 +282,7 @@ def test_the_largest_config_is_cached(world: World, profile: str) -> None:
 def test_a_file_that_was_cut_anywhere_is_a_miss(directory: str, kind: Kind) -> None:
     kind.write(directory)
     path = f"{directory}/{kind.path}"
-    whole = read(path)
+    whole = bytes_of(path)
     accepted = []
     for length in range(len(whole)):
         overwrite(path, whole[:length])
@@ -296,7 +296,7 @@ def test_a_file_that_was_cut_anywhere_is_a_miss(directory: str, kind: Kind) -> N
 def test_something_after_the_end_is_a_miss(directory: str, kind: Kind) -> None:
     kind.write(directory)
     path = f"{directory}/{kind.path}"
-    overwrite(path, read(path) + b"x")
+    overwrite(path, bytes_of(path) + b"x")
     assert kind.read(directory) is None
 
 
@@ -308,7 +308,7 @@ def test_a_file_with_any_other_bytes_raises_nothing(
     kind = KINDS[data.draw(st.sampled_from(sorted(KINDS)))]
     kind.write(directory)
     path = f"{directory}/{kind.path}"
-    lines = read(path).split(b"\n")
+    lines = bytes_of(path).split(b"\n")
     place = data.draw(st.integers(0, len(lines) - 1))
     lines[place : place + data.draw(st.integers(0, 2))] = data.draw(
         st.lists(st.binary(max_size=20) | st.sampled_from(lines), max_size=3)
@@ -339,7 +339,7 @@ def test_a_newer_foreign_or_damaged_entry_is_a_miss(
 ) -> None:
     store.write_entry(f"{directory}/{NAME}.entry", OF, ENTRY)
     path = f"{directory}/{NAME}.entry"
-    whole = read(path)
+    whole = bytes_of(path)
     assert before in whole
     overwrite(path, whole.replace(before, after))
     assert cache.read_entry(path, OF) is None
@@ -359,7 +359,7 @@ def test_a_time_that_nobody_can_reckon_with_is_a_miss(
 ) -> None:
     path = f"{directory}/{NAME}.entry"
     store.write_entry(path, OF, ENTRY)
-    head, _, content = read(path).split(b"\n", 2)
+    head, _, content = bytes_of(path).split(b"\n", 2)
     assert field in content
     changed = content.replace(field, field.partition(b"\t")[0] + b"\t" + number)
     overwrite(path, with_checksum(head, changed))
@@ -369,7 +369,7 @@ def test_a_time_that_nobody_can_reckon_with_is_a_miss(
 def test_a_token_of_which_one_character_was_changed_is_a_miss(directory: str) -> None:
     path = f"{directory}/{NAME}.entry"
     store.write_entry(path, OF, ENTRY)
-    whole = read(path)
+    whole = bytes_of(path)
     token = ENTRY.fields["access_token"].encode()
     overwrite(path, whole.replace(token, token[:-1] + b"A"))
     assert cache.read_entry(path, OF) is None
@@ -394,7 +394,7 @@ def test_a_newer_foreign_or_damaged_outline_is_a_miss(
 ) -> None:
     store.write_outline(directory, CONFIG_OF, OUTLINE)
     path = f"{directory}/{OUTLINE_NAME}.outline"
-    whole = read(path)
+    whole = bytes_of(path)
     assert before in whole
     overwrite(path, whole.replace(before, after))
     assert cache.read_outline(directory, CONFIG_OF) is None
@@ -455,7 +455,7 @@ def test_what_is_no_regular_file_is_a_miss_at_once(directory: str, kind: Kind) -
 def test_a_file_larger_than_any_of_ours_is_a_miss(directory: str, kind: Kind) -> None:
     kind.write(directory)
     path = f"{directory}/{kind.path}"
-    overwrite(path, read(path).ljust(locate.LARGEST_FILE + 1, b"\n"))
+    overwrite(path, bytes_of(path).ljust(locate.LARGEST_FILE + 1, b"\n"))
     assert kind.read(directory) is None
 
 
@@ -464,8 +464,8 @@ def test_a_file_larger_than_any_of_ours_is_a_miss(directory: str, kind: Kind) ->
     [
         lambda path: overwrite(path, b"\x00" * 100),
         lambda path: overwrite(path, b""),
-        lambda path: overwrite(path, read(path)[:-1]),
-        lambda path: overwrite(path, read(path).replace(b" entry 3 ", b" entry 4 ")),
+        lambda path: overwrite(path, bytes_of(path)[:-1]),
+        lambda path: overwrite(path, bytes_of(path).replace(b" entry 3 ", b" entry 4 ")),
         lambda path: os.chmod(path, 0o644),
         move_behind_a_link,
     ],
@@ -493,7 +493,7 @@ def test_a_link_in_the_place_of_an_entry_is_not_written_through(world: World) ->
     os.unlink(f"{world.cache}/{name}.entry")
     os.symlink(precious, f"{world.cache}/{name}.entry")
     assert world.run("token").code == 0
-    assert read(precious) == b"precious\n"
+    assert bytes_of(precious) == b"precious\n"
 
 
 # How long an entry answers.
@@ -655,7 +655,7 @@ def test_reading_a_file_does_not_change_its_entry(tmp_path: os.PathLike[str]) ->
     path = f"{os.fspath(tmp_path)}/secret"
     overwrite(path, b"value")
     before = owner_for({}, ("file", path))
-    assert read(path) == b"value"
+    assert bytes_of(path) == b"value"
     assert before == owner_for({}, ("file", path))
 
 
@@ -707,7 +707,9 @@ EVERY_KIND = CONFIG.replace(
 
 def test_the_inputs_of_a_config_are_all_that_its_references_name(world: World) -> None:
     path = world.configure(EVERY_KIND)
-    found = config.parse(read(path), path, home=world.home).outline(b"", "", "").profiles["live"]
+    found = (
+        config.parse(bytes_of(path), path, home=world.home).outline(b"", "", "").profiles["live"]
+    )
     assert found.inputs == (
         ("env", "TT_SECRET"),
         ("credential", "tt-secret"),
@@ -736,7 +738,7 @@ def inputs_of(world: World) -> Iterator[tuple[str, dict[str, str]]]:
     yield "a secret file changes", variables
     os.utime(f"{at}/live.refresh-token", (1, 1))
     yield "another secret file changes", variables
-    world.write(world.config, read(world.config).decode() + "# a comment\n")
+    world.write(world.config, bytes_of(world.config).decode() + "# a comment\n")
     yield "a comment in the config", variables
     variables["HOME"] = world.root
     variables["XDG_CONFIG_HOME"] = f"{world.home}/.config"
@@ -813,7 +815,7 @@ def test_a_secret_in_a_directory_with_an_odd_name_works(world: World, name: str)
 
 
 def look(world: World, path: str, origin: str, **variables: str) -> cache.View:
-    return cache.look(Asked((path, origin), read(path), None, world.environ | variables))
+    return cache.look(Asked((path, origin), bytes_of(path), None, world.environ | variables))
 
 
 def test_before_anything_is_known_there_is_an_outline_to_wait_for(world: World) -> None:
@@ -918,7 +920,7 @@ def approve(world: World, path: str) -> None:
     from tastyauth.config import trust
     from tastyauth.sources import Surroundings
 
-    found = config.parse(read(path), path, home=world.home)
+    found = config.parse(bytes_of(path), path, home=world.home)
     trust.allow(found, Surroundings(world.environ, interactive=True, home=world.home))
 
 

@@ -119,7 +119,7 @@ def test_what_is_no_text_is_shown_and_not_a_crash(
     assert capfd.readouterr().err == "tastyauth: cannot read a\\udcff\n"
 
 
-def run(program: str, redirection: str) -> tuple[int, str]:
+def with_console(program: str, redirection: str) -> tuple[int, str]:
     """A process with a console whose streams are redirected by a shell; code and stderr."""
     head = "import os\nfrom tastyauth.cli.console import *\nconsole = Console(os.environ)\n"
     done = subprocess.run(
@@ -151,7 +151,7 @@ os._exit(0)
     ],
 )
 def test_a_product_that_does_not_arrive_is_an_error(redirection: str, reason: str) -> None:
-    code, said = run(TELLS, redirection)
+    code, said = with_console(TELLS, redirection)
     assert code == OutputError.exit_code
     assert reason in said
     assert "hint: " in said
@@ -173,7 +173,9 @@ def test_a_reader_that_has_gone_is_an_error() -> None:
     "redirection", [pytest.param("2>/dev/full", marks=needs_linux), "2>&-", "<&-"]
 )
 def test_a_run_that_nobody_listens_to_still_has_its_product(redirection: str) -> None:
-    code, _ = run("console.say('a'); console.warn('b'); console.out('product')", redirection)
+    code, _ = with_console(
+        "console.say('a'); console.warn('b'); console.out('product')", redirection
+    )
     assert code == 0
 
 
@@ -185,7 +187,7 @@ reserve_standard_descriptors()
 descriptor = os.open("/dev/zero", os.O_RDONLY)
 os._exit(0 if descriptor > 2 else 1)
 """
-    assert run(program, closed)[0] == 0
+    assert with_console(program, closed)[0] == 0
 
 
 # -- colours --------------------------------------------------------------------------------------
@@ -421,7 +423,7 @@ def test_a_short_wait_is_not_told(before: str) -> None:
 
 
 def test_where_no_terminal_is_no_wait_is_told() -> None:
-    code, said = run("import time\n" + WAIT.format(seconds=0.9), "")
+    code, said = with_console("import time\n" + WAIT.format(seconds=0.9), "")
     assert (code, said) == (0, "")
 
 

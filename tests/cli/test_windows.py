@@ -28,7 +28,7 @@ for module in (signal, _signal):
 COMMAND = f"{HIDDEN}from tastyauth._entry import main\nmain()\n"
 
 
-def run(world: World, *words: str) -> Completed:
+def on_windows(world: World, *words: str) -> Completed:
     program = world.write("windows.py", COMMAND)
     return world.run_program(sys.executable, program, *words)
 
@@ -42,29 +42,29 @@ def test_configs_are_checked(world: World, home: str) -> None:
         del world.environ["HOME"]
     world.write(f"{world.project}/broken.yaml", "version: 1\nprofils: {}\n")
     example = os.path.join(REPOSITORY, "tastyauth.yaml.example")
-    assert run(world, "validate", example).code == 0
-    done = run(world, "validate", "broken.yaml")
+    assert on_windows(world, "validate", example).code == 0
+    done = on_windows(world, "validate", "broken.yaml")
     assert (done.code, done.err) == (1, "")
     assert "broken.yaml:2:1" in done.out
 
 
 def test_secrets_are_looked_for(world: World) -> None:
     world.write(f"{world.project}/notes.txt", f"client_secret: {world.client_secret}\n")
-    assert run(world, "no-secrets", "notes.txt").code == 1
+    assert on_windows(world, "no-secrets", "notes.txt").code == 1
     world.write(f"{world.project}/notes.txt", "nothing\r\n")
-    assert run(world, "no-secrets", "notes.txt") == Completed(0, "", "")
+    assert on_windows(world, "no-secrets", "notes.txt") == Completed(0, "", "")
 
 
 @pytest.mark.parametrize("words", ["schema", "explain TA101", "--help", "--version"])
 def test_what_is_only_shown_is_the_same(world: World, words: str) -> None:
-    assert run(world, *words.split()) == world.run(*words.split())
+    assert on_windows(world, *words.split()) == world.run(*words.split())
 
 
 @pytest.mark.parametrize(
     "words", ["env", "token", "exec -- true", "status", "init", "allow", "hook bash", "doctor"]
 )
 def test_the_rest_says_in_one_sentence_where_it_runs(world: World, words: str) -> None:
-    done = run(world, *words.split())
+    done = on_windows(world, *words.split())
     command = words.partition(" ")[0]
     assert done.code == 2
     assert done.err == (

@@ -53,7 +53,9 @@ profiles:
 """
 
 
-def read(text: str, path: str = "/project/tastyauth.yaml", *, known_valid: bool = False) -> Config:
+def config_of(
+    text: str, path: str = "/project/tastyauth.yaml", *, known_valid: bool = False
+) -> Config:
     return parse(text.encode(), path, home="/home/me", known_valid=known_valid)
 
 
@@ -86,7 +88,7 @@ VARIABLES = (
 
 
 def test_everything_a_config_can_say_is_typed() -> None:
-    config = read(FULL)
+    config = config_of(FULL)
     assert config.path == "/project/tastyauth.yaml"
     assert config.default_profile == "live"
     assert [profile.name for profile in config.profiles] == ["live", "paper", "local"]
@@ -122,7 +124,7 @@ def test_everything_a_config_can_say_is_typed() -> None:
 
 
 def test_what_is_left_out_has_a_default() -> None:
-    profile = read(config_text()).profile("live")
+    profile = config_of(config_text()).profile("live")
     assert profile.exports == export.DEFAULT_EXPORTS
     assert profile.timeout == 15.0
     assert re.fullmatch(r"tastyauth/[0-9.]+", profile.user_agent)
@@ -130,7 +132,7 @@ def test_what_is_left_out_has_a_default() -> None:
 
 @for_each("environment", ENVIRONMENTS)
 def test_an_environment_knows_its_host(environment: str) -> None:
-    profile = read(config_text(profile_text(environment=environment))).profile(None)
+    profile = config_of(config_text(profile_text(environment=environment))).profile(None)
     assert (
         profile.token_endpoint
         == {
@@ -142,18 +144,18 @@ def test_an_environment_knows_its_host(environment: str) -> None:
 
 
 def test_a_custom_environment_is_exported_as_the_safe_one() -> None:
-    assert read(FULL).profile("local").exported_environment == "sandbox"
+    assert config_of(FULL).profile("local").exported_environment == "sandbox"
 
 
 def test_profiles_inherit_nothing() -> None:
     """Least of all a production secret into a sandbox profile."""
     incomplete = profile_text("paper", client_secret="")
     with pytest.raises(ConfigError):
-        read(config_text(profile_text(), incomplete, head="default_profile: live\n"))
+        config_of(config_text(profile_text(), incomplete, head="default_profile: live\n"))
 
 
 def test_profiles_and_configs_cannot_be_changed() -> None:
-    config = read(FULL)
+    config = config_of(FULL)
     with pytest.raises(AttributeError):
         config.default_profile = "paper"  # type: ignore[misc]
     with pytest.raises(AttributeError):
@@ -162,12 +164,12 @@ def test_profiles_and_configs_cannot_be_changed() -> None:
 
 def test_relative_paths_start_from_the_config() -> None:
     text = config_text(profile_text(client_secret="{ file: secrets/a }"))
-    assert read(text, "/tastyauth.yaml").profiles[0].client_secret == File("/secrets/a")
-    assert read(text, "/a/b/x.yaml").profiles[0].client_secret == File("/a/b/secrets/a")
+    assert config_of(text, "/tastyauth.yaml").profiles[0].client_secret == File("/secrets/a")
+    assert config_of(text, "/a/b/x.yaml").profiles[0].client_secret == File("/a/b/secrets/a")
 
 
 def test_references_are_those_of_all_three_credentials() -> None:
-    live, paper, _ = read(FULL).profiles
+    live, paper, _ = config_of(FULL).profiles
     assert live.references == (live.client_id, live.client_secret, live.refresh_token)
     assert paper.references == (paper.client_secret, paper.refresh_token)
 
@@ -176,20 +178,20 @@ def test_references_are_those_of_all_three_credentials() -> None:
 
 
 def test_a_single_profile_is_the_default() -> None:
-    config = read(config_text(profile_text("only")))
+    config = config_of(config_text(profile_text("only")))
     assert config.default_profile is None
     assert config.default_name == "only"
     assert config.profile(None).name == config.profile("").name == "only"
 
 
 def test_the_default_profile_is_taken_and_another_can_be_named() -> None:
-    config = read(FULL)
+    config = config_of(FULL)
     assert config.default_name == config.profile(None).name == "live"
     assert config.profile("paper").name == "paper"
 
 
 def test_several_profiles_without_a_default_need_a_name() -> None:
-    config = read(config_text(profile_text("live"), profile_text("paper")))
+    config = config_of(config_text(profile_text("live"), profile_text("paper")))
     assert config.default_name == ""
     assert config.profile("paper").name == "paper"
     with pytest.raises(UsageError) as caught:
@@ -200,7 +202,7 @@ def test_several_profiles_without_a_default_need_a_name() -> None:
 
 def test_an_unknown_profile_is_a_mistake_on_the_command_line() -> None:
     with pytest.raises(UsageError) as caught:
-        read(FULL).profile("prod")
+        config_of(FULL).profile("prod")
     assert caught.value.exit_code == 2
     assert "'prod'" in caught.value.message
     assert "live, paper, local" in caught.value.hint
@@ -208,13 +210,13 @@ def test_an_unknown_profile_is_a_mistake_on_the_command_line() -> None:
 
 def test_a_secret_typed_for_a_profile_is_not_repeated() -> None:
     with pytest.raises(UsageError) as caught:
-        read(FULL).profile(SECRET)
+        config_of(FULL).profile(SECRET)
     assert SECRET not in caught.value.message
 
 
 def test_a_default_that_does_not_exist_makes_the_config_invalid() -> None:
     with pytest.raises(ConfigError) as caught:
-        read(config_text(profile_text("live"), head="default_profile: prod\n"))
+        config_of(config_text(profile_text("live"), head="default_profile: prod\n"))
     assert caught.value.message.startswith("/project/tastyauth.yaml:2:18: ")
 
 
@@ -244,7 +246,7 @@ INVALID = {
 def test_an_invalid_config_says_where_and_why_and_never_the_value(name: str) -> None:
     text, place = INVALID[name]
     with pytest.raises(ConfigError) as caught:
-        read(text)
+        config_of(text)
     error = caught.value
     assert error.exit_code == 78
     assert error.message.startswith(f"/project/tastyauth.yaml:{place}: ")
@@ -257,25 +259,25 @@ def test_an_invalid_config_says_where_and_why_and_never_the_value(name: str) -> 
 
 def test_further_problems_are_counted() -> None:
     with pytest.raises(ConfigError, match=", and 1 more\n"):
-        read(config_text(profile_text(timeout="0", environment="moon")))
+        config_of(config_text(profile_text(timeout="0", environment="moon")))
 
 
 def test_a_warning_does_not_stop_anything() -> None:
     """A source whose library is not installed here may be installed where the job runs."""
     text = config_text(profile_text(client_secret="{ dotenv: { path: .env, name: TT_SECRET } }"))
-    assert read(text).profiles[0].client_secret == Dotenv("/project/.env", "TT_SECRET")
+    assert config_of(text).profiles[0].client_secret == Dotenv("/project/.env", "TT_SECRET")
 
 
 @for_each("text", [FULL, config_text()])
 def test_what_is_known_to_be_valid_reads_the_same_without_the_schema(text: str) -> None:
-    assert read(text, known_valid=True) == read(text)
+    assert config_of(text, known_valid=True) == config_of(text)
 
 
 # -- names ----------------------------------------------------------------------------------------
 
 
 def test_the_names_of_a_config_are_those_that_tastyauth_may_set() -> None:
-    assert read(FULL).shell_names() == (
+    assert config_of(FULL).shell_names() == (
         "BOT_SECRET",
         "BOT_TOKEN_EXPIRES",
         "TASTYTRADE_ACCESS_TOKEN",
@@ -288,7 +290,7 @@ def test_the_names_of_a_config_are_those_that_tastyauth_may_set() -> None:
 
 
 def test_foreign_names_are_those_of_the_other_profiles_alone() -> None:
-    config = read(FULL)
+    config = config_of(FULL)
     profiles = config.outline(b"", "", "").profiles
     assert profiles["live"].foreign == (
         "BOT_SECRET",
@@ -309,7 +311,7 @@ def test_a_name_that_env_does_not_set_for_this_profile_is_foreign() -> None:
 
     What has a default name may be from another config.
     """
-    config = read(
+    config = config_of(
         config_text(
             profile_text("live", exports="{ BOT: access_token }"),
             profile_text("paper", exports="{ BOT: client_secret, TOKEN: access_token }"),
@@ -326,7 +328,7 @@ def test_a_default_name_that_a_secret_is_read_from_is_left_alone() -> None:
     profile = profile_text(
         "live", client_secret="{ env: TASTYTRADE_ENV }", exports="{ A: api_url }"
     )
-    assert "TASTYTRADE_ENV" not in read(config_text(profile)).shell_names()
+    assert "TASTYTRADE_ENV" not in config_of(config_text(profile)).shell_names()
 
 
 # -- the outline ----------------------------------------------------------------------------------
@@ -359,19 +361,19 @@ def test_the_outline_lists_what_can_be_looked_at_on_every_start(
         "refresh_token": "{ pass: two }",
     }
     text = config_text(profile_text(**(others | {field: reference})))
-    assert read(text).outline(b"d", "", "s").profiles["live"].inputs == inputs
+    assert config_of(text).outline(b"d", "", "s").profiles["live"].inputs == inputs
 
 
 def test_every_kind_of_reference_is_in_that_table() -> None:
     kinds = {
-        read(config_text(profile_text(client_secret=text))).profiles[0].client_secret.kind
+        config_of(config_text(profile_text(client_secret=text))).profiles[0].client_secret.kind
         for text, _ in INPUTS
     }
     assert kinds == set(KINDS)
 
 
 def test_the_outline_says_for_each_profile_what_the_config_says() -> None:
-    config = read(FULL)
+    config = config_of(FULL)
     outline = config.outline(b"content", "/approval", "salt")
     assert (outline.config, outline.approval, outline.salt) == (
         b"content",
@@ -396,6 +398,6 @@ def test_the_outline_says_for_each_profile_what_the_config_says() -> None:
     ],
 )
 def test_the_outline_has_the_same_default(text: str, expected: str | None) -> None:
-    outline = read(text).outline(b"d", "", "s")
+    outline = config_of(text).outline(b"d", "", "s")
     profile = outline.profiles.get(outline.default)
     assert (profile.name if profile else None) == expected

@@ -66,12 +66,12 @@ def around(*path: Path | str, home: str = "/home/me") -> Surroundings:
     return Surroundings(environ, interactive=False, home=home)
 
 
-def read(text: str, path: str = "/project/tastyauth.yaml") -> Config:
+def config_of(text: str, path: str = "/project/tastyauth.yaml") -> Config:
     return parse(text.encode(), path, home="/home/me")
 
 
 def plan_of(text: str, surroundings: Surroundings | None = None) -> plan.Lines:
-    return plan.lines(read(text), surroundings or around())
+    return plan.lines(config_of(text), surroundings or around())
 
 
 def test_the_plan_is_whole(programs: Path) -> None:
@@ -102,7 +102,7 @@ def test_the_plan_is_whole(programs: Path) -> None:
         "  exports BOT_EXPIRES: expires_at",
         "  exports TOKEN: access_token",
     )
-    assert plan.lines(replace(read(CONFIG), default_profile=None), around())[0] == (
+    assert plan.lines(replace(config_of(CONFIG), default_profile=None), around())[0] == (
         "default profile: (none)"
     )
 
@@ -152,7 +152,7 @@ def test_what_changes_nothing_changes_no_plan(name: str) -> None:
 
 
 def test_the_order_of_profiles_and_exports_changes_no_plan() -> None:
-    config = read(CONFIG)
+    config = config_of(CONFIG)
     turned = replace(
         config,
         profiles=tuple(
@@ -289,7 +289,7 @@ def facts(lines: plan.Lines) -> list[object]:
 @given(words=st.lists(st.text(st.characters(codec="utf-8")), min_size=1, max_size=3))
 def test_whatever_is_in_a_reference_is_shown_whole_and_in_plain_ascii(words: list[str]) -> None:
     """No escape sequence, mark from right to left or look-alike hides a part of it."""
-    profile = read(MINIMAL).profiles[0]
+    profile = config_of(MINIMAL).profiles[0]
     config = Config(
         "/project/tastyauth.yaml",
         (profile._replace(client_secret=File(words[0]), refresh_token=Command(tuple(words))),),
@@ -338,7 +338,7 @@ def refusal(config: Config, surroundings: Surroundings | None = None) -> ConfigN
 
 
 def at(url: str) -> Config:
-    return read(MINIMAL.replace("sandbox", f"custom\n    api_url: {url}"))
+    return config_of(MINIMAL.replace("sandbox", f"custom\n    api_url: {url}"))
 
 
 @for_each(
@@ -377,7 +377,7 @@ def test_a_project_file_may_use_this_machine(url: str) -> None:
 
 @for_each("environment", ENVIRONMENTS)
 def test_a_project_file_may_use_the_brokers_hosts(environment: str) -> None:
-    plan.refuse_outlaws(read(MINIMAL.replace("sandbox", environment)), around())
+    plan.refuse_outlaws(config_of(MINIMAL.replace("sandbox", environment)), around())
 
 
 @pytest.fixture
@@ -403,7 +403,7 @@ def running(project: Path, program: str, place: str = PLACES_OF_A_PROGRAM[1]) ->
     line = place.format(reference=f"{{ command: ['{program}', x] }}")
     key = line.partition(":")[0]
     text = re.sub(rf"{key}: .*", lambda _: line, MINIMAL.replace("[vault, read, tt]", "[cat]"))
-    return read(text, f"{project}/repo/conf/tastyauth.yaml")
+    return config_of(text, f"{project}/repo/conf/tastyauth.yaml")
 
 
 @pytest.mark.parametrize("place", PLACES_OF_A_PROGRAM)
@@ -436,7 +436,7 @@ def test_a_link_in_the_project_is_refused_wherever_it_leads(project: Path) -> No
 
 def test_a_preset_is_a_program_too(project: Path) -> None:
     install(project / "repo/bin/pass")
-    config = read(
+    config = config_of(
         MINIMAL.replace("command: [vault, read, tt]", "pass: brokers/tastytrade"),
         f"{project}/repo/conf/tastyauth.yaml",
     )
@@ -453,9 +453,9 @@ def test_without_version_control_the_project_may_begin_one_directory_up(
     install(tmp_path / "bin/vault")
     for place in (f"tree/{name}", "tree"):
         text = MINIMAL.replace("vault", f"{tmp_path}/{place}/bin/vault")
-        refusal(read(text, f"{tmp_path}/tree/{name}/tastyauth.yaml"))
+        refusal(config_of(text, f"{tmp_path}/tree/{name}/tastyauth.yaml"))
     text = MINIMAL.replace("vault", f"{tmp_path}/bin/vault")
-    plan.refuse_outlaws(read(text, f"{tmp_path}/tree/{name}/tastyauth.yaml"), around())
+    plan.refuse_outlaws(config_of(text, f"{tmp_path}/tree/{name}/tastyauth.yaml"), around())
 
 
 def test_ones_home_directory_and_what_is_above_it_are_no_project(tmp_path: Path) -> None:
@@ -465,7 +465,7 @@ def test_ones_home_directory_and_what_is_above_it_are_no_project(tmp_path: Path)
     install(tmp_path / "home/me/bin/vault")
     text = MINIMAL.replace("vault", f"{tmp_path}/home/me/bin/vault")
     for path in ("project/tastyauth.yaml", "unpacked/tastyauth.yaml"):
-        config = read(text, f"{tmp_path}/home/me/{path}")
+        config = config_of(text, f"{tmp_path}/home/me/{path}")
         around_me = around(home=f"{tmp_path}/home/me")
         if path.startswith("project"):
             plan.refuse_outlaws(config, around_me)
@@ -480,7 +480,7 @@ def test_what_many_things_lie_in_is_no_unpacked_tree(tmp_path: Path, directory: 
     directory = directory.replace("{sticky}", f"{tmp_path}/sticky")
     program = f"{tmp_path}/sticky/bin/vault" if "sticky" in directory else "/bin/sh"
     install(tmp_path / "sticky/bin/vault")
-    config = read(MINIMAL.replace("vault", program), f"{directory}/project/tastyauth.yaml")
+    config = config_of(MINIMAL.replace("vault", program), f"{directory}/project/tastyauth.yaml")
     plan.refuse_outlaws(config, around())
 
 
@@ -489,7 +489,7 @@ def test_a_tree_of_any_version_control_is_a_project(tmp_path: Path, mark: str) -
     install(tmp_path / "tree/bin/vault")
     (tmp_path / "tree" / mark).mkdir()
     text = MINIMAL.replace("vault", f"{tmp_path}/tree/bin/vault")
-    refusal(read(text, f"{tmp_path}/tree/a/b/c/tastyauth.yaml"))
+    refusal(config_of(text, f"{tmp_path}/tree/a/b/c/tastyauth.yaml"))
 
 
 @pytest.mark.parametrize("program", ["tree/bin/vault", "tree/inner/vault"])
@@ -499,13 +499,13 @@ def test_the_tree_around_a_submodule_is_the_project_too(tmp_path: Path, program:
     (tmp_path / "tree/inner/deep").mkdir(parents=True)
     (tmp_path / "tree/inner/.git").write_text("gitdir: ../.git/modules/inner")
     text = MINIMAL.replace("vault", f"{tmp_path}/{program}")
-    refusal(read(text, f"{tmp_path}/tree/inner/deep/tastyauth.yaml"))
+    refusal(config_of(text, f"{tmp_path}/tree/inner/deep/tastyauth.yaml"))
 
 
 @pytest.mark.parametrize("place", ["", "bin", "bin/vault"])
 def test_a_program_that_somebody_else_could_replace_is_refused(tmp_path: Path, place: str) -> None:
     install(tmp_path / "elsewhere/bin/vault")
-    config = read(MINIMAL, f"{tmp_path}/project/tastyauth.yaml")
+    config = config_of(MINIMAL, f"{tmp_path}/project/tastyauth.yaml")
     surroundings = around(tmp_path / "elsewhere/bin")
     plan.refuse_replaceable(config, surroundings)
     os.chmod(tmp_path / "elsewhere" / place, 0o777)
@@ -517,7 +517,7 @@ def test_a_program_that_somebody_else_could_replace_is_refused(tmp_path: Path, p
 
 
 def test_of_a_config_in_the_root_directory_every_program_is_one_of_the_project() -> None:
-    refusal(read(MINIMAL.replace("vault", "/bin/sh"), "/tastyauth.yaml"))
+    refusal(config_of(MINIMAL.replace("vault", "/bin/sh"), "/tastyauth.yaml"))
 
 
 def test_a_program_from_elsewhere_is_no_program_of_the_project(project: Path) -> None:

@@ -54,7 +54,7 @@ def around(home: Path, *, interactive: bool = False, **environ: str) -> Surround
     return Surroundings(variables, interactive=interactive, home=str(home))
 
 
-def read(home: Path, text: str = CONFIG, path: str = "project/tastyauth.yaml") -> Config:
+def config_in(home: Path, text: str = CONFIG, path: str = "project/tastyauth.yaml") -> Config:
     return parse(text.encode(), f"{home}/{path}", home=str(home))
 
 
@@ -75,7 +75,7 @@ def digest(config: Config, surroundings: Surroundings) -> str:
 
 @pytest.mark.parametrize("origin", TRUSTED)
 def test_what_only_the_user_can_write_is_trusted_where_it_belongs(home: Path, origin: str) -> None:
-    config = read(home)
+    config = config_in(home)
     assert trust.needs_approval(config.path, origin) is None
     assert trust.require(config, origin, around(home)) == ""
 
@@ -84,7 +84,7 @@ def test_what_only_the_user_can_write_is_trusted_where_it_belongs(home: Path, or
 def test_what_is_found_or_named_by_a_variable_waits_for_approval(
     home: Path, origin: str, how: str
 ) -> None:
-    config = read(home)
+    config = config_in(home)
     reason = trust.needs_approval(config.path, origin) or ""
     assert config.path in reason
     assert how in reason.removeprefix(config.path)
@@ -118,7 +118,7 @@ def test_what_somebody_else_could_have_written_waits_for_approval(
     home: Path, origin: str, expose: Callable[[Path], None]
 ) -> None:
     expose(home)
-    config, surroundings = read(home), around(home)
+    config, surroundings = config_in(home), around(home)
     error = refusal(config, origin, surroundings)
     if expose is of_another_user:
         assert error.hint.endswith(f"tastyauth allow --config {config.path}")
@@ -148,7 +148,7 @@ def _programs(home: Path) -> None:
 
 @pytest.mark.parametrize("name", OUTLAWS)
 def test_a_found_file_that_goes_too_far_cannot_be_approved(home: Path, name: str) -> None:
-    config = read(home, OUTLAWS[name].replace("{home}", str(home)))
+    config = config_in(home, OUTLAWS[name].replace("{home}", str(home)))
     trust.allow(config, around(home))
     hashed = around(home, TASTYAUTH_TRUST_SHA256=digest(config, around(home)))
     for origin in FOUND:
@@ -158,7 +158,7 @@ def test_a_found_file_that_goes_too_far_cannot_be_approved(home: Path, name: str
 
 @pytest.mark.parametrize("name", OUTLAWS)
 def test_ones_own_file_may_do_all_that(home: Path, name: str) -> None:
-    config = read(home, OUTLAWS[name].replace("{home}", str(home)))
+    config = config_in(home, OUTLAWS[name].replace("{home}", str(home)))
     for origin in TRUSTED:
         assert trust.require(config, origin, around(home)) == ""
 
@@ -168,7 +168,7 @@ def test_ones_own_file_may_do_all_that(home: Path, name: str) -> None:
 
 @pytest.mark.parametrize("origin", FOUND)
 def test_an_approved_config_may_act_and_says_what_allows_it(home: Path, origin: str) -> None:
-    config, surroundings = read(home), around(home)
+    config, surroundings = config_in(home), around(home)
     trust.allow(config, surroundings)
     record = trust.require(config, origin, surroundings)
     assert os.path.dirname(record) == f"{home}/.local/state/tastyauth/allowed"
@@ -177,7 +177,7 @@ def test_an_approved_config_may_act_and_says_what_allows_it(home: Path, origin: 
 
 
 def test_a_record_holds_the_path_and_the_plan_a_fact_a_line(home: Path) -> None:
-    config, surroundings = read(home), around(home)
+    config, surroundings = config_in(home), around(home)
     trust.allow(config, surroundings)
     record = trust.require(config, "project", surroundings)
     assert re.fullmatch(r"[0-9a-f]{32}\.[0-9a-f]{64}", os.path.basename(record))
@@ -191,12 +191,12 @@ def test_an_approval_outlasts_a_power_cut(home: Path, monkeypatch: pytest.Monkey
     """The record and its directory are on the disk when `allow` ends."""
     synced = []
     monkeypatch.setattr(os, "fsync", lambda descriptor: synced.append(os.fstat(descriptor).st_mode))
-    trust.allow(read(home), around(home))
+    trust.allow(config_in(home), around(home))
     assert [stat.S_IFMT(mode) for mode in synced] == [stat.S_IFREG, stat.S_IFDIR]
 
 
 def test_the_state_can_be_elsewhere(home: Path) -> None:
-    config, surroundings = read(home), around(home, XDG_STATE_HOME=f"{home}/state")
+    config, surroundings = config_in(home), around(home, XDG_STATE_HOME=f"{home}/state")
     trust.allow(config, surroundings)
     assert trust.require(config, "project", surroundings).startswith(f"{home}/state/tastyauth/")
 
@@ -211,10 +211,10 @@ def test_the_state_can_be_elsewhere(home: Path) -> None:
 )
 def test_what_changes_nothing_needs_no_new_approval(home: Path, old: str, new: str) -> None:
     surroundings = around(home)
-    trust.allow(read(home), surroundings)
+    trust.allow(config_in(home), surroundings)
     changed = CONFIG.replace(old, new)
     assert changed != CONFIG
-    assert trust.require(read(home, changed), "project", surroundings)
+    assert trust.require(config_in(home, changed), "project", surroundings)
 
 
 @pytest.mark.parametrize(
@@ -234,14 +234,14 @@ def test_what_changes_nothing_needs_no_new_approval(home: Path, old: str, new: s
 )
 def test_any_effective_change_needs_a_new_one(home: Path, old: str, new: str) -> None:
     surroundings = around(home)
-    trust.allow(read(home), surroundings)
+    trust.allow(config_in(home), surroundings)
     changed = CONFIG.replace(old, new)
     assert changed != CONFIG
-    refusal(read(home, changed), "project", surroundings)
+    refusal(config_in(home, changed), "project", surroundings)
 
 
 def test_another_program_of_that_name_needs_a_new_one(home: Path) -> None:
-    config = read(home)
+    config = config_in(home)
     trust.allow(config, around(home))
     (home / "other").mkdir()
     (home / "other/vault").touch(mode=0o700)
@@ -253,7 +253,7 @@ def test_another_program_of_that_name_needs_a_new_one(home: Path) -> None:
 def test_several_plans_of_one_path_may_be_approved(home: Path) -> None:
     """As on two branches of a repository."""
     surroundings = around(home)
-    configs = [read(home, CONFIG.replace("tt]", f"{branch}]")) for branch in ("a", "b", "c")]
+    configs = [config_in(home, CONFIG.replace("tt]", f"{branch}]")) for branch in ("a", "b", "c")]
     for config in configs[:2]:
         trust.allow(config, surroundings)
     records = {trust.require(config, "project", surroundings) for config in configs[:2]}
@@ -262,14 +262,14 @@ def test_several_plans_of_one_path_may_be_approved(home: Path) -> None:
 
 
 def test_the_same_file_elsewhere_needs_an_approval_of_its_own(home: Path) -> None:
-    trust.allow(read(home), around(home))
-    copy = replace(read(home, CONFIG), path=f"{home}/copy/tastyauth.yaml")
+    trust.allow(config_in(home), around(home))
+    copy = replace(config_in(home, CONFIG), path=f"{home}/copy/tastyauth.yaml")
     refusal(copy, "project", around(home))
 
 
 def test_to_deny_forgets_every_plan_of_one_path(home: Path) -> None:
     surroundings = around(home)
-    one, two = read(home), read(home, CONFIG.replace("tt]", "b]"))
+    one, two = config_in(home), config_in(home, CONFIG.replace("tt]", "b]"))
     elsewhere = replace(one, path=f"{home}/elsewhere/tastyauth.yaml")
     for config in (one, two, elsewhere):
         trust.allow(config, surroundings)
@@ -285,7 +285,7 @@ def test_to_deny_what_was_never_allowed_is_harmless(home: Path) -> None:
 
 
 def test_to_allow_again_is_harmless(home: Path) -> None:
-    config, surroundings = read(home), around(home)
+    config, surroundings = config_in(home), around(home)
     trust.allow(config, surroundings)
     trust.allow(config, surroundings)
     assert trust.deny(config.path, surroundings.environ) == 1
@@ -321,7 +321,7 @@ def given_away(record: str) -> None:
 def test_a_record_that_others_could_have_made_approves_nothing(
     home: Path, tamper: Callable[[str], None]
 ) -> None:
-    config, surroundings = read(home), around(home)
+    config, surroundings = config_in(home), around(home)
     trust.allow(config, surroundings)
     tamper(trust.require(config, "project", surroundings))
     refusal(config, "project", surroundings)
@@ -336,7 +336,7 @@ def test_records_in_a_directory_that_others_can_write_approve_nothing(
     home: Path, place: str
 ) -> None:
     """Anyone who can rename a directory can replace it with another, with their own files."""
-    config, surroundings = read(home), around(home)
+    config, surroundings = config_in(home), around(home)
     trust.allow(config, surroundings)
     os.chmod(home / place, 0o777)
     error = refusal(config, "project", surroundings)
@@ -352,7 +352,7 @@ def test_records_in_a_directory_that_others_can_write_approve_nothing(
 @pytest.mark.parametrize("forge", ["", "{content}\n", "{other}"])
 def test_a_record_approves_the_plan_that_it_holds_and_no_other(home: Path, forge: str) -> None:
     """Its name alone is no approval: an empty file of that name is easily made."""
-    config, surroundings = read(home), around(home)
+    config, surroundings = config_in(home), around(home)
     trust.allow(config, surroundings)
     record = Path(trust.require(config, "project", surroundings))
     content = record.read_text()
@@ -363,7 +363,7 @@ def test_a_record_approves_the_plan_that_it_holds_and_no_other(home: Path, forge
 
 def test_an_approval_of_the_first_version_is_one_still(home: Path) -> None:
     """Byte for byte what `allow` wrote there."""
-    config, surroundings = read(home), around(home)
+    config, surroundings = config_in(home), around(home)
     text = FIRST_RECORD.replace("{home}", str(home))
     hashed = hashlib.sha256(text.partition("\n")[2].removesuffix("\n").encode()).hexdigest()
     name = hashlib.sha256(config.path.encode()).hexdigest()[:32]
@@ -400,7 +400,7 @@ profile paper: sandbox
 
 
 def test_where_nothing_can_be_recorded_nothing_is_approved(home: Path) -> None:
-    config = read(home)
+    config = config_in(home)
     surroundings = around(home, XDG_STATE_HOME="/proc/self/nowhere")
     with pytest.raises(OSError):
         trust.allow(config, surroundings)
@@ -409,7 +409,7 @@ def test_where_nothing_can_be_recorded_nothing_is_approved(home: Path) -> None:
 
 def test_a_path_may_be_no_text_at_all(home: Path) -> None:
     """File names are bytes."""
-    config = replace(read(home), path=os.fsdecode(os.fsencode(home) + b"/\xff/tastyauth.yaml"))
+    config = replace(config_in(home), path=os.fsdecode(os.fsencode(home) + b"/\xff/tastyauth.yaml"))
     trust.allow(config, around(home))
     assert trust.require(config, "project", around(home))
 
@@ -418,7 +418,7 @@ def test_a_path_may_be_no_text_at_all(home: Path) -> None:
 
 
 def test_without_a_terminal_the_hash_of_the_plan_is_an_approval(home: Path) -> None:
-    config = read(home)
+    config = config_in(home)
     right = digest(config, around(home))
     assert re.fullmatch("[0-9a-f]{64}", right)
     surroundings = around(home, TASTYAUTH_TRUST_SHA256=right)
@@ -427,9 +427,9 @@ def test_without_a_terminal_the_hash_of_the_plan_is_an_approval(home: Path) -> N
 
 
 def test_the_hash_is_that_of_the_plan_not_of_the_bytes(home: Path) -> None:
-    surroundings = around(home, TASTYAUTH_TRUST_SHA256=digest(read(home), around(home)))
-    assert trust.require(read(home, f"# a comment\n{CONFIG}"), "project", surroundings)
-    refusal(read(home, CONFIG.replace("tt]", "x]")), "project", surroundings)
+    surroundings = around(home, TASTYAUTH_TRUST_SHA256=digest(config_in(home), around(home)))
+    assert trust.require(config_in(home, f"# a comment\n{CONFIG}"), "project", surroundings)
+    refusal(config_in(home, CONFIG.replace("tt]", "x]")), "project", surroundings)
 
 
 @pytest.mark.parametrize(
@@ -443,7 +443,7 @@ def test_the_hash_is_that_of_the_plan_not_of_the_bytes(home: Path) -> None:
     ],
 )
 def test_another_hash_is_none(home: Path, given: str, said: str) -> None:
-    config = read(home)
+    config = config_in(home)
     value = given.replace("{right}", digest(config, around(home)))
     error = refusal(config, "project", around(home, TASTYAUTH_TRUST_SHA256=value))
     assert error.message.endswith(said)
@@ -454,7 +454,7 @@ def test_another_hash_is_none(home: Path, given: str, said: str) -> None:
     "spelled", [" {right}\n", "sha256:{right}", "sha256: {right}", "SHA256:{RIGHT}", "{RIGHT}"]
 )
 def test_a_hash_may_be_spelled_as_tools_spell_it(home: Path, spelled: str) -> None:
-    config = read(home)
+    config = config_in(home)
     right = digest(config, around(home))
     given = spelled.replace("{right}", right).replace("{RIGHT}", right.upper())
     surroundings = around(home, TASTYAUTH_TRUST_SHA256=given)
@@ -465,7 +465,7 @@ def test_a_hash_may_be_spelled_as_tools_spell_it(home: Path, spelled: str) -> No
 def test_in_ci_the_hint_is_what_can_be_done_there(home: Path, variable: str) -> None:
     """`allow` asks nobody there."""
     surroundings = replace(around(home), environ={**around(home).environ, variable: "1"})
-    error = refusal(read(home), "project", surroundings)
+    error = refusal(config_in(home), "project", surroundings)
     assert "tastyauth allow --print" in error.hint
     assert error.hint.endswith("set $TASTYAUTH_TRUST_SHA256 to the hash it shows")
 
@@ -475,7 +475,7 @@ def test_whatever_variables_say_a_hash_does_not_count_at_a_terminal(
     home: Path, number: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A `.env` that sets CI, too, must not approve its own config."""
-    config = read(home)
+    config = config_in(home)
     variables = {"CI": "1", "TASTYAUTH_TRUST_SHA256": digest(config, around(home))}
     surroundings = around(home, interactive=False, **variables)
     monkeypatch.setattr(os, "isatty", lambda descriptor: descriptor == number)
@@ -486,7 +486,7 @@ def test_whatever_variables_say_a_hash_does_not_count_at_a_terminal(
 
 def test_at_a_terminal_the_hash_does_not_count(home: Path) -> None:
     """Where somebody can be asked, they are asked: any `.env` can set a variable."""
-    config = read(home)
+    config = config_in(home)
     right = digest(config, around(home))
     refusal(config, "project", around(home, interactive=True, TASTYAUTH_TRUST_SHA256=right))
 
@@ -496,7 +496,7 @@ def test_at_a_terminal_the_hash_does_not_count(home: Path) -> None:
 
 def test_the_last_approved_plan_is_remembered(home: Path) -> None:
     surroundings = around(home)
-    one, two = read(home), read(home, CONFIG.replace("tt]", "b]"))
+    one, two = config_in(home), config_in(home, CONFIG.replace("tt]", "b]"))
     assert trust.last_approved(one.path, surroundings.environ) == ()
     trust.allow(one, surroundings)
     assert trust.last_approved(one.path, surroundings.environ) == plan.lines(one, surroundings)
@@ -510,7 +510,7 @@ def test_the_last_approved_plan_is_remembered(home: Path) -> None:
 
 
 def test_of_another_path_nothing_is_remembered(home: Path) -> None:
-    trust.allow(read(home), around(home))
+    trust.allow(config_in(home), around(home))
     assert trust.last_approved(f"{home}/other/tastyauth.yaml", around(home).environ) == ()
 
 
@@ -518,14 +518,14 @@ def test_of_another_path_nothing_is_remembered(home: Path) -> None:
 def test_a_record_that_cannot_be_used_is_not_remembered(
     home: Path, tamper: Callable[[str], None]
 ) -> None:
-    config, surroundings = read(home), around(home)
+    config, surroundings = config_in(home), around(home)
     trust.allow(config, surroundings)
     tamper(trust.require(config, "project", surroundings))
     assert trust.last_approved(config.path, surroundings.environ) == ()
 
 
 def test_a_path_with_a_line_break_is_not_taken_for_a_plan(home: Path) -> None:
-    config = replace(read(home), path=f"{home}/a\nb/tastyauth.yaml")
+    config = replace(config_in(home), path=f"{home}/a\nb/tastyauth.yaml")
     trust.allow(config, around(home))
     expected = plan.lines(config, around(home))
     assert trust.last_approved(config.path, around(home).environ) == expected
@@ -536,23 +536,25 @@ def test_a_path_with_a_line_break_is_not_taken_for_a_plan(home: Path) -> None:
 
 def test_the_hash_of_one_profile_allows_it_alone_whatever_the_others_are(home: Path) -> None:
     """So that a teammate's new profile changes nothing for CI."""
-    one = plan.digest(trust.approvable(read(home), "project", around(home), "live"))
+    one = plan.digest(trust.approvable(config_in(home), "project", around(home), "live"))
     surroundings = around(home, TASTYAUTH_TRUST_SHA256=one)
     evil = CONFIG.replace("sandbox", "custom\n    api_url: https://evil.example")
     for text in (CONFIG, evil, CONFIG.replace("default_profile: live", ""), f"{CONFIG}{MORE}"):
-        part, approval = trust.admitted(read(home, text), "project", surroundings, "live")
+        part, approval = trust.admitted(config_in(home, text), "project", surroundings, "live")
         assert ([profile.name for profile in part.profiles], approval) == (["live"], one)
         with pytest.raises(ConfigNotAllowed):
-            trust.admitted(read(home, text), "project", surroundings, "paper")
-    changed = read(home, CONFIG.replace("tt]", "x]"))
+            trust.admitted(config_in(home, text), "project", surroundings, "paper")
+    changed = config_in(home, CONFIG.replace("tt]", "x]"))
     with pytest.raises(ConfigNotAllowed):
         trust.admitted(changed, "project", surroundings, "live")
     with pytest.raises(ConfigNotAllowed):
-        trust.admitted(read(home), "project", replace(surroundings, interactive=True), "live")
+        trust.admitted(config_in(home), "project", replace(surroundings, interactive=True), "live")
 
 
 def test_the_hash_of_one_profile_allows_nothing_that_goes_too_far(home: Path) -> None:
-    config = read(home, CONFIG.replace("production", "custom\n    api_url: https://evil.example"))
+    config = config_in(
+        home, CONFIG.replace("production", "custom\n    api_url: https://evil.example")
+    )
     one = plan.digest(plan.lines(config.only("live"), around(home))[1:])
     surroundings = around(home, TASTYAUTH_TRUST_SHA256=one)
     with pytest.raises(ConfigNotAllowed, match=r"evil\.example"):

@@ -69,7 +69,7 @@ def examine(
     """Runs `doctor` in this process, as the command line does, in the project of the world."""
     monkeypatch.chdir(world.project)
 
-    def run(*words: str, output: str = "json", **variables: str) -> Report:
+    def examined(*words: str, output: str = "json", **variables: str) -> Report:
         arguments = grammar.parse(grammar.read(["doctor", "--format", output, *words]))
         console = Console({**world.environ, **variables})
         console.verbose, console.quiet = arguments.verbose, arguments.quiet
@@ -83,7 +83,7 @@ def examine(
         assert f"{world.home}/" not in captured.out.partition('"line"')[0]
         return Report(code, captured.out)
 
-    return run
+    return examined
 
 
 # -- what is well ---------------------------------------------------------------------------------

@@ -69,7 +69,7 @@ def python(version: str) -> str | None:
     pyenv = sorted(glob(f"{CALLERS.get('HOME')}/.pyenv/versions/{version}.*/bin"))
     for place in (own, *PATH.split(":"), *pyenv):
         path = f"{place}/python{version}"
-        if os.access(path, os.X_OK) and not run(path, "-c", "import venv, ctypes").returncode:
+        if os.access(path, os.X_OK) and not anywhere(path, "-c", "import venv, ctypes").returncode:
             return path
     return None
 
@@ -79,7 +79,7 @@ def newer() -> list[str]:
     return [version for minor in range(14, 20) if python(version := f"3.{minor}")]
 
 
-def run(
+def anywhere(
     *argv: str, limit: float = LIMIT, at: str = "/", variables: Mapping[str, str] = NONE
 ) -> "subprocess.CompletedProcess[str]":
     environ = {k: v for k, v in CALLERS.items() if not k.startswith(("PYTEST_", "VIRTUAL_"))}
@@ -99,7 +99,7 @@ def run(
 def done(
     *argv: str, limit: float = LIMIT, at: str = "/", variables: Mapping[str, str] = NONE
 ) -> str:
-    completed = run(*argv, limit=limit, at=at, variables=variables)
+    completed = anywhere(*argv, limit=limit, at=at, variables=variables)
     assert completed.returncode == 0, completed.stdout[-8000:]
     return completed.stdout
 

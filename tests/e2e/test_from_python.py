@@ -51,7 +51,7 @@ def exports_for(who: str) -> str:
     return found
 
 
-def run(place: Place, text: str) -> Finished:
+def run_python(place: Place, text: str) -> Finished:
     finished = place.run("python", "-c", text)
     assert (finished.code, finished.err) == (0, "")
     return finished
@@ -60,7 +60,9 @@ def run(place: Place, text: str) -> Finished:
 def test_a_token_for_anything_that_takes_one(here: Place) -> None:
     with Simulator() as broker:
         set_up(here, broker)
-        told = run(here, recipe("python", "# a token") + "\nprint(headers['Authorization'])").out
+        told = run_python(
+            here, recipe("python", "# a token") + "\nprint(headers['Authorization'])"
+        ).out
         assert told == f"Bearer {here.run('tastyauth', 'token').out}"
         assert broker.token_requests == 1
 
@@ -69,15 +71,16 @@ def test_a_client_of_httpx(here: Place) -> None:
     with Simulator() as broker:
         set_up(here, broker)
         text = adapted(recipe("python", "# httpx"), {"https://api.tastyworks.com": broker.origin})
-        assert ACCOUNTS[1] in run(here, text + "\nprint(accounts)").out
-        assert ACCOUNTS[1] in run(here, text.replace("httpx", "httpx2") + "\nprint(accounts)").out
+        assert ACCOUNTS[1] in run_python(here, text + "\nprint(accounts)").out
+        text = text.replace("httpx", "httpx2")
+        assert ACCOUNTS[1] in run_python(here, text + "\nprint(accounts)").out
         assert broker.token_requests == 1
 
 
 def test_a_bot_on_the_communitys_sdk(here: Place) -> None:
     with Simulator() as broker:
         set_up(here, broker)
-        assert ACCOUNTS[0] in run(here, recipe("python", "# tastytrade")).out
+        assert ACCOUNTS[0] in run_python(here, recipe("python", "# tastytrade")).out
         assert broker.token_requests == 1
 
 

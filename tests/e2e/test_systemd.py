@@ -54,7 +54,7 @@ Report = Mapping[str, str]
 """What a machine has left behind, by name."""
 
 
-def run(directory: str, broker: Simulator) -> Report:
+def booted(directory: str, broker: Simulator) -> Report:
     """Boots a machine with the documented units, whose broker is this one."""
     credentials = Credentials.of(broker)
     config = adapted(
@@ -81,13 +81,13 @@ def run(directory: str, broker: Simulator) -> Report:
 @pytest.fixture(scope="module")
 def well(tmp_path_factory: pytest.TempPathFactory) -> Report:
     with Simulator() as broker:
-        return run(os.fspath(tmp_path_factory.mktemp("well")), broker)
+        return booted(os.fspath(tmp_path_factory.mktemp("well")), broker)
 
 
 @pytest.fixture(scope="module")
 def refused(tmp_path_factory: pytest.TempPathFactory) -> Report:
     with Simulator(fail="grant-revoked") as broker:
-        return run(os.fspath(tmp_path_factory.mktemp("refused")), broker)
+        return booted(os.fspath(tmp_path_factory.mktemp("refused")), broker)
 
 
 def test_the_units_are_well_formed(well: Report) -> None:

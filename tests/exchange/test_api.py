@@ -71,7 +71,7 @@ def test_the_way_is_that_of_an_exchange() -> None:
         ask("http://api.example/customers/me")
 
 
-def read(status: int, body: object, **headers: str) -> object:
+def answered(status: int, body: object, **headers: str) -> object:
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return read_data(Answer(status, named, data), BEARER)
@@ -79,7 +79,7 @@ def read(status: int, body: object, **headers: str) -> object:
 
 def failure(status: int, body: object, **headers: str) -> Any:
     with pytest.raises(TastyauthError) as caught:
-        read(status, body, **headers)
+        answered(status, body, **headers)
     error = caught.value
     assert error.hint
     assert BEARER.reveal()[:12] not in error.message + error.hint
@@ -87,8 +87,8 @@ def failure(status: int, body: object, **headers: str) -> Any:
 
 
 def test_the_data_of_an_answer_are_read() -> None:
-    assert read(200, {"data": {"a": [1]}, "context": "/x"}) == {"a": [1]}
-    assert read(200, {"data": {}}) == {}
+    assert answered(200, {"data": {"a": [1]}, "context": "/x"}) == {"a": [1]}
+    assert answered(200, {"data": {}}) == {}
 
 
 HTML = b"<html><title>Sign in</title></html>"

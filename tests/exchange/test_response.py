@@ -34,7 +34,7 @@ NOW_AS_DATE = "Fri, 15 Jan 2027 08:00:00 GMT"
 HTML = "<html><head><title>401 Authorization Required</title></head></html>"
 
 
-def read(
+def answered(
     status: int, body: object, environment: str = "production", **headers: str
 ) -> TokenResponse:
     data = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -44,7 +44,7 @@ def read(
 
 def failure(status: int, body: object, environment: str = "production", **headers: str) -> Any:
     with pytest.raises(TastyauthError) as caught:
-        read(status, body, environment, **headers)
+        answered(status, body, environment, **headers)
     error = caught.value
     assert error.hint, "every error says what to do next"
     assert not reveals(error.message + error.hint)
@@ -272,13 +272,13 @@ def test_a_compressed_token_is_refused(encoding: str) -> None:
 
 @for_each("encoding", ["", "identity", " Identity "])
 def test_a_token_that_is_said_not_to_be_compressed_is_read(encoding: str) -> None:
-    token = read(200, {"access_token": "abc"}, Content_Encoding=encoding).access_token
+    token = answered(200, {"access_token": "abc"}, Content_Encoding=encoding).access_token
     assert token.reveal() == "abc"
 
 
 def test_an_answer_may_have_64_kib() -> None:
     body = json.dumps({"access_token": "abc"}).encode()
-    assert read(200, body.rjust(65_536)).access_token.reveal() == "abc"
+    assert answered(200, body.rjust(65_536)).access_token.reveal() == "abc"
     assert "64 KiB" in failure(200, body.rjust(65_537)).message
 
 
@@ -367,18 +367,18 @@ def test_a_retry_after_date_is_read_by_the_servers_clock() -> None:
 )
 def test_the_life_of_a_token(given: dict[str, object], lifetime: int) -> None:
     """It is never raised, and cut to a day; without one it is what the vendor documents."""
-    assert read(200, {"access_token": "abc", **given}).expires_in == lifetime
+    assert answered(200, {"access_token": "abc", **given}).expires_in == lifetime
 
 
 def test_an_infinite_life_is_cut_to_a_day() -> None:
     """A number may be larger than any float."""
-    assert read(200, b'{"access_token":"abc","expires_in":1e400}').expires_in == 86_400
+    assert answered(200, b'{"access_token":"abc","expires_in":1e400}').expires_in == 86_400
 
 
 @for_each("token", ["a", "A-Z._~+/09==", jwt({}, {}), "a" * 16_384])
 def test_what_an_access_token_may_be(token: str) -> None:
     """The b64token of RFC 6750; nothing else in the answer is needed."""
-    response = read(200, {"access_token": token, "id_token": "x y", "scope": ["read"]})
+    response = answered(200, {"access_token": token, "id_token": "x y", "scope": ["read"]})
     assert response.access_token.reveal() == token
     assert token not in repr(response) or token == "a"
     assert response.refresh_token is None
@@ -400,13 +400,13 @@ def test_what_the_token_may_do_is_read_where_it_is_said(
 ) -> None:
     """In the answer (RFC 6749, section 5.1), and in the claims of the token."""
     token = jwt({"typ": "at+jwt"}, claims)
-    assert read(200, {"access_token": token, "scope": said}).scopes == scopes
+    assert answered(200, {"access_token": token, "scope": said}).scopes == scopes
 
 
 @for_each("kind", ["Bearer", "bearer", "BEARER", None])
 def test_the_token_type_compares_without_case(kind: str | None) -> None:
     """RFC 6749, section 5.1."""
-    assert read(200, {"access_token": "abc", "token_type": kind}).access_token.reveal() == "abc"
+    assert answered(200, {"access_token": "abc", "token_type": kind}).access_token.reveal() == "abc"
 
 
 @for_each(
@@ -423,7 +423,7 @@ def test_only_a_different_refresh_token_is_a_rotation(
     sent_back: str | None, rotated: str | None
 ) -> None:
     """The same one, or none, leaves everything as it is."""
-    found = read(200, {"access_token": "abc", "refresh_token": sent_back}).refresh_token
+    found = answered(200, {"access_token": "abc", "refresh_token": sent_back}).refresh_token
     assert (found and found.reveal()) == rotated
 
 
@@ -471,7 +471,7 @@ def test_what_is_no_new_refresh_token_does_not(
 )
 def test_a_clock_that_is_off_is_a_warning(date: str, word: str | None) -> None:
     """The token is still good."""
-    (*warnings,) = read(200, {"access_token": "abc"}, DATE=date).warnings
+    (*warnings,) = answered(200, {"access_token": "abc"}, DATE=date).warnings
     assert len(warnings) == (word is not None)
     assert word is None or word in warnings[0]
 
@@ -507,7 +507,7 @@ def test_no_echo_shows_a_secret(name: str) -> None:
     ):
         for status in (400, 200, 429, 404):
             try:
-                read(status, body)
+                answered(status, body)
             except TastyauthError as error:
                 assert not holds_a_secret(error.message + error.hint), error.message  # noqa: PT017
 

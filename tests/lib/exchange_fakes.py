@@ -119,13 +119,13 @@ def serving(
                     server.requests.append(read_request(end))
                 script(end)
 
-    def run() -> None:
+    def play() -> None:
         with contextlib.suppress(OSError):
             for script in scripts:
                 if not over.is_set():
                     meet(script)
 
-    thread = threading.Thread(target=run, daemon=True)
+    thread = threading.Thread(target=play, daemon=True)
     thread.start()
     try:
         yield server

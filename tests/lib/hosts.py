@@ -74,14 +74,14 @@ def main(url: str, hosts: int, start: float, spread: float, seconds: float) -> N
     seal = Seal(GRANT)
     results: list[tuple[str, str, str]] = []
 
-    def run() -> None:
+    def ask() -> None:
         time.sleep(max(start + random.uniform(0, spread) - time.time(), 0))
         it = fleet(url, time.time(), seal)
         came = it.obtain(lambda: exchange(seconds))
         got, how = (came, "adopted") if isinstance(came, Entry) else (came.entry, "exchanged")
         results.append((how, got.fields["access_token"], it.trouble))
 
-    threads = [threading.Thread(target=run) for _ in range(hosts)]
+    threads = [threading.Thread(target=ask) for _ in range(hosts)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -33,7 +33,7 @@ def start(script: str, *arguments: str) -> process.Running:
     )
 
 
-def run(script: str, *arguments: str, timeout: float = LONG) -> process.Completed:
+def run_script(script: str, *arguments: str, timeout: float = LONG) -> process.Completed:
     return process.run(
         ["/bin/sh", "-c", script, "sh", *arguments],
         environ=ENVIRON,
@@ -96,17 +96,17 @@ def interrupted_after(seconds: float) -> Iterator[None]:
 
 
 def test_the_answer_is_exit_code_stdout_and_stderr() -> None:
-    completed = run("printf out; printf err >&2; exit 7")
+    completed = run_script("printf out; printf err >&2; exit 7")
     assert (completed.returncode, completed.stdout, completed.stderr) == (7, b"out", b"err")
 
 
 def test_a_program_ended_by_a_signal_has_its_negative_number() -> None:
-    assert run("kill -KILL $$").returncode == -signal.SIGKILL
+    assert run_script("kill -KILL $$").returncode == -signal.SIGKILL
 
 
 def test_no_shell_reads_the_arguments() -> None:
     argument = "$HOME; `id` * 'x"
-    assert run('printf %s "$1"', argument).stdout == argument.encode()
+    assert run_script('printf %s "$1"', argument).stdout == argument.encode()
 
 
 def test_the_program_sees_exactly_the_given_variables_and_directory(tmp_path: Path) -> None:
@@ -121,11 +121,11 @@ def test_the_program_sees_exactly_the_given_variables_and_directory(tmp_path: Pa
 
 
 def test_what_a_program_wrote_does_not_show_in_a_repr() -> None:
-    assert "hunter2" not in repr(run("echo hunter2; echo hunter2 >&2"))
+    assert "hunter2" not in repr(run_script("echo hunter2; echo hunter2 >&2"))
 
 
 def test_signals_that_python_ignores_have_their_default_again() -> None:
-    assert run("kill -PIPE $$; echo survived").returncode == -signal.SIGPIPE
+    assert run_script("kill -PIPE $$; echo survived").returncode == -signal.SIGPIPE
 
 
 def test_a_program_that_may_not_ask_finds_no_input_and_no_terminal() -> None:
@@ -151,7 +151,7 @@ def test_a_program_that_may_not_ask_leads_a_session_of_its_own() -> None:
 
 def test_an_agent_that_keeps_stdout_open_is_not_waited_for_and_lives_on(pulse: Pulse) -> None:
     began = time.monotonic()
-    completed = run(HOLD + "sleep 60 & echo $!; exec 3>&-; echo value", pulse.path)
+    completed = run_script(HOLD + "sleep 60 & echo $!; exec 3>&-; echo value", pulse.path)
     took = time.monotonic() - began
     agent, value = completed.stdout.split()
     alive = not pulse.has_ended(within=0.2)
@@ -162,30 +162,30 @@ def test_an_agent_that_keeps_stdout_open_is_not_waited_for_and_lives_on(pulse: P
 
 
 def test_all_that_was_written_before_the_exit_is_kept_though_an_agent_holds_the_pipe() -> None:
-    completed = run("sleep 60 & echo $! >&2; head -c 60000 /dev/zero")
+    completed = run_script("sleep 60 & echo $! >&2; head -c 60000 /dev/zero")
     os.kill(int(completed.stderr), signal.SIGKILL)
     assert len(completed.stdout) == 60000
 
 
 def test_a_program_that_closes_its_pipes_is_still_waited_for() -> None:
-    assert run("exec >&- 2>&-; sleep 0.2; exit 3").returncode == 3
+    assert run_script("exec >&- 2>&-; sleep 0.2; exit 3").returncode == 3
 
 
 def test_much_stderr_blocks_nothing_and_its_end_is_kept() -> None:
-    completed = run("head -c 1000000 /dev/zero >&2; printf end >&2; printf out")
+    completed = run_script("head -c 1000000 /dev/zero >&2; printf end >&2; printf out")
     assert completed.stdout == b"out"
     assert completed.stderr.endswith(b"\0end")
     assert len(completed.stderr) == process.STDERR_TAIL
 
 
 def test_stdout_may_be_64_kib() -> None:
-    assert len(run("head -c 65536 /dev/zero").stdout) == 65536
+    assert len(run_script("head -c 65536 /dev/zero").stdout) == 65536
 
 
 @pytest.mark.parametrize("script", ["head -c 65537 /dev/zero", HOLD + "yes"])
 def test_more_stdout_ends_the_program(script: str, pulse: Pulse) -> None:
     with pytest.raises(process.TooMuchOutput):
-        run(script, pulse.path)
+        run_script(script, pulse.path)
     if script.startswith(HOLD):
         pulse.await_beat()
     assert pulse.has_ended()
@@ -234,7 +234,7 @@ def test_a_program_that_leaves_nothing_behind_is_not_lingered_for(
 ) -> None:
     monkeypatch.setattr(process, "_DRAIN", LONG)
     began = time.monotonic()
-    run("echo value")
+    run_script("echo value")
     assert time.monotonic() - began < LONG / 2
 
 
@@ -264,11 +264,11 @@ def test_neither_zombies_nor_descriptors_are_left() -> None:
         while os.waitpid(-1, os.WNOHANG)[0]:
             pass
     before = len(os.listdir("/dev/fd"))
-    run("exit 1")
+    run_script("exit 1")
     with pytest.raises(process.TimedOut):
-        run("sleep 60", timeout=0.05)
+        run_script("sleep 60", timeout=0.05)
     with pytest.raises(process.TooMuchOutput):
-        run("yes")
+        run_script("yes")
     with start("sleep 60"):
         pass
     with pytest.raises(process.CannotStart):

@@ -11,7 +11,7 @@ from tastyauth.validation import document
 from tastyauth.validation.problem import Document, Span
 
 
-def read(text: str) -> Document:
+def document_of(text: str) -> Document:
     return document.read(text.encode(), "tastyauth.yaml")
 
 
@@ -21,13 +21,13 @@ def codes(text: str | bytes) -> list[str]:
 
 
 def test_data_is_what_json_would_hold() -> None:
-    found = read("a: {b: [1, 2.5, true, ~, text, 'on']}\nc: >-\n  folded\n  text\n")
+    found = document_of("a: {b: [1, 2.5, true, ~, text, 'on']}\nc: >-\n  folded\n  text\n")
     assert found.data == {"a": {"b": [1, 2.5, True, None, "text", "on"]}, "c": "folded text"}
     assert found.problems == ()
 
 
 def test_keys_and_values_have_their_positions() -> None:
-    found = read("a:\n  b: [x, 'yy']\n  # a comment\n\nc: {d: 1}\n")
+    found = document_of("a:\n  b: [x, 'yy']\n  # a comment\n\nc: {d: 1}\n")
     assert found.key_span(("a", "b")) == Span(2, 3, 2, 4)
     assert found.value_span(("a", "b")) == Span(2, 6, 2, 15)
     assert found.value_span(("a", "b", 1)) == Span(2, 10, 2, 14)
@@ -36,12 +36,12 @@ def test_keys_and_values_have_their_positions() -> None:
 
 
 def test_columns_count_code_points() -> None:
-    assert read("'é😀': ü\n").value_span(("é😀",)) == Span(1, 7, 1, 8)
+    assert document_of("'é😀': ü\n").value_span(("é😀",)) == Span(1, 7, 1, 8)
 
 
 @for_each("end", ["\n", "\r\n"])
 def test_lines_are_counted_alike_whatever_ends_them(end: str) -> None:
-    assert read(f"a: 1{end}# two{end}b: 2{end}").key_span(("b",)) == Span(3, 1, 3, 2)
+    assert document_of(f"a: 1{end}# two{end}b: 2{end}").key_span(("b",)) == Span(3, 1, 3, 2)
 
 
 def test_a_byte_order_mark_moves_nothing() -> None:
@@ -51,13 +51,13 @@ def test_a_byte_order_mark_moves_nothing() -> None:
 
 
 def test_an_empty_value_has_a_place() -> None:
-    found = read("a:\nb: 1\n")
+    found = document_of("a:\nb: 1\n")
     assert found.is_empty(("a",))
     assert found.value_span(("a",)) == Span(1, 3, 1, 3)
 
 
 def test_of_a_key_given_twice_both_places_are_told() -> None:
-    (problem,) = read("a: 1\nb: 2\na: 3\n").problems
+    (problem,) = document_of("a: 1\nb: 2\na: 3\n").problems
     assert problem.code == "TA003"
     assert problem.span == Span(3, 1, 3, 2)
     assert [label.span for label in problem.labels] == [Span(1, 1, 1, 2)]
@@ -68,7 +68,7 @@ def test_equal_keys_of_two_mappings_are_no_duplicates() -> None:
 
 
 def test_tags_are_refused_and_never_run() -> None:
-    found = read(
+    found = document_of(
         "a: !!python/object/apply:sys.exit [3]\nb: !!int abc\nc: !own {d: !!timestamp x}\n"
     )
     assert [problem.code for problem in found.problems] == ["TA010"] * 4
@@ -76,7 +76,7 @@ def test_tags_are_refused_and_never_run() -> None:
 
 
 def test_an_alias_is_told_where_it_stands_and_never_followed() -> None:
-    found = read("a: &x [1]\nb: *x\nc: &y [*y]\n<<: *x\n")
+    found = document_of("a: &x [1]\nb: *x\nc: &y [*y]\n<<: *x\n")
     assert [(problem.code, problem.span.line) for problem in found.problems] == [
         ("TA009", 1),
         ("TA009", 2),
@@ -162,20 +162,20 @@ UNIT = {
 def test_64_kib_of_nonsense_are_read_at_once(unit: str) -> None:
     text = unit * (64 * 1024 // len(unit))
     started_at = time.process_time()
-    found = read(text)
+    found = document_of(text)
     assert time.process_time() - started_at < 2
     assert found.problems
 
 
 def test_64_kib_of_one_list_are_read_in_time() -> None:
     started_at = time.process_time()
-    found = read("a: [" + "b," * 32000 + "]")
+    found = document_of("a: [" + "b," * 32000 + "]")
     assert time.process_time() - started_at < 4  # half a second on an idle machine
     assert found.problems == ()
 
 
 def test_syntax_problems_never_repeat_the_line() -> None:
-    found = read("client_secret: hunter2hunter2: 'hunter2hunter2\n")
+    found = document_of("client_secret: hunter2hunter2: 'hunter2hunter2\n")
     assert found.problems
     assert "hunter" not in repr(found)
     assert "hunter" not in repr(found.problems) + repr(found.scalars)
@@ -194,7 +194,7 @@ YAML_CHARACTERS = "ab1: -[]{},?&*!|>'\"%@`#\\\n\t\r~<=.\x85\u2028\ufeffé"
 @settings(deadline=None)
 @given(st.text(st.sampled_from(YAML_CHARACTERS), max_size=80))
 def test_any_yaml_is_data_or_a_problem(text: str) -> None:
-    found = read(text)
+    found = document_of(text)
     assert found.data is not None or found.problems
     for problem in found.problems:
         assert 1 <= problem.span.line <= len(found.lines)
