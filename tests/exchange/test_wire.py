@@ -734,7 +734,16 @@ def test_no_local_variable_of_a_failure_shows_a_token(status: str, answer: dict[
     assert not reveals(shown)
 
 
-@for_each("data", [f"HTTP/1.1 {NEWEST}\r\n", f"{NEWEST}\r\n\r\n"])
+@for_each(
+    "data",
+    [
+        f"HTTP/1.1 {NEWEST}\r\n",
+        f"{NEWEST}\r\n\r\n",
+        f"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{NEWEST}",
+        f"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1b\r\n{NEWEST}\r\n{NEWEST}",
+        f"HTTP/1.1 200 OK\r\nX-{NEWEST}\r\n\r\n",
+    ],
+)
 def test_nor_when_it_is_no_answer(data: str) -> None:
     with serving(says(data.encode())) as server, pytest.raises(TastyauthError) as caught:
         ask(server.url())
