@@ -14,7 +14,10 @@ from tastyauth.sources import Reference, Surroundings
 Lines = tuple[str, ...]
 Exports = tuple[tuple[str, str], ...]
 
-_VERSION_CONTROL = (".git", ".hg", ".jj", ".svn", ".bzr", ".fslckout", "_darcs", "CVS")
+_VERSION_CONTROL = (
+    *(".git", ".hg", ".jj", ".sl", ".svn", ".bzr", ".pijul", ".repo"),
+    *(".fslckout", "_FOSSIL_", "_darcs", "CVS"),
+)
 """What lies in the root of a tree that the next pull or update can change."""
 
 FIRST_EXPORTS = (

@@ -484,7 +484,7 @@ def test_what_many_things_lie_in_is_no_unpacked_tree(tmp_path: Path, directory: 
     plan.refuse_outlaws(config, around())
 
 
-@pytest.mark.parametrize("mark", [".hg", ".jj", ".svn", ".git", ".bzr", "_darcs", ".fslckout"])
+@pytest.mark.parametrize("mark", plan._VERSION_CONTROL)
 def test_a_tree_of_any_version_control_is_a_project(tmp_path: Path, mark: str) -> None:
     install(tmp_path / "tree/bin/vault")
     (tmp_path / "tree" / mark).mkdir()
