@@ -20,6 +20,9 @@ DEFAULT_EXPORTS = (
 TOKEN_FILE = "TASTYTRADE_ACCESS_TOKEN_FILE"  # noqa: S105
 """Names the file of `exec --keep-fresh` to its program."""
 
+HOOK_MARK = "TASTYAUTH_HOOK"
+"""In it a hook says which token it has set: profile@expiry, for `status`."""
+
 DEFAULT_NAMES = (*(name for name, _ in DEFAULT_EXPORTS), TOKEN_FILE)
 """What is unset when nothing is known about the config."""
 

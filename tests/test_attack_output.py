@@ -106,7 +106,8 @@ def attack(world: World) -> Attack:
             run = measured(world, "-v", "env")
         done = run.completed
         assert done.code == code, done.err
-        assert done.out == f"unset {' '.join(sorted(UNSET_NAMES))};! :;(exit {code});\n"
+        names = *sorted(UNSET_NAMES), "TASTYAUTH_HOOK"
+        assert done.out == f"unset {' '.join(names)};! :;(exit {code});\n"
         assert tame(done.err)
         assert all(line.startswith("tastyauth: ") for line in done.err.splitlines())
         assert run.seconds < 2 + LATE

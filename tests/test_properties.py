@@ -318,7 +318,8 @@ LANGUAGES = {
 def read_back(text: str, names: list[str], unset: list[str], language: Language) -> list[str]:
     """The values in a shell form, which is of the language to the last character."""
     each = "".join(f"unsetenv {name};" for name in unset)
-    before = language.unset.format(names=" ".join(unset), each=each) if unset else ""
+    first = [*unset, *names] if language is LANGUAGES["sh"] else unset
+    before = language.unset.format(names=" ".join(first), each=each) if first else ""
     pattern = "".join(re.sub(r"\{name\}", name, language.export) for name in names)
     checks = "(?:test [^&]*&&)*"  # which a shell with an odd IFS does not pass
     found = re.fullmatch(f"{checks}{re.escape(before)}{pattern}\n", text)

@@ -16,7 +16,7 @@ from tastyauth.config import Config, Profile
 from tastyauth.errors import ConfigError, SecretAbsent, SecretError, UsageError, reason_of
 from tastyauth.secret import fit_to_paste, printable, with_tilde
 from tastyauth.session import duration
-from tastyauth.shells import curl_script, hook
+from tastyauth.shells import curl_script
 from tastyauth.sources import Reference, Surroundings
 
 PRESENT, MISSING, UNUSABLE, UNCHECKED = "present", "missing", "unusable", "not checked"
@@ -239,7 +239,7 @@ def in_shell(config: Config, asked: Asked) -> ShellStatus | None:
         environment = profile.exported_environment
     ends = held.get("expires_at", "")
     expires_at = int(ends) if ends.isascii() and ends.isdigit() and len(ends) < 16 else 0
-    by_hook = environ.get(hook.MARK) == f"{name}@{expires_at}"
+    by_hook = environ.get(export.HOOK_MARK) == f"{name}@{expires_at}"
     return ShellStatus(name, environment, expires_at, "hook" if by_hook else "hand")
 
 

@@ -158,17 +158,19 @@ class Config:
         )
 
     def shell_names(self) -> tuple[str, ...]:
-        """Every name that tastyauth may set for any profile, sorted."""
-        return tuple(self._setters())
+        """Every name that tastyauth may set for any profile, sorted, a hook's mark last."""
+        return tuple(sorted(self._setters(), key=lambda it: (it == export.HOOK_MARK, it)))
 
     def _setters(self) -> dict[str, list[str]]:
         """The variables that tastyauth may set, sorted, each with the profiles it is set for.
 
         A secret that `exec` hands out under the name that it is read from was there before. The
-        default names, and the token file of an `exec --keep-fresh`, may be from any other config.
+        default names, the token file of an `exec --keep-fresh` and the mark of a hook may be
+        another config's.
         """
         read = self.variables
-        found: dict[str, list[str]] = {it: [] for it in export.DEFAULT_NAMES if it not in read}
+        names = (*export.DEFAULT_NAMES, export.HOOK_MARK)
+        found: dict[str, list[str]] = {it: [] for it in names if it not in read}
         for profile in self.profiles:
             for name, key in profile.exports:
                 if key not in export.SECRET_FIELDS or name not in read:

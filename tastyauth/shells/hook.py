@@ -27,9 +27,6 @@ USAGE = {
 FIRST, AGAIN, CHANGED = CASES = ("first", "again", "changed")
 """What a shell holds when it asks: what it was started with, what the hook has set, or neither."""
 
-MARK = "TASTYAUTH_HOOK"
-"""The variable in which a hook says which token it has set: profile@expiry, for `status`."""
-
 _LONGEST_PAUSE = 60.0
 """Seconds between two tries at a token that is about to expire."""
 
@@ -68,7 +65,7 @@ def script(shell: str, binding: Binding) -> str:
             BOUND=_fish_word(binding.identity),
             CALL=" ".join(map(_fish_word, command)),
             EXPIRY=binding.expiry,
-            NAMES=" ".join((*binding.names, MARK)),
+            NAMES=" ".join((*binding.names, export.HOOK_MARK)),
             SETTINGS="; ".join(
                 f"set -lx {name} {_fish_word(value)}" for name, value in binding.settings
             ),
@@ -80,7 +77,7 @@ def script(shell: str, binding: Binding) -> str:
         BOUND=quote(binding.identity),
         CALL=" ".join((*settings, "exec", *map(quote, command))),
         EXPIRY=binding.expiry,
-        NAMES=" ".join((*binding.names, MARK)),
+        NAMES=" ".join((*binding.names, export.HOOK_MARK)),
         LOOK=f'"{" ".join(values)}"',
     )
 
@@ -141,7 +138,7 @@ def renewal(shell: str, emission: Emission, entry: Entry, now: float, *, warned:
         state["told"] = int(warned)
     language = "fish" if shell == "fish" else "sh"
     exported = "set -gx {} {};" if shell == "fish" else "export {}={};"
-    mark = exported.format(MARK, f"{emission.profile}@{entry.expires_at}")
+    mark = exported.format(export.HOOK_MARK, f"{emission.profile}@{entry.expires_at}")
     return RENDER[language](emission).rstrip("\n") + mark + _assigned(shell, state)
 
 

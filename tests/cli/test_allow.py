@@ -214,11 +214,8 @@ def test_a_failure_of_a_config_that_is_not_allowed_unsets_the_default_names(
     world.configure(text, directory=world.project)
     refused(world.run("env"), project)
     allow(world, "y")
-    assert world.run("env", "-p", "nobody").out == (
-        "unset BOT_TOKEN TASTYTRADE_ACCESS_TOKEN TASTYTRADE_ACCESS_TOKEN_EXPIRES_AT"
-        " TASTYTRADE_ACCESS_TOKEN_FILE TASTYTRADE_API_URL TASTYTRADE_ENV TASTYTRADE_PROFILE;"
-        "! :;(exit 2);\n"
-    )
+    names = ("BOT_TOKEN", *sorted(UNSET_NAMES), "TASTYAUTH_HOOK")
+    assert world.run("env", "-p", "nobody").out == f"unset {' '.join(names)};! :;(exit 2);\n"
 
 
 # -- without a terminal ---------------------------------------------------------------------------

@@ -286,6 +286,7 @@ def test_the_names_of_a_config_are_those_that_tastyauth_may_set() -> None:
         "TASTYTRADE_API_URL",
         "TASTYTRADE_ENV",
         "TASTYTRADE_PROFILE",
+        "TASTYAUTH_HOOK",
     )
 
 
@@ -295,9 +296,11 @@ def test_foreign_names_are_those_of_the_other_profiles_alone() -> None:
     assert profiles["live"].foreign == (
         "BOT_SECRET",
         "BOT_TOKEN_EXPIRES",
+        "TASTYAUTH_HOOK",
         "TASTYTRADE_ACCESS_TOKEN_FILE",
     )
     assert profiles["paper"].foreign == (
+        "TASTYAUTH_HOOK",
         "TASTYTRADE_ACCESS_TOKEN_EXPIRES_AT",
         "TASTYTRADE_ACCESS_TOKEN_FILE",
         "TASTYTRADE_API_URL",
@@ -320,7 +323,7 @@ def test_a_name_that_env_does_not_set_for_this_profile_is_foreign() -> None:
     )
     assert config.outline(b"", "", "").profiles["paper"].foreign == (
         "BOT",
-        *sorted(export.DEFAULT_NAMES),
+        *sorted((*export.DEFAULT_NAMES, export.HOOK_MARK)),
     )
 
 

@@ -214,9 +214,11 @@ def test_the_token_of_another_config_is_gone_whatever_this_one_exports(
     )
     world.configure()
     shell = inner.format(f"--config {other}")
-    done = world.run("exec", "--keep-fresh", "--", "sh", "-c", shell)
+    words = ("exec", "--keep-fresh", "--", "env", "TASTYAUTH_HOOK=live@1", "sh", "-c", shell)
+    done = world.run(*words)
     assert "TOKEN=eyJ" in done.out
     assert "TASTYTRADE" not in done.out
+    assert "TASTYAUTH_HOOK" not in done.out
 
 
 def test_the_file_of_a_kept_fresh_command_stays_when_its_own_account_is_chosen_again(
