@@ -105,7 +105,7 @@ def hints() -> list[str]:
         found += [
             f"{module}: {it} = {ast.unparse(constants[it])}" for it in used if it in constants
         ]
-    helps = chain.from_iterable(help for *_, help in problem.table().values())
+    helps = chain.from_iterable(texts[2:] for *_, texts in problem.table().values())
     found += [f"validation/problems.txt: {it!r}" for it in helps]
     found += [f"schema/tastyauth.schema.json: {it!r}" for it in advice(schema.root())]
     return sorted(set(found))

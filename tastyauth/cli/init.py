@@ -193,7 +193,9 @@ def _filled(
     place: _Place, room: Room | None, new: NewProfile, console: Console
 ) -> tuple[bytes, Config]:
     """The config with the new profile; raises UsageError for what makes it invalid: a flag."""
-    content = (room.filled(new) if room is not None else new_profile.new_config(new)).encode()
+    schema = "# yaml-language-server: $schema=tastyauth.schema.json\n"
+    whole = room.filled(new) if room is not None else schema + new_profile.HEAD + new.block()
+    content = whole.encode()
     for problem in validation.check(document.read(content, place.path)):
         if problem.severity == "error":
             raise UsageError(problem.message, problem.help[0] if problem.help else problem.label)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from tastyauth import locate, shells
 from tastyauth.cli.command import Arguments
 from tastyauth.cli.console import Console
-from tastyauth.config.new_profile import NewProfile, new_config
+from tastyauth.config.new_profile import HEAD, NewProfile
 from tastyauth.errors import OutputError, TastyauthError, UsageError, reason_of
 from tastyauth.posix import files
 from tastyauth.simulator import Simulator
@@ -104,7 +104,7 @@ def run_simulator(arguments: Arguments, console: Console) -> int:
         }
         scopes = () if arguments.scopes == "none" else tuple(arguments.scopes.split(","))
         where = ("custom", simulator.origin, application.client_id, "file", scopes)
-        _, _, text = new_config(NewProfile("simulator", *where)).partition("\n")  # no schema here
+        text = HEAD + NewProfile("simulator", *where).block()
         if arguments.config:
             _write(arguments.config, f"{_MADE}\n{text}", accepted, console)
         # first, so that what waits for the credentials may stop it at once

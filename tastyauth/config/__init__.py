@@ -24,9 +24,6 @@ DEFAULT_TIMEOUT = 15.0
 USER_AGENT = f"tastyauth/{__version__}"
 """What tastyauth calls itself where a profile says nothing else."""
 
-_NOBODY = "(none)"
-"""A default profile that no profile can be called."""
-
 
 class Profile(NamedTuple):
     """One account in one environment; profiles stand alone and inherit nothing.
@@ -71,12 +68,8 @@ class Profile(NamedTuple):
         no token useless.
         """
         password = self.shared and self.shared.password
-        return tuple(
-            pair
-            for it in self.references
-            for pair in it.inputs()
-            if it is not password or pair[0] == "env"
-        )
+        found = [(it, pair) for it in self.references for pair in it.inputs()]
+        return tuple(pair for it, pair in found if it is not password or pair[0] == "env")
 
     @property
     def variables(self) -> frozenset[str]:
@@ -135,7 +128,7 @@ class Config:
 
     def only(self, name: str) -> "Config":
         """The same with one profile, whose name must still be given where it must be now."""
-        default = self.default_name or _NOBODY
+        default = self.default_name or "(none)"  # which no profile can be called
         return replace(self, profiles=(self.profile(name),), default_profile=default)
 
     def unfit(self, name: str, asked: Asked) -> ConfigError:
@@ -145,17 +138,13 @@ class Config:
             who, wanted = f"${locate.REQUIRED}", asked.environ[locate.REQUIRED]
         if wanted not in API_HOSTS:  # it may hold anything
             return ConfigError(f"{who} is neither production nor sandbox", "correct or unset it")
-        fitting = [
-            f"-p {it.name}"
-            for it in self.profiles
-            if locate.meets(asked.required, asked.environ, it.behind)
-        ]
-        return ConfigError(
-            f"{who} wants {wanted}, but this profile is {found.exported_environment}",
-            f"choose another profile: {' or '.join(fitting)}"
-            if fitting
-            else f"no profile of {self.path} is {wanted}; tastyauth status lists them",
-        )
+        required = (asked.required, asked.environ)
+        fitting = [f"-p {it.name}" for it in self.profiles if locate.meets(*required, it.behind)]
+        hint = f"no profile of {self.path} is {wanted}; tastyauth status lists them"
+        if fitting:
+            hint = f"choose another profile: {' or '.join(fitting)}"
+        what = f"{who} wants {wanted}, but this profile is {found.exported_environment}"
+        return ConfigError(what, hint)
 
     def shell_names(self) -> tuple[str, ...]:
         """Every name that tastyauth may set for any profile, sorted, a hook's mark last."""
@@ -184,18 +173,11 @@ class Config:
 
     def outline(self, content: bytes, approval: str, salt: str) -> Outline:
         """This config in the terms of the hot path; `content` is its bytes."""
-        found = self._setters()
-        profiles = {
-            profile.name: ProfileOutline(
-                profile.name,
-                profile.exports,
-                tuple(name for name, setters in found.items() if setters != [profile.name]),
-                profile.inputs,
-                self.variables,
-                profile.behind,
-            )
-            for profile in self.profiles
-        }
+        found, profiles = self._setters().items(), {}
+        for it in self.profiles:
+            foreign = tuple(name for name, setters in found if setters != [it.name])
+            read = (it.inputs, self.variables)
+            profiles[it.name] = ProfileOutline(it.name, it.exports, foreign, *read, it.behind)
         return Outline(content, salt, approval, self.default_name, profiles, self.data)
 
 
@@ -213,10 +195,8 @@ def parse(content: bytes, path: str, *, home: str, known_valid: bool = False) ->
     if errors:
         first = errors[0]
         more = f", and {len(errors) - 1} more" if len(errors) > 1 else ""
-        raise ConfigError(
-            f"{path}:{first.span.line}:{first.span.column}: {first.message} [{first.code}]{more}",
-            f"see the whole report: tastyauth validate {path}",
-        )
+        what = f"{path}:{first.span.line}:{first.span.column}: {first.message} [{first.code}]{more}"
+        raise ConfigError(what, f"see the whole report: tastyauth validate {path}")
     return recall(json.dumps(text.data), path, home=home)
 
 

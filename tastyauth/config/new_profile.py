@@ -21,6 +21,9 @@ You need two values from tastytrade. Both come from the OAuth Applications page:
 Never send them to anyone, chat assistants included. What you paste is not shown.
 Does a bot already have them? tastyauth init --from its/.env reads them. Ctrl-C changes nothing."""
 
+HEAD = "version: 1\nprofiles:\n"
+"""What a new config begins with; profiles follow."""
+
 _OLD_NAMES = {
     "client_id": "TASTYTRADE_CLIENT_ID TT_CLIENT_ID TASTY_CLIENT_ID TT_API_CLIENT_ID"
     " OAUTH_CLIENT_ID",
@@ -65,12 +68,6 @@ class NewProfile:
         return "".join(f"{indent}{line}{ending}" for line in (f"{self.name}:", *lines))
 
 
-def new_config(profile: NewProfile) -> str:
-    """A config with this profile alone."""
-    head = "# yaml-language-server: $schema=tastyauth.schema.json\nversion: 1\nprofiles:\n"
-    return head + profile.block()
-
-
 @dataclass(frozen=True, slots=True)
 class Room:
     """Where a config has room for one profile more.
@@ -108,9 +105,9 @@ def room(content: bytes, path: str) -> Room:
     text = content.decode()
     before_first = text.splitlines()[first.line - 1][: first.column - 1]
     if first.line == head.line or before_first.strip():
+        what = f"the profiles of {path} are in braces, so no line can be added between them"
         raise ConfigError(
-            f"the profiles of {path} are in braces, so no line can be added between them",
-            "put each profile on lines of its own, as in: tastyauth init --print",
+            what, "put each profile on lines of its own, as in: tastyauth init --print"
         )
     default = names[0] if len(names) == 1 and "default_profile" not in found.data else ""
     return Room(text, head.line, before_first, default)

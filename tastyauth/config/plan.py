@@ -2,6 +2,7 @@
 
 import os
 import stat
+from collections.abc import Sequence
 from contextlib import suppress
 from hashlib import sha256
 
@@ -29,9 +30,7 @@ FIRST_EXPORTS = (
 """What a profile that says nothing exported in the first release, whose approvals still count."""
 
 
-def lines(
-    config: Config, surroundings: Surroundings, usual: Exports = export.DEFAULT_EXPORTS
-) -> Lines:
+def lines(config: Config, around: Surroundings, usual: Exports = export.DEFAULT_EXPORTS) -> Lines:
     """The canonical plan, one fact a line, in an order that comments and reordering leave alone.
 
     It is computed from what the executor itself uses, resolved programs included, so that any
@@ -50,7 +49,7 @@ def lines(
             if isinstance(value, str):
                 found.append(prefix + value)
             else:
-                found += value.plan(prefix, surroundings)
+                found += value.plan(prefix, around)
         exports = usual if profile.exports == export.DEFAULT_EXPORTS else profile.exports
         found += [f"  exports {name}: {field}" for name, field in sorted(exports)]
         # what nobody has chosen is not for approval; our own name changes with each release
@@ -62,9 +61,7 @@ def lines(
             trusted = f", trusting {engine.authorities}" if engine.authorities else ""
             found.append(f"  shares access tokens, sealed, through: {engine.url}{trusted}")
             prefix = f"  password of {engine.url}: "
-            found += (
-                engine.password.plan(prefix, surroundings) if engine.password else [f"{prefix}none"]
-            )
+            found += engine.password.plan(prefix, around) if engine.password else [f"{prefix}none"]
     return tuple(found)
 
 
@@ -73,7 +70,7 @@ def digest(plan: Lines) -> str:
     return sha256("\n".join(plan).encode()).hexdigest()
 
 
-def refuse_outlaws(config: Config, surroundings: Surroundings) -> None:
+def refuse_outlaws(config: Config, around: Surroundings) -> None:
     """Raises ConfigNotAllowed for what a project file may never do, approved or not.
 
     A program inside the project can change with the next `git pull`, and a host of the project's
@@ -88,12 +85,10 @@ def refuse_outlaws(config: Config, surroundings: Surroundings) -> None:
             does = f"shares tokens through another machine: {profile.shared.url}"
         else:
             continue
-        raise ConfigNotAllowed(
-            f"profile {profile.name} of a project file {does}",
-            f"keep this profile in your own config, or use it with --config {config.path}",
-        )
-    projects = _projects_of(config.path, surroundings.home)
-    for program, profile in _programs(config, surroundings).items():
+        hint = f"keep this profile in your own config, or use it with --config {config.path}"
+        raise ConfigNotAllowed(f"profile {profile.name} of a project file {does}", hint)
+    projects = _projects_of(config.path, around.home)
+    for program, profile in programs(config.profiles, around).items():
         for path in (program, os.path.realpath(program)):
             if any(_lies_in(path, project) for project in projects):
                 raise ConfigNotAllowed(
@@ -103,9 +98,9 @@ def refuse_outlaws(config: Config, surroundings: Surroundings) -> None:
                 )
 
 
-def refuse_replaceable(config: Config, surroundings: Surroundings) -> None:
+def refuse_replaceable(config: Config, around: Surroundings) -> None:
     """Raises ConfigNotAllowed for a program that somebody else could replace after the approval."""
-    for program, profile in _programs(config, surroundings).items():
+    for program, profile in programs(config.profiles, around).items():
         reason = files.writable_by_others(program)
         if reason:
             raise ConfigNotAllowed(
@@ -116,14 +111,14 @@ def refuse_replaceable(config: Config, surroundings: Surroundings) -> None:
             )
 
 
-def _programs(config: Config, surroundings: Surroundings) -> dict[str, Profile]:
+def programs(profiles: Sequence[Profile], around: Surroundings) -> dict[str, Profile]:
     """The programs that are run and are installed here, each with the first profile to run it."""
     return {
         program: profile
-        for profile in reversed(config.profiles)
+        for profile in reversed(profiles)
         for reference in profile.references
         for member in reference.members
-        if (program := member.program(surroundings))
+        if (program := member.program(around))
     }
 
 

@@ -33,39 +33,39 @@ def needs_approval(path: str, origin: str) -> str | None:
 
 
 def approvable(
-    config: Config, origin: str, surroundings: Surroundings, profile: str | None = None
+    config: Config, origin: str, around: Surroundings, profile: str | None = None
 ) -> plan.Lines:
     """The plan of a config that needs approval; raises ConfigNotAllowed for what can have none.
 
     With `profile` that of one profile, in which nothing depends on the others.
     """
     if profile is not None:
-        return approvable(config.only(profile), origin, surroundings)[1:]
+        return approvable(config.only(profile), origin, around)[1:]
     if origin not in locate.TRUSTED_ORIGINS:
-        plan.refuse_outlaws(config, surroundings)
-    plan.refuse_replaceable(config, surroundings)
-    return plan.lines(config, surroundings)
+        plan.refuse_outlaws(config, around)
+    plan.refuse_replaceable(config, around)
+    return plan.lines(config, around)
 
 
 def admitted(
-    config: Config, origin: str, surroundings: Surroundings, profile: str | None
+    config: Config, origin: str, around: Surroundings, profile: str | None
 ) -> tuple[Config, str]:
     """The part of a config that may act for `profile`, and what allows it, as `require` says it.
 
     The hash of one profile's plan allows that one alone. Raises ConfigNotAllowed.
     """
     name = profile or config.default_name
-    given = "" if surroundings.interactive else locate.approved_hash(surroundings.environ)
+    given = "" if around.interactive else locate.approved_hash(around.environ)
     if given and any(it.name == name for it in config.profiles):
         only = config.only(name)
-        is_meant = given == plan.digest(plan.lines(only, surroundings)[1:])
+        is_meant = given == plan.digest(plan.lines(only, around)[1:])
         if is_meant and needs_approval(config.path, origin) is not None:
-            approvable(only, origin, surroundings)
+            approvable(only, origin, around)
             return only, given
-    return config, require(config, origin, surroundings)
+    return config, require(config, origin, around)
 
 
-def require(config: Config, origin: str, surroundings: Surroundings) -> str:
+def require(config: Config, origin: str, around: Surroundings) -> str:
     """What allows this config to act: the path of an approval, a hash, or "" for its place.
 
     Raises ConfigNotAllowed.
@@ -73,8 +73,8 @@ def require(config: Config, origin: str, surroundings: Surroundings) -> str:
     reason = needs_approval(config.path, origin)
     if reason is None:
         return ""
-    lines = approvable(config, origin, surroundings)
-    earlier = plan.lines(config, surroundings, plan.FIRST_EXPORTS)
+    lines = approvable(config, origin, around)
+    earlier = plan.lines(config, around, plan.FIRST_EXPORTS)
     plans = {plan.digest(it): it for it in (lines, earlier)}
     word = shlex.quote(config.path)
     # a config that the user names may do more than one that is found
@@ -83,22 +83,20 @@ def require(config: Config, origin: str, surroundings: Surroundings) -> str:
     if " can be written " in reason:
         look = files.how_to_close(reason)
     for digest, approved in plans.items():
-        record = _record(config.path, digest, surroundings.environ)
+        record = _record(config.path, digest, around.environ)
         if not os.path.lexists(record):
             continue
         doubt = files.writable_by_others(record)
         if doubt:
-            raise ConfigNotAllowed(
-                f"the approval of {config.path} is not trusted: {doubt}",
-                steps(f"{files.how_to_close(doubt)}", look),
-            )
+            what = f"the approval of {config.path} is not trusted: {doubt}"
+            raise ConfigNotAllowed(what, steps(f"{files.how_to_close(doubt)}", look))
         with suppress(OSError):
             if locate.read_private(record) == _content(config.path, approved):
                 return record
-    given = "" if surroundings.interactive else locate.approved_hash(surroundings.environ)
+    given = "" if around.interactive else locate.approved_hash(around.environ)
     if given in plans:
         return given
-    environ = surroundings.environ
+    environ = around.environ
     look_first = f"look at the plan with: tastyauth allow --print {named} - and set"
     is_silenced = environ.get("CI") or environ.get("TASTYAUTH_NON_INTERACTIVE")
     if given:
@@ -114,13 +112,13 @@ def require(config: Config, origin: str, surroundings: Surroundings) -> str:
     raise ConfigNotAllowed(f"the config is not approved: {reason}", look)
 
 
-def allow(config: Config, surroundings: Surroundings, shown: plan.Lines = ()) -> None:
+def allow(config: Config, around: Surroundings, shown: plan.Lines = ()) -> None:
     """Approves the plan that was `shown`, or what the config would do now.
 
     Raises OSError when it cannot be recorded.
     """
-    lines = shown or plan.lines(config, surroundings)
-    record = _record(config.path, plan.digest(lines), surroundings.environ)
+    lines = shown or plan.lines(config, around)
+    record = _record(config.path, plan.digest(lines), around.environ)
     files.make_directory(os.path.dirname(record))
     doubt = files.writable_by_others(os.path.dirname(record))
     if doubt:

@@ -1,12 +1,13 @@
 """Checks of the config and of what is kept on this machine; nobody else may change either."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from contextlib import suppress
 
 from tastyauth import config as configs
 from tastyauth import locate, sources, validation
 from tastyauth.cache import Asked
-from tastyauth.config import new_profile, trust
+from tastyauth.config import new_profile, plan, trust
 from tastyauth.doctor.findings import Findings, Verdict, passed, warned
 from tastyauth.errors import reason_of
 from tastyauth.posix import files, process
@@ -19,29 +20,26 @@ _PLACES = {
     locate.SYSTEM: "in the config directory of this machine",
 }
 
-_ALREADY = "if it is already committed: git rm --cached it, and make a new secret"
-
 _PATIENCE = 2.0
 """Seconds for git's answer, which takes a few milliseconds."""
 
 
 def check_config(findings: Findings) -> Verdict:
     """It is found, valid and has the profile; raises UsageError for an unknown profile."""
-    environ = findings.surroundings.environ
+    environ = findings.around.environ
     path, origin = locate.find_config(findings.flag, environ)
     content = locate.read_config(path)
     problems = validation.check(document.read(content, path))
     is_valid = all(problem.severity != "error" for problem in problems)
-    findings.config = configs.parse(content, path, home=findings.home, known_valid=is_valid)
+    findings.config = configs.parse(content, path, home=findings.around.home, known_valid=is_valid)
     findings.profile = findings.config.profile(findings.wanted)
+    findings.around = findings.around.withholding(findings.profile.withheld)
     findings.asked = Asked((path, origin), content, findings.profile.name, environ)
     if problems:  # warnings: with an error it would not have been parsed
         first = problems[0]
         more = f", and {len(problems) - 1} more" if len(problems) > 1 else ""
-        return warned(
-            f"{path}:{first.span.line}: {first.message} [{first.code}]{more}",
-            f"see the whole report: tastyauth validate {path}",
-        )
+        what = f"{path}:{first.span.line}: {first.message} [{first.code}]{more}"
+        return warned(what, f"see the whole report: tastyauth validate {path}")
     profile = findings.profile
     return passed(f"{path}, profile {profile.name}: {profile.environment}, {profile.api_url}")
 
@@ -49,7 +47,7 @@ def check_config(findings: Findings) -> Verdict:
 def check_trust(findings: Findings) -> Verdict:
     """It may be used: for its place, or because somebody approved it."""
     _, approval = trust.admitted(
-        findings.config, findings.asked.origin, findings.surroundings, findings.profile.name
+        findings.config, findings.asked.origin, findings.around, findings.profile.name
     )
     findings.is_trusted = True
     if not approval:
@@ -61,21 +59,18 @@ def check_trust(findings: Findings) -> Verdict:
 def check_permissions(findings: Findings) -> Verdict:
     """Nobody else could replace the config, or what it names; git ignores its secrets."""
     secrets = tuple(filter(os.path.exists, findings.profile.files))
-    programs = [
-        program
-        for reference in findings.profile.references
-        for member in reference.members
-        if (program := member.program(findings.surroundings))
-    ]
+    programs = plan.programs((findings.profile,), findings.around)
     reasons = map(files.writable_by_others, (findings.asked.path, *secrets, *programs))
     found = list(dict.fromkeys(reason for reason in reasons if reason))
     hints = [files.how_to_close(it) for it in found]
-    around = findings.surroundings.withholding(findings.profile.withheld)
     # before the config is trusted, nothing that it names may start a program
-    committed = not_ignored(secrets, around) if findings.is_trusted else ()
+    committed = not_ignored(secrets, findings.around) if findings.is_trusted else ()
     if committed:
         found.append(f"git does not ignore {', '.join(committed)}")
-        hints.append(f"make git ignore them: {new_profile.to_ignore(committed)}; {_ALREADY}")
+        hints.append(
+            f"make git ignore them: {new_profile.to_ignore(committed)}; if it is already"
+            " committed: git rm --cached it, and make a new secret"
+        )
     if not found:
         return passed("only you and root could replace the config and the files it names")
     return warned("; ".join(found), "\n".join(hints))
@@ -83,7 +78,7 @@ def check_permissions(findings: Findings) -> Verdict:
 
 def check_cache(findings: Findings) -> Verdict:
     """Access tokens can be kept."""
-    directory = locate.cache_directory(findings.surroundings.environ)
+    directory = locate.cache_directory(findings.around.environ)
     reason = _unusable(directory)
     if reason is not None:
         return warned(
@@ -91,20 +86,18 @@ def check_cache(findings: Findings) -> Verdict:
             "until this is fixed, every call fetches its own token; or set"
             " TASTYAUTH_CACHE_DIR to another directory",
         )
-    ignored = locate.ignored_cache_directory(findings.surroundings.environ)
+    ignored = locate.ignored_cache_directory(findings.around.environ)
     return warned(ignored, "write an absolute path") if ignored else passed(directory)
 
 
 def check_state(findings: Findings) -> Verdict:
     """Approvals and rotated refresh tokens can be kept."""
-    directory = locate.state_directory(findings.surroundings.environ)
+    directory = locate.state_directory(findings.around.environ)
     for name in ("", "/allowed", "/grants"):
         reason = _unusable(directory + name)
         if reason is not None:
-            return warned(
-                f"approvals and rotated refresh tokens cannot be kept: {reason}",
-                "fix that, or name another directory with XDG_STATE_HOME",
-            )
+            what = f"approvals and rotated refresh tokens cannot be kept: {reason}"
+            return warned(what, "fix that, or name another directory with XDG_STATE_HOME")
     return passed(directory)
 
 
@@ -125,7 +118,7 @@ def _unusable(directory: str) -> str | None:
     return None if fits else f"{place} cannot be written"
 
 
-def not_ignored(paths: Iterable[str], surroundings: Surroundings) -> tuple[str, ...]:
+def not_ignored(paths: Iterable[str], around: Surroundings) -> tuple[str, ...]:
     """Those of the files at `paths`, links followed, that the next commit would include.
 
     None of them where git cannot tell: it is not installed, takes too long, or refuses to look into
@@ -137,31 +130,25 @@ def not_ignored(paths: Iterable[str], surroundings: Surroundings) -> tuple[str, 
         if repository is not None and os.path.isfile(path):
             repositories.setdefault(repository, []).append(path)
     found: list[str] = []
-    for repository, within in repositories.items():
-        found += _not_ignored_in(repository, within, surroundings)
-    return tuple(found)
-
-
-def _not_ignored_in(repository: str, paths: list[str], surroundings: Surroundings) -> Iterator[str]:
-    git = sources.resolve_program("git", surroundings.environ, surroundings.home)
+    git = sources.resolve_program("git", around.environ, around.home)
     places = (git, os.path.dirname(git)) if git else ()
-    # a program, or a link to it, that the next pull could change, is not run
-    if not git or any(f"{os.path.realpath(it)}/".startswith(f"{repository}/") for it in places):
-        return
     # Git runs no program that the repository names: neither core.fsmonitor, nor what would fetch
     # the .gitignore that a partial clone has left out.
-    environ = {k: v for k, v in surroundings.passed_on.items() if not k.startswith("GIT_")}
-    try:
-        completed = process.run(
-            [git, "-c", "core.fsmonitor=false", "check-ignore", "--stdin", "-z"],
-            environ=environ | {"GIT_ALLOW_PROTOCOL": "none"},
-            interactive=False,
-            directory=repository,
-            timeout=_PATIENCE,
-            stdin=b"\0".join(map(os.fsencode, paths)),
-        )
-    except process.ProcessError:
-        return
-    if completed.returncode in (0, 1):  # it ignores some of them, or none: git-check-ignore(1)
-        ignored = completed.stdout.split(b"\0")
-        yield from (path for path in paths if os.fsencode(path) not in ignored)
+    environ = {k: v for k, v in around.passed_on.items() if not k.startswith("GIT_")}
+    for repository, within in repositories.items():
+        # a program, or a link to it, that the next pull could change, is not run
+        if not git or any(f"{os.path.realpath(it)}/".startswith(f"{repository}/") for it in places):
+            continue
+        with suppress(process.ProcessError):
+            completed = process.run(
+                [git, "-c", "core.fsmonitor=false", "check-ignore", "--stdin", "-z"],
+                environ=environ | {"GIT_ALLOW_PROTOCOL": "none"},
+                interactive=False,
+                directory=repository,
+                timeout=_PATIENCE,
+                stdin=b"\0".join(map(os.fsencode, within)),
+            )
+            if completed.returncode in (0, 1):  # it ignores some, or none: git-check-ignore(1)
+                ignored = completed.stdout.split(b"\0")
+                found += [path for path in within if os.fsencode(path) not in ignored]
+    return tuple(found)

@@ -35,8 +35,6 @@ RESOLVED, ABSENT, FAILS = "resolved", "absent", "fails"
 _CLOCK_TOLERANCE = 60
 """Seconds by which a token may come from the future."""
 
-_DAY = 86400
-
 _SAYS_NOTHING = "the token does not say"
 
 
@@ -49,13 +47,12 @@ def check_secret(field: str, findings: Findings) -> Verdict:
     if isinstance(value, str):
         findings.secrets[field] = Secret(value)
         return passed(f"{value}, in the config")
-    around = findings.surroundings.withholding(findings.profile.withheld)
 
     def ask(member: Reference) -> Verdict | tuple[str, Secret]:
-        label = member.describe(findings.home)
+        label = member.describe(findings.around.home)
         try:
             with findings.audience.waiting(f"{field} from {label}"):
-                return label, member.resolve(around)
+                return label, member.resolve(findings.around)
         except SecretAbsent:
             raise
         except SecretError as error:
@@ -96,7 +93,7 @@ def check_type(findings: Findings) -> Verdict:
     """It is a refresh token, the newest of its grant."""
     declared = findings.secrets["refresh_token"]
     client_id = findings.secrets["client_id"].reveal()
-    newest = refresh.grant_of(findings.profile, client_id, declared, findings.surroundings).newest()
+    newest = refresh.grant_of(findings.profile, client_id, declared, findings.around).newest()
     findings.claims = claims.read_claims(newest)
     claims.check_type(findings.claims)
     rotated = "" if newest == declared else "; the server replaced it, and the newest one is used"
@@ -129,10 +126,8 @@ def check_issuer(findings: Findings) -> Verdict:
         return passed(f"{said}: {environment}")
     if findings.is_custom:
         return passed(said)
-    return warned(
-        f"{said} is not a known tastytrade issuer",
-        f"if the exchange fails, make a new one: {CREATE_GRANT}",
-    )
+    what = f"{said} is not a known tastytrade issuer"
+    return warned(what, f"if the exchange fails, make a new one: {CREATE_GRANT}")
 
 
 def check_age(findings: Findings) -> Verdict:
@@ -144,18 +139,17 @@ def check_age(findings: Findings) -> Verdict:
         else None
         for it in map(findings.claims.fields.get, ("iat", "exp"))
     )
+    on, until = (f"{datetime.fromtimestamp(it or 0, UTC):%Y-%m-%d}" for it in (issued, ends))
     if ends is not None and ends <= now:
-        return warned(f"it expired on {_date(ends)}", f"make a new one: {CREATE_GRANT}")
+        return warned(f"it expired on {until}", f"make a new one: {CREATE_GRANT}")
     if issued is None:
         return skipped(_SAYS_NOTHING)
     if issued > now + _CLOCK_TOLERANCE:
-        return warned(
-            f"issued on {_date(issued)}, which is in the future", "set the clock of this machine"
-        )
-    days = int(max(now - issued, 0) // _DAY)
+        return warned(f"issued on {on}, which is in the future", "set the clock of this machine")
+    days = int(max(now - issued, 0) // 86400)
     ago = f"{days} day{'s' if days > 1 else ''} ago" if days else "today"
-    end = "it never expires" if ends is None else f"it expires on {_date(ends)}"
-    return passed(f"issued on {_date(issued)}, {ago}; {end}")
+    end = "it never expires" if ends is None else f"it expires on {until}"
+    return passed(f"issued on {on}, {ago}; {end}")
 
 
 def check_scope(findings: Findings) -> Verdict:
@@ -172,17 +166,9 @@ def check_scope(findings: Findings) -> Verdict:
     if declared:
         return passed(f"{said}, as declared")
     if "trade" in words:
-        return warned(
-            f"this grant can place orders ({said})",
-            f"unless your bot does, make one that can only read: {CREATE_GRANT}",
-        )
+        what = f"this grant can place orders ({said})"
+        return warned(what, f"unless your bot does, make one that can only read: {CREATE_GRANT}")
     if "read" not in words:
-        return warned(
-            f"this grant cannot read accounts ({said})",
-            f"tick read when you make one: {CREATE_GRANT}",
-        )
+        what = f"this grant cannot read accounts ({said})"
+        return warned(what, f"tick read when you make one: {CREATE_GRANT}")
     return passed(said)
-
-
-def _date(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")

@@ -60,7 +60,7 @@ def rehearse(program: Sequence[str], findings: Findings) -> Rehearsal:
     Config and profile must have been found.
     """
     # a job starts in the home directory, and may find the config without being told
-    found, home = findings.asked.path, findings.home
+    found, home = findings.asked.path, findings.around.home
     is_usual = found == f"{home}/.config/tastyauth/{locate.CONFIG_NAME}"
     is_found = is_usual and not os.path.lexists(f"{home}/{locate.CONFIG_NAME}")
     chosen = [*([] if is_found else ["--config", found]), "-p", findings.profile.name]
@@ -79,7 +79,7 @@ def rehearse(program: Sequence[str], findings: Findings) -> Rehearsal:
             if check.name in sought:
                 is_env = getattr(profile, check.name).kind == "env"  # which nobody can export there
                 checks.append(_predicted(check._replace(hint="") if is_env else check))
-    missed = ", ".join(name for name in _FOLLOWED if findings.surroundings.environ.get(name))
+    missed = ", ".join(name for name in _FOLLOWED if findings.around.environ.get(name))
     said, hint = "no variable that tastyauth reads is set only here", ""
     if missed:
         said = f"set here but not in cron: {missed}"
@@ -94,36 +94,26 @@ def environment(environ: Mapping[str, str]) -> dict[str, str]:
         login_name = pwd.getpwuid(os.geteuid()).pw_name
     except KeyError:
         login_name = str(os.geteuid())
-    return {
-        "HOME": locate.home_directory(environ),
-        "LOGNAME": login_name,
-        "SHELL": "/bin/sh",
-        "PATH": "/usr/bin:/bin",
-    }
+    usual = {"SHELL": "/bin/sh", "PATH": "/usr/bin:/bin"}
+    return {"HOME": locate.home_directory(environ), "LOGNAME": login_name, **usual}
 
 
 def line(words: Sequence[str]) -> str:
     """The line for a crontab that runs `words -- CMD`, with every % escaped.
 
-    Two lines where the exchange is open across midnight here. There is none for words with a line
-    break, after which a job of its own would begin.
+    Every five minutes while the exchange is open, by the clock of this machine; clocks change on
+    other days in New York than here, so these are the hours of the whole year. Two lines where it
+    is open across midnight here. There is none for words with a line break, after which a job of
+    its own would begin.
     """
     command = shlex.join(words)
     if not command.isprintable():
         return "# no line: the path of the config cannot be written in a crontab; move the config"
     command = f"{command} -- CMD".replace("%", r"\%")
-    return "\n".join(f"{schedule}  {command}" for schedule in _schedules())
-
-
-def _schedules() -> list[str]:
-    """Every five minutes while the exchange is open, by the clock of this machine.
-
-    Clocks change on other days in New York than here, so these are the hours of the whole year.
-    """
     try:
         zone = ZoneInfo(_NEW_YORK)
     except (ZoneInfoNotFoundError, ValueError):
-        return ["*/5 * * * *"]
+        return f"*/5 * * * *  {command}"
     today = date.today()
     monday = today - timedelta(today.weekday())
     hours: dict[int, set[int]] = {}
@@ -132,10 +122,11 @@ def _schedules() -> list[str]:
             there = datetime.combine(monday + timedelta(weeks=week), moment, zone)
             here = there.astimezone()
             hours.setdefault((here.date() - there.date()).days, set()).add(here.hour)
-    return [
-        f"*/5 {min(found)}-{max(found)} * * {1 + days}-{5 + days}".replace(" 23-23 ", " 23 ")
+    return "\n".join(
+        f"*/5 {min(found)}-{max(found)} * * {1 + days}-{5 + days}  ".replace(" 23-23 ", " 23 ")
+        + command
         for days, found in sorted(hours.items())
-    ]
+    )
 
 
 def clock(now: float) -> str:
@@ -174,13 +165,13 @@ def _predicted(check: Check) -> Check:
 
 def _report(argv: list[str], findings: Findings) -> list[Check] | str:
     """The checks of the rehearsal, or why there are none."""
-    home = findings.home
+    home = findings.around.home
     alone = sources.Surroundings({}, interactive=False, home=home)
     limits = (it.time_limit(alone) for it in findings.profile.references)
     try:
         completed = process.run(
             argv,
-            environ=environment(findings.surroundings.environ),
+            environ=environment(findings.around.environ),
             interactive=False,
             directory=home if os.path.isdir(home) else "/",
             timeout=_GRACE + sum(limits),

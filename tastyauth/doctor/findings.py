@@ -54,11 +54,12 @@ class Findings:
     """What was asked for, and below it what the check in the comment has found.
 
     A check runs only when those that it needs have not failed, so it can rely on what they set.
+    From the check of the config on, `around` withholds what no program may see.
     """
 
     flag: str | None
     wanted: str | None
-    surroundings: Surroundings
+    around: Surroundings
     audience: Audience
     obtain: Obtain
 
@@ -70,10 +71,6 @@ class Findings:
     claims: Claims = field(init=False)  # type
     answer: Answer = field(init=False)  # tls
     access_token: Secret = field(init=False)  # exchange
-
-    @property
-    def home(self) -> str:
-        return self.surroundings.home
 
     @property
     def is_custom(self) -> bool:

@@ -29,7 +29,7 @@ _PATIENCE = 10.0
 
 def check_route(findings: Findings) -> Verdict:
     """The proxy and the certificate authorities can be used; nothing is sent yet."""
-    environ = findings.surroundings.environ
+    environ = findings.around.environ
     found = route(findings.profile.token_endpoint, environ)
     return passed(f"proxy: {found.proxy or 'none'}; certificate authorities: {found.roots}")
 
@@ -43,10 +43,9 @@ def check_dns(findings: Findings) -> Verdict:
             look_up = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
             found = within(seconds, look_up, lambda: None)
     except TimeoutError:
-        raise TemporaryError(
-            f"the name {host} was not resolved within {seconds:g} s",
-            "the name server does not answer; is this machine online?",
-        ) from None
+        what = f"the name {host} was not resolved within {seconds:g} s"
+        hint = "the name server does not answer; is this machine online?"
+        raise TemporaryError(what, hint) from None
     except (OSError, UnicodeError):
         raise TemporaryError(
             f"the name {host} cannot be resolved",
@@ -99,10 +98,9 @@ def check_shared(findings: Findings) -> Verdict:
     """
     engine = findings.profile.shared
     assert engine is not None
-    around = findings.surroundings.withholding(findings.profile.withheld)
     probe = fleet.Grant("doctor", (), "", Secret(os.urandom(16).hex()), Secret("probe"))
     try:
-        connection, seal = fleet.connected(engine, probe, around)
+        connection, seal = fleet.connected(engine, probe, findings.around)
         with connection, findings.audience.waiting(engine.url):
             connection.look(seal.name)  # connects and logs in
             began = time.monotonic()
@@ -122,10 +120,8 @@ def check_shared(findings: Findings) -> Verdict:
     said = f"{engine.url} answers in {taken * 1000:.0f} ms; its clock and this machine's differ by"
     said = f"{said} {abs(difference):.1f} s"
     if abs(difference) > _CLOCK_TOLERANCE:
-        return warned(
-            said,
-            "set whichever is wrong; machines whose clocks differ by more than 300 s share nothing",
-        )
+        why = "machines whose clocks differ by more than 300 s share nothing"
+        return warned(said, f"set whichever is wrong; {why}")
     return passed(said)
 
 
@@ -171,11 +167,9 @@ def check_accounts(findings: Findings) -> Verdict:
     if accounts:
         noun = "account" if len(accounts) == 1 else "accounts"
         return passed(f"{len(accounts)} {noun}: {', '.join(accounts)}")
-    return warned(
-        "the token is good, but the user has no account",
-        "in the sandbox, create one on developer.tastytrade.com; in production, log in to"
-        " tastytrade and check",
-    )
+    otherwise = "in production, log in to tastytrade and check"
+    hint = f"in the sandbox, create one on developer.tastytrade.com; {otherwise}"
+    return warned("the token is good, but the user has no account", hint)
 
 
 def check_market_data(findings: Findings) -> Verdict:
@@ -186,10 +180,8 @@ def check_market_data(findings: Findings) -> Verdict:
     try:
         level = api.read_data(_get("/api-quote-tokens", token, findings), token).get("level")
     except TastyauthError as error:
-        return warned(
-            f"no quote token: {error.message}",
-            "accounts and orders work without one; a login without an account has no market data",
-        )
+        hint = "accounts and orders work without one; a login without an account has no market data"
+        return warned(f"no quote token: {error.message}", hint)
     said = shown(level, (token,)) if isinstance(level, str) else "unknown"
     return passed(f"got a quote token, level {said}")
 
@@ -202,14 +194,14 @@ def _get(path: str, access_token: Secret | None, findings: Findings) -> Answer:
             access_token,
             user_agent=profile.user_agent,
             seconds=min(profile.timeout, _PATIENCE),
-            environ=findings.surroundings.environ,
+            environ=findings.around.environ,
         )
 
 
 def _first_host(findings: Findings) -> tuple[str, int, Proxy | None]:
     """Host and port that are connected to first: those of the proxy, if there is one."""
     endpoint = read_endpoint(findings.profile.token_endpoint)
-    proxy = proxy_for(endpoint, findings.surroundings.environ)
+    proxy = proxy_for(endpoint, findings.around.environ)
     if proxy is None:
         return endpoint.host.strip("[]"), endpoint.port, None
     origin = urlsplit(proxy.origin)

@@ -41,10 +41,8 @@ class Credential:
 
     def __post_init__(self) -> None:
         if not isinstance(self.access_token, Secret):
-            raise UsageError(
-                "the access_token of a Credential is not a Secret",
-                "write Credential(tastyauth.Secret(TOKEN))",
-            )
+            what = "the access_token of a Credential is not a Secret"
+            raise UsageError(what, "write Credential(tastyauth.Secret(TOKEN))")
         if self.expires_at < 0:
             object.__setattr__(self, "expires_at", self.issued_at + 900)
 
@@ -125,9 +123,8 @@ def want(
         if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
             raise UsageError(f"{name} must be {what}, not {type(value).__name__}", f"give {what}")
     if min_valid is not None and not 0 <= min_valid <= LONGEST_MIN_VALID:
-        raise UsageError(
-            f"min_valid is {min_valid} seconds", f"give 0 to {LONGEST_MIN_VALID} seconds"
-        )
+        what = f"min_valid is {min_valid} seconds"
+        raise UsageError(what, f"give 0 to {LONGEST_MIN_VALID} seconds")
     if profile == "":
         raise UsageError("the name of the profile is empty", "use None for the default profile")
     with in_python():
@@ -137,13 +134,6 @@ def want(
 
 def credential_of(entry: Entry) -> Credential:
     """What a program gets of an entry."""
-    fields = entry.fields
-    return Credential(
-        access_token=Secret(fields["access_token"]),
-        issued_at=entry.issued_at,
-        expires_at=entry.expires_at,
-        profile=fields["profile"],
-        environment=fields["environment"],
-        api_url=fields["api_url"],
-        client_id=fields["client_id"],
-    )
+    about = (entry.fields[it] for it in ("profile", "environment", "api_url", "client_id"))
+    token = Secret(entry.fields["access_token"])
+    return Credential(token, entry.issued_at, entry.expires_at, *about)

@@ -39,8 +39,6 @@ if TYPE_CHECKING:
 else:
     _Auth = object
 
-_PACKAGES = ("httpx", "httpx2")
-
 _PAUSE = 60.0
 """Seconds between two forced refreshes, and between two tries while the token is still good."""
 
@@ -190,7 +188,7 @@ class TastytradeAuth(_Auth):
         @property
         def __class__(self) -> type:
             """What `isinstance` sees when a client checks whether this is its own kind of Auth."""
-            loaded = (getattr(sys.modules.get(name), "Auth", None) for name in _PACKAGES)
+            loaded = (getattr(sys.modules.get(name), "Auth", None) for name in ("httpx", "httpx2"))
             return _kind_of(tuple(each for each in loaded if each is not None))
 
     def sync_auth_flow(self, request: Any) -> Generator[Any, Any, None]:  # noqa: ANN401

@@ -78,9 +78,8 @@ def _session_class() -> Any:  # noqa: ANN401
             """Shows the SDK the token that its next request carries; `force` gets a new one."""
             entry = None if force else self._bearer.at_hand()
             if entry is None:
-                entry = await off_the_loop(
-                    self._bearer.wanted, partial(self._bearer.obtain, refresh=force)
-                )
+                work = partial(self._bearer.obtain, refresh=force)
+                entry = await off_the_loop(self._bearer.wanted, work)
             self.session_token = entry.fields["access_token"]
             self.session_expiration = float(entry.expires_at)
 
@@ -88,9 +87,7 @@ def _session_class() -> Any:  # noqa: ANN401
 
         def serialize(self) -> NoReturn:
             """Raises UsageError: the token is in tastyauth's cache, and nowhere else."""
-            raise UsageError(
-                "a tastyauth session cannot be serialized",
-                "create another where it is needed: it gets the same token, without an exchange",
-            )
+            hint = "create another where it is needed: it gets the same token, without an exchange"
+            raise UsageError("a tastyauth session cannot be serialized", hint)
 
     return Session

@@ -90,10 +90,9 @@ class Wanted:
             entry = kept.entry if kept is not None else cache.look(asked).entry
         except OSError:  # there can be no cache
             return None
-        is_meant = entry is not None and locate.meets(
-            "", asked.environ, entry.fields["environment"]
-        )
-        return entry if is_meant else None
+        if entry and locate.meets("", asked.environ, entry.fields["environment"]):
+            return entry
+        return None
 
     def decide(self, entry: Entry) -> str:
         """What to do about this token: `cache.decide`."""
@@ -129,9 +128,8 @@ class Wanted:
     def _session(self, terms: Terms) -> Session:
         asked = self._asked()
         home = locate.home_directory(asked.environ)
-        return Session(
-            asked, terms, Surroundings(asked.environ, interactive=False, home=home), _Log()
-        )
+        around = Surroundings(asked.environ, interactive=False, home=home)
+        return Session(asked, terms, around, _Log())
 
     def _asked(self) -> Asked:
         environ = dict(os.environ)  # other threads may write to it

@@ -247,9 +247,8 @@ def parse(value: object, *, directory: str, home: str) -> Reference:
         found = kind_of(kind).parse(content, directory, home) if kind in KINDS else None
         if found is not None:
             return found
-    raise ConfigError(
-        "a reference must be a mapping with one known source kind", "see: tastyauth validate"
-    )
+    what = "a reference must be a mapping with one known source kind"
+    raise ConfigError(what, "see: tastyauth validate")
 
 
 def accept(raw: bytes, label: str, several_lines: str = "") -> Secret:

@@ -127,18 +127,15 @@ class Program(Reference):
         """Starts the program; raises SecretAbsent when it is missing, SecretError when it fails."""
         label = self.describe(around.home)
         if around.environ.get(GUARD):
-            raise SecretError(
-                f"{label} would run inside another command that tastyauth runs for a secret",
-                "have that command use a config of its own, without commands",
-            )
+            what = f"{label} would run inside another command that tastyauth runs for a secret"
+            raise SecretError(what, "have that command use a config of its own, without commands")
         program = self.program(around)
         if program is None:
             name, hint = self.command.argv[0], "install it, or correct its path in the config"
             if "/" not in name:
                 hint = "install it, or name it by its absolute path (cron's PATH is short)"
-            raise SecretAbsent(
-                f"{label} is not available here: there is no program {printable(mask(name))}", hint
-            )
+            what = f"{label} is not available here: there is no program {printable(mask(name))}"
+            raise SecretAbsent(what, hint)
         more = {} if around.interactive else self.variables
         home = around.home
         try:
@@ -165,10 +162,8 @@ class Program(Reference):
                 HANGS,
             ) from None
         except process.TooMuchOutput:
-            raise SecretError(
-                f"{label} wrote more than {process.STDOUT_LIMIT // 1024} KiB",
-                "make it print the secret and nothing else",
-            ) from None
+            what = f"{label} wrote more than {process.STDOUT_LIMIT // 1024} KiB"
+            raise SecretError(what, "make it print the secret and nothing else") from None
         if completed.returncode:
             said, code = complaint(completed.stderr, completed.stdout), completed.returncode
             names = {-it: it.name for it in signal.Signals}

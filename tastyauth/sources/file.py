@@ -20,6 +20,8 @@ LIMIT = 64 * 1024
 
 CREDENTIALS_DIRECTORY = "CREDENTIALS_DIRECTORY"
 
+_MAKE_IT = "create it, or correct the reference in the config"
+
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
 """O_NONBLOCK: opening a named pipe without a writer would never return."""
 
@@ -59,15 +61,12 @@ class File(Reference):
 
     def resolve(self, around: Surroundings) -> Secret:
         label = self.describe(around.home)
-        try:
-            return accept(self.read(around, label), label)
-        except SecretAbsent as absent:
-            hint = "store it: tastyauth secret set; or correct the reference in the config"
-            raise SecretAbsent(absent.message, hint) from None
+        hint = "store it: tastyauth secret set; or correct the reference in the config"
+        return accept(self.read(around, label, hint), label)
 
-    def read(self, around: Surroundings, label: str) -> bytes:
+    def read(self, around: Surroundings, label: str, if_absent: str = "") -> bytes:
         """The bytes of the file; raises as `resolve` does, calling it `label`."""
-        return _content(self.path, label, around, judge=not self.any_permissions)
+        return _content(self.path, label, around, if_absent, judge=not self.any_permissions)
 
     def look(self, around: Surroundings, label: str = "") -> bool:
         label = label or self.describe(around.home)
@@ -87,9 +86,8 @@ class File(Reference):
             with suppress(OSError):
                 files.remove_unfinished(self.path, time.time() - _UNFINISHED)
         except OSError as error:
-            raise SecretError(
-                f"{label} cannot be written: {reason_of(error)}", "check its directory"
-            ) from None
+            what = f"{label} cannot be written: {reason_of(error)}"
+            raise SecretError(what, "check its directory") from None
 
     def file_to_store(self, around: Surroundings) -> str:
         with suppress(FileNotFoundError, NotADirectoryError):
@@ -125,14 +123,10 @@ class SystemdCredential(Reference):
 
     def resolve(self, around: Surroundings) -> Secret:
         """systemd sets the mode of the file, so none is judged."""
-        label, path = self.describe(), self._path(around)
-        no_link = os.O_NOFOLLOW  # it could lead outside
-        try:
-            return accept(_content(path, label, around, no_link, judge=False), label)
-        except SecretAbsent as absent:
-            name = printable(self.name)
-            hint = f"load it in the unit: LoadCredential={name}:PATH or LoadCredentialEncrypted="
-            raise SecretAbsent(absent.message, hint + name) from None
+        label, path, name = self.describe(), self._path(around), printable(self.name)
+        hint = f"load it in the unit: LoadCredential={name}:PATH or LoadCredentialEncrypted={name}"
+        flag = os.O_NOFOLLOW  # a link could lead outside
+        return accept(_content(path, label, around, hint, flag, judge=False), label)
 
     def look(self, around: Surroundings) -> bool:
         _look(self._path(around), self.describe(), None, follow_links=False)
@@ -141,29 +135,37 @@ class SystemdCredential(Reference):
     def _path(self, around: Surroundings) -> str:
         label = self.describe()
         if "/" in self.name or self.name in {"", ".", ".."}:
-            raise SecretError(
-                f"{label} is not a single file name", "use the ID that the unit loads"
-            )
+            what = f"{label} is not a single file name"
+            raise SecretError(what, "use the ID that the unit loads")
         directory = around.environ.get(CREDENTIALS_DIRECTORY, "")
         if not directory.startswith("/"):
-            raise SecretAbsent(
-                f"{label} is not here: ${CREDENTIALS_DIRECTORY} is not set",
-                f"run it as a systemd service with LoadCredential={printable(self.name)}:PATH",
-            )
+            hint = f"run it as a systemd service with LoadCredential={printable(self.name)}:PATH"
+            raise SecretAbsent(f"{label} is not here: ${CREDENTIALS_DIRECTORY} is not set", hint)
         return os.path.join(directory, self.name)
 
 
 def _content(
-    path: str, label: str, around: Surroundings, more_flags: int = 0, *, judge: bool
+    path: str, label: str, around: Surroundings, if_absent: str, flag: int = 0, *, judge: bool
 ) -> bytes:
-    """What is in the file; raises SecretError as `_check` and `_read` do."""
-    with _explained(label, path):
-        descriptor = os.open(path, _FLAGS | more_flags)
+    """What is in the file; raises SecretError also when it is too large, or a pipe that is late."""
+    with _explained(label, path, if_absent):
+        descriptor = os.open(path, _FLAGS | flag)
+    content = b""
     try:
         _check(descriptor, path, label, around if judge else None)
-        return _read(descriptor, label, around.limit)
+        if stat.S_ISFIFO(os.fstat(descriptor).st_mode):
+            content = _read_pipe(descriptor, label, around.limit)
+        else:
+            while len(content) <= LIMIT and (chunk := os.read(descriptor, LIMIT + 1)):
+                content += chunk
+    except OSError as error:
+        what = f"{label} cannot be read: {reason_of(error)}"
+        raise SecretError(what, "check its file system") from None
     finally:
         os.close(descriptor)
+    if len(content) > LIMIT:
+        raise SecretError(f"{label} is larger than {LIMIT // 1024} KiB", "name the right file")
+    return content
 
 
 def _look(path: str, label: str, around: Surroundings | None, *, follow_links: bool = True) -> None:
@@ -178,18 +180,15 @@ def _look(path: str, label: str, around: Surroundings | None, *, follow_links: b
 
 
 @contextmanager
-def _explained(label: str, path: str = "") -> Iterator[None]:
+def _explained(label: str, path: str, if_absent: str = "") -> Iterator[None]:
     """Turns what the system says about a path into a SecretError."""
     try:
         yield
     except (FileNotFoundError, NotADirectoryError):
-        what, hint = "does not exist", "create it, or correct the reference in the config"
-        raise SecretAbsent(f"{label} {what}", hint) from None
+        raise SecretAbsent(f"{label} does not exist", if_absent or _MAKE_IT) from None
     except PermissionError:
-        what, hint = (
-            "may not be read by this user",
-            f"check its owner and mode: ls -l {shlex.quote(path)}",
-        )
+        what = "may not be read by this user"
+        hint = f"check its owner and mode: ls -l {shlex.quote(path)}"
     except OSError as error:
         what, hint = f"cannot be opened: {reason_of(error)}", "name a file"
     except ValueError:
@@ -241,23 +240,6 @@ def _file_system(device: int) -> str:
             if mount.split()[2] == number:
                 return file_system.split()[0].decode("ascii", "replace")
     return ""
-
-
-def _read(descriptor: int, label: str, limit: float) -> bytes:
-    """The whole content; raises SecretError when it is too large, or late on a named pipe."""
-    content = b""
-    if stat.S_ISFIFO(os.fstat(descriptor).st_mode):
-        content = _read_pipe(descriptor, label, limit)
-    else:
-        try:
-            while len(content) <= LIMIT and (chunk := os.read(descriptor, LIMIT + 1)):
-                content += chunk
-        except OSError as error:
-            what = f"{label} cannot be read: {reason_of(error)}"
-            raise SecretError(what, "check its file system") from None
-    if len(content) > LIMIT:
-        raise SecretError(f"{label} is larger than {LIMIT // 1024} KiB", "name the right file")
-    return content
 
 
 def _read_pipe(descriptor: int, label: str, limit: float) -> bytes:

@@ -54,7 +54,6 @@ class FirstOf(Reference):
 
 def none_of(reasons: list[SecretAbsent]) -> SecretAbsent:
     """The error for a list of sources of which none is here."""
-    what = "; ".join(it.message for it in reasons)
-    return SecretAbsent(
-        f"none of {len(reasons)} sources has the secret: {what}", "make one of them available"
-    )
+    why = "; ".join(it.message for it in reasons)
+    what = f"none of {len(reasons)} sources has the secret: {why}"
+    return SecretAbsent(what, "make one of them available")

@@ -28,26 +28,23 @@ _IN_CHILD = "keyring"
 _INSTALL = how_to_install("keyring")
 
 _STATES = {
-    "no extra": (SecretAbsent, "needs keyring, which is not installed", _INSTALL),
+    "no extra": ("needs keyring, which is not installed", _INSTALL),
     "no keyring": (
-        SecretAbsent,
         "is not available here: there is no keyring",
         "cron and servers have none (no session bus); use a file or a systemd credential there",
     ),
-    "no entry": (SecretAbsent, "does not exist", "store it: tastyauth secret set"),
+    "no entry": ("does not exist", "store it: tastyauth secret set"),
     "locked": (
-        SecretError,
         "is locked",
         "unlock the keyring: log in to the desktop, or open the keyring's own app",
     ),
-    "denied": (SecretError, "was denied", "allow it when the keyring asks"),
+    "denied": ("was denied", "allow it when the keyring asks"),
     "refused": (
-        SecretError,
         "would come from a back end that is not a keyring",
         "choose another with PYTHON_KEYRING_BACKEND, or use a file reference instead",
     ),
 }
-_UNUSABLE = (SecretError, "cannot be used", "see what is wrong: keyring diagnose")
+_UNUSABLE = ("cannot be used", "see what is wrong: keyring diagnose")
 """What the child reports, and what it means."""
 
 
@@ -100,10 +97,8 @@ class Keyring(Reference):
             program = [interpreter() or "python3", "-P", "-m", "keyring"]
         return f'"$({shlex.join([*program, "get", self.service, self.username])})"'
 
-    def _ask(
-        self, action: str, secret: str, around: Surroundings, *accepted: str
-    ) -> dict[str, str]:
-        """The answer; raises SecretError when its state is not `accepted`, if any are named."""
+    def _ask(self, action: str, secret: str, around: Surroundings, *allowed: str) -> dict[str, str]:
+        """The answer; raises SecretError when its state is not `allowed`, if any are named."""
         label, python = self.describe(), interpreter()
         if python is None or around.environ.get(GUARD) == _IN_CHILD:
             raise SecretAbsent(
@@ -133,10 +128,12 @@ class Keyring(Reference):
         except ValueError:  # a back end has written to stdout
             answer = None
         said = {k: str(v) for k, v in answer.items()} if isinstance(answer, dict) else {}
-        if not accepted or said.get("state") in accepted:
+        if not allowed or said.get("state") in allowed:
             return said
         reason = mask(said.get("reason", ""), [Secret(secret)] if secret else [])
         more = ": ".join(filter(None, (said.get("backend"), reason)))
-        kind, what, hint = _STATES.get(said.get("state", ""), _UNUSABLE)
+        state = said.get("state", "")
+        kind = SecretAbsent if state.startswith("no ") else SecretError
+        what, hint = _STATES.get(state, _UNUSABLE)
         message = f"{label} {what}" + (f" ({printable(more)})" if more else "")
         raise kind(message, hint, reason=reason_in(message, label))

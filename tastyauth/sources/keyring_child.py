@@ -43,9 +43,9 @@ def answer(action: str, service: str, username: str) -> dict[str, str]:
         return state | {"state": "locked"}
     except Exception as error:  # noqa: BLE001  # each back end has errors of its own
         return state | _state_of(error, (keyring.errors.NoKeyringError, keyring.errors.InitError))
-    return state | (
-        {"state": "no entry"} if secret is None else {"state": "found", "secret": secret}
-    )
+    if secret is None:
+        return state | {"state": "no entry"}
+    return state | {"state": "found", "secret": secret}
 
 
 def _state_of(error: Exception, no_keyring: tuple[type[Exception], ...]) -> dict[str, str]:

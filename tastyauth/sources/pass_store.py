@@ -94,10 +94,8 @@ class Pass(Program):
                 stdin=stdin,
             )
         except process.ProcessError as error:
-            raise SecretError(
-                f"{label} cannot be written: {error}",
-                f"try: pass insert -m {shlex.quote(self.entry)}",
-            ) from None
+            what = f"{label} cannot be written: {error}"
+            raise SecretError(what, f"try: pass insert -m {shlex.quote(self.entry)}") from None
 
 
 def _store(around: Surroundings) -> str:

@@ -86,26 +86,16 @@ def _refused(document: Document, data: Data) -> list[Problem]:
             explained |= causes
             continue
         on_key = "propertyNames" in refusal.absolute_schema_path
-        failures.append(
-            Failure(
-                document,
-                refusal.validator,
-                refusal.validator_value,
-                (*path, refusal.instance) if on_key else path,
-                refusal.instance,
-                refusal.schema,
-                on_key,
-            )
-        )
+        place = (*path, refusal.instance) if on_key else path
+        rule = (refusal.validator, refusal.validator_value)
+        value, rules = refusal.instance, refusal.schema
+        failures.append(Failure(document, *rule, place, value, rules, on_key))
     lacking = {each.path: each for each in failures if each.keyword == "required"}
     others = [each for each in failures if each.keyword != "required"]
     for failure in lacking.values():
         there: Any = failure.value
-        missing = [
-            key
-            for key in failure.limit
-            if key not in there and (*failure.path, key) not in explained
-        ]
+        missing = [key for key in failure.limit if key not in there]
+        missing = [key for key in missing if (*failure.path, key) not in explained]
         if missing:
             others.append(failure._replace(limit=missing))
     for failure in others:
@@ -133,9 +123,8 @@ def _problem(failure: Failure) -> Problem | None:
     cases = (case for case in entry.get("cases", ()) if _applies(case["when"], failure))
     said: schema.Node = {**entry, **next(cases, {})}
     failure = failure._replace(source=said.get("source", ""))
-    message, label, *help = (
-        _filled(text, failure) for text in (said["message"], said["label"], *said["help"])
-    )
+    texts = (said["message"], said["label"], *said["help"])
+    message, label, *help = (_filled(text, failure) for text in texts)
     return Problem(said["code"], "error", message, path, span, label, labels, tuple(help), on_key)
 
 
@@ -210,7 +199,7 @@ def _word(failure: Failure) -> str:
 def _upper(failure: Failure) -> str:
     """The key as the name of a variable, if it can be shown."""
     upper = failure.text[:80].replace("-", "_").upper()
-    return upper if schema.is_variable_name(upper) and schema.shown(upper) == upper else ""
+    return upper if schema.shown_variable(upper) == upper else ""
 
 
 WORDS: dict[str, Callable[[Failure], str]] = {

@@ -261,9 +261,8 @@ def unknown_keys(
         if owner is not None:
             labels = (Label(document.key_span(owner), "this one is empty"),)
             words = {"key": key, "owner": owner[-1], "example": example((*owner, key))}
-            found.append(
-                about(document, "not indented", place, on_key=True, labels=labels, **words)
-            )
+            flat = about(document, "not indented", place, on_key=True, labels=labels, **words)
+            found.append(flat)
             explained.add(owner)
             continue
         word, _, rest = key.partition(":")
@@ -288,7 +287,9 @@ def _unknown(
     document: Document, path: Path, key: str, known: Sequence[str], present: Sequence[str]
 ) -> tuple[Problem, str | None]:
     """The problem of one key, and the key that was probably meant."""
-    misplaced = _misplaced(path, present, key)
+    kinds, above = schema.source_kinds(), schema.ANY_REFERENCE
+    owner = next((kind for kind in kinds if key in schema.keys((*above, kind))), None)
+    misplaced = _misplaced(path, present, key, owner)
     intended = None if misplaced else meant(key, [it for it in known if it not in present])
     said = f'did you mean "{intended}"?' if intended else "not a key of this mapping"
     label = misplaced or said
@@ -297,7 +298,7 @@ def _unknown(
     found = about(document, "unknown key", (*path, key), on_key=True, label=label, **words)
     if intended:
         return found, intended
-    plain, owner, is_reference = schema.normalized(key), _owner(key), schema.is_reference(path)
+    plain, is_reference = schema.normalized(key), schema.is_reference(path)
     programs = schema.root()["$defs"]["reference"]["x-programs"]
     help = []
     if is_reference and owner and misplaced != _ONE_LEVEL_UP:
@@ -311,10 +312,9 @@ def _unknown(
     return found._replace(help=(*help, *found.help)), None
 
 
-def _misplaced(path: Path, present: Sequence[str], key: str) -> str | None:
-    """Where a key that is known elsewhere belongs."""
+def _misplaced(path: Path, present: Sequence[str], key: str, owner: str | None) -> str | None:
+    """Where a key that is known elsewhere belongs; `owner` is the kind of source that has it."""
     if schema.is_reference(path):
-        owner = _owner(key)
         if owner in present:
             return f'belongs inside "{owner}"'
         if key in schema.keys(schema.ANY_PROFILE) and len(present) > 1:
@@ -327,12 +327,6 @@ def _misplaced(path: Path, present: Sequence[str], key: str) -> str | None:
     if not path and key in schema.keys(schema.ANY_PROFILE):
         return "belongs inside a profile"
     return None
-
-
-def _owner(key: str) -> str | None:
-    """The source kind whose own mapping has this key."""
-    kinds, above = schema.source_kinds(), schema.ANY_REFERENCE
-    return next((kind for kind in kinds if key in schema.keys((*above, kind))), None)
 
 
 def _empty_above(document: Document, path: Path, present: Sequence[str], key: str) -> Path | None:

@@ -62,20 +62,16 @@ def read(content: bytes, name: str) -> Document:
         problems += yaml_problems.in_characters(text)
         if any(each.code == "TA013" for each in problems):
             return Document(name, text, lines, None, tuple(problems))
-    composed = _Composition(lines)
-    data = composed.run(text)
-    scalars = tuple(composed.scalars)
+    parsed = _Composition(lines)
+    data = parsed.run(text)
+    scalars = tuple(parsed.scalars)
     if not is_plain and not text.isascii():
         problems += yaml_problems.look_alikes(lines, scalars, is_yaml=data is not None)
         if any(each.code == "TA018" and not each.path for each in problems):
             return Document(name, text, lines, None, tuple(problems), scalars)
-    problems += composed.problems
-    return Document(
-        name, text, lines, data, tuple(problems), scalars, composed.keys, composed.values
-    )
+    problems += parsed.problems
+    return Document(name, text, lines, data, tuple(problems), scalars, parsed.keys, parsed.values)
 
-
-_BLOCK_STYLES = ("|", ">")
 
 _UNUSABLE = "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]"
 """What an escape in double quotes can make, and no name, path or argument can hold."""
@@ -100,7 +96,20 @@ class _Composition:
         loader = yaml.SafeLoader(text)
         self._events = iter(loader.get_event, None)
         try:
-            return self._document()
+            next(self._events)  # the stream
+            if isinstance(next(self._events), yaml.StreamEndEvent):
+                self.problems.append(problem("empty"))
+                return None
+            first = next(self._events)
+            data = self._node(first, (), 1)
+            next(self._events)  # the end of the document
+            following = next(self._events)
+            if not isinstance(following, yaml.StreamEndEvent):
+                line, column, *_ = _span(following)
+                self._report("second document", Span(line, column, line, column + 3))
+            elif data is None and isinstance(first, yaml.ScalarEvent) and not self.problems:
+                self.problems.append(problem("empty"))
+            return data
         except _Stop:
             return None
         except yaml.MarkedYAMLError as error:
@@ -113,22 +122,6 @@ class _Composition:
 
     def _report(self, name: str, span: Span, path: Path = (), *, on_key: bool = False) -> None:
         self.problems.append(problem(name, span, path, on_key=on_key))
-
-    def _document(self) -> Data:
-        next(self._events)  # the stream
-        if isinstance(next(self._events), yaml.StreamEndEvent):
-            self.problems.append(problem("empty"))
-            return None
-        first = next(self._events)
-        data = self._node(first, (), 1)
-        next(self._events)  # the end of the document
-        following = next(self._events)
-        if not isinstance(following, yaml.StreamEndEvent):
-            line, column, *_ = _span(following)
-            self._report("second document", Span(line, column, line, column + 3))
-        elif data is None and isinstance(first, yaml.ScalarEvent) and not self.problems:
-            self.problems.append(problem("empty"))
-        return data
 
     def _node(self, event: yaml.Event, path: Path, depth: int) -> Data:
         if depth > DEEPEST and not isinstance(event, yaml.ScalarEvent):
@@ -149,7 +142,14 @@ class _Composition:
             self.values[path] = self._trimmed(event, end)
             return items
         assert isinstance(event, yaml.ScalarEvent)
-        return self._value(event, path)
+        text: str = event.value
+        is_block = event.style in ("|", ">")
+        span = self._trimmed(event, event) if is_block else _span(event)
+        self.scalars.append(Scalar(path, span, text, is_key=False, plain=not event.style))
+        self.values[path] = span
+        if re.search(_UNUSABLE, text):
+            self._report("escape", span, path)
+        return text if event.style else self._plain(self.scalars[-1])
 
     def _refuse_properties(self, event: yaml.NodeEvent, path: Path) -> None:
         line, column, *_ = _span(event)
@@ -167,9 +167,8 @@ class _Composition:
             if key in seen:
                 labels, name = (Label(seen[key], "first time here"),), shown(key)
                 again = self.keys[place]
-                self.problems.append(
-                    problem("duplicate", again, place, on_key=True, labels=labels, name=name)
-                )
+                twice = problem("duplicate", again, place, on_key=True, labels=labels, name=name)
+                self.problems.append(twice)
             if place in self.keys:
                 seen[key] = self.keys[place]
                 mapping[key] = value
@@ -205,15 +204,6 @@ class _Composition:
         self.problems.append(_yaml_problems().doubtful(scalar, *reading))
         return scalar.text
 
-    def _value(self, event: yaml.ScalarEvent, path: Path) -> Data:
-        text: str = event.value
-        span = self._trimmed(event, event) if event.style in _BLOCK_STYLES else _span(event)
-        self.scalars.append(Scalar(path, span, text, is_key=False, plain=not event.style))
-        self.values[path] = span
-        if re.search(_UNUSABLE, text):
-            self._report("escape", span, path)
-        return text if event.style else self._plain(self.scalars[-1])
-
     def _trimmed(self, start: yaml.Event, end: yaml.Event) -> Span:
         """From `start` to `end`, without what PyYAML counts to a block: empty lines, comments."""
         span, (*_, line, column) = _span(start), _span(end)
@@ -243,18 +233,25 @@ def _span(event: yaml.Event) -> Span:
 
 Kind: TypeAlias = Literal["text", "nothing", "boolean", "number", "date", "special"]
 
+
+class Doubtful(NamedTuple):
+    """A plain scalar that not every reader of YAML reads alike."""
+
+    in_1_1: Kind
+    in_1_2: Kind
+
+
+_WORDS: dict[str, Plain | Doubtful] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+    **dict.fromkeys(("y", "Y", "yes", "Yes", "YES", "on", "On", "ON"), Doubtful("boolean", "text")),
+    **dict.fromkeys(("n", "N", "no", "No", "NO", "off", "Off", "OFF"), Doubtful("boolean", "text")),
+    **dict.fromkeys(("=", "<<"), Doubtful("special", "text")),
+}
+
 _LONGEST_NUMBER = 15
 """Characters. Longer ones lose digits in the JSON readers of other languages (IEEE 754)."""
-
-_NOTHING = frozenset({"", "~", "null", "Null", "NULL"})
-_TRUE = frozenset({"true", "True", "TRUE"})
-_FALSE = frozenset({"false", "False", "FALSE"})
-_BOOLEAN_IN_1_1 = frozenset(
-    spelling
-    for word in ("y", "n", "yes", "no", "on", "off")
-    for spelling in (word, word.capitalize(), word.upper())
-)
-_SPECIAL_IN_1_1 = frozenset({"=", "<<"})
 
 # Not compiled until a config holds something of the kind: few do, and it would take a millisecond.
 _INTEGER = r"[-+]?(?:0|[1-9][0-9]*)"
@@ -278,29 +275,16 @@ _MOST_DASHES = 3
 """In a number or a date with a time zone; a UUID has four."""
 
 
-class Doubtful(NamedTuple):
-    """A plain scalar that not every reader of YAML reads alike."""
-
-    in_1_1: Kind
-    in_1_2: Kind
-
-
 def plain(text: str) -> Plain | Doubtful:
     """The value of a plain scalar that means the same in YAML 1.1 and 1.2, else the two readings.
 
     Numbers count as doubtful, too, when they are infinite, not a number, or so long that readers
     round them differently.
     """
-    if text in _NOTHING:
-        return None
-    if text in _TRUE:
-        return True
-    if text in _FALSE:
-        return False
+    if text in _WORDS:
+        return _WORDS[text]
     if text[0] not in _NUMERIC_BEGINNINGS or text.count("-") > _MOST_DASHES:
-        if text in _BOOLEAN_IN_1_1:
-            return Doubtful("boolean", "text")
-        return Doubtful("special", "text") if text in _SPECIAL_IN_1_1 else text
+        return text
     number = _number(text)
     if number is not None:
         return number

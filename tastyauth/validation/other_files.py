@@ -78,7 +78,7 @@ def problems(text: str, name: str = "") -> list[Problem]:
         counted = find.start
         column = find.start - line_start + 1
         span = Span(line, column, line, column + find.end - find.start)
-        problem = pasted_secrets.about("secret in a line", span, find.shape, where="this line")
+        problem = pasted_secrets.pasted("secret in a line", span, find.shape, "this line")
         found.append(problem._replace(help=(*problem.help, _ALLOW)))
     return found
 

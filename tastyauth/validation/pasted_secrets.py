@@ -80,8 +80,8 @@ def in_document(document: Document) -> list[Problem]:
         if not (is_client_id and re.fullmatch(r"[0-9A-Fa-f]{32}", scalar.text)):
             name = "secret as client ID" if is_client_id else "secret"
             name = "secret as key" if scalar.is_key else name
-            remedy, key = _remedy(scalar.path), scalar.is_key
-            problems.append(about(name, scalar.span, found, scalar.path, on_key=key, remedy=remedy))
+            place = (scalar.span, found, _remedy(scalar.path), scalar.path)
+            problems.append(pasted(name, *place, on_key=scalar.is_key))
         for line in range(scalar.span.line, scalar.span.end_line + 1):
             reported.setdefault(line, []).append(scalar.span)
     for number, text in enumerate(document.lines, 1):
@@ -90,7 +90,7 @@ def in_document(document: Document) -> list[Problem]:
             around = reported.get(number, ())
             if not any(each[:2] <= span[:2] and span[2:] <= each[2:] for each in around):
                 where = "a comment" if "#" in text[: find.start] else "this line"
-                problems.append(about("secret in a line", span, find.shape, where=where))
+                problems.append(pasted("secret in a line", span, find.shape, where))
     return problems
 
 
@@ -120,9 +120,8 @@ def _decoded(segment: str) -> str:
     whole = segment[: len(segment) // 4 * 4]
     rest = segment[len(whole) :]
     try:
-        return urlsafe_b64decode(
-            whole + (rest + "=" * (4 - len(rest)) if len(rest) > 1 else "")
-        ).decode("latin-1")
+        end = rest + "=" * (4 - len(rest)) if len(rest) > 1 else ""
+        return urlsafe_b64decode(whole + end).decode("latin-1")
     except ValueError:
         return ""
 
@@ -142,19 +141,14 @@ def _remedy(path: Path) -> str:
     return "remove it: a config contains references to secrets, never the secrets"
 
 
-def about(
-    name: str,
-    span: Span,
-    found: Shape,
-    path: Path = (),
-    *,
-    on_key: bool = False,
-    remedy: str = "",
-    where: str = "",
+def pasted(
+    name: str, span: Span, found: Shape, word: str, path: Path = (), *, on_key: bool = False
 ) -> Problem:
-    """The problem called `name` that a secret of the shape `found` is at `span`."""
+    """The problem called `name` that a secret of the shape `found` is at `span`.
+
+    `word` is what to do about it, or for one in a line, where that is.
+    """
     code, shape, advice = KNOWN[found]
-    said = problem(
-        name, span, path, on_key=on_key, shape=shape, advice=advice, remedy=remedy, where=where
-    )
+    words = {"shape": shape, "advice": advice, "remedy": word, "where": word}
+    said = problem(name, span, path, on_key=on_key, labels=(), **words)
     return said if said.code == "TA205" else said._replace(code=code)

@@ -59,14 +59,14 @@ def _paragraph(problem: Problem, name: str, document: "_Lines", colors: bool) ->
     before: int | None = None
     for label in labels:
         number = label.span.line
-        shown = document.line(label.span)
+        text, start, end = document.line(label.span)
         if number != before:
             if before is not None and number > before + 1:
                 lines.append(paint(_BLUE, "..."))
-            lines.append(f"{paint(_BLUE, f'{number:>{width}} |')} {shown.text}".rstrip())
+            lines.append(f"{paint(_BLUE, f'{number:>{width}} |')} {text}".rstrip())
         mark, tint = ("^", color) if label is primary else ("-", _BLUE)
-        marks = f"{mark * (shown.end - shown.start)} {label.text}".rstrip()
-        lines.append(f"{bar} {' ' * shown.start}{paint(tint, marks)}")
+        marks = f"{mark * (end - start)} {label.text}".rstrip()
+        lines.append(f"{bar} {' ' * start}{paint(tint, marks)}")
         before = number
     lines.append(bar)
     equals = paint(_BLUE, f"{margin} =")
@@ -153,14 +153,6 @@ _BEFORE = 36
 _CUT = "..."
 
 
-class _Line(NamedTuple):
-    """What is shown of a line, and the stretch of it that is pointed at (from 0, end exclusive)."""
-
-    text: str
-    start: int
-    end: int
-
-
 class _Piece(NamedTuple):
     """Part of a line: its columns in the file (from 1, end exclusive) and what is shown for it."""
 
@@ -184,13 +176,10 @@ class _Lines:
                 self._scalars.setdefault(number, []).append(scalar)
         self._pieces = cache(self._cut_up)
 
-    def line(self, span: Span) -> _Line:
-        """The first line of `span`, cut around it, and where in what is shown the span is."""
-        pieces = [
-            piece
-            for piece in self._pieces(span.line)
-            if not piece.comment or piece.start < span.end_column
-        ]
+    def line(self, span: Span) -> tuple[str, int, int]:
+        """The first line of `span`, cut around it, and where in it the span starts and ends."""
+        whole = self._pieces(span.line)
+        pieces = [it for it in whole if not it.comment or it.start < span.end_column]
         text = "".join(piece.shown for piece in pieces).rstrip()
         start, end = min(_offset(pieces, span.column), len(text) + 1), len(text)
         if span.end_line == span.line:
@@ -201,7 +190,7 @@ class _Lines:
             start, end = start - moved, end - moved
         if len(text) > _WIDEST:
             text = text[: _WIDEST - len(_CUT)] + _CUT
-        return _Line(text, start, max(min(end, len(text)), start + 1))
+        return text, start, max(min(end, len(text)), start + 1)
 
     def _cut_up(self, number: int) -> tuple[_Piece, ...]:
         text = self._lines[number - 1] if number <= len(self._lines) else ""
@@ -315,10 +304,6 @@ def _known(text: str) -> str:
     return text if schema.is_known(text) else HIDDEN
 
 
-def _variable(text: str) -> str:
-    return schema.shown(text) if schema.is_variable_name(text) else HIDDEN
-
-
 _CLIENT_ID = (*schema.ANY_PROFILE, "client_id")
 _PLACES: dict[str | int, Callable[[str], str]] = {
     "version": lambda text: text if schema.is_harmless(text) else HIDDEN,
@@ -331,8 +316,8 @@ _PLACES: dict[str | int, Callable[[str], str]] = {
         text if re.search(schema.at(_CLIENT_ID)["else"]["pattern"], text) else HIDDEN
     ),
     "api_url": lambda text: text if _KNOWN_ORIGIN.fullmatch(text) else HIDDEN,
-    "env": _variable,
-    "name": _variable,
+    "env": schema.shown_variable,
+    "name": schema.shown_variable,
     "file": schema.shown_path,
     "path": schema.shown_path,
 }

@@ -95,11 +95,6 @@ def reserved_names() -> frozenset[str]:
     return frozenset(names["not"]["enum"])
 
 
-def is_variable_name(name: str) -> bool:
-    """Whether every shell can set and read a variable of that name."""
-    return re.search(at(("profiles", "", "client_secret", "env"))["pattern"], name) is not None
-
-
 def is_reference(path: Path) -> bool:
     """Whether a reference belongs at `path` (or, for a client ID, may be there)."""
     if len(path) == 3 and path[0] == "profiles":
@@ -203,6 +198,11 @@ def is_known(text: str) -> bool:
 def normalized(word: str) -> str:
     """`word` without case and without what separates its parts."""
     return "".join(character for character in word.lower() if character.isalnum())
+
+
+def shown_variable(text: str) -> str:
+    """What `shown` says of a name that every shell can set and read, else `[hidden]`."""
+    return shown(text) if re.search(at((*ANY_REFERENCE, "env"))["pattern"], text) else HIDDEN
 
 
 def shown_path(text: str) -> str:

@@ -21,12 +21,6 @@ _ODD_LINE_ENDS = {
     "\u2028": "a line separator (U+2028)",
     "\u2029": "a paragraph separator (U+2029)",
 }
-_KINDS = {
-    "boolean": "a boolean",
-    "number": "a number",
-    "date": "a date",
-    "special": "a special value",
-}
 _AT_THE_BEGINNING = (
     "PyYAML: found unexpected end of stream",
     "PyYAML: found unexpected document separator",
@@ -74,17 +68,11 @@ def _at(text: str, position: int) -> Span:
 
 def doubtful(scalar: Scalar, in_1_1: str, in_1_2: str) -> Problem:
     """A plain scalar that YAML 1.1 (most programs) and 1.2 (most editors) read differently."""
-    kind = in_1_1 if in_1_1 != "text" else in_1_2
+    kind = (in_1_1 if in_1_1 != "text" else in_1_2).replace("special", "special value")
     name = "odd number" if in_1_1 == in_1_2 else "YAML 1.2" if in_1_1 == "text" else "YAML 1.1"
-    return problem(
-        name,
-        scalar.span,
-        scalar.path,
-        on_key=scalar.is_key,
-        place=f"the key {quoted(scalar.path)}" if scalar.is_key else quoted(scalar.path),
-        kind=_KINDS[kind],
-        quoted=schema.in_quotes(scalar.text),
-    )
+    place = f"the key {quoted(scalar.path)}" if scalar.is_key else quoted(scalar.path)
+    words = {"place": place, "kind": f"a {kind}", "quoted": schema.in_quotes(scalar.text)}
+    return problem(name, scalar.span, scalar.path, on_key=scalar.is_key, labels=(), **words)
 
 
 def syntax(failure: yaml.MarkedYAMLError, lines: tuple[str, ...]) -> Problem:
@@ -131,18 +119,12 @@ def _unpunctuated(lines: tuple[str, ...], line: int) -> Problem | None:
         text = lines[number - 1]
         has_key, found = _KEY.match(text), _LINE.match(text)
         if found and not has_key and found[1] in schema.vocabulary():
-            what = ("space", "after a colon") if found[2] else ("colon", "after a key")
+            lacks = ("space", "after a colon") if found[2] else ("colon", "after a key")
             written = found[1] + (found[2] or "")
             span = Span(number, found.start(1) + 1, number, found.start(1) + len(written) + 1)
-            fixed = corrected(found[1], found[3])
-            return problem(
-                "unpunctuated line",
-                span,
-                missing=what[0],
-                where=what[1],
-                written=written,
-                fixed=fixed,
-            )
+            words = {"missing": lacks[0], "where": lacks[1], "written": written}
+            words["fixed"] = corrected(found[1], found[3])
+            return problem("unpunctuated line", span, on_key=False, labels=(), **words)
         if has_key and number < line:
             return None
     return None
@@ -202,9 +184,8 @@ def _at_an_end(scalar: Scalar) -> Problem | None:
         if character in ODD_QUOTES + ODD_SPACES:
             span, last = Span(row, start, row, start + 1), scalar.path[-1] if scalar.path else ""
             if scalar.is_key:
-                return _look_alike(
-                    span, (), character, scalar.text.strip(ODD_SPACES + ODD_QUOTES), "..."
-                )
+                key = scalar.text.strip(ODD_SPACES + ODD_QUOTES)
+                return _look_alike(span, (), character, key, "...")
             return _look_alike(span, scalar.path, character, last, scalar.text)
     return None
 
