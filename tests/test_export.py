@@ -12,9 +12,9 @@ from pathlib import Path
 
 import dotenv.parser
 import pytest
+from hostile import TOKEN, VALUES
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from needs import missing
 from tables import for_each
 
 from tastyauth import export, shells
@@ -23,7 +23,6 @@ from tastyauth.errors import ConfigError
 from tastyauth.shells import Emission
 
 PRINTABLE = "".join(map(chr, range(0x20, 0x7F)))
-TOKEN = "eyJhbGciOiJFZERTQSJ9.eyJpc3MiOiJhcGkifQ.c2ln_bmF0-dXJl"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,72 +109,6 @@ def read_back(shell: Shell, evaluate: str, values: Sequence[str], directory: str
     assert [environ[f"V{number}"] for number in range(len(values))] == list(values)
 
 
-NASTY = (
-    "",
-    " ",
-    "a  b",
-    " a ",
-    "~",
-    "~root",
-    "a~",
-    "=ls",
-    "=",
-    "-n",
-    "--",
-    "-",
-    "*",
-    "?",
-    "[a-z]*",
-    "{a,b}",
-    "{1..3}",
-    "$HOME",
-    "${HOME}",
-    "$(id)",
-    "`id`",
-    "$((1+1))",
-    "\\",
-    "a\\",
-    "\\\\n",
-    "\\052",
-    "%s%d%%",
-    "100%",
-    "'",
-    "''",
-    '"',
-    "it's",
-    "#",
-    "# not a comment",
-    "a#b",
-    ";",
-    "a;exit 3",
-    "a&b",
-    "a|b",
-    "a>b",
-    "<a",
-    "!",
-    "!!",
-    "a!b",
-    "(",
-    ")",
-    "a=b",
-    "a==",
-    ":",
-    "a:~:b",
-    "^",
-    "0",
-    "0123",
-    TOKEN,
-    f"Bearer {TOKEN}",
-    "https://api.tastyworks.com",
-    "http://[::1]:8080",
-    PRINTABLE,
-    PRINTABLE[::-1],
-    *PRINTABLE,
-    *(f"a{character}b" for character in PRINTABLE),
-    *(f"{character}{character}" for character in PRINTABLE),
-)
-
-
 @pytest.fixture(scope="module")
 def decoys(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A directory whose file names a careless form would expand to."""
@@ -187,7 +120,7 @@ def decoys(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 @settings(max_examples=max(2, settings().max_examples // 100))  # of a hundred values each
 @given(values=st.lists(st.text(PRINTABLE, max_size=40), min_size=100, max_size=100))
-@example(values=list(NASTY))
+@example(values=[*VALUES])
 def test_a_shell_reads_the_very_bytes(values: list[str], decoys: str) -> None:
     for way in WAYS:
         shell, evaluate = way.values
@@ -202,12 +135,12 @@ BASH = Shell("sh", ("bash", "--norc", "-c"), _POSIX)
 @for_each("options", ["set -eu", "set -f", "shopt -s nullglob", "shopt -s failglob"])
 @for_each("evaluate", _POSIX)
 def test_the_options_of_a_shell_change_nothing(options: str, evaluate: str, decoys: str) -> None:
-    read_back(BASH, f"{options}; {evaluate}", NASTY, decoys)
+    read_back(BASH, f"{options}; {evaluate}", VALUES, decoys)
 
 
 @for_each("separators", ["IFS=:", "IFS=,", "IFS=", "IFS=/"])
 def test_the_quoted_eval_does_not_depend_on_the_separators(separators: str, decoys: str) -> None:
-    read_back(BASH, f"{separators}; {_POSIX[0]}", NASTY, decoys)
+    read_back(BASH, f"{separators}; {_POSIX[0]}", VALUES, decoys)
 
 
 ODD = [
@@ -311,13 +244,6 @@ def test_what_a_shell_was_told_to_do_with_a_variable_does_not_change_the_token(
         check=False,
     )
     assert (done.stdout, TOKEN in done.stderr) == (f"{TOKEN}\n" * 3, False)
-
-
-def test_a_word_that_fish_expands_stays_a_word(decoys: str) -> None:
-    """To fish, it is the number of the process."""
-    if not shutil.which("fish"):
-        missing("fish is missing; run tests/e2e/install")
-    read_back(Shell("fish", ("fish", "--no-config", "-c"), _FISH), _FISH[0], ["%self"], decoys)
 
 
 SHELL_FORMATS = ("sh", "fish", "csh")

@@ -4,12 +4,12 @@ import json
 import os
 
 import pytest
+from hostile import agreed, emission, variables
 
 from tastyauth import shells
 from tastyauth.simulator import Simulator
 
 from .credentials import Credentials, configure
-from .hostile import agreed, emission, variables
 from .parts import installed, tastyauth
 from .processes import Place
 

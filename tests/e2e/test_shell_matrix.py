@@ -5,14 +5,16 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
+from itertools import product
 
 import pytest
+from hostile import FOREIGN, VALUES, emission, variables
+from tables import for_each
 
 from tastyauth import export, shells
 from tastyauth.simulator import Simulator
 
 from .credentials import Credentials, configure
-from .hostile import FOREIGN, VALUES, emission, variables
 from .parts import PATH, tastyauth
 from .processes import Place
 from .shells import CODE, REACHED, SHELLS
@@ -81,13 +83,10 @@ def test_there_are_enough_values() -> None:
     assert all(value.isascii() and (value.isprintable() or not value) for value in VALUES)
 
 
-@pytest.mark.parametrize("locale", LOCALES)
 @pytest.mark.parametrize(("name", "label", "setting"), CASES)
-def test_values_arrive_byte_for_byte(
-    printed: Place, name: str, label: str, setting: str, locale: str
-) -> None:
+def test_values_arrive_byte_for_byte(printed: Place, name: str, label: str, setting: str) -> None:
     shell = SHELLS[name]
-    for first in range(0, len(VALUES), shell.batch):
+    for locale, first in product(LOCALES, range(0, len(VALUES), shell.batch)):
         values = VALUES[first : first + shell.batch]
         _write(f"{printed.home}/printed", shells.RENDER[shell.format](emission(values)))
         line = setting + shell.lines[label]
@@ -97,10 +96,18 @@ def test_values_arrive_byte_for_byte(
         assert shell.format == "json" or seen.keys().isdisjoint(FOREIGN)
 
 
+@pytest.fixture(scope="module")
+def exports(places: dict[str, Place]) -> dict[str, str]:
+    """What `env` hands out where all is well."""
+    said = places["good"].run(tastyauth(), "env", "--format", "json").out
+    return dict(json.loads(said)["exports"])
+
+
 @pytest.mark.parametrize(("name", "label"), LINES)
-def test_a_success_sets_the_four_variables(places: dict[str, Place], name: str, label: str) -> None:
+def test_a_success_sets_the_four_variables(
+    places: dict[str, Place], exports: dict[str, str], name: str, label: str
+) -> None:
     shell, place = SHELLS[name], places["good"]
-    exports = json.loads(place.run(tastyauth(), "env", "--format", "json").out)["exports"]
     seen = shell.variables_after(place, shell.lines[label], **STALE)
     assert {name: seen[name] for name in exports} == exports
     assert exports.keys() == dict(export.DEFAULT_EXPORTS).keys()
@@ -108,8 +115,8 @@ def test_a_success_sets_the_four_variables(places: dict[str, Place], name: str, 
     assert shell.stop_or_go_on(place, shell.lines[label]).out == f"{REACHED}\n"
 
 
-@pytest.mark.parametrize("failure", FAILURES)
-@pytest.mark.parametrize(("name", "label"), LINES)
+@for_each("failure", FAILURES)
+@for_each(("name", "label"), LINES)
 def test_a_failure_leaves_its_code_and_no_variable(
     outcomes: Outcomes, name: str, label: str, failure: str
 ) -> None:

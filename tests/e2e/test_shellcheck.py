@@ -4,12 +4,12 @@ import os
 import subprocess
 
 import pytest
+from hostile import VALUES, emission
 
 from tastyauth import shells
 from tastyauth.simulator import Simulator
 
 from .credentials import Credentials, configure
-from .hostile import VALUES, emission
 from .parts import REPOSITORY, program, tastyauth
 from .processes import Finished, Place
 

@@ -5,12 +5,12 @@ import re
 from collections.abc import Mapping
 
 import pytest
+from hostile import agreed, emission, variables
 
 from tastyauth import export, shells
 from tastyauth.simulator import Simulator
 
 from .credentials import Credentials
-from .hostile import agreed, emission, variables
 from .machine import USER, File, boot
 from .recipes import adapted, recipe
 
