@@ -57,7 +57,7 @@ a program of the tree around a submodule, or of any version control, is approved
     config/test_plan.py::test_the_tree_around_a_submodule_is_the_project_too
     all trees around the config, up to the home directory
 a program that was approved is replaced by somebody who may write there
-    config/test_plan.py::test_a_program_that_somebody_else_could_replace_is_refused
+    config/test_trust.py::test_a_found_file_that_goes_too_far_cannot_be_approved
     files.writable_by_others of each program of a plan
 a pipe, a terminal or an endless device lies where a config is looked for
     test_attack_trust.py::test_a_config_that_is_no_file_keeps_nobody
@@ -198,13 +198,19 @@ a secret of one application is sent for another
 a token of one account stays in a shell that asked for another
     shells/test_shells.py::test_another_profile_leaves_no_name_of_the_first_behind
     foreign names are unset first
+a token that another config has set under a default name stays
+    shells/test_shells.py::test_the_token_of_another_config_is_gone_whatever_this_one_exports
+    default names are foreign to who does not export them
 # Output
 the file of one account's fresh token reaches a command of another account
     shells/test_shells.py::test_nothing_of_a_kept_fresh_command_reaches_a_command_of_another_account
     names of every profile are unset first
 a read-only variable in the shell keeps an old token
     test_export.py::test_a_variable_that_is_read_only_fails_the_eval
-    `unset` before each export
+    statements that depend on each other
+what was told to a shell of a variable (typeset) changes the token, or has an error show it
+    test_export.py::test_what_a_shell_was_told_to_do_with_a_variable_does_not_change_the_token
+    all names are unset first
 an odd IFS makes the unquoted eval succeed without the token, or print it
     test_export.py::test_odd_separators_never_succeed_without_the_token_nor_print_it
     words that fail when they are split
@@ -219,6 +225,9 @@ a long line makes the search for secrets take minutes
     every reader of text is linear
 a long line makes validation take minutes
     validation/test_time.py::test_a_long_line_is_validated_and_reported_in_linear_time
+    every reader of text is linear
+the words of a server or program make an error take minutes
+    validation/test_time.py::test_the_words_of_a_server_or_program_are_quoted_in_linear_time
     every reader of text is linear
 a server's words steer the terminal, or repeat a secret, in the script of as-curl
     shells/test_curl_script.py::test_what_a_server_says_is_shown_without_harm
@@ -278,6 +287,9 @@ a command of one profile sees the secrets of another
 the program of one secret sees the variables of the others
     sources/test_stores.py::test_a_program_does_not_get_the_variables_that_hold_other_secrets
     Surroundings.withholding
+a store that is asked whether it is available sees the variables of secrets
+    cli/test_secret_set.py::test_while_a_store_is_chosen_its_program_sees_no_secret_of_any_profile
+    Console.withheld
 a program is given a secret in its arguments or variables
     e2e/test_system_calls.py::test_no_program_is_given_a_secret_in_arguments_or_variables
     stdin; Surroundings.passed_on
