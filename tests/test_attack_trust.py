@@ -166,7 +166,7 @@ def test_a_loaded_env_file_approves_nothing_at_a_terminal(world: World) -> None:
         with terminal(world, "token", **loaded) as child:
             code, said = ended(child)
         assert (code, "eyJ" in said) == (78, False)
-        assert "at a terminal $TASTYAUTH_TRUST_SHA256 does not count" in said
+        assert "at a terminal, $TASTYAUTH_TRUST_SHA256 is ignored" in said
         assert world.run("token", **loaded).code == 0  # where there is no terminal
     assert world.simulator.exchanges == 1
 

@@ -123,7 +123,7 @@ def test_what_the_server_refuses_is_asked_for_again(newcomer: World) -> None:
 OTHER = "11111111-2222-4333-8444-555555555555"
 
 WRONG_FLAGS = (
-    (("--environment", "production"), "was issued by sandbox, the profile says production"),
+    (("--environment", "production"), "was issued by sandbox, but the profile says production"),
     (("--client-id", OTHER), "these are different OAuth applications"),
 )
 

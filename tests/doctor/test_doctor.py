@@ -508,7 +508,7 @@ BROKEN = (
     Case(
         "the other environment",
         "issuer",
-        "issued by sandbox, the profile says production",
+        "issued by sandbox, but the profile says production",
         "environment: sandbox",
         configured(SANDBOX, "environment: production"),
         OFFLINE,
