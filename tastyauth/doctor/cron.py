@@ -139,7 +139,7 @@ def clock(now: float) -> str:
     except (ZoneInfoNotFoundError, ValueError):  # a machine without the time zones of the world
         return (
             f"{told}: put the hours of your job in place of the second *;"
-            " the exchange is open 9:30 to 16:00 in New York"
+            " the market is open 9:30 to 16:00 in New York"
         )
     opening, closing = (
         new_york.replace(hour=hour, minute=minute).astimezone(here.tzinfo)
@@ -148,7 +148,7 @@ def clock(now: float) -> str:
     open_here = f"{opening:%H:%M} to {closing:%H:%M} here"
     return (
         f"{told}, for the whole year;"
-        f" the exchange is open 9:30 to 16:00 in New York, today {open_here}"
+        f" the market is open 9:30 to 16:00 in New York, today {open_here}"
     )
 
 

@@ -102,8 +102,8 @@ class Keyring(Reference):
         label, python = self.describe(), interpreter()
         if python is None or around.environ.get(GUARD) == _IN_CHILD:
             raise SecretAbsent(
-                f"{label} is not available here: this program has no Python of its own"
-                " that could open the keyring",
+                f"{label} is not available here: this program has no bundled Python to open"
+                " the keyring with",
                 f"use a command instead: [keyring, get, {self.service}, {self.username}]",
             )
         child = [python, "-P", "-m", "tastyauth.sources.keyring_child"]

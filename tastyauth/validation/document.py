@@ -165,7 +165,7 @@ class _Composition:
             place = (*path, key)
             value = self._node(next(self._events), place, depth + 1)
             if key in seen:
-                labels, name = (Label(seen[key], "first time here"),), shown(key)
+                labels, name = (Label(seen[key], "first given here"),), shown(key)
                 again = self.keys[place]
                 twice = problem("duplicate", again, place, on_key=True, labels=labels, name=name)
                 self.problems.append(twice)
