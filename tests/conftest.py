@@ -68,8 +68,12 @@ TOGETHER = ("test_packaging.py",)
 APART = ("e2e/test_distribution.py", "e2e/test_kills.py", "e2e/test_torture.py")
 """End-to-end tests that take minutes each."""
 
-SLOW = ("e2e/", "bench/", "fuzz/")
-"""What `--quick` leaves out besides the files of tests that start the real command."""
+SLOW = (
+    *("e2e/", "bench/", "fuzz/"),
+    *("shared/test_fleet.py", "sources/test_stores.py", "test_bench.py"),
+)
+"""What `--quick` leaves out, since it starts many processes, besides the files of tests that start
+the real command."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -20,6 +20,8 @@ from world import CONFIG, World
 from tastyauth import cache, config, locate
 from tastyauth.cache import Asked, Entry, Outline, ProfileOutline, Terms, store
 
+pytestmark = pytest.mark.warm
+
 NAME = "0123456789abcdef.fedcba9876543210"
 OF = "5a5a\0live\0file /home/me/a file 1 2 3"
 CONFIG_OF = "/home/me/tastyauth.yaml\0/home/me"

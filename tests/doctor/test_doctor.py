@@ -33,6 +33,8 @@ from tastyauth.simulator import Simulator
 from tastyauth.simulator.messages import Answer, Request, api_error, json_answer
 from tastyauth.sources import Surroundings
 
+pytestmark = pytest.mark.warm
+
 CREDENTIAL = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]*|\b[0-9a-f]{40}\b")
 
 QUICK = CONFIG + "    timeout: 1\n"
