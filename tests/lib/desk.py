@@ -14,7 +14,7 @@ DESK = (
     ("{ command: { argv: [~/bin/hangs], timeout: 1 } }", "hangs", "did not end within 1 s"),
     ("{ command: [~/bin/needs-display] }", "fails", "cannot open display"),
     ("{ onepassword: 'op://a/b/c' }", "absent", "there is no program op"),
-    ("{ first_of: [{ env: TT_SECRET }, { file: live.client-secret }] }", "resolved", "before it"),
+    ("{ first_of: [{ env: TT_SECRET }, { file: live.client-secret }] }", "resolved", "tried first"),
     ("{ first_of: [{ env: TT_SECRET }, { command: [~/bin/needs-login] }] }", "asks", "is locked"),
 )
 """Where the client secret is, what becomes of that in cron, and words of what is said about it."""

@@ -516,7 +516,7 @@ def test_of_an_entry_of_pass_the_first_line_counts(tmp_path: Path) -> None:
         (Pass("a"), "pass", "Error: a is not in the password store.", True, "entry"),
         (Pass("a"), "pass", "gpg: decryption failed: No secret key", False, "gpg -K"),
         (Pass("a"), "pass", "gpg: cancelled by user", False, "was not given"),
-        (Pass("a"), "pass", "something new", False, "by hand"),
+        (Pass("a"), "pass", "something new", False, "run it yourself"),
         (OnePassword("op://v/i/f"), "op", '"i" isn\'t an item in vault "v"', True, "entry"),
         (OnePassword("op://v/i/f"), "op", "You are not currently signed in.", False, "in first"),
         (OnePassword("op://v/i/f"), "op", "Session expired", False, "in again"),
