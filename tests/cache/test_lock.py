@@ -434,7 +434,9 @@ def test_waiting_for_a_turn_ends_when_the_holder_is_late(path: str) -> None:
 
 
 def test_only_a_lock_that_nobody_holds_is_removed(path: str) -> None:
-    with acquired(path):
+    with acquired(path), Lock() as other:
+        assert not other.try_take(path)
+        assert other.path == ""
         lock.remove_unless_held(path)
         assert os.path.exists(path)
     lock.remove_unless_held(path)
@@ -652,7 +654,7 @@ def test_a_lock_is_free_whatever_line_an_interruption_comes_at(path: str) -> Non
 
 
 def test_a_forked_child_does_not_keep_the_lock(path: str) -> None:
-    with acquired(path) as held:
+    with acquired(path) as held, Lock():
         reader, writer = os.pipe()
         alive, begun = os.pipe()
         child = os.fork()

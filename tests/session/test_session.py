@@ -264,8 +264,23 @@ def test_the_fast_lane_repeats_a_failure_and_keeps_no_lock(
     with pytest.raises(TemporaryError) as own:  # of whoever had started before it failed
         lock.line_up(asked_by(caller), START)
     assert "no retry for" not in own.value.message
+    assert own.value.about == "live, custom"
     acquired(cache.look(asked_by(caller)).lock_path).close()
     assert broker.token_requests == 2
+
+
+def test_the_fast_lane_makes_the_directory_and_waits_for_nobody_who_is_late(
+    caller: Caller, clock: Clock
+) -> None:
+    assert not os.path.exists(caller.world.cache)
+    assert lock.line_up(asked_by(caller), clock.now) is None
+    lock.handed_on().close()
+    assert os.stat(caller.world.cache).st_mode & 0o777 == 0o700
+    with acquired(cache.look(asked_by(caller)).lock_path) as held:
+        held.promise(-100)
+        with pytest.raises(TemporaryError) as late:
+            lock.line_up(asked_by(caller), clock.now)
+    assert late.value.about == ""  # of which profile is not known before the config is read
 
 
 def test_without_a_token_a_failure_is_the_outcome(
