@@ -150,6 +150,66 @@ def test_what_killed_writers_of_a_file_have_left_is_removed_and_nothing_else(pla
     assert sorted(os.listdir(place)) == sorted((*others, "a.77.8.new"))
 
 
+def test_only_what_writers_name_so_is_taken_for_their_own(
+    place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    theirs = {f"a.7.{number}.new" for number in range(3)}
+    others = {"1.2.new", "a.1.2.3.new", "a.1.2", "a.1.new.x", "b.1.2.new", "xa.1.2.new"}
+    for name in theirs | others:
+        Path(f"{place}/{name}").touch()
+        os.utime(f"{place}/{name}", (1000, 1000))
+    files.remove_unfinished(f"{place}/a", 1000)
+    assert set(os.listdir(place)) == theirs | others  # no older than that
+    found = ["a.8.8.new", *sorted(theirs | others)]  # one is gone before it is looked at
+    monkeypatch.setattr(os, "listdir", lambda _: found)
+    files.remove_unfinished(f"{place}/a", 1000.5)
+    monkeypatch.undo()
+    assert set(os.listdir(place)) == others
+
+
+def test_a_file_is_made_for_its_owner_alone_and_never_through_a_link(
+    place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not even for a moment; and not if a link appears once the old file is removed."""
+
+    def unexpected(*_: object) -> None:
+        raise AssertionError("it was not closed from the start")
+
+    before = os.umask(0)
+    monkeypatch.setattr(os, "fchmod", unexpected)
+    files.write(f"{place}/a", b"secret")
+    os.umask(before)
+    Path(f"{place}/victim").write_bytes(b"kept")
+    os.symlink(f"{place}/victim", files._beside(f"{place}/a"))
+    monkeypatch.setattr(os, "unlink", lambda _: None)
+    with pytest.raises(FileExistsError):
+        files.write(f"{place}/a", b"other")
+    assert Path(f"{place}/victim").read_bytes() == b"kept"
+
+
+def test_what_must_survive_a_power_cut_is_on_the_disk_before_it_takes_its_place(
+    place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[tuple[int, bool]] = []
+
+    def sync(descriptor: int) -> None:
+        synced.append((os.fstat(descriptor).st_ino, os.path.exists(f"{place}/a")))
+
+    monkeypatch.setattr(os, "fsync", sync)
+    files.write(f"{place}/b", b"b")
+    assert synced == []
+    files.write(f"{place}/a", b"a", durable=True)
+    inode, directory = os.stat(f"{place}/a").st_ino, os.stat(place).st_ino
+    assert synced == [(inode, False), (directory, True)]
+    os.unlink(f"{place}/a")
+    synced.clear()
+    contents = {f"{place}/a": (b"a", 0o600)}
+    files.write_beside(contents)
+    assert [seen for _, seen in synced] == [False]
+    files.rename_all(contents)
+    assert synced == [(os.stat(f"{place}/a").st_ino, False), (directory, True)]
+
+
 def test_what_cannot_be_written_leaves_everything_as_it_was(place: str) -> None:
     os.mkdir(f"{place}/a")
     with pytest.raises(IsADirectoryError):
@@ -270,6 +330,20 @@ def test_many_writers_of_one_file_leave_one_whole_file(place: str) -> None:
 def test_missing_directories_are_made_closed(place: str) -> None:
     files.make_directory(f"{place}/a/b/c")
     assert [mode(f"{place}/{name}") for name in ("a", "a/b", "a/b/c")] == [0o700] * 3
+
+
+def test_each_directory_may_be_made_by_another_process_first(
+    place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make = os.mkdir
+
+    def late(path: str, mode: int) -> None:
+        make(path, mode)
+        make(path, mode)
+
+    monkeypatch.setattr(os, "mkdir", late)
+    files.make_directory(f"{place}/a/b/c")
+    assert mode(f"{place}/a/b/c") == 0o700
 
 
 def test_a_directory_that_is_there_is_left_as_it_is(place: str) -> None:
@@ -423,5 +497,36 @@ def test_which_one_cannot_be_written_is_said(place: str) -> None:
     with pytest.raises(OSError) as caught:
         files.write_beside(contents)
     assert caught.value.filename == f"{place}/b"
-    files.discard_all({**contents, f"{place}/never/was/c": (b"", 0o600)})
+    assert f"{place}/b is a directory" in str(caught.value)
+    files.discard_all({f"{place}/never/was/c": (b"", 0o600), **contents})
     assert os.listdir(place) == ["b"]
+
+
+def test_a_path_leads_out_by_a_link_on_the_way_or_at_its_end(place: str) -> None:
+    home = f"{place}/home"
+    os.makedirs(f"{home}/in")
+    os.mkdir(f"{place}/home2")
+    for link, target in (("same", "in"), ("out", "../home2"), ("up", ".."), ("self", ".")):
+        os.symlink(target, f"{home}/{link}")
+    inside = ("in", "in/new", "same/new", "self", "self/in/a", "up/home/in", ".")
+    assert [it for it in inside if files.leads_out(f"{home}/{it}", home)] == []
+    outside = ("out", "out/new", "up", "up/new", "same/../../x", "../home2")
+    assert [it for it in outside if not files.leads_out(f"{home}/{it}", home)] == []
+    assert not files.leads_out(f"{home}/in", f"{home}/")
+    assert not files.leads_out(f"{home}/in", f"{home}/self")
+    assert not files.leads_out("/etc", "/")
+
+
+@pytest.mark.parametrize(
+    ("reason", "command"),
+    [
+        ("/a b can be written by somebody named in its ACL", "setfacl -b '/a b'"),
+        ("/a b can be written by everybody", "chmod go-w '/a b'"),
+        ("/a can be written by its group", "chmod go-w /a"),
+        ("/a belongs to another user", "sudo chown $(id -u) /a"),
+        ("/a cannot be checked", "look at it: ls -ld /a"),
+        ("anything else", "remove that permission"),
+    ],
+)
+def test_how_to_close_what_others_can_write_is_a_command(reason: str, command: str) -> None:
+    assert files.how_to_close(reason) == command

@@ -838,12 +838,22 @@ PRESENT = {"A": "T", "B": "1900", "C": "live"}
         (hooks.FIRST, {"A": "S", "B": "", "C": "live"}, False),
         (hooks.FIRST, {"A": "S", "B": "٩", "C": "live"}, False),
         (hooks.FIRST, {"A": "S", "B": "1" * 5000, "C": "live"}, False),
+        (hooks.FIRST, {"A": "S", "B": "999".zfill(15), "C": "live"}, True),
+        (hooks.FIRST, {"A": "S", "B": "999".zfill(16), "C": "live"}, False),
         (hooks.FIRST, {"C": "paper"}, False),
     ],
 )
 def test_whose_the_variables_are(case: str, held: dict[str, str], ours: bool) -> None:
     held_by = hooks.Held(held, EXPORTS)
     assert held_by.is_ours(FIELDS, case, now=1000.0) is ours
+
+
+def test_what_a_shell_does_not_hold_says_nothing() -> None:
+    for exports in (EXPORTS, EXPORTS[:1]):
+        nothing = hooks.Held({"UNRELATED": "x"}, exports)
+        assert (bool(nothing), nothing.profile, nothing.ends) == (False, "", None)
+    some = hooks.Held({"A": ""}, EXPORTS)
+    assert (bool(some), some.profile, some.ends) == (True, "", None)
 
 
 def test_of_the_only_profile_a_token_needs_no_name() -> None:
@@ -937,11 +947,12 @@ def test_the_code_calls_the_program_of_its_binding(
             'echo heard >&2\nexec cat "${0%/*}/answer"\n'
         )
     os.chmod(file.name, 0o700)
-    settings = (("ONE", "1 'a'"), ("TWO", "\\2"))
+    two = "\\\\2\\'"
+    settings = (("ONE", "1 'a'"), ("TWO", two))
     command = (f"{root}/program", "-p", "a 'b'")
     bound = hooks.Binding(command, settings, ("A", "B"), ("--flag", "x y"), "B")
     other = hooks.Binding(command, settings, ("A", "B"), ("--flag", "z"), "B")
-    assert bound.identity == f"ONE=1 'a' TWO=\\2 {' '.join(command)} --flag x y"
+    assert bound.identity == f"ONE=1 'a' TWO={two} {' '.join(command)} --flag x y"
     assert hooks.Binding(command, (), ()).expiry == "_tastyauth_none"
     show = 'printf "%s\\n" "$A,$B,$TASTYAUTH_HOOK,$_tastyauth_state,$_tastyauth_bound"'
     lines = (
@@ -962,9 +973,8 @@ def test_the_code_calls_the_program_of_its_binding(
     assert done.stdout.splitlines() == [mine, mine, mine, f",,,first,{other.identity}"]
     with open(f"{root}/calls", encoding="utf-8") as file:
         called = file.read().splitlines()
-    said = "1 1 'a'|\\2|-p a 'b' hook {} --flag x y --answer {}"
-    cases = ("first", "again", "changed", "changed")
-    assert called == [said.format(shell.language, case) for case in cases]
+    said = f"1 1 'a'|{two}|-p a 'b' hook {shell.language} --flag x y --answer "
+    assert called == [said + case for case in ("first", "again", "changed", "changed")]
     assert done.stderr == "heard\n" * 3  # not by whom it was told already
 
 
