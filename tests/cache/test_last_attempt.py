@@ -364,3 +364,52 @@ def test_failures_are_counted_as_long_as_they_are_of_one_kind() -> None:
     record = Attempt().failed(DOWN, "", NOW).failed(DOWN, "", NOW)
     assert record.failures == 2
     assert record.failed(REFUSED, "", NOW).failures == 1
+
+
+@pytest.mark.parametrize(
+    ("asked_for", "after", "left"),
+    [(30.0, 10, 20.0), (30.0, 31, 0.0), (0.0, 1, 0.0), (None, 1, None)],
+)
+def test_those_who_waited_learn_how_long_the_server_is_still_to_be_left_alone(
+    asked_for: float | None, after: float, left: float | None
+) -> None:
+    error = TemporaryError("busy", "wait", reason="of this kind")
+    error.retry_after = asked_for
+    record = Attempt().failed(error, "5ec2e7", NOW)
+    own = record.failure(NOW, NOW + after)
+    assert (own.retry_after, own.reason) == (left, "of this kind")
+    later = record.failure(NOW + 0.5, NOW + after)
+    assert (later.retry_after, later.reason) == (record.not_before - NOW - after, "of this kind")
+
+
+def test_a_success_notes_whose_token_came_and_since_when_machines_are_on_their_own() -> None:
+    def noted(record: Attempt) -> tuple[float, float, float, str]:
+        return record.succeeded_at, record.shared_at, record.alone_since, record.alone_because
+
+    own = Attempt().succeeded(1.0)
+    assert noted(own) == (1.0, 0.0, 0.0, "")
+    shared = own.succeeded(2.0, from_another=True)
+    assert noted(shared) == (2.0, 2.0, 0.0, "")
+    alone = shared.succeeded(3.0, trouble="down")
+    assert noted(alone) == (3.0, 2.0, 3.0, "down")
+    still = alone.succeeded(4.0, trouble="still down")
+    assert noted(still) == (4.0, 2.0, 3.0, "still down")
+    assert noted(still.succeeded(5.0)) == (5.0, 2.0, 0.0, "")
+
+
+def test_what_only_this_process_remembers_is_forgotten_by_directory(path: str) -> None:
+    others = f"{os.path.dirname(path)}-2/name.attempt"
+    for each in (path, others):
+        last_attempt.remember(each, Attempt(code=77))
+    last_attempt.forget(os.path.dirname(path))
+    assert last_attempt.read(path).code == 0
+    assert last_attempt.read(others).code == 77
+    last_attempt.forget(os.path.dirname(others))
+
+
+def test_a_policy_is_what_it_was_made_of() -> None:
+    def decide(*_: object) -> str:
+        return "serve"
+
+    policy = last_attempt.Policy(decide, NOW, "5ec2e7")
+    assert (policy.decide, policy.started_at, policy.secrets) == (decide, NOW, "5ec2e7")

@@ -259,6 +259,7 @@ def test_a_file_that_cannot_be_read_is_an_error_not_an_old_token(
     for error in (looked.value, used.value):
         assert directory in error.message
         assert name not in error.message
+        assert ("damaged" in error.message) is (damage == "not ASCII")
         assert f"chmod -R u=rwX,go= {directory}" in error.hint
         assert "Create Grant" in error.hint
 
@@ -286,8 +287,9 @@ def test_a_process_that_can_open_no_more_files_is_told_so(grant: Grant) -> None:
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (3, before[1]))
     try:
-        with pytest.raises(TemporaryError, match="too many open files"):
+        with pytest.raises(TemporaryError, match="too many open files") as caught:
             grant.newest()
+        assert "ulimit -n" in caught.value.hint
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
     assert newest(grant) == "refresh-token-1"
@@ -328,6 +330,8 @@ def test_a_file_whose_writer_was_killed_at_it_is_none(grant: Grant, directory: s
     for part in (b"", b"refresh-", b"refresh-token-2"):
         files.write(path, part)
         assert newest(grant) == "refresh-token-0"
+    files.write(path, b"refresh-token-2\nof a longer one\n")  # killed before it could be cut
+    assert newest(grant) == "refresh-token-2"
     grant.keep(token(3))
     assert newest(grant) == "refresh-token-3"
 
