@@ -163,6 +163,31 @@ def test_a_token_is_fetched_once_and_served_while_it_is_fresh(
     assert broker.token_requests == 1
 
 
+def test_another_process_that_has_read_a_newer_config_is_no_trouble_with_the_cache(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It writes its outline in the moment between our writing and reading."""
+    with open(caller.world.config, encoding="utf-8") as file:
+        text = file.read()
+    caller.world.write(caller.world.config, f"{text}# newer\n")
+    caller.ask()
+    (newer,) = (it for it in os.listdir(caller.world.cache) if it.endswith(".outline"))
+    with open(f"{caller.world.cache}/{newer}", "rb") as found:
+        content = found.read()
+    caller.world.write(caller.world.config, text)
+    replaced = os.replace
+
+    def replace_and_be_late(source: str, target: str) -> None:
+        replaced(source, target)
+        if target.endswith(".outline"):
+            with open(target, "wb") as outline:
+                outline.write(content)
+
+    monkeypatch.setattr(os, "replace", replace_and_be_late)
+    assert token_of(caller.ask()).startswith("eyJ")
+    assert caller.warnings == []
+
+
 def test_in_the_last_third_one_caller_renews_and_the_token_is_the_new_one_from_then_on(
     caller: Caller, broker: Broker, clock: Clock
 ) -> None:
