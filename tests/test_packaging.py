@@ -1,4 +1,4 @@
-"""What is shipped: the wheel and the sdist are whole, and the wheel does the main job alone."""
+"""What is shipped: the wheel and the sdist are whole, and the wheel works on its own."""
 
 import json
 import os

@@ -95,7 +95,7 @@ in a script that may run where tastyauth is not installed:
     Command(
         "exec",
         "use",
-        "run a command with the exports in its environment: exec -- CMD ...",
+        "run a command with the exports in its environment (exec -- CMD ...)",
         "use:run_exec",
         """\
 in a crontab:
@@ -153,7 +153,7 @@ client secret and the refresh token from stdin, one per line:
     Command(
         "secret",
         "set up",
-        "store new secrets: secret set",
+        "store new secrets (secret set)",
         "secret:run_secret",
         """\
 Asks for both secrets (with --only, for one) without showing them, tests them against the server,
