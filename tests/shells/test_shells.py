@@ -244,6 +244,15 @@ def test_every_shell_format_unsets_the_file_of_another_account(
         assert re.search(statement, out), out
 
 
+@pytest.mark.parametrize(
+    ("shell", "statement"), [("bash", "unset"), ("zsh", "unset"), ("fish", "set -e")]
+)
+def test_so_does_the_hook(shell: str, statement: str, world: World) -> None:
+    words = ("hook", shell, "-p", "live", "--answer", "first")
+    out = world.run(*words, TASTYTRADE_ACCESS_TOKEN_FILE="/of/another").out
+    assert re.search(f"{statement} [A-Z_ ]*TASTYTRADE_ACCESS_TOKEN_FILE\\b", out), out
+
+
 def test_unset_takes_every_name_back(shell: str, evaluated: str, world: World) -> None:
     world.configure(TWO_ACCOUNTS)
     world.simulator.fail = "503"  # which --unset never meets
