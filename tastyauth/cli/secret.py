@@ -24,7 +24,7 @@ from tastyauth.errors import (
     TemporaryError,
     reason_of,
 )
-from tastyauth.exchange.claims import check_complete, check_shape
+from tastyauth.exchange.claims import check_complete, check_filler, check_shape
 from tastyauth.posix import files
 from tastyauth.secret import Secret
 from tastyauth.session import refresh
@@ -168,8 +168,10 @@ def entered(field: str, console: Console, *, is_custom: bool, kept: Secret | Non
                 hint = "copy it again, on one line and with nothing around it"
                 raise SecretError(error.message.removeprefix("the value of "), hint) from None
             check_shape(field, value)
-            if field == "refresh_token" and not is_custom:
-                check_complete(value)
+            if not is_custom:
+                check_filler(field, value)
+                if field == "refresh_token":
+                    check_complete(value)
         except TastyauthError as error:
             if not console.interactive:
                 raise

@@ -33,11 +33,19 @@ _INSTEAD = {
 """What to do about a value that is something else."""
 
 _PLACEHOLDER = re.compile(
-    r"<.*>|\[.*\]|\{.*\}|\$\w+|\$\{\w+\}|%\w+%|[*.x_-]{3,24}|eyJ[\w-]{0,12}\.{3}.*"
-    r"|(?:your|the|insert|paste|enter)[ _-].*|(?:change|replace)[ _-]?me|placeholder|redacted",
+    r"<.*>|\[.*\]|\{.*\}|\$\w+|\$\{\w+\}|%\w+%|[*.x_-]{3,64}|eyJ[\w-]{0,12}\.{3}.*"
+    r"|(?:your|the|insert|paste|enter)[ _-].*|(?:change|replace)[ _-]?me|placeholder|redacted"
+    r"|op://.*|enc\[.*",
     re.IGNORECASE,
 )
-"""What READMEs and templates have in place of a credential."""
+"""What READMEs and templates have in place of a credential, or a reference that nobody resolved."""
+
+_FILLER = re.compile(
+    r"(?:my|some|example|sample|dummy|fake|test)(?:[ _-].*)?|null|none|undefined|todo|tbd"
+    r"|(?:(?:client|app|api|provider|refresh|access)[ _-]?)?(?:secret|token)",
+    re.IGNORECASE,
+)
+"""The same, but a server other than tastytrade's might take it."""
 
 _NAMED = re.compile(
     r"(?:export |set )?[\"']?[\w-]*(?:secret|token|refresh|client)[\w-]*[\"']?\s*[:=]\s*\S"
@@ -112,6 +120,8 @@ def check_offline(grant: RefreshGrant) -> None:
     for name, value in zip(("client_secret", "refresh_token"), grant.secrets, strict=True):
         try:
             check_shape(name, value, is_custom=grant.environment == "custom")
+            if grant.environment != "custom":
+                check_filler(name, value)
         except RefusedError as error:
             raise RefusedError(f"{name}: {error.message}", error.hint) from None
     check_issuer(claims, grant.environment)
@@ -130,7 +140,7 @@ def check_shape(name: str, value: Secret, *, is_custom: bool = False) -> None:
         raise RefusedError("this is JSON", f"paste only the value of {name}, without quotes")
     if _PLACEHOLDER.fullmatch(text):
         raise RefusedError(f"this is a placeholder, not a {spoken}", _INSTEAD[name])
-    if text[:1] in ('"', "'", "`") and text[-1] == text[0]:
+    if re.fullmatch(r"[\"'`][^=:]*|[^=:]*[\"'`]", text):
         raise RefusedError(f"the {spoken} has quotes around it", "enter it without them")
     looks = _looks_like(text)
     if name == "client_id":
@@ -148,6 +158,13 @@ def check_shape(name: str, value: Secret, *, is_custom: bool = False) -> None:
     if _NAMED.match(text) or (looks is not None and _MORE.search(text)):
         hint = "enter the value alone, without NAME= or Bearer"
         raise RefusedError(f"this is more than the {spoken}", hint)
+
+
+def check_filler(name: str, value: Secret) -> None:
+    """Raises RefusedError for a word that stands for the credential `name` of tastytrade."""
+    if _FILLER.fullmatch(value.reveal()[:LONGEST_TOKEN]):
+        what = f"this is a placeholder, not a {name.replace('_', ' ')}"
+        raise RefusedError(what, _INSTEAD[name])
 
 
 def check_complete(token: Secret) -> None:

@@ -268,6 +268,9 @@ def accept(raw: bytes, label: str, several_lines: str = "") -> Secret:
     raise SecretError(f"the value of {label} {what}", hint) from None  # its cause holds the value
 
 
+_CURLY_QUOTES = "\u201c\u201d\u201e\u201f\u2018\u2019\u201a\u201b\xab\xbb"
+
+
 def _defect(text: str, several_lines: str) -> tuple[str, str] | None:
     """What is wrong with a value, and what to do about it."""
     if not text:
@@ -287,6 +290,8 @@ def _defect(text: str, several_lines: str) -> tuple[str, str] | None:
         where = "begins" if text[0].isspace() else "ends"
         return f"{where} with a space", "store it without spaces around it"
     for position, character in enumerate(text, 1):
+        if character in _CURLY_QUOTES:
+            return f"has a curly quote at position {position}", "store it without quotes"
         if not " " <= character <= "~":
             what = "a control" if character.isascii() else "a non-ASCII"
             return f"has {what} character at position {position}", "copy it again from the original"

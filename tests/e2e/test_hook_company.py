@@ -105,6 +105,7 @@ def user(place: Place) -> Iterator[Place]:
             "DIRENV_LOG_FORMAT": "",
             "STARSHIP_CACHE": place.home,
         }
+        place.run(tastyauth(), "token")  # which each hook then finds in no time
         yield place
 
 

@@ -209,8 +209,8 @@ MIXED_UP: dict[str, tuple[dict[str, str], str]] = {
     "an access token": ({"refresh_token": ACCESS_TOKEN}, "is an access token"),
     "after something else": ({"refresh_token": f"%%%{ACCESS_TOKEN}"}, "an access token"),
     **{
-        f"{quote} around {name}": ({name: f"{quote}{value}{quote}"}, "has quotes around it")
-        for quote in ("'", '"', "`")
+        f"{quotes} around {name}": ({name: value.join(quotes.split("x"))}, "has quotes around it")
+        for quotes in ("'x'", '"x"', "`x`", "'x", 'x"')
         for name, value in (("client_secret", CLIENT_SECRET), ("refresh_token", REFRESH_TOKEN))
     },
     **{
@@ -251,10 +251,23 @@ MIXED_UP: dict[str, tuple[dict[str, str], str]] = {
             "...",
             "eyJhbGci...",
             "[hidden]",
+            "x" * 40,
+            "op://Trading/tastytrade/secret",
+            "ENC[AES256_GCM,data:abc,type:str]",
         )
         for name in ("client_secret", "refresh_token")
     },
 }
+
+
+@for_each("filler", ("my-client-secret", "refresh_token", "SECRET", "null"))
+def test_a_word_that_stands_for_a_credential_is_not_sent_to_tastytrade(filler: str) -> None:
+    """A server of another kind may take it."""
+    for name in ("client_secret", "refresh_token"):
+        other = {"environment": "production", name: Secret(filler)}
+        with pytest.raises(RefusedError, match="is a placeholder"):
+            check_offline(grant()._replace(**other))
+        check_offline(grant()._replace(**other | {"environment": "custom"}))
 
 
 @for_each("name", MIXED_UP)

@@ -323,6 +323,7 @@ def test_a_value_loses_exactly_one_line_ending(scratch: File, value: str, ending
         (b"hunter2\0", "a control character at position 8"),
         (b"\x7fhunter2", "a control character at position 1"),
         ("hünter2".encode(), "a non-ASCII character at position 2"),
+        ("hunter2\u201d".encode(), "a curly quote at position 8"),
         ("\ufeffhunter2".encode(), "begins with a byte order mark"),
         (b"hunter2\xff", "is not UTF-8"),
         ("hunter2".encode("utf-16"), "is not UTF-8"),
