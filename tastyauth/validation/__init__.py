@@ -217,7 +217,9 @@ WORDS: dict[str, Callable[[Failure], str]] = {
     "limit": lambda failure: str(failure.limit),
     "meant": lambda failure: schema.meant(failure.text, map(str, failure.limit)) or "",
     "name": lambda failure: (
-        failure.text if failure.text in schema.reserved_names() else schema.shown(failure.text)
+        failure.text
+        if failure.text in {*schema.reserved_names(), schema.shown_path(failure.text)}
+        else schema.shown(failure.text)
     ),
     "needed": lambda failure: _NEEDED[failure.limit],
     "nothing": lambda failure: (

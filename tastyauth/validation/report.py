@@ -289,7 +289,10 @@ def _shown(scalar: Scalar) -> str:
         return text
     if in_exports or path[-2:-1] == ("scopes",):
         return _known(text)
-    rule = _PLACES.get(path[-1]) if path else None
+    key = path[-1] if path else ""
+    if isinstance(key, str) and key not in _PLACES:  # mistyped, it is what it was meant to be
+        key = schema.meant(key, map(str, _PLACES)) or key
+    rule = _PLACES.get(key)
     return rule(text) if rule else HIDDEN
 
 
@@ -301,7 +304,11 @@ _KNOWN_ORIGIN = re.compile(
 
 
 def _known(text: str) -> str:
-    return text if schema.is_known(text) else HIDDEN
+    """A word of a config, one that was mistyped, or another short word in small letters."""
+    is_short = re.fullmatch("[a-z]{2,10}", text) and schema.shown(text) == text
+    is_plain = re.fullmatch("[A-Za-z0-9_. -]+", text)
+    mistyped = is_plain and schema.meant(text, schema.vocabulary())
+    return text if is_short or mistyped or schema.is_known(text) else HIDDEN
 
 
 _CLIENT_ID = (*schema.ANY_PROFILE, "client_id")

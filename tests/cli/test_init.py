@@ -348,6 +348,12 @@ def test_what_is_missing_is_named_and_nothing_is_written(
     assert newcomer.simulator.token_requests == 0
 
 
+def test_a_name_that_cannot_be_is_shown(newcomer: World) -> None:
+    done = newcomer.run("init", "-p", "../x", *flags(newcomer), given=credentials(newcomer))
+    assert done.code == 2
+    assert 'error: "../x" cannot be the name of a profile' in done.err
+
+
 def test_an_annotated_example_is_printed(newcomer: World) -> None:
     with open(f"{REPOSITORY}/tastyauth.yaml.example", encoding="utf-8") as file:
         assert newcomer.run("init", "--print").out == file.read()

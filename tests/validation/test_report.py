@@ -100,6 +100,27 @@ def test_second_places_are_in_json_as_well() -> None:
     assert (label["line"], label["column"], label["end_column"]) == (1, 1, 8)
 
 
+MISTYPED = {
+    "environment: prodction": True,
+    "environment: live2prod": False,
+    "environment: staging": True,
+    "environment: x7Jq92kLmPz0": False,
+    "environment: correcthorsebattery": False,
+    "environment: hunter2": False,
+    "scopes: [reed]": True,
+    "stands_for: bcdfghj": False,
+    "enviroment: sandbox": True,
+    "passwrod: sandbox": False,
+}
+"""Lines of a profile, and whether the value is shown."""
+
+
+@for_each("line", MISTYPED)
+def test_a_value_is_shown_where_it_is_a_mistyped_word(line: str) -> None:
+    said = human(f"version: 1\nprofiles:\n  live:\n    {line}\n")
+    assert (f"    {line}\n" in said) == MISTYPED[line]
+
+
 def test_a_pointer_hides_what_may_be_a_secret() -> None:
     content = json.loads(report.FORMATS["json"]([of("version: 1\nZ9x8Y7w6V5u4: 1\n")], False))
     assert "/[hidden]" in [problem["pointer"] for problem in content["problems"]]
