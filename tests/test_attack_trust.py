@@ -155,6 +155,8 @@ def test_a_strangers_config_in_a_shared_directory_shadows_nobodys(world: World) 
         assert (done.code, done.out[:3]) == (0, "eyJ")
         assert f"{path} belongs to another user, and is ignored" in done.err
     assert world.simulator.exchanges == 1
+    failed = world.run("env", "-p", "another")
+    assert (failed.code, failed.err.count(path)) == (2, 1)  # the hint, too, asks for the config
 
 
 def test_a_loaded_env_file_approves_nothing_at_a_terminal(world: World) -> None:

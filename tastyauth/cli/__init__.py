@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib import import_module
 
-from tastyauth import export, locate, posix
+from tastyauth import export, posix
 from tastyauth.cli import grammar
 from tastyauth.cli.command import Arguments
 from tastyauth.cli.commands import COMMANDS
@@ -104,17 +104,13 @@ def ended(words: Sequence[str], error: BaseException, console: Console | None = 
 
 def _flags(asked: grammar.Words, console: Console) -> str:
     """What names the profile and the config of this run, for the commands in a hint."""
-    from tastyauth.cli.inputs import flags_of  # late: most runs do not fail
+    from tastyauth.cli.inputs import flags_of, read_config  # late: most runs do not fail
 
     flag = asked.text("config")
     profile = asked.text("profile") or console.environ.get("TASTYAUTH_PROFILE")
     if not profile:
         with suppress(TastyauthError, OSError):
-            from tastyauth.config import parse
-
-            path, _ = locate.find_config(flag, console.environ)
-            home = locate.home_directory(console.environ)
-            profile = parse(locate.read_config(path), path, home=home).default_name
+            profile = read_config(flag, console)[0].default_name
     return flags_of(profile, flag)
 
 

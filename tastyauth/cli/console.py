@@ -49,7 +49,7 @@ class Console:
         self.quiet = False
         self.verbose = False
         self.color = "auto"
-        self.warned = False
+        self.warned = set[str]()
 
     @property
     def interactive(self) -> bool:
@@ -99,10 +99,10 @@ class Console:
             self._stderr(_lines_shown(text))
 
     def warn(self, text: str) -> None:
-        """A warning, unless --quiet."""
-        self.warned = True
-        if not self.quiet:
+        """A warning, once, unless --quiet."""
+        if not self.quiet and text not in self.warned:
             self._stderr(self._paint(_YELLOW, "warning") + f": {_lines_shown(self._named(text))}")
+        self.warned.add(text)
 
     def error(self, error: TastyauthError) -> None:
         """The message and the hint, even with --quiet."""

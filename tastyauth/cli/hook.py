@@ -88,7 +88,7 @@ def _answer(shell: str, arguments: Arguments, console: Console) -> str:
             return _stepping_aside(shell, arguments, console, held)
         entry = renewed
     emission = shells.emission(profile, entry.fields, cache.others_names(profile, asked))
-    return hook.renewal(shell, emission, entry, time.time(), warned=console.warned)
+    return hook.renewal(shell, emission, entry, time.time(), warned=bool(console.warned))
 
 
 def _obtained(
