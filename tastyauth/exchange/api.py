@@ -45,8 +45,8 @@ def read_data(answer: Answer, access_token: Secret) -> Mapping[str, object]:
     if answer.status in (401, 403) and not answer.is_html:
         raise RefusedError(
             what,
-            "this token was issued just now, but it may not do this; make a grant with the"
-            f" scope read: {CREATE_GRANT}",
+            "this token was issued just now, but it is not allowed to do this; make a grant"
+            f" with the scope read: {CREATE_GRANT}",
         )
     if answer.status == 200:
         data = fields.get("data")

@@ -74,7 +74,7 @@ _WHY = {
     ),
     "invalid_grant": f"the refresh token is no longer valid\n{_NEW_GRANT}",
     "invalid_client": f"client ID and client secret do not belong together\n{_ONE}",
-    "unauthorized_client": f"this OAuth application may not use refresh tokens\n{_ONE}",
+    "unauthorized_client": f"this OAuth application is not allowed to use refresh tokens\n{_ONE}",
 }
 """Hints by description (lower case; seen live), else by code."""
 

@@ -77,7 +77,7 @@ def _fault_of_script(
     if line.endswith("\r\n"):
         reason = "its first line ends with a carriage return, as lines do on Windows"
         return reason, f"remove them: sed -i 's/\\r$//' {quote(path)}"
-    what = "may not be executed" if is_denied else "cannot be found"
+    what = "is not executable" if is_denied else "cannot be found"
     return f"the program after #! in its first line {what}", "correct that line"
 
 

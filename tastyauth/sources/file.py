@@ -187,7 +187,7 @@ def _explained(label: str, path: str, if_absent: str = "") -> Iterator[None]:
     except (FileNotFoundError, NotADirectoryError):
         raise SecretAbsent(f"{label} does not exist", if_absent or _MAKE_IT) from None
     except PermissionError:
-        what = "may not be read by this user"
+        what = "is not readable by this user"
         hint = f"check its owner and mode: ls -l {shlex.quote(path)}"
     except OSError as error:
         what, hint = f"cannot be opened: {reason_of(error)}", "name a file"

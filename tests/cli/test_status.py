@@ -124,7 +124,7 @@ def test_a_file_that_may_not_be_read_is_unusable() -> None:
             found = secret_of(path, "{ file: closed }")
     assert (found.state, found.reason) == (
         "unusable",
-        "file ~/closed may not be read by this user",
+        "file ~/closed is not readable by this user",
     )
 
 

@@ -83,7 +83,7 @@ REFUSED: list[tuple[int, object, str, str]] = [
     (400, oauth("invalid_grant"), "no longer valid", "invalid_grant"),
     (401, oauth("invalid_client"), "do not belong together", "invalid_client"),
     (400, oauth("invalid_client", "Bad client"), "do not belong together", "Bad client"),
-    (403, oauth("unauthorized_client"), "may not use refresh tokens", "unauthorized_client"),
+    (403, oauth("unauthorized_client"), "not allowed to use refresh", "unauthorized_client"),
     (429, oauth("invalid_grant", "Grant revoked"), "grant was deleted", "Grant revoked"),
     # RFC 6749's own shape, and that of the rest of the API
     (

@@ -170,7 +170,7 @@ def test_who_means_a_shell_is_shown_how_to_call_one(program: str) -> None:
         ),
         (
             "#!/etc/passwd\n",
-            "the program after #! in its first line may not be executed",
+            "the program after #! in its first line is not executable",
             "correct that line",
         ),
         (

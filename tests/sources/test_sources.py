@@ -401,7 +401,7 @@ def test_a_file_that_may_not_be_read_is_an_error_and_not_absent(
 ) -> None:
     secret_file.chmod(0o000)
     with as_nobody():
-        assert "may not be read" in refusal(File(str(secret_file))).message
+        assert "is not readable" in refusal(File(str(secret_file))).message
 
 
 @pytest.mark.parametrize(
@@ -1108,7 +1108,7 @@ def test_first_of_stops_at_files_that_are_empty_open_or_denied(
     assert "other users" in refusal(first_of, around({"TT": VALUE})).message
     secret_file.chmod(0o000)
     with as_nobody():
-        assert "may not be read" in refusal(first_of, around({"TT": VALUE})).message
+        assert "is not readable" in refusal(first_of, around({"TT": VALUE})).message
     secret_file.chmod(0o600)
     secret_file.write_text("")
     assert "is empty" in refusal(first_of, around({"TT": VALUE})).message
