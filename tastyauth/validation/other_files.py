@@ -39,9 +39,9 @@ _PINNED = re.compile(  # what precedes a commit, a checksum or the tag of an ima
 _LISTED = re.compile(r"\s+\*?(?!#|//|;|--)\S|:[\w./-]|\.\.")
 """What follows a hash at the beginning of a line: in sha1sum, git log, .gitleaksignore."""
 
-_ALONE_BEFORE = re.compile(r"""[\s"'`\[({,>+-]*""")
-_ALONE_AFTER = re.compile(r"""["'`\])},;\s\\]*(?:(?:#|//).*)?""")
-_OPENS = re.compile(r"(?:[:=,(\[{\\]|[|>][0-9+-]{0,2})\s*(?:#.*)?$")
+_ALONE_BEFORE = re.compile(r"""(?:[\s"'`\[({,>+-]|<\w+>)*""")
+_ALONE_AFTER = re.compile(r"""(?:["'`\])},;\s\\]|</\w+>)*(?:(?:#|//).*)?""")
+_OPENS = re.compile(r"""(?:[:=,(\[{\\]|[|>][0-9+-]{0,2}|<<[-~]?["']?\w+["']?)\s*(?:#.*)?$""")
 """The end of a line whose value is on the next one."""
 
 

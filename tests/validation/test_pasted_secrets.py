@@ -85,6 +85,8 @@ def test_a_secret_is_known_by_its_shape(text: str, shape: str | None) -> None:
         f"session = tastytrade.Session(\n    '{CLIENT_SECRET}',  # mine\n)",
         f"TT_SECRET=\\\n{CLIENT_SECRET}",
         f'provider_secret = (\n    "{CLIENT_SECRET}"\n)',
+        f"<key>client_secret</key>\n<string>{CLIENT_SECRET}</string>",
+        f"client_secret = <<-EOF\n{CLIENT_SECRET}\nEOF",
         f"kind: Secret\ndata:\n  a: {base64.b64encode(CLIENT_SECRET.encode()).decode()}",
         f"  client_secret: {base64.b64encode(f'{CLIENT_SECRET} '.encode()).decode()}",
         f"data: {base64.b64encode(REFRESH_TOKEN.encode()).decode()}",
