@@ -179,7 +179,7 @@ def how_to_close(reason: str) -> str:
         (" belongs to another user", "sudo chown $(id -u)"),
         (" cannot be checked", "look at it: ls -ld"),
     ):
-        path, found, _ = reason.partition(words)
+        path, found, _ = reason.rpartition(words)
         if found:
             return f"{command} {quote(path)}"
     return "remove that permission"

@@ -524,6 +524,7 @@ def test_a_path_leads_out_by_a_link_on_the_way_or_at_its_end(place: str) -> None
         ("/a b can be written by somebody named in its ACL", "setfacl -b '/a b'"),
         ("/a b can be written by everybody", "chmod go-w '/a b'"),
         ("/a can be written by its group", "chmod go-w /a"),
+        ("/can be written/a can be written by its group", "chmod go-w '/can be written/a'"),
         ("/a belongs to another user", "sudo chown $(id -u) /a"),
         ("/a cannot be checked", "look at it: ls -ld /a"),
         ("anything else", "remove that permission"),
