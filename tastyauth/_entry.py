@@ -56,9 +56,14 @@ def _stopped(number: int, _: object) -> None:
     """Ends the process with what `eval` must see, until the full program does that itself."""
     for each in _ENDING:
         signal(each, SIG_IGN)
-    from tastyauth.errors import Stopped
+    error = BaseException()
+    try:
+        from tastyauth.errors import Stopped
 
-    os._exit(_broken(sys.argv[1:], Stopped(number)))
+        error = Stopped(number)
+    except ImportError:  # it came while that was being loaded
+        vars(error)["exit_code"] = 128 + number
+    os._exit(_broken(sys.argv[1:], error))
 
 
 def _broken(words: list[str], error: BaseException) -> int:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 
@@ -319,3 +320,12 @@ def test_what_the_caller_ignores_does_not_stop_a_hit(world: World) -> None:
     driver = world.write(f"{world.root}/driver.py", STOPPING)
     done = world.shell(f"trap '' TERM; {PYTHON} -I {driver} 1 {int(signal.SIGTERM)} env")
     assert "&&export" in done.out
+
+
+def test_a_signal_while_the_errors_are_being_loaded_is_one_too() -> None:
+    script = (
+        "import sys, types; from tastyauth import _entry; sys.argv = ['tastyauth', 'env'];"
+        " sys.modules['tastyauth.errors'] = types.ModuleType('half'); _entry._stopped(15, None)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False)
+    assert (done.returncode, done.stdout.endswith(b"(exit 143);\n")) == (143, True)

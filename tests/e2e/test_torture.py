@@ -223,10 +223,8 @@ def end(victim: "subprocess.Popen[str]", it: Rack, sparing: bool, number: signal
 def is_in_the_window(it: Rack) -> bool:
     """Whether whoever has the grant, and stands still, knows a token that nobody else knows.
 
-    It has connected and not yet asked when the server waits for it; what it has asked, a busy
-    server may be about to answer.
+    It has connected and not yet asked when the server waits for it.
     """
-    time.sleep(0.5)
     try:
         return not it.has_stored(it.grant(patience=1).newest)
     except OSError:
