@@ -29,7 +29,7 @@ FLAG = re.compile(r"(?:^|[\s;])--?[a-z]")
 
 FAILURES: dict[str, tuple[str, str | None, str]] = {
     "several profiles": (TWO, None, "profile=NAME: live, paper"),
-    "nobody there": (NOBODY, None, "the logger tastyauth at DEBUG names the proxy"),
+    "nobody there": (NOBODY, None, "the logger tastyauth at DEBUG shows which proxy"),
     "another protocol": (CONFIG, "not-json", "the logger tastyauth at DEBUG shows"),
 }
 
