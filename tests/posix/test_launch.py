@@ -220,6 +220,24 @@ def test_a_file_that_is_no_program_is_not_the_one_that_was_meant(
     assert (said.message, said.exit_code) == ("cannot start ./bot: missing", 127)
 
 
+@pytest.mark.parametrize(
+    ("content", "mode", "reason"),
+    [
+        ("#!/etc\n", 0o755, "the program after #! in its first line is not executable"),
+        ("#!/etc\n", 0o644, "denied"),
+        ("echo\n", 0o755, "denied"),
+    ],
+)
+def test_only_a_program_that_may_be_executed_is_refused_for_its_first_line(
+    content: str, mode: int, reason: str, tmp_path: os.PathLike[str]
+) -> None:
+    with open(os.path.join(tmp_path, "bot"), "w", encoding="ascii") as file:
+        file.write(content)
+    os.chmod(file.name, mode)
+    said = CannotStart(file.name, PermissionError(errno.EACCES, "Denied"))
+    assert (said.message, said.exit_code) == (f"cannot start {file.name}: {reason}", 126)
+
+
 def test_a_script_that_is_there_but_whose_text_is_no_fault_is_missing(
     tmp_path: os.PathLike[str],
 ) -> None:
