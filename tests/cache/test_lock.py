@@ -434,9 +434,9 @@ def test_waiting_for_a_turn_ends_when_the_holder_is_late(path: str) -> None:
 
 
 def test_only_a_lock_that_nobody_holds_is_removed(path: str) -> None:
-    with acquired(path), Lock() as other:
-        assert not other.try_take(path)
-        assert other.path == ""
+    with acquired(path), Lock() as second:
+        assert not second.try_take(path)
+        assert second.path == ""
         lock.remove_unless_held(path)
         assert os.path.exists(path)
     lock.remove_unless_held(path)

@@ -15,7 +15,14 @@ from world import CONFIG, World
 
 from tastyauth import cache
 from tastyauth.cache import Asked, Entry, Terms, lock, store
-from tastyauth.errors import ProtocolError, RefusedError, SecretError, TemporaryError, UsageError
+from tastyauth.errors import (
+    ConfigError,
+    ProtocolError,
+    RefusedError,
+    SecretError,
+    TemporaryError,
+    UsageError,
+)
 from tastyauth.session import Session
 from tastyauth.simulator import Simulator
 from tastyauth.simulator.messages import Answer, Request
@@ -69,6 +76,7 @@ class Listener:
     about: str = ""
     verbose: bool = False
     warnings: list[str] = field(default_factory=list)
+    details: list[str] = field(default_factory=list)
 
     @contextmanager
     def waiting(self, what: str) -> Iterator[None]:
@@ -78,7 +86,7 @@ class Listener:
         self.warnings.append(text)
 
     def detail(self, text: str) -> None:
-        """Nothing: what only the curious want to know."""
+        self.details.append(text)
 
 
 class Caller:
@@ -88,6 +96,7 @@ class Caller:
         self.world = world
         self.clock = clock
         self.warnings: list[str] = []
+        self.details: list[str] = []
 
     def ask(
         self,
@@ -96,19 +105,21 @@ class Caller:
         min_valid: float | None = None,
         refresh: bool = False,
         heedful: bool = False,
+        verbose: bool = False,
+        required: str = "",
         **variables: str,
     ) -> Entry:
         self.clock.now += 0.05  # no process starts at the moment at which another ends
         environ = self.world.environ | variables
         with open(self.world.config, "rb") as file:
-            asked = Asked((self.world.config, "user"), file.read(), profile, environ)
+            asked = Asked((self.world.config, "user"), file.read(), profile, environ, required)
         surroundings = Surroundings(environ, interactive=False, home=self.world.home)
-        listener = Listener()
+        listener = Listener(verbose=verbose)
         terms = Terms(min_valid, refresh, self.clock.now, heedful)
         try:
             return Session(asked, terms, surroundings, listener).obtain()
         finally:
-            self.warnings = listener.warnings
+            self.warnings, self.details = listener.warnings, listener.details
 
 
 @pytest.fixture
@@ -237,6 +248,48 @@ def asked_by(caller: Caller) -> Asked:
     world = caller.world
     with open(world.config, "rb") as file:
         return Asked((world.config, "user"), file.read(), None, world.environ)
+
+
+def test_who_wants_details_hears_where_a_token_came_from(caller: Caller, clock: Clock) -> None:
+    caller.ask(verbose=True)
+    assert caller.details[-1] == "live: from the server, 15 min left"
+    clock.now = START + 300
+    caller.ask(verbose=True)
+    assert caller.details == ["live: from the cache, 10 min left"]
+    caller.ask()
+    assert caller.details == []
+
+
+@pytest.mark.parametrize("is_cached", [True, False])
+def test_a_profile_of_another_environment_than_the_required_one_gives_no_token(
+    is_cached: bool, caller: Caller, broker: Broker
+) -> None:
+    if is_cached:
+        caller.ask()
+    with pytest.raises(ConfigError, match="live") as caught:
+        caller.ask(required="production")
+    assert caught.value.about == "live, custom"
+    assert broker.token_requests == is_cached
+
+
+def test_where_nothing_can_be_cached_this_process_keeps_the_token(
+    caller: Caller, broker: Broker, clock: Clock
+) -> None:
+    nowhere: dict[str, Any] = {"TASTYAUTH_CACHE_DIR": "/proc/tastyauth"}
+    first = caller.ask(**nowhere)
+    assert any("/proc/tastyauth" in it for it in caller.warnings)
+    assert token_of(caller.ask(verbose=True, **nowhere)) == token_of(first)
+    assert caller.details == ["live: from the cache, 15 min left"]
+    clock.now = START + 650
+    second = caller.ask(**nowhere)
+    assert token_of(second) != token_of(first)
+    broker.fail = "503"
+    clock.now += 650
+    assert token_of(caller.ask(**nowhere)) == token_of(second)
+    assert any("could not be renewed" in it for it in caller.warnings)
+    assert token_of(caller.ask(**nowhere)) == token_of(second)
+    assert caller.warnings == []  # it is tried once a minute
+    assert broker.exchanges == 2
 
 
 # The fast lane lines up before anything heavy is loaded.
