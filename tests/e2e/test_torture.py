@@ -17,7 +17,6 @@ TORTURE=500 says how often the token is to be replaced.
 import json
 import os
 import random
-import re
 import signal
 import subprocess
 import threading
@@ -241,14 +240,19 @@ def stands_still(pid: int) -> None:
 
 
 def holds_the_grant(pid: int, it: Rack) -> bool:
-    """Whether a process has the lock of the grant's newest token (proc(5), locks)."""
-    locked = re.findall(rf"FLOCK  ADVISORY  WRITE {pid} \S+:(\d+) ", _content("/proc/locks"))
-    inodes = set()
+    """Whether a process has the lock of the grant's newest token.
+
+    The kernel lists the locks of a process with its files (proc_pid_fdinfo(5)). Its list of all
+    locks can leave some out when it is longer than a page, and changes while it is read.
+    """
     with suppress(FileNotFoundError):
-        for file in os.scandir(it.journal):
-            if file.name.endswith(".lock"):
-                inodes.add(str(file.inode()))
-    return bool(inodes & set(locked))
+        for name in os.listdir(f"/proc/{pid}/fd"):
+            with suppress(FileNotFoundError):
+                path = os.readlink(f"/proc/{pid}/fd/{name}").removesuffix(" (deleted)")
+                is_lock = path.startswith(it.journal) and path.endswith(".lock")
+                if is_lock and "\nlock:" in _content(f"/proc/{pid}/fdinfo/{name}"):
+                    return True
+    return False
 
 
 # What comes of it.

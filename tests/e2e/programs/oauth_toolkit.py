@@ -14,7 +14,7 @@ import sys
 import threading
 import uuid
 from datetime import timedelta
-from wsgiref.simple_server import WSGIRequestHandler, make_server
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import django  # type: ignore[import-not-found]
 from django.conf import settings  # type: ignore[import-not-found]
@@ -108,6 +108,10 @@ class Quiet(WSGIRequestHandler):
         pass
 
 
+class Patient(WSGIServer):
+    request_queue_size = 64  # where a queue is full, those who wait change places
+
+
 def mint(user: object, client: object) -> RefreshToken:
     """A refresh token as the authorization code grant would have left it."""
     access = AccessToken.objects.create(
@@ -146,7 +150,7 @@ client = Application.objects.create(
 good, revoked = mint(user, client), mint(user, client)
 revoked.revoke()
 
-server = make_server("127.0.0.1", 0, get_wsgi_application(), handler_class=Quiet)
+server = make_server("127.0.0.1", 0, get_wsgi_application(), Patient, Quiet)
 print(
     json.dumps(
         {
