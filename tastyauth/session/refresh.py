@@ -80,6 +80,8 @@ def refresh(
         return _keep(rotated, kept, profile, is_stored, surroundings, audience)
 
     with kept.sole_use(longest(profile, limit)) as newest:
+        if is_stored and newest != kept.declared:
+            _read_again(kept, newest, profile, surroundings)
         sent = secrets._replace(refresh_token=newest)
         once = partial(exchange_once, profile, sent, surroundings, audience, limit, tries, keep)
         if policy is None:
@@ -87,6 +89,21 @@ def refresh(
         return with_others(
             profile, sent, surroundings, audience, limit, policy, once, in_a_hurry=in_a_hurry
         )
+
+
+def _read_again(kept: Grant, newest: Secret, profile: Profile, surroundings: Surroundings) -> None:
+    """Raises MovedError when the source no longer has the declared token.
+
+    One that is killed after it has written the newest token to its source leaves it in its file
+    too. Those who read the source before and after that would hold two locks for one token.
+    """
+    source = profile.refresh_token
+    if any(member.can_store for member in source.members):
+        present = source.resolve(surroundings.withholding(profile.withheld))
+        if present == newest:
+            kept.moved(newest, source.describe())
+        if present != kept.declared:
+            raise MovedError(f"{source.describe()} has another refresh token than a moment ago")
 
 
 def longest(profile: Profile, limit: float = 0.0) -> float:

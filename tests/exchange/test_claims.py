@@ -264,10 +264,10 @@ MIXED_UP: dict[str, tuple[dict[str, str], str]] = {
 def test_a_word_that_stands_for_a_credential_is_not_sent_to_tastytrade(filler: str) -> None:
     """A server of another kind may take it."""
     for name in ("client_secret", "refresh_token"):
-        other = {"environment": "production", name: Secret(filler)}
+        changes = {name: Secret(filler)}
         with pytest.raises(RefusedError, match="is a placeholder"):
-            check_offline(grant()._replace(**other))
-        check_offline(grant()._replace(**other | {"environment": "custom"}))
+            check_offline(grant(environment="production", **changes))
+        check_offline(grant(environment="custom", **changes))
 
 
 @for_each("name", MIXED_UP)

@@ -4,6 +4,7 @@ import json
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,8 @@ from aging import entries
 from needs import missing
 from world import COMMAND, CONFIG, Completed, World, finish, until
 
+from tastyauth.secret import Secret
+from tastyauth.session.rotation import Grant
 from tastyauth.simulator import Simulator
 from tastyauth.simulator.messages import Answer, Request
 
@@ -468,6 +471,41 @@ def test_a_new_secret_is_not_overwritten_by_a_rotation_with_a_slow_store(rotatin
         done = rotating.run("secret", "set", "--only", "refresh_token", given="another-token\n")
         assert (done.code, finish(process).code) == (0, 0), done.err
     assert content(f"{shelf}.tastytrade") == "another-token\n"
+
+
+def test_who_read_a_source_before_a_writer_was_killed_at_it_reads_it_again(
+    rotating: World,
+) -> None:
+    """The source has the newest token then, and the file of the grant has it still.
+
+    Those who read the source earlier and later would ask for it under two locks, both at once.
+    """
+    simulator, first = rotating.simulator, rotating.refresh_token
+    shelf = rotating.write(f"{rotating.root}/shelf", f"{first}\n")
+    rotating.script(  # whoever looks first waits with what it has seen
+        "pass",
+        f"for entry; do :; done; [ $1 = show ] || exec tee {shelf} >{shelf}.written\n"
+        f"seen=$(cat {shelf}); echo >>{shelf}.looks\n"
+        f"! mkdir {shelf}.first 2>/dev/null || until [ -e {shelf}.go ]; do sleep 0.02; done\n"
+        "echo $seen",
+    )
+    rotating.write(f"{rotating.home}/.password-store/.gpg-id", "me\n")
+    in_pass = CONFIG.replace("{{ file: live.refresh-token }}", "{{ pass: tastytrade }}")
+    rotating.configure(two_profiles(in_pass))
+    where = (f"{simulator.origin}/oauth/token", simulator.application.client_id)
+    with rotating.started(COMMAND, "token", "-p", "twin") as early:
+        until(lambda: os.path.exists(f"{shelf}.first"))
+        assert rotating.run("token").code == 0
+        second = Secret(rotating.refresh_token)
+        shutil.rmtree(journal_of(rotating))
+        Grant(journal_of(rotating), *where, Secret(first)).keep(second)
+        with Grant(journal_of(rotating), *where, second).sole_use(5):
+            looks = content(f"{shelf}.looks")
+            rotating.write(f"{shelf}.go", "")
+            until(lambda: content(f"{shelf}.looks") != looks or simulator.token_requests > 1)
+            assert simulator.token_requests == 1
+        assert finish(early).code == 0
+    assert content(shelf) == f"{rotating.refresh_token}\n" != f"{second.reveal()}\n"
 
 
 def test_who_says_that_a_source_cannot_be_written_has_looked(tmp_path: os.PathLike[str]) -> None:
