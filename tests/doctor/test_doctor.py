@@ -941,7 +941,7 @@ def test_a_server_that_asked_for_time_gets_it(examine: Examine, world: World) ->
 
 
 def test_other_secrets_are_asked_anew(examine: Examine, world: World) -> None:
-    world.write(f"{world.config_directory}/live.client-secret", "x" * 40)
+    world.write(f"{world.config_directory}/live.client-secret", "another secret")
     assert examine().state("exchange") == "failed"
     world.write(f"{world.config_directory}/live.client-secret", world.client_secret)
     assert examine().state("exchange") == "passed"

@@ -179,7 +179,7 @@ def test_without_the_names_nothing_leaves(brokers: Brokers, home: str) -> None:
 
 def test_what_would_leave_is_counted(network: Network, home: str) -> None:
     """The same run with a name that leads outside: so the counter above can tell."""
-    strangers = Credentials("00000000-0000-4000-8000-000000000000", "secret", "token")
+    strangers = Credentials("00000000-0000-4000-8000-000000000000", "5ec2e7", "70ce2")
     place = network.knowing(home, {HOSTS["production"]: NOWHERE})
     configure(place, strangers, "production", timeout=2)
     before = network.packets_out()
