@@ -121,15 +121,28 @@ def test_the_command_starts_as_from_a_shell(before: str, ready: World) -> None:
     assert ready.shell(f"{before} tastyauth exec -- sh -c '{look}'; :") == directly
 
 
+UNAWARE = (
+    *(sys.executable, "-c"),
+    "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN);"
+    " os.execvp(sys.argv[1], sys.argv[1:])",
+    COMMAND,
+)
+"""The command, started by somebody who does not want to know how children end."""
+
+
 @needs_linux
 def test_the_command_learns_how_its_children_end_whoever_started_it(ready: World) -> None:
     """Whether the token was cached or not: with -q it goes the long way."""
-    deaf = "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN);"
-    caller = (sys.executable, "-c", f"{deaf} os.execvp(sys.argv[1], sys.argv[1:])", COMMAND, "exec")
     look = ("--", "sh", "-c", "sh -c 'exit 7'; echo $?; grep SigIgn /proc/self/status")
-    short, long = (ready.run_program(*caller, *flags, *look) for flags in ((), ("-q",)))
+    short, long = (ready.run_program(*UNAWARE, "exec", *flags, *look) for flags in ((), ("-q",)))
     assert short == long
     assert short.out.startswith("7\nSigIgn:\t0000000000000000\n")
+
+
+@needs_linux
+def test_a_command_that_is_kept_fresh_ends_with_its_code_whoever_started_it(ready: World) -> None:
+    done = ready.run_program(*UNAWARE, "exec", "--keep-fresh", "--", "sh", "-c", "exit 7")
+    assert done.code == 7, done
 
 
 def test_the_command_has_the_callers_stdin_arguments_and_directory(ready: World) -> None:
