@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import FrameType
+from types import FrameType, SimpleNamespace
 from typing import TYPE_CHECKING, cast
 
 import pytest
@@ -308,6 +308,12 @@ class Sleeper:
         pass
 
 
+def allocate(monkeypatch: pytest.MonkeyPatch, made: Callable[[], Sleeper]) -> None:
+    """Replaces the locks that waiters make, and no others: an import takes one as well."""
+    replaced = SimpleNamespace(**vars(_thread) | {"allocate_lock": made})
+    monkeypatch.setattr(lock, "_thread", replaced)
+
+
 @pytest.mark.parametrize(
     ("promise", "seconds"),
     [("1 110.000", 2.0), ("1 100.500", 0.5), ("1 99.000", 0.05), ("", 2.0)],
@@ -317,7 +323,7 @@ def test_a_waiter_sleeps_until_the_promise_but_never_for_long(
 ) -> None:
     """And while one is being written, until the next look."""
     sleeper = Sleeper()
-    monkeypatch.setattr(_thread, "allocate_lock", lambda: sleeper)
+    allocate(monkeypatch, lambda: sleeper)
     monkeypatch.setattr(lock, "_tell_when_free", lambda *_: None)
     monkeypatch.setattr(time, "monotonic", lambda: 100.0)
     with acquired(path):
@@ -330,7 +336,7 @@ def test_a_waiter_sleeps_until_the_promise_but_never_for_long(
 def test_a_waiter_that_was_woken_can_wait_again(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another one may have been quicker."""
     started: list[object] = []
-    monkeypatch.setattr(_thread, "allocate_lock", Woken)
+    allocate(monkeypatch, Woken)
     monkeypatch.setattr(lock, "_tell_when_free", lambda *facts: started.append(facts))
     with holder(path, 30):
         waiter = Waiter(path)
