@@ -149,8 +149,7 @@ class Reference(ABC):
 
     def store(self, value: Secret, around: Surroundings) -> None:
         """Writes `value` to where this points; raises SecretError when that is not possible."""
-        label = self.describe(around.home)
-        raise SecretError(f"{label} cannot be written by tastyauth", "store the secret yourself")
+        raise self._not_ours(around.home)
 
     def file_to_store(self, around: Surroundings) -> str | None:
         """The file that `store` writes, None where it writes none; raises SecretError."""
@@ -158,11 +157,15 @@ class Reference(ABC):
 
     def remove(self, around: Surroundings) -> None:
         """Removes what `store` has written; raises SecretError or OSError."""
-        raise NotImplementedError(self.kind)
+        raise self._not_ours(around.home)
 
     def earlier(self) -> "Reference":
-        """Where the value that `store` replaces is kept, beside it."""
-        raise NotImplementedError(self.kind)
+        """Where the value that `store` replaces is kept, beside it; raises SecretError."""
+        raise self._not_ours()
+
+    def _not_ours(self, home: str = "") -> SecretError:
+        label = self.describe(home)
+        return SecretError(f"{label} cannot be written by tastyauth", "store the secret yourself")
 
     def how_to_store(self) -> str:
         """What to type if `store` does not work."""

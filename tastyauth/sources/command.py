@@ -5,6 +5,7 @@ import os
 import re
 import shlex
 import signal
+from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -79,9 +80,9 @@ class Program(Reference):
     advice: ClassVar[tuple[tuple[str, str], ...]] = ()
 
     @property
+    @abstractmethod
     def command(self) -> "Command":
         """What is run."""
-        raise NotImplementedError(self.kind)
 
     def resolve(self, around: Surroundings) -> Secret:
         with self._start(around) as running:
