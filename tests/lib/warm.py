@@ -11,7 +11,7 @@ from select import select
 from tempfile import TemporaryFile
 
 _SERVER = """\
-import contextlib, gc, importlib, json, os, pkgutil, signal, socket, sys
+import contextlib, gc, importlib, json, os, pkgutil, select, signal, socket, sys
 
 import tastyauth
 from tastyauth._entry import main
@@ -23,9 +23,14 @@ for found in pkgutil.walk_packages(tastyauth.__path__, "tastyauth."):
 gc.freeze()
 line = socket.socket(fileno=int(sys.argv[1]))
 running = {}  # process to where its end is told
+# A handler in Python would not run when the signal comes just before `recv_fds` begins to wait.
+woken, waker = socket.socketpair()
+waker.setblocking(False)
+signal.set_wakeup_fd(waker.fileno(), warn_on_full_buffer=False)
+signal.signal(signal.SIGCHLD, lambda *_: None)
 
 
-def tell(*_):
+def tell():
     while running:
         pid, status = os.waitpid(-1, os.WNOHANG)
         if pid == 0:
@@ -36,17 +41,23 @@ def tell(*_):
         os.close(ended)
 
 
-signal.signal(signal.SIGCHLD, tell)
 while True:
+    ready, _, _ = select.select([line, woken], [], [])
+    if woken in ready:
+        woken.recv(4096)
+        tell()
+    if line not in ready:
+        continue
     message, descriptors, _, _ = socket.recv_fds(line, 1 << 20, 4)
     if not message:
         break
     *streams, ended = descriptors
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
     pid = os.fork()
     if pid == 0:
+        signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
+        woken.close()
+        waker.close()
         line.close()
         for descriptor in (ended, *running.values()):
             os.close(descriptor)
@@ -60,7 +71,6 @@ while True:
         sys.argv = ["tastyauth", *words]
         main()
     running[pid] = ended
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
     for descriptor in streams:
         os.close(descriptor)
 """
