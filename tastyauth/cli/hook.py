@@ -109,8 +109,8 @@ def _obtained(
     def work() -> bytes:
         token = failure = None
         try:
-            obtained = session.obtain()
-            token = obtained.fields, obtained.issued_at, obtained.stored_at
+            new = session.obtain()
+            token = new.fields, new.issued_at, new.stored_at, new.ahead
         except TastyauthError as error:
             failure = error.exit_code, error.message, error.hint
         return dumps((token, warnings, failure)).encode()

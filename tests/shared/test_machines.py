@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import signal
 import socket
 import time
@@ -159,6 +160,14 @@ def test_a_shared_token_is_renewed_at_a_moment_of_each_machine(worlds: list[Worl
         moments.append(aging.only_entry(world.cache).ahead)
     assert len(set(moments)) == len(worlds)
     assert all(60 <= each <= 300 for each in moments)
+
+
+@pytest.mark.warm
+def test_the_hook_asks_again_at_that_moment(worlds: list[World]) -> None:
+    for world in worlds:
+        new = world.run("hook", "bash", "-p", "live", "--answer", "first").out
+        left, wait = map(int, re.findall(r"_tastyauth_(?:left|wait)=(\d+)", new))
+        assert abs(left - wait - aging.only_entry(world.cache).ahead) <= 1
 
 
 @pytest.mark.warm
