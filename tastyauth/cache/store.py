@@ -32,9 +32,6 @@ _OURS = re.compile(
 _UNUSED = 7 * 24 * 3600.0
 """Seconds after which an entry, its record and its lock are deleted."""
 
-_UNFINISHED = 3600.0
-"""Seconds after which a temporary file belongs to nobody."""
-
 
 def write_outline(directory: str, config: str, outline: Outline) -> None:
     """Writes the outline that belongs to `config`.
@@ -130,7 +127,7 @@ def _content(lines: list[str]) -> bytes:
     return content
 
 
-def prune(view: View, now: float) -> None:
+def prune(view: View) -> None:
     """Deletes cache files that are no longer used; raises OSError.
 
     The outline in `view` has just been used, and gets the time of this use.
@@ -138,11 +135,7 @@ def prune(view: View, now: float) -> None:
     os.utime(f"{view.directory}/{view.outline_name}.outline")
     for name in names(view.directory):
         path = f"{view.directory}/{name}"
-        try:
-            age = now - os.lstat(path).st_mtime
-        except FileNotFoundError:
-            continue  # another process was just done with it
-        if age > (_UNFINISHED if path.endswith(".new") else _UNUSED):
+        if files.is_older(path, files.UNFINISHED if path.endswith(".new") else _UNUSED):
             remove_unless_held(path)
 
 

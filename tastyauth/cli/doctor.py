@@ -37,8 +37,8 @@ def run_doctor(arguments: Arguments, console: Console) -> int:
     # a config that is missing or must not act cannot be named by --config there
     failed = {check.name for check in checks if check.state == FAILED}
     if arguments.cron and failed.isdisjoint(("config", "trust")):
-        rehearsal = cron.rehearse(this_program(), findings)
-        at_cron, line = _fit(rehearsal.checks, findings, arguments), rehearsal.line
+        at_cron, line = cron.rehearse(this_program(), findings)
+        at_cron = _fit(at_cron, findings, arguments)
     if arguments.format == "json":
         document: dict[str, object] = {"format_version": 1}
         document["checks"] = [it._asdict() for it in checks]

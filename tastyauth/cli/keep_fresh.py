@@ -48,7 +48,7 @@ def run(
             flags = flags_of(entry.fields["profile"], arguments.config)
             hint = addressed(_hint(error, asked, arguments.argv[0]), flags)
             warnings.append(f"{told}\nhint: {hint}" if hint else told)
-        return Renewal(renewed, tuple(warnings))
+        return renewed, tuple(warnings)
 
     prefix = cache.file_prefix(asked, entry.fields["profile"])
     with keep_fresh.token_file(_token(entry), console.environ, prefix) as path:

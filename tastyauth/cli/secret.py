@@ -2,7 +2,6 @@
 
 import os
 import re
-import time
 from collections.abc import Mapping
 from contextlib import nullcontext, suppress
 from dataclasses import replace
@@ -34,9 +33,6 @@ SECRETS = ("client_secret", "refresh_token")
 
 _COMMAND = re.compile(r"tastyauth secret set(?: --only \w+)?$", re.MULTILINE)
 """What hints have the user run to store a secret."""
-
-_UNFINISHED = 3600.0
-"""Seconds after which nobody is writing a temporary file any more; it holds a secret."""
 
 
 def run_secret(arguments: Arguments, console: Console) -> int:
@@ -287,8 +283,7 @@ def store_all(
         hint = f"look at {os.path.dirname(config)}"
         raise ConfigError(f"the config cannot be written: {reason_of(error)}", hint) from None
     for path in contents:
-        with suppress(OSError):
-            files.remove_unfinished(path, time.time() - _UNFINISHED)
+        files.remove_unfinished(path)
     with suppress(OSError):  # what is cached came from other secrets
         store.clear(locate.cache_directory(console.environ), config_of(config, console.environ))
     _tell(profile, targets, surroundings, console)

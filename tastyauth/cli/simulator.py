@@ -24,17 +24,6 @@ _MADE = "# made by tastyauth simulator"
 _STEP_LIMIT = 60.0
 """Seconds; a step takes well under one."""
 
-_CONFIG = """\
-version: 1
-profiles:
-  demo:
-    environment: custom
-    api_url: {origin}
-    client_id: {client_id}
-    client_secret: {{ file: demo.client-secret }}
-    refresh_token: {{ file: demo.refresh-token }}
-"""
-
 _ACCOUNTS = """\
 import json, os, urllib.request
 request = urllib.request.Request(
@@ -162,9 +151,9 @@ def _furnish(home: str, simulator: Simulator) -> None:
     os.makedirs(directory, mode=0o700)
     os.mkdir(f"{home}/bin")
     application = simulator.application
-    config = _CONFIG.format(origin=simulator.origin, client_id=application.client_id)
+    demo = NewProfile("demo", "custom", simulator.origin, application.client_id, "file")
     contents = {
-        f"{directory}/tastyauth.yaml": config,
+        f"{directory}/tastyauth.yaml": HEAD + demo.block(),
         f"{directory}/accounts.py": _ACCOUNTS,
         f"{directory}/demo.client-secret": application.client_secret.reveal(),
         f"{directory}/demo.refresh-token": application.refresh_token.reveal(),

@@ -10,7 +10,7 @@ import pwd
 import shlex
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time, timedelta
-from typing import NamedTuple, cast
+from typing import cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from tastyauth import locate, sources
@@ -47,17 +47,11 @@ _FOLLOWED = (
 """Variables that tastyauth itself follows, and that a crontab would have to set."""
 
 
-class Rehearsal(NamedTuple):
-    """The checks as cron would run them, and the line for the crontab, or two after a midnight."""
+def rehearse(program: Sequence[str], findings: Findings) -> tuple[tuple[Check, ...], str]:
+    """The checks as cron would run them, and the line for the crontab, or two after a midnight.
 
-    checks: tuple[Check, ...]
-    line: str
-
-
-def rehearse(program: Sequence[str], findings: Findings) -> Rehearsal:
-    """Starts `program`, the words that start this one, as cron would, for the same profile.
-
-    Config and profile must have been found.
+    Starts `program`, the words that start this one, for the same profile; config and profile must
+    have been found.
     """
     # a job starts in the home directory, and may find the config without being told
     found, home = findings.asked.path, findings.around.home
@@ -85,7 +79,7 @@ def rehearse(program: Sequence[str], findings: Findings) -> Rehearsal:
         said = f"set here but not in cron: {missed}"
         hint = "if the job needs them, write them above its line in the crontab: NAME=value"
     checks.append(Check("variables", WARNED if missed else PASSED, said, hint))
-    return Rehearsal(tuple(checks), line([*program, "exec", *chosen]))
+    return tuple(checks), line([*program, "exec", *chosen])
 
 
 def environment(environ: Mapping[str, str]) -> dict[str, str]:

@@ -29,9 +29,8 @@ _PATIENCE = 10.0
 
 def check_route(findings: Findings) -> Verdict:
     """The proxy and the certificate authorities can be used; nothing is sent yet."""
-    environ = findings.around.environ
-    found = route(findings.profile.token_endpoint, environ)
-    return passed(f"proxy: {found.proxy or 'none'}; certificate authorities: {found.roots}")
+    proxy, authorities = route(findings.profile.token_endpoint, findings.around.environ)
+    return passed(f"proxy: {proxy}; certificate authorities: {authorities}")
 
 
 def check_dns(findings: Findings) -> Verdict:

@@ -62,24 +62,17 @@ class Authorities(NamedTuple):
     otherwise: "Authorities | None" = None
 
 
-class Route(NamedTuple):
-    """How a token endpoint would be reached, to be shown: `proxy` without its credentials."""
+def route(token_endpoint: str, environ: Mapping[str, str]) -> tuple[str, str]:
+    """The proxy, without its credentials, and the certificate authorities for `token_endpoint`.
 
-    proxy: str | None
-    roots: str
-
-
-def route(token_endpoint: str, environ: Mapping[str, str]) -> Route:
-    """The proxy and the certificate authorities that an exchange with `token_endpoint` would use.
-
-    Raises ConfigError when one of them cannot be used.
+    In words to show. Raises ConfigError when one of them cannot be used.
     """
     endpoint = read_endpoint(token_endpoint)
     if endpoint.scheme == "http":
-        return Route(proxy=None, roots="none, as http stays on this machine")
-    proxy, roots = proxy_for(endpoint, environ), authorities_for(environ)
-    context(roots)
-    return Route(proxy=None if proxy is None else str(proxy), roots=roots.name)
+        return "none", "none, as http stays on this machine"
+    proxy, authorities = proxy_for(endpoint, environ), authorities_for(environ)
+    context(authorities)
+    return str(proxy or "none"), authorities.name
 
 
 def read_endpoint(token_endpoint: str) -> Endpoint:

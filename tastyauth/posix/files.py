@@ -3,6 +3,7 @@
 import os
 import pwd
 import stat
+import time
 from _thread import get_ident  # built in, where `threading` is a module to load
 
 from tastyauth import locate
@@ -11,6 +12,9 @@ from tastyauth.posix import HeldBack, quote
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+UNFINISHED = 3600.0
+"""Seconds after which nobody writes a temporary file any more."""
 
 _MOST_STEPS = 1000
 """Steps to a file; more are a loop of links."""
@@ -106,20 +110,27 @@ def leads_out(path: str, directory: str) -> bool:
     return not f"{os.path.realpath(path)}/".startswith(inside)
 
 
-def remove_unfinished(path: str, older_than: float) -> None:
-    """Removes what is left of writes of `path` that began before a time; raises OSError."""
+def remove_unfinished(path: str) -> None:
+    """Removes what killed processes have left of `path`, as far as that is possible."""
     directory, name = os.path.split(path)
-    for other in os.listdir(directory):
-        before, _, rest = other.partition(f"{name}.")
-        numbers = rest.removesuffix(".new")  # as `_beside` has them
-        if before or numbers == rest or not numbers.replace(".", "", 1).isdecimal():
-            continue
-        left = f"{directory}/{other}"
-        try:
-            if os.lstat(left).st_mtime < older_than:
-                remove(left)
-        except FileNotFoundError:
-            continue  # its writer has just finished
+    try:
+        for other in os.listdir(directory):
+            before, _, rest = other.partition(f"{name}.")
+            numbers = rest.removesuffix(".new")  # as `_beside` has them
+            if before or numbers == rest or not numbers.replace(".", "", 1).isdecimal():
+                continue
+            if is_older(f"{directory}/{other}", UNFINISHED):
+                remove(f"{directory}/{other}")
+    except OSError:
+        return
+
+
+def is_older(path: str, seconds: float) -> bool:
+    """Whether the last change of `path` is so long ago; False when it is gone. Raises OSError."""
+    try:
+        return time.time() - os.lstat(path).st_mtime > seconds
+    except FileNotFoundError:
+        return False
 
 
 def remove(path: str) -> None:

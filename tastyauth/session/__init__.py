@@ -280,7 +280,7 @@ class Session:
                     time.time(), from_another=refreshed.from_another, trouble=refreshed.trouble
                 )
                 attempts.write(view.attempt_path, written)
-                store.prune(view, time.time())
+                store.prune(view)
             store.forget(*kept)
         return entry
 

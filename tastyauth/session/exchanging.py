@@ -66,6 +66,11 @@ class Refreshed(NamedTuple):
     trouble: str = ""
 
 
+def load_exchange() -> None:
+    """Loads httpx, while a program or an engine keeps this one waiting."""
+    from tastyauth import exchange  # noqa: F401
+
+
 def with_others(
     profile: Profile,
     secrets: Secrets,
@@ -85,7 +90,7 @@ def with_others(
     grant = fleet.Grant(profile.token_endpoint, profile.scopes, *secrets)
     around = surroundings.withholding(profile.withheld)
     machines = fleet.Fleet(
-        partial(fleet.connected, profile.shared, grant, around, _prepare),
+        partial(fleet.connected, profile.shared, grant, around, load_exchange),
         policy,
         limit,
         entry=lambda it: _entry(profile, secrets.client_id, *it),
@@ -133,9 +138,9 @@ def exchange_once(
     )
     claims.check_offline(grant)
     if audience.verbose:
-        way = route.route(grant.token_endpoint, surroundings.environ)
-        audience.detail(f"asking {grant.token_endpoint}, proxy: {way.proxy or 'none'},")
-        audience.detail(f"certificate authorities: {way.roots}")
+        proxy, authorities = route.route(grant.token_endpoint, surroundings.environ)
+        audience.detail(f"asking {grant.token_endpoint}, proxy: {proxy},")
+        audience.detail(f"certificate authorities: {authorities}")
     asked_at = time.time()
     try:
         with audience.waiting(profile.token_endpoint):
@@ -152,10 +157,6 @@ def exchange_once(
     unsaid = bool(grant.scopes and not (answer.scopes or claims.scopes_of(granted)))
     token = answer.access_token, int(asked_at), answer.expires_in, time.time()
     return Refreshed(_entry(profile, secrets.client_id, *token), moved, unsaid)
-
-
-def _prepare() -> None:
-    from tastyauth import exchange  # noqa: F401  # httpx loads while the engine keeps one waiting
 
 
 def _entry(

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from json import dumps, loads
 from shutil import rmtree
 from types import FrameType
-from typing import NamedTuple, NoReturn
+from typing import NoReturn
 
 from tastyauth import cache, locate
 from tastyauth.cache import Entry, Terms
@@ -45,16 +45,12 @@ _LONGEST_PAUSE = 60.0
 _SILENCE = 300.0
 """Seconds between two reports that it does not."""
 
+Renewal = tuple[Entry | None, tuple[str, ...]]
+"""How an attempt at a new token ended: with a token, with troubles to report, or with both."""
+
 _PIECE = 64 * 1024
 
 _NO_ANSWER = "the renewal ended without an answer"
-
-
-class Renewal(NamedTuple):
-    """How an attempt at a new token ended: with a token, with troubles to report, or with both."""
-
-    entry: Entry | None
-    troubles: tuple[str, ...]
 
 
 class Background:

@@ -19,7 +19,7 @@ from tastyauth.errors import (
 from tastyauth.posix import files
 from tastyauth.secret import Secret, is_uuid
 from tastyauth.session.exchanging import Audience as Audience
-from tastyauth.session.exchanging import Refreshed, exchange_once, with_others
+from tastyauth.session.exchanging import Refreshed, exchange_once, load_exchange, with_others
 from tastyauth.session.exchanging import Secrets as Secrets
 from tastyauth.session.rotation import Grant, MovedError, sole_writer
 from tastyauth.sources import OPEN, Reference, Surroundings
@@ -174,13 +174,9 @@ def grant_of(
 def resolve_secrets(profile: Profile, surroundings: Surroundings, audience: Audience) -> Secrets:
     """All three, one after the other: a locked store asks once, not twice at the same time."""
     surroundings = surroundings.withholding(profile.withheld)
-    with (
-        _named("client_secret"),
-        profile.client_secret.begin(surroundings) as collect,
-    ):
-        if profile.shared is None:
-            from tastyauth import exchange  # noqa: F401  # httpx loads while the command runs
-
+    with _named("client_secret"), profile.client_secret.begin(surroundings) as collect:
+        if profile.shared is None:  # else no exchange may be needed
+            load_exchange()
         with audience.waiting(f"client_secret from {profile.client_secret.describe()}"):
             client_secret = collect()
     refresh_token = resolve("refresh_token", profile.refresh_token, profile, surroundings, audience)

@@ -7,7 +7,6 @@ section 4.14.2). The file is named by a digest of where the declared token belon
 import errno
 import os
 import shlex
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from hashlib import sha256
@@ -17,9 +16,6 @@ from tastyauth.cache.lock import Lock, remove_unless_held
 from tastyauth.errors import CREATE_GRANT, RefusedError, SecretError, TemporaryError, reason_of
 from tastyauth.posix import files
 from tastyauth.secret import Secret
-
-_UNFINISHED = 3600.0
-"""Seconds after which a temporary file, a lock that nobody holds, or a `.moved` is of no use."""
 
 _NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
 """What a file system says that can keep files and no locks."""
@@ -81,14 +77,12 @@ class Grant:
             if new != self.declared:
                 files.write(f"{self._path}.moved", where.encode("utf-8", "replace"))
             files.remove(self._path)
-        now, left = time.time(), (".new", ".lock", ".moved")  # by killed processes, and old notes
+        left = (".new", ".lock", ".moved")  # by killed processes, and old notes
         with suppress(OSError):
-            with os.scandir(self.directory) as found:
-                paths = [it.path for it in found if it.name.endswith(left)]
-            for path in paths:
-                with suppress(FileNotFoundError):
-                    if now - os.lstat(path).st_mtime > _UNFINISHED:
-                        remove_unless_held(path)
+            for name in os.listdir(self.directory):
+                path = f"{self.directory}/{name}"
+                if name.endswith(left) and files.is_older(path, files.UNFINISHED):
+                    remove_unless_held(path)
 
     @contextmanager
     def sole_use(self, seconds: float) -> Iterator[Secret]:

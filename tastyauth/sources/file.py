@@ -34,9 +34,6 @@ _WITHOUT_MODES = ("9p", "drvfs", "vfat", "exfat", "msdos", "ntfs", "ntfs3", "cif
 _PAUSE = 0.02
 """Seconds between two reads of a pipe to which nobody has written yet."""
 
-_UNFINISHED = 3600.0
-"""Seconds after which a temporary file is nobody's; it holds a secret."""
-
 
 @dataclass(frozen=True, slots=True)
 class File(Reference):
@@ -83,8 +80,7 @@ class File(Reference):
             files.make_ancestors(self.path)
             self.file_to_store(around)
             files.write(self.path, value.reveal().encode() + b"\n", durable=True)
-            with suppress(OSError):
-                files.remove_unfinished(self.path, time.time() - _UNFINISHED)
+            files.remove_unfinished(self.path)
         except OSError as error:
             what = f"{label} cannot be written: {reason_of(error)}"
             raise SecretError(what, "check its directory") from None

@@ -11,15 +11,7 @@ from dataclasses import dataclass
 from tastyauth.errors import SecretAbsent, SecretError
 from tastyauth.posix import how_to_install, interpreter, process
 from tastyauth.secret import Secret, mask, printable
-from tastyauth.sources import (
-    GUARD,
-    HANGS,
-    Reference,
-    Surroundings,
-    accept,
-    resolve_program,
-    shown,
-)
+from tastyauth.sources import GUARD, HANGS, Reference, Surroundings, accept, resolve_program, shown
 from tastyauth.sources.command import reason_in
 
 _IN_CHILD = "keyring"

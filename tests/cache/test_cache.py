@@ -1131,7 +1131,7 @@ def test_sweeping_does_not_mind_files_that_come_and_go(world: World) -> None:
     others.start()
     try:
         for _ in range(1000):
-            store.prune(view, time.time())
+            store.prune(view)
     finally:
         stop.set()
         others.join()
