@@ -253,6 +253,9 @@ a server echoes our secrets, cut, escaped or encoded
 a failure of any kind shows a secret in output, errors, cache or state
     test_sentinel.py::test_no_secret_is_shown_however_it_ends
     Secret, mask, server_text.shown
+a log of the local variables of a traceback, as of Sentry, shows a secret of the environment
+    library/test_wanted.py::test_no_local_variable_of_a_failure_shows_a_secret_of_the_environment
+    the traceback of a failure begins at the border of the library
 a bug shows a secret in its trace
     test_sentinel.py::test_a_bug_shows_where_it_is_and_no_secret
     the one boundary names place and kind

@@ -17,7 +17,7 @@ from typing import NoReturn
 from tastyauth import cache, locate
 from tastyauth.cache import Entry
 from tastyauth.errors import UsageError
-from tastyauth.library.wanted import Wanted, in_python
+from tastyauth.library.wanted import InPython, Wanted
 from tastyauth.secret import MASK, Secret
 from tastyauth.session import LONGEST_MIN_VALID
 
@@ -127,7 +127,7 @@ def want(
         raise UsageError(what, f"give 0 to {LONGEST_MIN_VALID} seconds")
     if profile == "":
         raise UsageError("the name of the profile is empty", "use None for the default profile")
-    with in_python():
+    with InPython():
         found = locate.find_config(None if config is None else os.fspath(config), os.environ)
     return Wanted(found, profile or os.environ.get("TASTYAUTH_PROFILE") or None, min_valid)
 

@@ -20,7 +20,7 @@ from tastyauth import cache
 from tastyauth.cache import Entry
 from tastyauth.errors import TastyauthError, UsageError, WrongOrigin
 from tastyauth.library import Credential, credential_of, want
-from tastyauth.library.wanted import LOGGER, REVEAL, Wanted, is_first, refuse_masked
+from tastyauth.library.wanted import LOGGER, REVEAL, InPython, Wanted, is_first, refuse_masked
 from tastyauth.library.workers import off_the_loop
 from tastyauth.secret import MASK, shown
 
@@ -229,7 +229,8 @@ def _kind_of(kinds: tuple[type, ...]) -> type:
 
 
 def _refuse_masked(request: Any) -> None:  # noqa: ANN401
-    refuse_masked(os.environ)
+    with InPython():
+        refuse_masked(os.environ)
     places = {f"the header {name}": value for name, value in request.headers.items()}
     places["the URL"] = unquote(str(request.url))
     for place, value in places.items():

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from tastyauth import locate
 from tastyauth.config import parse
 from tastyauth.library import want
-from tastyauth.library.wanted import in_python
+from tastyauth.library.wanted import InPython
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ def profiles(config: str | os.PathLike[str] | None = None) -> tuple[DeclaredProf
     `config` is that of `get_credential`. Raises ConfigNotFound, ConfigError.
     """
     path, _ = want(None, None, config).found
-    with in_python():
+    with InPython():
         found = parse(locate.read_config(path), path, home=locate.home_directory(os.environ))
     return tuple(
         DeclaredProfile(
@@ -70,7 +70,7 @@ def validate(path: str | os.PathLike[str] | None = None) -> tuple[Problem, ...]:
     from tastyauth.validation import check, document
 
     name, _ = want(None, None, path).found
-    with in_python():
+    with InPython():
         content = locate.read_config(name)
     return tuple(
         Problem(each.code, each.severity, each.message, each.help, *each.span)

@@ -5,7 +5,7 @@ import os
 import re
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from shlex import quote
 
@@ -70,7 +70,7 @@ class Wanted:
         """
         terms = Terms(self.min_valid, refresh, started_at, heedful=True)
         began = time.monotonic()
-        with in_python(self._flags):
+        with InPython(self._flags):
             session = self._session(terms)
             entry = session.obtain()
         key = (self.found[0], entry.fields["profile"])
@@ -84,7 +84,8 @@ class Wanted:
 
     def cached(self) -> Entry | None:
         """The token in memory or in the cache, whatever its age."""
-        asked = self._asked()
+        with InPython(self._flags):
+            asked = self._asked()
         kept = store.kept(asked)
         try:
             entry = kept.entry if kept is not None else cache.look(asked).entry
@@ -100,21 +101,19 @@ class Wanted:
 
     def check(self) -> None:
         """Raises what `profile` raises; of a config that is cached, without reading YAML."""
-        try:
+        with InPython(self._flags), suppress(OSError):
             if cache.look(self._asked()).profile is not None:
                 return
-        except OSError:
-            pass
         self.profile()
 
     def profile(self) -> Profile:
         """The profile, checked and trusted; raises UsageError, ConfigError, ConfigNotAllowed."""
-        session = self._session(Terms(None, refresh=False, started_at=time.time()))
-        try:
-            outline = cache.look(session.asked).outline
-        except OSError:
-            outline = None
-        with in_python(self._flags):
+        with InPython(self._flags):
+            session = self._session(Terms(None, refresh=False, started_at=time.time()))
+            try:
+                outline = cache.look(session.asked).outline
+            except OSError:
+                outline = None
             return session.config(outline.data if outline else "").profile(self.profile_name)
 
     @property
@@ -150,17 +149,28 @@ REVEAL = (
 )
 
 
-@contextmanager
-def in_python(flags: str = "") -> Iterator[None]:
-    """Has the hint of an error name arguments of Python, not flags; its commands have `flags`."""
-    try:
-        yield
-    except TastyauthError as error:
-        hint = error.hint
-        for flag, argument in _IN_PYTHON:
-            hint = re.sub(flag, argument, hint)
-        error.advise(addressed(hint, flags) if flags else hint)
-        raise
+class InPython:
+    """A context at whose end an error is made fit for a program.
+
+    Its hint names arguments of Python, not flags, and its commands have `flags`. Its traceback
+    begins here: error trackers log local variables, and further in those hold the environment,
+    in which there may be secrets.
+    """
+
+    def __init__(self, flags: str = "") -> None:
+        self._flags = flags
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if isinstance(error, TastyauthError):
+            hint = error.hint
+            for flag, argument in _IN_PYTHON:
+                hint = re.sub(flag, argument, hint)
+            error.advise(addressed(hint, self._flags) if self._flags else hint)
+        if isinstance(error, TastyauthError | KeyboardInterrupt):
+            raise error.with_traceback(None)
 
 
 class _Log:

@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import httpx
@@ -34,6 +34,7 @@ from exchange_fakes import (
 )
 from pytest_httpx import HTTPXMock
 from tables import for_each
+from traced import locals_of
 
 from tastyauth.errors import RefusedError, TastyauthError, TemporaryError
 from tastyauth.exchange import exchange
@@ -678,33 +679,6 @@ def test_no_secret_is_in_the_trace_of_a_failure() -> None:
         with serving(script, script, script) as server, pytest.raises(TastyauthError) as caught:
             ask(server.url())
         assert not reveals("".join(traceback.format_exception(caught.value)))
-
-
-TESTS = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-
-
-def locals_of(error: BaseException) -> str:
-    """The local variables of every frame, as error trackers (Sentry) log them.
-
-    Of a value they keep the repr, but tuples, lists and mappings are taken apart.
-    """
-
-    def spelled(value: Any) -> str:
-        if isinstance(value, Mapping):
-            return " ".join(f"{name}={spelled(each)}" for name, each in value.items())
-        if isinstance(value, tuple | list | set):
-            return " ".join(map(spelled, value))
-        return repr(value)
-
-    frames = traceback.walk_tb(error.__traceback__)
-    shown = [
-        spelled(value)
-        for frame, _ in frames
-        if not frame.f_code.co_filename.startswith(TESTS)
-        for value in frame.f_locals.values()
-    ]
-    after = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-    return " ".join(shown) + (locals_of(after) if after else "")
 
 
 NEWEST = "newest-refresh-token-of-all"

@@ -1,16 +1,19 @@
 """What a program is told about its tokens: hints in terms of arguments, and a log."""
 
+import asyncio
 import logging
 import os
 import re
 from concurrent.futures import ThreadPoolExecutor
 
+import httpx
 import pytest
+from traced import locals_of
 from world import CONFIG, World, closed_port
 
 import tastyauth
 from tastyauth import errors
-from tastyauth.library.wanted import in_python
+from tastyauth.library.wanted import InPython
 
 TWO = CONFIG + CONFIG.partition("profiles:\n")[2].replace("  live:", "  paper:")
 NOBODY = CONFIG.replace("{origin}", f"http://127.0.0.1:{closed_port()}") + "    timeout: 1\n"
@@ -77,9 +80,60 @@ def test_a_profile_of_the_wrong_environment_is_answered_with_an_argument(
 
 def test_a_command_to_type_in_a_shell_keeps_its_flags() -> None:
     hint = "look at the plan with: tastyauth allow --print --config a.yaml - and set it"
-    with pytest.raises(errors.ConfigNotAllowed) as raised, in_python():
+    with pytest.raises(errors.ConfigNotAllowed) as raised, InPython():
         raise errors.ConfigNotAllowed("not approved", hint)
     assert raised.value.hint == hint
+
+
+# -- the traceback --------------------------------------------------------------------------------
+
+HELD = "0123456789abcdef0123456789abcdef76543210"
+"""A client secret, in a variable that every failure below has in its environment."""
+
+KEPT = CONFIG.replace("{{ file: live.client-secret }}", "{{ env: HELD }}")
+ABROAD = KEPT.replace("custom", "sandbox").replace("    api_url: {origin}\n", "")
+
+TRACED: dict[str, tuple[str, dict[str, str]]] = {
+    "the server refuses": (KEPT, {}),
+    "no profile of that name": (KEPT, {"TASTYAUTH_PROFILE": "paper"}),
+    "another environment": (KEPT, {"TASTYAUTH_REQUIRE_ENVIRONMENT": "production"}),
+    "no proxy": (ABROAD, {"https_proxy": "socks5://127.0.0.1:1"}),
+    "no certificates": (ABROAD, {"SSL_CERT_FILE": "/nowhere"}),
+    "a masked value": (KEPT, {"OTHER": "[hidden]"}),
+    "no such config": (KEPT, {"TASTYAUTH_CONFIG": "/nowhere"}),
+    "not approved": (KEPT, {"TASTYAUTH_CONFIG": "../home/.config/tastyauth/tastyauth.yaml"}),
+    "it has the secret itself": (KEPT.replace("{{ env: HELD }}", HELD), {}),
+    "a space too many": (KEPT, {"HELD": f"{HELD} "}),
+}
+
+
+@pytest.mark.parametrize("name", TRACED)
+def test_no_local_variable_of_a_failure_shows_a_secret_of_the_environment(
+    world: World, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config, variables = TRACED[name]
+    world.configure(config)
+    for variable, value in ({"HELD": HELD} | variables).items():
+        monkeypatch.setenv(variable, value)
+    client = httpx.Client(trust_env=False)
+    for call in (
+        tastyauth.get_credential,
+        lambda: asyncio.run(tastyauth.aget_credential()),
+        lambda: client.get(world.simulator.origin, auth=tastyauth.TastytradeAuth()),
+    ):
+        with pytest.raises(errors.TastyauthError) as raised:
+            call()
+        assert HELD not in locals_of(raised.value)
+
+
+def test_nor_does_one_of_an_interruption() -> None:
+    def interrupted(environ: dict[str, str]) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt) as raised, InPython():
+        interrupted({"HELD": HELD})
+    assert HELD not in locals_of(raised.value)
+    assert "interrupted" not in [it.name for it in raised.traceback]
 
 
 # -- the log --------------------------------------------------------------------------------------
