@@ -22,13 +22,13 @@ _ALLOW = f"if it is a harmless example, add a comment to this line: {ALLOWANCE}"
 _AROUND = 400
 """Characters before and after a find, on its line, that are looked at."""
 
-_FORTY_DIGITS = re.compile(r"(?<![0-9A-Za-z+/_-])[0-9A-Fa-f]{40}(?![0-9A-Za-z+/_-])")
+_FORTY_DIGITS = re.compile(r"(?<![0-9A-Za-z+/_])(?<!(?<!:)-)[0-9A-Fa-f]{40}(?![0-9A-Za-z+/_-])")
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{54,}")  # 54 characters are 40 bytes
 _SECRET = re.compile(r"secret|(?<![a-z0-9])tt_", re.IGNORECASE)
 _TASTY = re.compile(r"tasty", re.IGNORECASE)
 _KUBERNETES = re.compile(r"""^ *["']?kind["']?: *["']?Secret\b""", re.MULTILINE)
 
-_ASSIGNED = re.compile(r"""(?:=>?\s*|:\s+|["'])["']?$""")
+_ASSIGNED = re.compile(r"""(?:=>?\s*|:\s+|:-|["'])["']?$""")
 _PINNED = re.compile(  # what precedes a commit, a checksum or the tag of an image
     r"(?:[@#/]|\.\.|\bfrom |/[a-z0-9._-]+:"
     r"|(?:sha-?[0-9]*|commit(?:_?(?:id|sha|hash))?|revision|rev|reference|ref|hash|hashed_secret"
@@ -40,8 +40,19 @@ _LISTED = re.compile(r"\s+\*?(?!#|//|;|--)\S|:[\w./-]|\.\.")
 """What follows a hash at the beginning of a line: in sha1sum, git log, .gitleaksignore."""
 
 _ALONE_BEFORE = re.compile(r"""(?:[\s"'`\[({,>+-]|<\w+>)*""")
+_OF_A_NAME = re.compile(
+    r"""[\s{-]*(?:["']?(?:value|default)["']?\s*[:=]\s*["']?|<value>)""", re.IGNORECASE
+)
+"""What precedes a value whose name is on a line above."""
+
+_NAMES = re.compile(r"\bname\b|[:{]\s*$", re.IGNORECASE)
+_HIGHEST = 3
+"""How many lines above that name may be."""
+
 _ALONE_AFTER = re.compile(r"""(?:["'`\])},;\s\\]|</\w+>)*(?:(?:#|//).*)?""")
-_OPENS = re.compile(r"""(?:[:=,(\[{\\]|[|>][0-9+-]{0,2}|<<[-~]?["']?\w+["']?)\s*(?:#.*)?$""")
+_OPENS = re.compile(
+    r"""(?:[:=,(\[{\\]|[|>][0-9+-]{0,2}|<<[-~]?["']?\w+["']?|"{3}|'{3})\s*(?:#.*)?$"""
+)
 """The end of a line whose value is on the next one."""
 
 
@@ -117,9 +128,14 @@ def _around(text: str, start: int, end: int) -> _Context | None:
     before = text[newline + 1 if newline >= 0 else max(0, start - _AROUND) : start]
     after = text[end : end + _AROUND].partition("\n")[0]
     above = ""
-    if newline >= 0 and _ALONE_BEFORE.fullmatch(before) and _ALONE_AFTER.fullmatch(after):
-        above = text[max(0, newline - _AROUND) : newline].rstrip().rpartition("\n")[2]
-        above = above if _OPENS.search(above) else ""
+    if newline >= 0 and _ALONE_AFTER.fullmatch(after):
+        lines = text[max(0, newline - _AROUND) : newline].rstrip().split("\n")
+        if _OF_A_NAME.fullmatch(before):
+            above = next((it for it in lines[: -_HIGHEST - 1 : -1] if _NAMES.search(it)), "")
+        elif _ALONE_BEFORE.fullmatch(before):
+            fenced = len(lines) > 1 and lines[-1].strip().startswith(("```", "~~~"))
+            above = "\n".join(lines[:-1]).rstrip().rpartition("\n")[2] if fenced else lines[-1]
+            above = above if _OPENS.search(above) else ""
     found = _Context(before, after, above)
     return None if any(ALLOWANCE in part for part in found) else found
 

@@ -84,6 +84,14 @@ def test_a_secret_is_known_by_its_shape(text: str, shape: str | None) -> None:
         f"client_secret:\n  - {CLIENT_SECRET}",
         f"session = tastytrade.Session(\n    '{CLIENT_SECRET}',  # mine\n)",
         f"TT_SECRET=\\\n{CLIENT_SECRET}",
+        f"- name: TT_SECRET\n  value: {CLIENT_SECRET}",
+        f'{{\n  "name": "TT_SECRET",\n  "value": "{CLIENT_SECRET}"\n}}',
+        f"<name>tt_secret</name>\n<value>{CLIENT_SECRET}</value>",
+        f"secret:\n  value: {CLIENT_SECRET}",
+        f'variable "client_secret" {{\n  type = string\n  default = "{CLIENT_SECRET}"\n}}',
+        f'client_secret = """\n{CLIENT_SECRET}"""',
+        f"The client secret:\n\n```\n{CLIENT_SECRET}\n```",
+        f"TT_SECRET=${{TT_SECRET:-{CLIENT_SECRET}}}",
         f'provider_secret = (\n    "{CLIENT_SECRET}"\n)',
         f"<key>client_secret</key>\n<string>{CLIENT_SECRET}</string>",
         f"client_secret = <<-EOF\n{CLIENT_SECRET}\nEOF",
@@ -163,6 +171,19 @@ jwt secret of somebody else: {OTHER}
 @for_each("line", PINS.splitlines())
 def test_pins_checksums_and_foreign_tokens_raise_no_alarm(line: str) -> None:
     assert other_files.problems(line) == []
+
+
+@for_each(
+    "text",
+    [
+        f"- name: TT_SECRET_FILE\n  value: /run/x\n- name: BOT\n  value: {CLIENT_SECRET}",
+        f"- name: TASTY_COMMIT\n  value: {CLIENT_SECRET}",
+        f"a secret\n\n```\n{CLIENT_SECRET}\n```",
+        f"tasty-{CLIENT_SECRET}",
+    ],
+)
+def test_nor_does_a_name_that_belongs_to_something_else(text: str) -> None:
+    assert other_files.problems(text) == []
 
 
 def test_a_line_may_be_allowed() -> None:
