@@ -421,6 +421,12 @@ threads that take turns, as gevent's, wait for each other for ever
 a program hammers a server that fails
     session/test_session.py::test_a_server_that_fails_is_asked_at_a_pace_of_its_own
     a pace for each kind of failure
+a job hammers a server that fails, and writes its secret files anew each time it starts
+    session/test_session.py::test_a_file_that_is_written_again_with_the_same_secret_asks_no_sooner
+    a failure with the same secrets counts, whatever has become of their files
+each run of a profile whose secret comes through a named pipe asks the server
+    session/test_session.py::test_what_a_pipe_yields_is_asked_for_with_once
+    the times of a pipe are not compared
 the server hangs for twenty callers
     cache/test_herd.py::test_twenty_callers_of_a_hanging_server_wait_once
     one outcome for all who wait

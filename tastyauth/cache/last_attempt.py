@@ -29,8 +29,8 @@ class Attempt:
     """The last attempt, with the last success and failure. Times are in epoch seconds.
 
     `code` is an exit code and `kind` the class of the error; `asked_for` is for how many seconds
-    the server asked to be left alone, negative when it did not; `secrets` a keyed digest of what
-    was sent, empty when the server must be left alone whatever is sent; `not_before` when to ask
+    the server asked to be left alone, whatever is sent, negative when it did not; `secrets` a keyed
+    digest of what was sent, empty when nothing was; `not_before` when to ask
     again; `failures` how often in a row it failed with that code; `soft_at` when a token was last
     renewed ahead of time; `shared_at` when a token last came from another
     machine, `alone_since` since when the engine that machines share is not used, and
@@ -88,7 +88,8 @@ class Attempt:
     def forbids(self, now: float, secrets: str | None) -> bool:
         """Whether it is too soon to ask again with these secrets, or with any."""
         # a clock that was set back forgets
-        return self.ended_at <= now < self.not_before and self.secrets in ("", secrets)
+        is_meant = self.asked_for >= 0 or self.secrets in ("", secrets)
+        return is_meant and self.ended_at <= now < self.not_before
 
     def succeeded(self, now: float, *, from_another: bool = False, trouble: str = "") -> "Attempt":
         """The record after a success: a token came `from_another` machine, or despite `trouble`."""
@@ -134,7 +135,7 @@ class Attempt:
             asked_for=-1.0 if asked_for is None else asked_for,
             message=error.message,
             hint=error.hint,
-            secrets="" if asked_for is not None else secrets,
+            secrets=secrets,
             not_before=now + pause,
             failures=again,
             failed_at=now,

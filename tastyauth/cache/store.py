@@ -18,8 +18,10 @@ from tastyauth.cache import (
     belongs_to,
     checksum_of,
     is_approved,
+    last_attempt,
     name_of,
 )
+from tastyauth.cache.last_attempt import Attempt
 from tastyauth.cache.lock import remove_unless_held
 from tastyauth.posix import files
 
@@ -109,6 +111,19 @@ def tokens_of(directory: str, config: str, profile: str, salt: str = "") -> list
             if of == profile.encode() and head.endswith(salt.encode()):
                 own.append(path)
     return own
+
+
+def same_secrets(view: View, record: Attempt, secrets: str) -> Attempt:
+    """The last failure with these `secrets`, also of a file that was only written again since.
+
+    `record`, of the inputs as they are now, where there is none after the last success.
+    """
+    own = [it for it in names(view.directory) if it.startswith(view.outline_name)]
+    records = [last_attempt.read(f"{view.directory}/{it}") for it in own if it[-8:] == ".attempt"]
+    tried = [it for it in records if it.secrets == secrets]
+    latest = max(tried, key=lambda it: it.ended_at, default=record)
+    is_last = latest.ended_at > max((it.succeeded_at for it in records), default=0)
+    return latest.having(soft_at=record.soft_at) if is_last else record
 
 
 def names(directory: str) -> list[str]:

@@ -4,7 +4,7 @@ import os
 import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -255,7 +255,9 @@ class Session:
             secrets = self._secrets or refresh.resolve_secrets(
                 profile, surroundings, self._audience
             )
-        used = secrets.digest(bytes.fromhex(view.outline.salt))
+        used = secrets.digest(bytes.fromhex(view.outline.salt), profile.name)
+        with suppress(OSError):
+            record = store.same_secrets(view, record, used)
         self._hold_back(record, used)
         held.promise(2 * refresh.longest(profile) + _GRACE)  # it may wait for the grant as long
         policy = self._policy(used)

@@ -45,9 +45,9 @@ class Secrets(NamedTuple):
     client_secret: Secret
     refresh_token: Secret
 
-    def digest(self, key: bytes) -> str:
-        """Tells these secrets from others without revealing them."""
-        parts = (self.client_id, self.client_secret.reveal(), self.refresh_token.reveal())
+    def digest(self, key: bytes, profile: str) -> str:
+        """Tells these secrets, of a profile, from others without revealing them."""
+        parts = (profile, self.client_id, self.client_secret.reveal(), self.refresh_token.reveal())
         return locate.digest("\0".join(parts).encode(), key)
 
 

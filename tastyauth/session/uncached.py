@@ -53,7 +53,7 @@ def _ask(
         around = replace(around, interactive=False, patience=refresh.HURRY)
     session._hold_back(record)
     secrets = session._secrets or refresh.resolve_secrets(profile, around, audience)
-    used = secrets.digest(b"")
+    used = secrets.digest(b"", profile.name)
     session._hold_back(record, used)
     try:
         refreshed = refresh.refresh_stored(

@@ -1,11 +1,14 @@
 """The main path over time: one token for everybody, renewed in time, never served expired."""
 
 import os
+import shutil
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import pairwise, product
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +23,7 @@ from tastyauth.errors import (
     ProtocolError,
     RefusedError,
     SecretError,
+    TastyauthError,
     TemporaryError,
     UsageError,
 )
@@ -593,6 +597,44 @@ def test_a_changed_secret_file_asks_at_once(caller: Caller, broker: Broker) -> N
     assert broker.token_requests == 1
     world.write(f"{world.config_directory}/live.client-secret", good)
     assert caller.ask()
+
+
+def touch(path: str) -> None:
+    os.replace(shutil.copy(path, f"{path}.copy"), path)
+
+
+@pytest.mark.parametrize(
+    ("failure", "kind"), [("grant-revoked", RefusedError), ("429", TemporaryError)]
+)
+def test_a_file_that_is_written_again_with_the_same_secret_asks_no_sooner(
+    caller: Caller, broker: Broker, clock: Clock, failure: str, kind: type[TastyauthError]
+) -> None:
+    """As a job does that writes its secrets down each time it starts; a success ends that."""
+    path = f"{caller.world.config_directory}/live.client-secret"
+    broker.fail = failure
+    for _ in range(3):
+        with pytest.raises(kind):
+            caller.ask()
+        touch(path)
+        clock.now += 5
+    assert broker.token_requests == 1
+    broker.fail = None
+    assert caller.ask(refresh=True)
+    touch(path)
+    assert caller.ask()
+
+
+def test_what_a_pipe_yields_is_asked_for_with_once(caller: Caller, broker: Broker) -> None:
+    """Each read changes the times of a named pipe."""
+    path, secret = f"{caller.world.config_directory}/live.client-secret", caller.world.client_secret
+    os.unlink(path)
+    os.mkfifo(path, 0o600)
+    with ThreadPoolExecutor(1) as writer:
+        writer.submit(Path(path).write_text, secret)
+        assert caller.ask()
+    os.utime(path)
+    assert caller.ask()
+    assert broker.token_requests == 1
 
 
 def test_a_retry_after_is_obeyed_and_refresh_asks_anew(
