@@ -130,7 +130,11 @@ client secret and the refresh token from stdin, one per line:
   tastyauth init -p live --environment production --store file < two-lines
 """,
         (
-            Argument("--environment", choices="production sandbox custom"),
+            Argument(
+                "--environment",
+                "real money, the test system, or the server at --api-url",
+                choices="production sandbox custom",
+            ),
             Argument("--api-url", "with --environment custom only", "URL"),
             Argument(
                 "--client-id",
@@ -146,8 +150,8 @@ client secret and the refresh token from stdin, one per line:
             ),
             Argument("--store", "where to keep the secrets", choices="file keyring pass"),
             Argument("--from", "read the credentials from a bot's .env", "FILE", key="dotenv"),
-            Argument("--browser", "open the OAuth Applications page"),
-            Argument("--print", "print an annotated example", key="only_print"),
+            Argument("--browser", "open the OAuth Applications page in a browser"),
+            Argument("--print", "print an annotated example config", key="only_print"),
         ),
     ),
     Command(
@@ -202,7 +206,7 @@ alone, except an expired token of its own profile.
             _FOUND,
             Argument(
                 "--print",
-                "print the plan (with -p of one profile) and its hash, for $TASTYAUTH_TRUST_SHA256",
+                "print the plan (of one profile with -p) and its hash, for $TASTYAUTH_TRUST_SHA256",
                 key="only_print",
             ),
         ),
@@ -298,7 +302,7 @@ check failed, otherwise with 0; warnings do not count.
 """,
         (
             Argument("--offline", "stop before going online"),
-            Argument("--cron", "also rehearse a run by cron"),
+            Argument("--cron", "also rehearse a run under cron"),
             _JSON,
         ),
     ),
@@ -344,7 +348,7 @@ kinds of failure, all at the token endpoint:
             ),
             Argument(
                 "--lifetime",
-                "seconds that an access token lives (default: 900)",
+                "lifetime of an access token in seconds (default: 900)",
                 "S",
                 default=900,
                 read=command.lifetime,
@@ -365,7 +369,7 @@ kinds of failure, all at the token endpoint:
             ),
             Argument(
                 "--seed",
-                "make the same credentials each time this word is given",
+                "the same word always makes the same credentials",
                 "WORD",
                 read=command.name,
             ),

@@ -150,7 +150,7 @@ class Console:
             raise UsageError(
                 f"cannot ask for the {question} here: your typing would be visible",
                 "pipe it into stdin, or run this at a terminal, with CI and"
-                " TASTYAUTH_NON_INTERACTIVE unset and no 2>",
+                " TASTYAUTH_NON_INTERACTIVE unset and stderr not redirected",
             )
         try:
             text = sys.stdin.readline(_LONGEST_LINE) if sys.stdin is not None else ""

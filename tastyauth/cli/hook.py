@@ -145,11 +145,13 @@ def _stepping_aside(shell: str, arguments: Arguments, console: Console, held: ho
     profile: str = arguments.profile
     left = 0 if held.ends is None else ceil(held.ends - time.time())
     whose = "another token" if not held.profile else f"{held.profile}'s token"
-    what = f"holds {whose}; the hook for {profile} leaves it alone"
+    what, aim = f"holds {whose}; the hook for {profile} leaves it alone", f"to go back to {profile}"
     if not held:
         what = f"no longer holds a token; the hook for {profile} leaves it that way"
     elif held.profile == profile and left > 0:
-        what += f" until it expires, in {ceil(left / 60)} min"
+        what = f"holds a token of {profile} that the hook did not set; the hook takes over when it"
+        what += f" expires, in {ceil(left / 60)} min"
+        aim = "for the hook to take over now"
     elif held.ends is not None and left <= 0:
         what = f"holds {whose}, which has expired; the hook for {profile} leaves it alone"
     words = f"env -p {profile}"
@@ -160,7 +162,7 @@ def _stepping_aside(shell: str, arguments: Arguments, console: Console, held: ho
         if found != arguments.config:
             words += f" --config {quote(arguments.config)}"
     back = shells.usage(shells.for_shell(shell), f"tastyauth {words}")
-    console.say(f"this shell {what}\nto go back to {profile}: {back}")
+    console.say(f"this shell {what}\n{aim}: {back}")
     return hook.stepping_aside(shell, left)
 
 

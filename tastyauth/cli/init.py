@@ -242,14 +242,14 @@ def _complete(config: Config, profile: Profile, arguments: Arguments, console: C
             refresh.resolve(field, reference, profile, console.surroundings, console)
         except SecretAbsent:
             missing += (field,)
+    words = f"tastyauth secret set -p {profile.name}"
+    what_next = f"for new secrets: {words}; for another profile: tastyauth init -p NAME"
     if _asks_for_another(profile, arguments) or (arguments.dotenv and not missing):
-        hint = f"new secrets: tastyauth secret set -p {profile.name}; another profile: init -p NAME"
-        raise UsageError(f"profile {profile.name} already exists and is left alone", hint)
+        raise UsageError(f"profile {profile.name} already exists and is left alone", what_next)
     if not missing:
         shown = with_tilde(config.path, locate.home_directory(console.environ))
         console.say(f"{shown}: profile {profile.name} is complete")
-        words = f"tastyauth secret set -p {profile.name}"
-        console.say(f"new secrets: {words}; another profile: tastyauth init -p NAME")
+        console.say(what_next)
         return
     targets = {field: writable(field, profile, console) for field in missing}
     client_id = refresh.client_id_of(profile, console.surroundings, console)
@@ -277,7 +277,9 @@ def _say_next(config: Config, profile: Profile, arguments: Arguments, console: C
     if arguments.dotenv:
         path = locate.absolute(arguments.dotenv, console.environ)
         shown = with_tilde(path, locate.home_directory(console.environ))
-        console.say(f"{shown} still contains the secrets: remove them once nobody needs them")
+        console.say(
+            f"{shown} still contains the secrets: remove them once no program reads them there"
+        )
     words = "tastyauth env"
     try:
         path, origin = locate.find_config(None, console.environ)

@@ -187,7 +187,7 @@ def store(flag: str | None, console: Console) -> str:
     """Where the secrets are to be kept; raises SecretError for a store that is not here."""
     if flag is not None:
         if not is_available(flag, console):
-            raise SecretError(f"no secret can be kept in {flag} here", f"it needs {_TO_HAVE[flag]}")
+            raise SecretError(f"{flag} is not available here", f"it needs {_TO_HAVE[flag]}")
         return flag
     if not console.interactive:
         return console.choose("store", STORES, "--store")

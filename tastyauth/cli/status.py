@@ -251,7 +251,7 @@ def _held(shell: ShellStatus | None, now: float) -> str:
     )
     left = shell.expires_at - now
     time_left = f"{duration(left)} left" if left > 0 else f"expired {duration(-left)} ago"
-    how = "set by the hook" if shell.set_by == "hook" else "set by hand"
+    how = "set by the hook" if shell.set_by == "hook" else "not set by the hook"
     parts = (time_left if shell.expires_at else "", how)
     return fit_to_paste(f"{who}: {', '.join(filter(None, parts))}", "")
 

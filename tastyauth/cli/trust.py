@@ -32,7 +32,7 @@ def run_allow(arguments: Arguments, console: Console) -> int:
         return 0
     if not console.interactive:
         raise ConfigNotAllowed(
-            "approving needs a terminal, so that a person sees the plan",
+            "approving needs a terminal, where somebody can read the plan",
             f"look at it with: tastyauth allow --print {config.path}"
             f" - and set {trust.HASH_VARIABLE} to the hash it shows",
         )

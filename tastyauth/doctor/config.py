@@ -68,8 +68,8 @@ def check_permissions(findings: Findings) -> Verdict:
     if committed:
         found.append(f"git does not ignore {', '.join(committed)}")
         hints.append(
-            f"make git ignore them: {new_profile.to_ignore(committed)}; if it is already"
-            " committed: git rm --cached it, and make a new secret"
+            f"make git ignore them: {new_profile.to_ignore(committed)}; if one is committed"
+            " already: git rm --cached FILE, and make a new secret"
         )
     if not found:
         return passed("only you and root could replace the config and the files it names")
@@ -83,8 +83,8 @@ def check_cache(findings: Findings) -> Verdict:
     if reason is not None:
         return warned(
             f"access tokens cannot be cached: {reason}",
-            "until this is fixed, every call fetches its own token; or set"
-            " TASTYAUTH_CACHE_DIR to another directory",
+            "fix this, or set TASTYAUTH_CACHE_DIR to another directory; until then every call"
+            " fetches its own token",
         )
     ignored = locate.ignored_cache_directory(findings.around.environ)
     return warned(ignored, "write an absolute path") if ignored else passed(directory)

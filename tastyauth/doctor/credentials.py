@@ -160,7 +160,7 @@ def check_scope(findings: Findings) -> Verdict:
         if not declared:
             return skipped(_SAYS_NOTHING)
         hint = "the server's answer is checked, too; see the exchange"
-        return warned(f"{_SAYS_NOTHING}, and scopes says {' '.join(declared)}", hint)
+        return warned(f"{_SAYS_NOTHING}; the profile declares {' '.join(declared)}", hint)
     claims.check_scopes(words, declared, secrets)
     said = shown(" ".join(words), secrets)
     if declared:

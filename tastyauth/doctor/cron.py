@@ -74,7 +74,7 @@ def rehearse(program: Sequence[str], findings: Findings) -> tuple[tuple[Check, .
                 is_env = getattr(profile, check.name).kind == "env"  # which nobody can export there
                 checks.append(_predicted(check._replace(hint="") if is_env else check))
     missed = ", ".join(name for name in _FOLLOWED if findings.around.environ.get(name))
-    said, hint = "no variable that tastyauth reads is set only here", ""
+    said, hint = "tastyauth needs no variable that only this shell sets", ""
     if missed:
         said = f"set here but not in cron: {missed}"
         hint = "if the job needs them, write them above its line in the crontab: NAME=value"
@@ -127,7 +127,7 @@ def clock(now: float) -> str:
     """Whose hours the line means: when the exchange is open on the clock of this machine."""
     here = datetime.fromtimestamp(now).astimezone()
     zone = "UTC" if f"{here:%Z}" == "UTC" else f"{here:%Z}, UTC{here:%z}"
-    told = f"its hours are in this machine's time zone ({zone})"
+    told = f"cron goes by this machine's time zone ({zone})"
     try:
         new_york = here.astimezone(ZoneInfo(_NEW_YORK))
     except (ZoneInfoNotFoundError, ValueError):  # a machine without the time zones of the world
@@ -141,7 +141,7 @@ def clock(now: float) -> str:
     )
     open_here = f"{opening:%H:%M} to {closing:%H:%M} here"
     return (
-        f"{told}, for the whole year;"
+        f"{told}, and the line covers the whole year;"
         f" the market is open 9:30 to 16:00 in New York, today {open_here}"
     )
 

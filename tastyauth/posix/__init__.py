@@ -39,7 +39,7 @@ class CannotStart(TastyauthError):
         if broken:
             reason, hint = broken
         elif missing:
-            hint = "check the command after --, and whether PATH leads to it"
+            hint = "check the command after --, and whether its directory is on PATH"
             if " " in program or program in _BUILTINS:
                 hint += "\nexec runs no shell; for shell syntax, write -- sh -c 'ls -l'"
         else:

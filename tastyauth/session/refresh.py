@@ -103,7 +103,9 @@ def _read_again(kept: Grant, newest: Secret, profile: Profile, surroundings: Sur
         if present == newest:
             kept.moved(newest, source.describe())
         if present != kept.declared:
-            raise MovedError(f"{source.describe()} has another refresh token than a moment ago")
+            raise MovedError(
+                f"{source.describe()} no longer has the refresh token it had a moment ago"
+            )
 
 
 def longest(profile: Profile, limit: float = 0.0) -> float:

@@ -55,12 +55,12 @@ _BROKEN = (
 _REFUSALS = {
     "NOPERM": "its user lacks the rights that tastyauth needs",
     "can't run this command": "its user lacks the rights that tastyauth needs",
-    "READONLY": "it is a replica, and takes no writes",
-    "read only replica": "it is a replica, and takes no writes",
+    "READONLY": "it is a read-only replica",
+    "read only replica": "it is a read-only replica",
     "OOM": "it is full",
     "maxmemory": "it is full",
-    "NOREPLICAS": "it takes no writes now",
-    "MISCONF": "it takes no writes now",
+    "NOREPLICAS": "it accepts no writes at the moment",
+    "MISCONF": "it accepts no writes at the moment",
     "MOVED": "it is a node of a cluster that keeps these keys elsewhere",
     "CLUSTERDOWN": "its cluster is down",
     "unknown command": "it does not support EVAL",
@@ -172,7 +172,7 @@ class Connected:
             case exceptions.NoPermissionError():
                 return "its user lacks the rights that tastyauth needs"
             case exceptions.ReadOnlyError():
-                return "it is a replica, and takes no writes"
+                return "it is a read-only replica"
             case exceptions.ResponseError() | exceptions.ConnectionError():
                 meant = (it for word, it in _REFUSALS.items() if word in str(error))
                 return next(meant, "it refuses the command")

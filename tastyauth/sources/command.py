@@ -273,7 +273,7 @@ def _pick(stdout: bytes, command: Command, label: str) -> Secret:
         lines = re.sub(LINE_ENDING, "", text).split("\n")
         if command.line > len(lines):
             count = "1 line" if len(lines) == 1 else f"{len(lines)} lines"
-            what = f"{label} gave {count}, and `line: {command.line}` asks for more"
+            what = f"{label} gave {count}, but `line: {command.line}` asks for more"
             raise SecretError(what, "correct `line` in the config")
         text = lines[command.line - 1].removesuffix("\r")
     if command.json is not None:

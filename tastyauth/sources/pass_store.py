@@ -65,7 +65,7 @@ class Pass(Program):
         done = self._pass(("insert", "--multiline", "--force", self.entry), around, content)
         if done.returncode:
             raise SecretError(
-                f"{label} cannot be written: pass ended with {done.returncode}"
+                f"{label} cannot be written: pass exited with {done.returncode}"
                 f"{complaint(done.stderr, content)}",
                 f"try it yourself: pass insert -m {word}; a new store: pass init GPG-ID",
             )

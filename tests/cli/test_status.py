@@ -382,12 +382,12 @@ SHELLS = {
     "nothing": ("", "no token", None),
     "by hand": (
         "eval $(tastyauth env)",
-        "live, sandbox: 15 min left, set by hand",
+        "live, sandbox: 15 min left, not set by the hook",
         ("live", "sandbox", "hand"),
     ),
     "the other one": (
         "eval $(tastyauth env -p paper)",
-        "paper, production: 15 min left, set by hand",
+        "paper, production: 15 min left, not set by the hook",
         ("paper", "production", "hand"),
     ),
     "the hook": (
@@ -397,17 +397,17 @@ SHELLS = {
     ),
     "by hand after the hook": (
         'eval "$(tastyauth hook bash --answer first)"; eval $(tastyauth env -p paper)',
-        "paper, production: 15 min left, set by hand",
+        "paper, production: 15 min left, not set by the hook",
         ("paper", "production", "hand"),
     ),
     "of another config": (
         "export TASTYTRADE_ACCESS_TOKEN=x TASTYTRADE_PROFILE=theirs TASTYTRADE_ENV=production",
-        "theirs, production: set by hand",
+        "theirs, production: not set by the hook",
         ("theirs", "production", "hand"),
     ),
     "of nobody known": (
         "export TASTYTRADE_ACCESS_TOKEN=x",
-        "a profile that is not in this config: set by hand",
+        "a profile that is not in this config: not set by the hook",
         ("", "", "hand"),
     ),
 }
@@ -434,11 +434,13 @@ def test_an_expired_token_in_a_shell_is_said_to_be(world: World) -> None:
         "TASTYTRADE_ACCESS_TOKEN_EXPIRES_AT": "1764000000",
     }
     out = world.run("status", **held).out
-    assert re.search(r"this shell holds paper, production: expired \d+ h ago, set by hand\n", out)
+    assert re.search(
+        r"this shell holds paper, production: expired \d+ h ago, not set by the hook\n", out
+    )
 
 
 def test_under_names_of_its_own_a_profile_is_known_by_its_token(world: World) -> None:
     world.configure(BOTH + "    exports: {{ BOT: authorization }}\n")
     script = "eval $(tastyauth env -p paper); tastyauth status"
     out = world.shell(script, "/bin/bash").out
-    assert "this shell holds paper, production: 15 min left, set by hand\n" in out
+    assert "this shell holds paper, production: 15 min left, not set by the hook\n" in out

@@ -305,7 +305,7 @@ TROUBLES: dict[str, tuple[Callable[[], AbstractContextManager[str]], str]] = {
     ),
     "replica": (
         with_settings("--replicaof", "127.0.0.1", "1"),
-        "it is a replica, and takes no writes",
+        "it is a read-only replica",
     ),
     "no TLS": (without_tls, "it does not answer in time"),
     "another protocol": (

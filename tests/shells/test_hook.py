@@ -385,7 +385,7 @@ OTHERS = {
     "an expired token of no known account": (PAST, "holds another token, which has expired; the"),
     "a good token of the account": (
         VALID | {"BOT_PROFILE": "live"},
-        "holds live's token; the hook for live leaves it alone until it expires, in 1",
+        "holds a token of live that the hook did not set; the hook takes over when it expires, in",
     ),
     "a good token of another account": (
         VALID | {"BOT_PROFILE": "paper"},
@@ -403,7 +403,7 @@ def test_what_is_left_alone_is_named(label: str, two: World) -> None:
     for case in ("first", "changed"):
         done = two.run("hook", "bash", "-p", "live", "--answer", case, **held)
         assert said in done.err if said else not done.err
-        state = "waits" if "until" in said or "paper's token;" in said else "aside"
+        state = "waits" if "takes over" in said or "paper's token;" in said else "aside"
         assert f"_tastyauth_state={state if said else 'mine'};" in done.out
     assert two.simulator.exchanges == 1
 
@@ -428,7 +428,7 @@ def test_of_what_others_have_set_an_expired_token_of_the_account_is_replaced(
     inherited = held if when == "inherited" else {}
     done = shell.run(two, shell.hook("-p live"), *lines, **inherited)
     assert done.out.startswith("other" if said else "eyJ")
-    assert done.err.count("leaves it alone") == bool(said)
+    assert done.err.count("this shell holds") == bool(said)
 
 
 def test_an_account_need_not_be_named_where_the_config_has_no_other(
@@ -657,7 +657,10 @@ def test_what_a_line_evaluates_is_judged_when_the_line_is_done(
     two.run("token", "-p", "paper")
     aging.set_left(two.cache, 700, time.time())
     with at_a_prompt(name, two) as terminal:
-        for words, holds in (("-p paper", "paper, .* by hand"), ("", "live, .* by the hook")) * 2:
+        for words, holds in (
+            ("-p paper", "paper, .* not set by the hook"),
+            ("", "live, .*, set by the hook"),
+        ) * 2:
             line = shell.by_hand(words)
             if form.startswith("eval") and shell.language == "fish":
                 line = f"eval (tastyauth env --format fish {words} | string collect)"

@@ -662,10 +662,10 @@ def test_pass_that_cannot_be_written_says_why(tmp_path: Path) -> None:
     assert "there is no program pass" in error.message
     program(tmp_path, "pass", "exit 3")
     error = unwritten(Pass("a/b"), around(tmp_path))
-    assert error.message.endswith("pass ended with 3")
+    assert error.message.endswith("pass exited with 3")
     program(tmp_path, "pass", "echo 'gpg: no key for' $(cat) >&2; exit 1")
     error = unwritten(Pass("a/b"), around(tmp_path))
-    assert error.message.endswith("pass ended with 1: gpg: no key for [hidden]")
+    assert error.message.endswith("pass exited with 1: gpg: no key for [hidden]")
     assert "pass init" in error.hint
     program(tmp_path, "pass", "sleep 60")
     error = unwritten(Pass("a/b"), around(tmp_path, patience=0.5))
