@@ -26,7 +26,7 @@ def notes(world: World, load: float) -> str:
     """A Markdown list; `load` is how many processes wanted to run when it began."""
     release = _VERSION.match(platform.release())
     system = f"{platform.system()} {release[0] if release else ''}".strip()
-    versions = world.run(world.python("-I", "-c", _IN_VENV)).splitlines()
+    versions = world.output_of(world.python("-I", "-c", _IN_VENV)).splitlines()
     machine = f"{system}, {platform.machine()}, {os.cpu_count()} processors"
     lines = (
         f"{machine}, load {load:.1f} at the start",

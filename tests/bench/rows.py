@@ -24,7 +24,7 @@ def hit(world: World, rounds: int = 200) -> Iterator[Row]:
     """A cached token costs no more than starting Python."""
     ours = world.tastyauth("env", name=_HIT)
     python = world.python("-I", "-c", "pass")
-    world.run(ours)
+    world.output_of(ours)
     measured = measure((ours, python), rounds)
     yield _ratio(measured, ours, python, 1.0)
     more = measured.peaks[ours.name] - measured.peaks[python.name]
@@ -34,7 +34,7 @@ def hit(world: World, rounds: int = 200) -> Iterator[Row]:
 def neighbours(world: World, rounds: int = 25) -> Iterator[Row]:
     """How long other programs take to hand out something they already have."""
     ours = world.tastyauth("env", name=_HIT)
-    world.run(ours)
+    world.output_of(ours)
     here = []
     for name, set_up in NEIGHBOURS.items():
         try:
@@ -76,13 +76,14 @@ _GOALS = {"bash": 10.0, "zsh": 15.0}
 
 def hook(world: World, rounds: int = 5) -> Iterator[Row]:
     """A prompt while the token is fresh: nothing is started, and there is no delay to notice."""
-    world.run(world.tastyauth("env"))
+    world.output_of(world.tastyauth("env"))
     for name, script in _HOOKED.items():
         try:
             argv = (find(name), "-c", script, name)
             environ = {**world.tastyauth().environ, "PATH": f"{world.venv}/bin:{PATH}"}
             said = (
-                world.run(Command(name, (*argv, str(_PROMPTS)), environ)) for _ in range(rounds)
+                world.output_of(Command(name, (*argv, str(_PROMPTS)), environ))
+                for _ in range(rounds)
             )
             figure = median(float(microseconds) / _PROMPTS for microseconds in said)
             yield Row(f"hook in {name}, µs for a prompt", figure, _GOALS[name], rounds=rounds)
@@ -97,7 +98,7 @@ def hook(world: World, rounds: int = 5) -> Iterator[Row]:
             )
             counts = []
             for prompts in "0", "100":
-                world.run(Command(name, (*strace, *argv, prompts), environ))
+                world.output_of(Command(name, (*strace, *argv, prompts), environ))
                 with open(f"{world.home}/trace", encoding="utf-8", errors="replace") as file:
                     counts.append(len(file.readlines()))
             yield Row(
@@ -111,7 +112,7 @@ def exchange(world: World, rounds: int = 40) -> Iterator[Row]:
     """A new token, from a config that has not changed: what cron does every 15 minutes."""
     ours = world.tastyauth("env", name="`tastyauth env`, exchange", before=world.forget_token)
     by_curl, by_httpx = _curl(world), _httpx(world)
-    world.run(ours)
+    world.output_of(ours)
     measured = measure((ours, by_curl, by_httpx), rounds)
     yield _ratio(measured, ours, by_curl, 3.5)
     yield _ratio(measured, ours, by_httpx, 0.95)
@@ -137,7 +138,7 @@ def herd(world: World, rounds: int = 5) -> Iterator[Row]:
     none_hit = world.tastyauth(
         "env", name=f"{_AT_ONCE} at once without a token", before=before, together=_AT_ONCE
     )
-    world.run(world.tastyauth("env"))
+    world.output_of(world.tastyauth("env"))
     so_far = world.broker.token_requests
     world.broker.pause = _ROUND_TRIP
     measured = measure((all_hit, none_hit), rounds)
@@ -150,7 +151,7 @@ def herd(world: World, rounds: int = 5) -> Iterator[Row]:
 def validate(world: World, rounds: int = 20) -> Iterator[Row]:
     """A config of 60 lines, checked."""
     config = os.path.join(HERE, "sixty-lines.yaml")
-    schema = world.write("tastyauth.schema.json", world.run(world.tastyauth("schema")))
+    schema = world.write("tastyauth.schema.json", world.output_of(world.tastyauth("schema")))
     ours = world.tastyauth("validate", config, name="`tastyauth validate`, 60 lines")
     imports = world.python("-I", "-c", "import yaml, jsonschema", name="`import yaml, jsonschema`")
     others = {

@@ -101,7 +101,7 @@ def _fleet(world: World, port: int, config: str, rounds: int) -> Iterator[Row]:
     argv = ("/bin/sh", "-c", _ALL, homes, *it.argv)
     hits = Command(f"{_MACHINES} hits", argv, it.environ)
     none = Command(f"{_MACHINES} machines without a token", argv, it.environ, before)
-    world.run(hits)
+    world.output_of(hits)
     so_far = world.broker.token_requests
     measured = measure((hits, none), rounds)
     yield Row(f"{none.name} / {hits.name}", measured.ratio(none, hits), rounds=rounds)

@@ -116,7 +116,7 @@ class World:
             file.write(content)
         return path
 
-    def run(self, command: Command, given: str = "") -> str:
+    def output_of(self, command: Command, given: str = "") -> str:
         """What `command` prints, not measured; `given` is its standard input."""
         done = subprocess.run(
             command.argv,

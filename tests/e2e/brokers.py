@@ -76,7 +76,7 @@ def brokers_in(network: Network, directory: str) -> Iterator[Brokers]:
     python = os.path.join(REPOSITORY, ".venv", "bin", "python")
     program = os.path.join(HERE, "programs", "simulators.py")
     place = network.knowing(directory, {})
-    with place.serve(python, program) as process:
+    with place.started(python, program) as process:
         credentials = _ask(process, json.dumps(wanted))
         assert isinstance(credentials, dict)
         by_name = {name: Credentials(**each) for name, each in credentials.items()}

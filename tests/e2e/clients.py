@@ -20,7 +20,7 @@ def pypi_client(
     lists: int = 1,
 ) -> dict[str, Any]:
     """PyPI `tastytrade`: what it got, or what it raised. It `lists` the accounts so often."""
-    finished = place.run(
+    finished = place.run_program(
         installed("tastytrade/bin/python"),
         os.path.join(HERE, "programs", "pypi_client.py"),
         TT_SECRET=credentials.client_secret,
@@ -39,7 +39,7 @@ def npm_client(
     base_url: str = "",
 ) -> dict[str, Any]:
     """npm `@tastytrade/api`, the broker's own client: what it got, or what it threw."""
-    finished = place.run(
+    finished = place.run_program(
         "env",
         f"--chdir={os.path.dirname(installed('npm/node_modules'))}",
         program("node"),

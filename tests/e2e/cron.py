@@ -76,7 +76,7 @@ def run_cron(directory: str, crontabs: Mapping[str, tuple[str, str]], at: str) -
     _write(directory, "passwd", users)
 
     private = ("unshare", "--mount", "--propagation", "private", "sh", "-eu", "-c", _BRING_UP)
-    with Place(directory).serve(*private, directory, f"@{at}") as cron:
+    with Place(directory).started(*private, directory, f"@{at}") as cron:
         assert cron.stdout is not None
         assert cron.stderr is not None
         if cron.stdout.readline() != "ready\n":

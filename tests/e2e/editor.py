@@ -125,5 +125,5 @@ def _at(uri: str, before: str) -> Message:
 def editor_in(place: Place, folder: str) -> Iterator[Editor]:
     """An editor with `folder` open in it."""
     server = installed("npm/node_modules/yaml-language-server/bin/yaml-language-server")
-    with place.serve(program("node"), server, "--stdio") as process:
+    with place.started(program("node"), server, "--stdio") as process:
         yield Editor(process, folder)

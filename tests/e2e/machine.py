@@ -87,7 +87,7 @@ def boot(directory: str, files: Mapping[str, File], wants: str, script: str) -> 
     if os.stat(sys.base_prefix).st_dev != os.stat("/").st_dev:
         elsewhere.append(sys.base_prefix)
     private = ("unshare", "--mount", "--propagation", "private", "sh", "-eu", "-c", _BRING_UP)
-    finished = Place(directory).run(
+    finished = Place(directory).run_program(
         *(*private, directory),
         DIRECTORIES=" ".join(ancestors(*there)),
         BINDS=" ".join(f"--bind-ro={path}" for path in elsewhere),

@@ -53,7 +53,9 @@ class Network:
 
     def packets_out(self) -> int:
         """How many packets were sent to anywhere but the loopback, since the beginning."""
-        counted = Place(self.home, enter=self.enter).run("ip", "-json", "-s", "link", "show", "out")
+        counted = Place(self.home, enter=self.enter).run_program(
+            "ip", "-json", "-s", "link", "show", "out"
+        )
         packets = json.loads(counted.out)[0]["stats64"]["tx"]["packets"]
         assert isinstance(packets, int)
         return packets
@@ -68,7 +70,7 @@ def private_network(home: str) -> Iterator[Network]:
         program(name)
     unshare = ("unshare", "--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc")
     private = (*unshare, "--propagation", "private", "sh", "-eu", "-c", _BRING_UP, home)
-    with Place(home).serve(*private) as holder:
+    with Place(home).started(*private) as holder:
         assert holder.stdout is not None
         assert holder.stderr is not None
         if holder.stdout.readline() != "ready\n":

@@ -7,19 +7,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
+from world import Completed
+
 from .parts import PATH
 
 _LONGEST = 180.0
 """Seconds. Nothing here takes five, unless the machine is very busy."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """How a process ended and what it said."""
-
-    code: int
-    out: str
-    err: str
 
 
 @dataclass(slots=True)
@@ -30,14 +23,14 @@ class Place:
     variables: dict[str, str] = field(default_factory=dict)
     enter: tuple[str, ...] = ()
 
-    def run(self, *argv: str, given: str = "", **variables: str) -> Finished:
+    def run_program(self, *argv: str, given: str = "", **variables: str) -> Completed:
         """Runs a program to its end; `given` is its standard input."""
         with _process(self, argv, variables) as process:
             out, err = process.communicate(given, _LONGEST)
-        return Finished(process.returncode, out, err)
+        return Completed(process.returncode, out, err)
 
     @contextmanager
-    def serve(self, *argv: str, **variables: str) -> Iterator["subprocess.Popen[str]"]:
+    def started(self, *argv: str, **variables: str) -> Iterator["subprocess.Popen[str]"]:
         """A server for as long as the context lasts; its streams are pipes."""
         with _process(self, argv, variables) as process:
             yield process

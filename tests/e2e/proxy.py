@@ -41,7 +41,7 @@ def tinyproxy(place: Place) -> Iterator[Log]:
     log, pid, config = (os.path.join(place.home, f"proxy.{it}") for it in ("log", "pid", "conf"))
     with open(config, "w", encoding="utf-8") as file:
         file.write(_CONFIG.format(log=log, pid=pid))
-    with place.serve(program("tinyproxy"), "-d", "-c", config):
+    with place.started(program("tinyproxy"), "-d", "-c", config):
         deadline = time.monotonic() + 10
         while not _is_listening(place):
             assert time.monotonic() < deadline, "tinyproxy does not listen"
@@ -50,5 +50,5 @@ def tinyproxy(place: Place) -> Iterator[Log]:
 
 
 def _is_listening(place: Place) -> bool:
-    listening = place.run("ss", "--numeric", "--listening", "--tcp", "--no-header").out
+    listening = place.run_program("ss", "--numeric", "--listening", "--tcp", "--no-header").out
     return "127.0.0.1:8888 " in listening

@@ -4,8 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from textwrap import indent
 
+from world import Completed
+
 from .parts import installed, program
-from .processes import Finished, Place
+from .processes import Place
 from .recipes import recipe
 
 CODE = "CODE_OF_THE_LINE"
@@ -37,14 +39,14 @@ class Shell:
 
     def variables_after(self, place: Place, line: str, **variables: str) -> dict[str, str]:
         """The variables that a program sees after a line, whatever became of it."""
-        finished = place.run(*self.start(), self.telling(line), **variables)
-        seen = dict(pair.split("=", 1) for pair in finished.out.split("\0") if "=" in pair)
-        assert CODE in seen, finished.err
+        done = place.run_program(*self.start(), self.telling(line), **variables)
+        seen = dict(pair.split("=", 1) for pair in done.out.split("\0") if "=" in pair)
+        assert CODE in seen, done.err
         return seen
 
-    def stop_or_go_on(self, place: Place, line: str, **variables: str) -> Finished:
+    def stop_or_go_on(self, place: Place, line: str, **variables: str) -> Completed:
         """How a script ends that goes on only when the line has succeeded."""
-        return place.run(*self.start(), self.stopping(line), **variables)
+        return place.run_program(*self.start(), self.stopping(line), **variables)
 
 
 def sh(*argv: str, settings: tuple[str, ...] = ()) -> Shell:

@@ -213,7 +213,7 @@ def test_tastyauth_tells_the_failures_apart(place: Place, simulator: Simulator, 
     simulator.fail = kind
     credentials = Credentials.of(simulator)
     configure(place, credentials, "custom", simulator.origin, timeout=2)
-    finished = place.run(tastyauth(), "token")
+    finished = place.run_program(tastyauth(), "token")
     assert (finished.code, finished.out) == (OURS[kind], "")
     assert "tastyauth: hint: " in finished.err
     assert credentials.client_secret not in finished.err

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import yaml
 from needs import missing
+from world import Completed
 
 from tastyauth import export
 from tastyauth.simulator import Simulator
@@ -19,7 +20,7 @@ from tastyauth.simulator import Simulator
 from .credentials import Credentials
 from .machine import ancestors
 from .parts import REPOSITORY, program, tastyauth
-from .processes import Finished, Place
+from .processes import Place
 from .recipes import recipe
 
 PATH = "/usr/local/bin:/usr/bin:/bin"
@@ -87,7 +88,7 @@ class Container:
         self.write("live.client-secret", self.credentials.client_secret, mode, owner)
         self.write("live.refresh-token", self.credentials.refresh_token, mode, owner)
 
-    def run(self, *, user: str = "10001", cached: bool = True, home: str = "") -> Finished:
+    def up(self, *, user: str = "10001", cached: bool = True, home: str = "") -> Completed:
         """Builds it and runs it to its end."""
         assert self.service["read_only"] is True
         assert self.service["user"] == USERS[0]
@@ -97,7 +98,7 @@ class Container:
         given += [f"HOME={home}"] if home else []
         private = ("unshare", "--mount", "--propagation", "private", "sh", "-eu", "-c", _BRING_UP)
         (cache,) = self.service["tmpfs"]
-        return Place(self.directory).run(
+        return Place(self.directory).run_program(
             *(*private, self.directory, f"PATH={PATH}", *given, *self.service["command"]),
             DIRECTORIES=" ".join(ancestors(REPOSITORY, sys.base_prefix)),
             REPOSITORY=REPOSITORY,
@@ -139,12 +140,12 @@ def container(tmp_path: os.PathLike[str]) -> Iterator[Container]:
 def test_secrets_of_root_are_read(container: Container, mode: int, user: str, home: str) -> None:
     """As a cluster mounts them; others can read them, or the group, which here is root's."""
     container.keep_secrets(mode, owner=0)
-    assert_served(container.run(user=user, home=home), container, exchanges=1)
+    assert_served(container.up(user=user, home=home), container, exchanges=1)
 
 
 def test_secrets_of_its_own_are_read(container: Container) -> None:
     container.keep_secrets(0o400, owner=int(USERS[0]))
-    assert_served(container.run(), container, exchanges=1)
+    assert_served(container.up(), container, exchanges=1)
 
 
 @pytest.mark.parametrize("home", ["", "/", "/nowhere"])
@@ -154,19 +155,19 @@ def test_where_nothing_can_be_written_the_token_still_comes(
 ) -> None:
     """With a warning, and with one exchange each time."""
     container.keep_secrets(0o444, owner=0)
-    finished = container.run(user=user, home=home, cached=False)
+    finished = container.up(user=user, home=home, cached=False)
     assert_served(finished, container, exchanges=2)
 
 
 def test_secrets_that_cannot_be_read_start_nothing(container: Container) -> None:
     container.keep_secrets(0o400, owner=0)
-    finished = container.run()
+    finished = container.up()
     assert (finished.code, finished.out) == (69, "")
     assert "tastyauth: hint: " in finished.err
     assert container.broker.token_requests == 0
 
 
-def assert_served(finished: Finished, container: Container, exchanges: int) -> None:
+def assert_served(finished: Completed, container: Container, exchanges: int) -> None:
     """The program had a token, and no secret; a warning goes with each exchange but the cached."""
     assert finished.code == 0, finished.err
     seen = dict(pair.split("=", 1) for pair in finished.out.split("\0"))

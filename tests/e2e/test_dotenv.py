@@ -45,7 +45,7 @@ def test_python_dotenv_reads_it_to_the_byte(place: Place, interpolate: str) -> N
     with open(path, "w", encoding="ascii") as file:
         file.write(shells.dotenv(emission(agreed())))
     python = installed("dotenv/bin/python")
-    finished = place.run(python, "-c", _PYTHON_DOTENV, path, interpolate)
+    finished = place.run_program(python, "-c", _PYTHON_DOTENV, path, interpolate)
     assert finished.err == ""
     assert json.loads(finished.out) == variables(agreed())
 
@@ -53,15 +53,15 @@ def test_python_dotenv_reads_it_to_the_byte(place: Place, interpolate: str) -> N
 def test_what_env_prints_is_read_alike(place: Place, simulator: Simulator) -> None:
     """A real token: the file, both readers and the JSON agree."""
     configure(place, Credentials.of(simulator), "custom", simulator.origin)
-    printed = place.run(tastyauth(), "env", "--format", "dotenv")
+    printed = place.run_program(tastyauth(), "env", "--format", "dotenv")
     assert (printed.code, printed.err) == (0, "")
-    expected = json.loads(place.run(tastyauth(), "env", "--format", "json").out)["exports"]
+    expected = json.loads(place.run_program(tastyauth(), "env", "--format", "json").out)["exports"]
     assert read_as_docker(printed.out) == expected
     path = os.path.join(place.home, ".env")
     with open(path, "w", encoding="ascii") as file:
         file.write(printed.out)
     python = installed("dotenv/bin/python")
-    finished = place.run(python, "-c", _PYTHON_DOTENV, path, "interpolate")
+    finished = place.run_program(python, "-c", _PYTHON_DOTENV, path, "interpolate")
     assert json.loads(finished.out) == expected
 
 
@@ -69,5 +69,5 @@ def test_a_failure_prints_nothing(place: Place) -> None:
     """So that `> .env` leaves no half of a file."""
     with Simulator(fail="grant-revoked") as simulator:
         configure(place, Credentials.of(simulator), "custom", simulator.origin)
-        finished = place.run(tastyauth(), "env", "--format", "dotenv")
+        finished = place.run_program(tastyauth(), "env", "--format", "dotenv")
     assert (finished.code, finished.out) == (77, "")

@@ -6,12 +6,13 @@ import shutil
 
 import pytest
 from documents import rows
+from world import Completed
 
 from tastyauth.simulator import Simulator
 
 from .credentials import Credentials, configure
 from .parts import HERE, PATH, REPOSITORY, installed, program, tastyauth
-from .processes import Finished, Place
+from .processes import Place
 from .recipes import adapted, recipe
 
 ACCOUNTS = ("5WT00001", "5WT00002")
@@ -51,10 +52,10 @@ def exports_for(who: str) -> str:
     return found
 
 
-def run_python(place: Place, text: str) -> Finished:
-    finished = place.run("python", "-c", text)
-    assert (finished.code, finished.err) == (0, "")
-    return finished
+def run_python(place: Place, text: str) -> Completed:
+    done = place.run_program("python", "-c", text)
+    assert (done.code, done.err) == (0, "")
+    return done
 
 
 def test_a_token_for_anything_that_takes_one(here: Place) -> None:
@@ -63,7 +64,7 @@ def test_a_token_for_anything_that_takes_one(here: Place) -> None:
         told = run_python(
             here, recipe("python", "# a token") + "\nprint(headers['Authorization'])"
         ).out
-        assert told == f"Bearer {here.run('tastyauth', 'token').out}"
+        assert told == f"Bearer {here.run_program('tastyauth', 'token').out}"
         assert broker.token_requests == 1
 
 
@@ -90,8 +91,8 @@ def test_an_unchanged_bot_on_the_communitys_sdk(here: Place) -> None:
     with Simulator() as broker:
         set_up(here, broker, exports_for("bots on tastyware's SDK"))
         given = {"ENVIRONMENT": "sandbox", "BASE_URL": broker.origin, "LISTS": "1"}
-        finished = here.run("sh", "-c", recipe("sh", "# a bot in Python"), **given)
-        assert json.loads(finished.out)["accounts"] == [ACCOUNTS[0]]
+        done = here.run_program("sh", "-c", recipe("sh", "# a bot in Python"), **given)
+        assert json.loads(done.out)["accounts"] == [ACCOUNTS[0]]
 
 
 def test_an_unchanged_bot_on_the_brokers_client(here: Place) -> None:
@@ -100,8 +101,8 @@ def test_an_unchanged_bot_on_the_brokers_client(here: Place) -> None:
     with Simulator() as broker:
         set_up(here, broker, exports_for("bots on `@tastytrade/api`"))
         given = {"TASTYTRADE_API_URL": "http://127.0.0.1:1", "SECONDS": "0.1"}  # another's
-        finished = here.run("sh", "-c", recipe("sh", "# a bot in JavaScript"), **given)
-        assert json.loads(finished.out) == {"calls": 1, "failures": []}
+        done = here.run_program("sh", "-c", recipe("sh", "# a bot in JavaScript"), **given)
+        assert json.loads(done.out) == {"calls": 1, "failures": []}
 
 
 def test_an_mcp_server_whose_client_knows_no_secret(here: Place) -> None:
@@ -114,14 +115,14 @@ def test_an_mcp_server_whose_client_knows_no_secret(here: Place) -> None:
     asked = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "initialize"})
     with Simulator() as broker:
         set_up(here, broker, exports_for("tastytrade's MCP server"))
-        finished = here.run(
+        done = here.run_program(
             started["command"],
             *started["args"],
             given=f"{asked}\n",
             TASTYTRADE_API_URL="http://127.0.0.1:1",  # another's
         )
-        assert (finished.code, finished.err) == (0, "")
-        told = json.loads(finished.out)
+        assert (done.code, done.err) == (0, "")
+        told = json.loads(done.out)
         assert told["result"] == {"status": 200, "environment": "sandbox"}
 
 
@@ -135,10 +136,10 @@ def test_a_directory_of_direnvs(here: Place) -> None:
         set_up(here, broker)
         with open(f"{here.home}/.envrc", "w", encoding="ascii") as file:
             file.write(recipe("sh", "# .envrc"))
-        assert here.run("direnv", "allow").code == 0
-        assert here.run(*SHOW).out == here.run("tastyauth", "token").out
+        assert here.run_program("direnv", "allow").code == 0
+        assert here.run_program(*SHOW).out == here.run_program("tastyauth", "token").out
         broker.fail = "grant-revoked"
-        assert here.run("tastyauth", "clear").code == 0
-        failed = here.run(*SHOW, TASTYTRADE_ACCESS_TOKEN="left over")
+        assert here.run_program("tastyauth", "clear").code == 0
+        failed = here.run_program(*SHOW, TASTYTRADE_ACCESS_TOKEN="left over")
         assert failed.out == "none\n"
         assert "tastyauth: error: " in failed.err

@@ -6,13 +6,14 @@ from select import select
 
 import pytest
 import yaml
+from world import Completed
 
 from tastyauth import export
 from tastyauth.simulator import Simulator
 
 from .credentials import Credentials
 from .parts import PATH, program, tastyauth
-from .processes import Finished, Place
+from .processes import Place
 from .recipes import recipe
 
 _CONFIG = """\
@@ -59,14 +60,14 @@ class Job:
         }
         return step["run"], {name: stored[it[1]] for name, it in expressions.items() if it}
 
-    def run(self, **changes: str) -> Finished:
+    def run_step(self, **changes: str) -> Completed:
         """Runs the step to its end, with some variables of another value."""
         command, variables = self.step
         return self._run(command, **(variables | {"GITHUB_ENV": self.file} | changes))
 
-    def _run(self, command: str, **variables: str) -> Finished:
+    def _run(self, command: str, **variables: str) -> Completed:
         inside = ("env", f"--chdir={self.workspace}")
-        return self.place.run(*inside, program("bash"), "-e", "-c", command, **variables)
+        return self.place.run_program(*inside, program("bash"), "-e", "-c", command, **variables)
 
 
 @pytest.fixture
@@ -90,19 +91,19 @@ def masked_in(out: str) -> list[str]:
 def test_later_steps_have_the_variables_and_the_log_hides_the_token(
     job: Job, simulator: Simulator
 ) -> None:
-    finished = job.run()
-    assert (finished.code, finished.err) == (0, "")
+    done = job.run_step()
+    assert (done.code, done.err) == (0, "")
     seen = variables_in(job.file)
     assert tuple(seen) == tuple(dict(export.DEFAULT_EXPORTS))
     assert seen["TASTYTRADE_API_URL"] == simulator.origin
-    assert seen["TASTYTRADE_ACCESS_TOKEN"] in masked_in(finished.out)
+    assert seen["TASTYTRADE_ACCESS_TOKEN"] in masked_in(done.out)
     assert simulator.exchanges == 1
 
 
 def test_what_earlier_steps_have_written_stays(job: Job) -> None:
     with open(job.file, "w", encoding="ascii") as file:
         file.write("EARLIER=1\n")
-    assert job.run().code == 0
+    assert job.run_step().code == 0
     assert {"EARLIER", *dict(export.DEFAULT_EXPORTS)} == set(variables_in(job.file))
 
 
@@ -112,10 +113,10 @@ def test_the_masks_come_before_the_file(job: Job) -> None:
     command, variables = job.step
     shell = (program("bash"), "-e", "-c", command)
     inside = ("env", f"--chdir={job.workspace}")
-    with job.place.serve(*inside, *shell, **variables, GITHUB_ENV=job.file) as step:
+    with job.place.started(*inside, *shell, **variables, GITHUB_ENV=job.file) as step:
         assert step.stdout is not None
         assert select([step.stdout], [], [], 20)[0]
-        written = job.place.run("cat", job.file).out
+        written = job.place.run_program("cat", job.file).out
         assert step.wait(20) == 0
         token = masked_in(step.stdout.read())[0]
     assert f"TASTYTRADE_ACCESS_TOKEN={token}\n" in written
@@ -125,25 +126,25 @@ def test_a_changed_config_gets_nothing(job: Job, simulator: Simulator) -> None:
     """Whoever may change the file may not choose where the secrets go."""
     with open(f"{job.workspace}/tastyauth.yaml", "a", encoding="ascii") as file:
         file.write("    exports: { OTHER: access_token }\n")
-    assert_nothing(job, job.run(), 78)
+    assert_nothing(job, job.run_step(), 78)
     assert simulator.token_requests == 0
 
 
 def test_a_pull_request_from_a_fork_gets_nothing(job: Job, simulator: Simulator) -> None:
     """Its secrets are empty."""
-    assert_nothing(job, job.run(TASTYTRADE_CLIENT_SECRET="", TASTYTRADE_REFRESH_TOKEN=""), 69)
+    assert_nothing(job, job.run_step(TASTYTRADE_CLIENT_SECRET="", TASTYTRADE_REFRESH_TOKEN=""), 69)
     assert simulator.token_requests == 0
 
 
 def test_a_refused_grant_stops_the_job(job: Job, simulator: Simulator) -> None:
     simulator.fail = "grant-revoked"
-    assert_nothing(job, job.run(), 77)
+    assert_nothing(job, job.run_step(), 77)
 
 
-def assert_nothing(job: Job, finished: Finished, code: int) -> None:
+def assert_nothing(job: Job, done: Completed, code: int) -> None:
     """Neither masks nor variables, and the reason where the log shows it."""
-    assert (finished.code, finished.out) == (code, "")
-    assert "tastyauth: hint: " in finished.err
+    assert (done.code, done.out) == (code, "")
+    assert "tastyauth: hint: " in done.err
     assert not os.path.exists(job.file)
     for secret in (job.credentials.client_secret, job.credentials.refresh_token):
-        assert secret not in finished.err
+        assert secret not in done.err

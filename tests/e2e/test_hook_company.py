@@ -105,7 +105,7 @@ def user(place: Place) -> Iterator[Place]:
             "DIRENV_LOG_FORMAT": "",
             "STARSHIP_CACHE": place.home,
         }
-        place.run(tastyauth(), "token")  # which each hook then finds in no time
+        place.run_program(tastyauth(), "token")  # which each hook then finds in no time
         yield place
 
 
@@ -130,7 +130,7 @@ def test_what_direnv_restores_is_renewed_once_it_has_expired(
         os.mkdir(os.path.join(user.home, directory))
         with open(os.path.join(user.home, directory, ".envrc"), "w", encoding="ascii") as file:
             file.writelines(f"export {key}={value}\n" for key, value in held.items())
-        assert user.run(program("direnv"), "allow", directory).code == 0
+        assert user.run_program(program("direnv"), "allow", directory).code == 0
     hooks = [f"direnv hook {name}", f"tastyauth hook {name}"]
     show = "echo saw $TASTYTRADE_PROFILE (string sub -l 3 $TASTYTRADE_ACCESS_TOKEN)"
     if name != "fish":
@@ -161,16 +161,16 @@ def test_a_new_pane_of_tmux_replaces_what_its_server_was_started_with(
         socket = os.path.join(user.home, f"socket-{number}")
         tmux = (program("tmux"), "-f", "/dev/null", "-S", socket)
         shell = shlex.join((program(argv[0]), *argv[1:]))
-        started = user.run(*tmux, "new-session", "-d", shell, SHELL="/bin/sh", **held)
+        started = user.run_program(*tmux, "new-session", "-d", shell, SHELL="/bin/sh", **held)
         assert started.code == 0, started.err
         try:
             hook = source.format(f"tastyauth hook {name}")
             for line in (hook, f"{show} >seen", f"{tmux[0]} wait-for -S done"):
-                user.run(*tmux, "send-keys", "-l", line)
-                user.run(*tmux, "send-keys", "Enter")
-            user.run(*tmux, "wait-for", "done")
+                user.run_program(*tmux, "send-keys", "-l", line)
+                user.run_program(*tmux, "send-keys", "Enter")
+            user.run_program(*tmux, "wait-for", "done")
         finally:
-            user.run(*tmux, "kill-server")
+            user.run_program(*tmux, "kill-server")
         with open(os.path.join(user.home, "seen"), encoding="ascii") as file:
             assert file.read().startswith(expected)
 
@@ -210,10 +210,10 @@ def test_atuin_notes_the_command_and_its_status(name: str, first: str, user: Pla
             it.source(hook)
         it.type(OVERDUE[name])
         for command in ("printenv TASTYTRADE_ACCESS_TOKEN", "(printenv TASTYTRADE_ACCESS_TOKEN)"):
-            renewed = user.run(tastyauth(), "token", "--refresh").out.strip()
+            renewed = user.run_program(tastyauth(), "token", "--refresh").out.strip()
             assert renewed in it.type(command)
         it.type("sh -c 'exit 3'")
-    noted = user.run(
+    noted = user.run_program(
         atuin, "history", "list", "--format", "{exit} {command}", ATUIN_SESSION="any"
     ).out
     assert "0 printenv TASTYTRADE_ACCESS_TOKEN\n" in noted

@@ -53,7 +53,7 @@ def test_env_sets_up_a_shell(brokers: Brokers, home: str, environment: str) -> N
         'curl -sS -H "Authorization: Bearer $TASTYTRADE_ACCESS_TOKEN" '
         '"$TASTYTRADE_API_URL/customers/me/accounts"'
     )
-    finished = place.run("sh", "-c", script, tastyauth())
+    finished = place.run_program("sh", "-c", script, tastyauth())
     assert (finished.code, finished.err) == (0, "")
     said, _, accounts = finished.out.partition("\n")
     assert said == f"{environment} https://{HOSTS[environment]}"
@@ -68,7 +68,7 @@ def test_exec_sets_up_a_program(brokers: Brokers, home: str, environment: str) -
         'curl -sS -H "Authorization: Bearer $TASTYTRADE_ACCESS_TOKEN" '
         '"$TASTYTRADE_API_URL/customers/me/accounts"; exit 7'
     )
-    finished = place.run(tastyauth(), "exec", "--", "sh", "-c", script)
+    finished = place.run_program(tastyauth(), "exec", "--", "sh", "-c", script)
     assert (finished.code, finished.err) == (7, "")
     assert account_numbers(finished.out)[0] == OPEN
     assert targets(brokers, environment) == ["POST /oauth/token", "GET /customers/me/accounts"]
@@ -82,7 +82,7 @@ def test_a_grant_of_the_sandbox_is_refused_by_production(brokers: Brokers, home:
         answer = client(place, brokers.credentials["sandbox"], "production")
         assert "Grant revoked" in json.dumps(answer)
     assert targets(brokers, "production") == ["POST /oauth/token"] * 2
-    finished = place.run(tastyauth(), "env")
+    finished = place.run_program(tastyauth(), "env")
     assert finished.code == 77
     assert "sandbox" in finished.err
     assert targets(brokers, "production") == []
@@ -113,13 +113,13 @@ def test_an_unknown_authority_is_refused(brokers: Brokers, home: str) -> None:
 def test_a_bad_certificate_is_all_that_is_wrong(brokers: Brokers, home: str, name: str) -> None:
     """curl, told to overlook it, is answered."""
     place = brokers.seen_from(home, production=name)
-    finished = place.run(program("curl"), "-sSk", f"https://{HOSTS['production']}/")
+    finished = place.run_program(program("curl"), "-sSk", f"https://{HOSTS['production']}/")
     assert "not_found" in finished.out
     assert targets(brokers, name) == ["GET /"]
 
 
 def assert_not_trusted(place: Place, reason: str) -> None:
-    finished = place.run(tastyauth(), "env")
+    finished = place.run_program(tastyauth(), "env")
     assert finished.code == 76, finished.err
     assert finished.out.endswith("(exit 76);\n")
     complaint, hint = finished.err.splitlines()[:2]
@@ -137,7 +137,7 @@ def test_a_proxy_is_used_for_https(brokers: Brokers, home: str) -> None:
     without_names = brokers.network.knowing(home, {})
     without_names.variables.update(place.variables)
     with tinyproxy(place) as log:
-        finished = without_names.run(tastyauth(), "token", HTTPS_PROXY=PROXY)
+        finished = without_names.run_program(tastyauth(), "token", HTTPS_PROXY=PROXY)
         assert (finished.code, finished.err) == (0, "")
         assert log.count(f"CONNECT {HOSTS['production']}:443") == 1
     assert targets(brokers, "production") == ["POST /oauth/token"]
@@ -157,10 +157,10 @@ def test_a_proxy_is_never_used_for_loopback(brokers: Brokers, home: str) -> None
     ):
         place.variables[name] = PROXY
     with tinyproxy(place) as log:
-        finished = place.run(tastyauth(), "token")
+        finished = place.run_program(tastyauth(), "token")
         assert (finished.code, finished.err) == (0, "")
         assert log.count("") == 0
-        place.run(program("curl"), "-sS", f"{PLAIN_URL}/curl")
+        place.run_program(program("curl"), "-sS", f"{PLAIN_URL}/curl")
         assert log.count(f"GET {PLAIN_URL}/curl") == 1
     assert targets(brokers, "plain") == ["POST /oauth/token", "GET /curl"]
 
@@ -171,7 +171,7 @@ def test_a_proxy_is_never_used_for_loopback(brokers: Brokers, home: str) -> None
 def test_without_the_names_nothing_leaves(brokers: Brokers, home: str) -> None:
     """No name, no packet: `brokers` counts them."""
     trusting_place(brokers, home, "production")
-    finished = brokers.network.knowing(home, {}).run(tastyauth(), "env")
+    finished = brokers.network.knowing(home, {}).run_program(tastyauth(), "env")
     assert finished.code == 75
     assert finished.out.endswith("(exit 75);\n")
     assert "tastyauth: hint: " in finished.err
@@ -183,7 +183,7 @@ def test_what_would_leave_is_counted(network: Network, home: str) -> None:
     place = network.knowing(home, {HOSTS["production"]: NOWHERE})
     configure(place, strangers, "production", timeout=2)
     before = network.packets_out()
-    assert place.run(tastyauth(), "env").code == 75
+    assert place.run_program(tastyauth(), "env").code == 75
     assert network.packets_out() > before
 
 
@@ -201,13 +201,13 @@ def test_curl_gets_the_same(brokers: Brokers, home: str) -> None:
         "refresh_token": credentials.refresh_token,
     }
     before = int(time.time())
-    by_hand = place.run(
+    by_hand = place.run_program(
         *(program("curl"), "-sS", "-X", "POST", f"https://{HOSTS['production']}/oauth/token"),
         *("-H", "User-Agent: tastyauth/1.0", "-H", "Content-Type: application/json"),
         *("-d", json.dumps(body)),
     )
     answer = json.loads(by_hand.out)
-    ours = json.loads(place.run(tastyauth(), "env", "--format", "json").out)
+    ours = json.loads(place.run_program(tastyauth(), "env", "--format", "json").out)
     after = time.time()
     curls, tastyauths = brokers.requests("production")
 

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import pytest
+from world import Completed
 
 from .credentials import Credentials, configure
 from .parts import HERE, installed, tastyauth
-from .processes import Finished, Place
+from .processes import Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class Server:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     place = Place(os.fspath(tmp_path_factory.mktemp("server")))
     program = os.path.join(HERE, "programs", "oauth_toolkit.py")
-    with place.serve(installed("django/bin/python"), program) as process:
+    with place.started(installed("django/bin/python"), program) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         line = process.stdout.readline()
@@ -48,17 +49,17 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield Server(told["url"], credentials, told["revoked_token"])
 
 
-def ask(place: Place, server: Server, credentials: Credentials, *command: str) -> Finished:
+def ask(place: Place, server: Server, credentials: Credentials, *command: str) -> Completed:
     configure(place, credentials, "custom", server.url, timeout=10)
-    return place.run(tastyauth(), *command)
+    return place.run_program(tastyauth(), *command)
 
 
 def test_a_grant_is_exchanged_for_a_token_that_the_server_knows(
     place: Place, server: Server
 ) -> None:
-    finished = ask(place, server, server.credentials, "token")
-    assert (finished.code, finished.err) == (0, "")
-    assert server.knows(finished.out.strip())
+    done = ask(place, server, server.credentials, "token")
+    assert (done.code, done.err) == (0, "")
+    assert server.knows(done.out.strip())
     assert not server.knows("another")
 
 
@@ -74,8 +75,8 @@ def test_a_wrong_client_secret_is_refused(place: Place, server: Server) -> None:
     assert_refused(ask(place, server, credentials, "env"), "invalid_client")
 
 
-def assert_refused(finished: Finished, code: str) -> None:
-    assert finished.code == 77, finished.err
-    assert finished.out.endswith("(exit 77);\n")
-    assert code in finished.err
-    assert "https://my.tastytrade.com/" in finished.err
+def assert_refused(done: Completed, code: str) -> None:
+    assert done.code == 77, done.err
+    assert done.out.endswith("(exit 77);\n")
+    assert code in done.err
+    assert "https://my.tastytrade.com/" in done.err

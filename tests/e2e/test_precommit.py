@@ -44,7 +44,7 @@ PINNED = {
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
+class Ended:
     """How a program ended and all that it said."""
 
     code: int
@@ -58,7 +58,7 @@ class Project:
     path: str
     environ: dict[str, str]
 
-    def run(self, *argv: str) -> Finished:
+    def run_program(self, *argv: str) -> Ended:
         done = subprocess.run(
             argv,
             cwd=self.path,
@@ -70,10 +70,10 @@ class Project:
             timeout=LIMIT,
             check=False,
         )
-        return Finished(done.returncode, done.stdout)
+        return Ended(done.returncode, done.stdout)
 
     def git(self, *words: str) -> None:
-        done = self.run(program("git"), *words)
+        done = self.run_program(program("git"), *words)
         assert done.code == 0, done.said
 
     def put(self, name: str, content: str) -> None:
@@ -87,8 +87,8 @@ class Project:
         with open(source, encoding="utf-8") as file:
             self.put(name, file.read())
 
-    def tool(self, name: str, *words: str) -> Finished:
-        return self.run(installed(f"validators/bin/{name}"), *words)
+    def tool(self, name: str, *words: str) -> Ended:
+        return self.run_program(installed(f"validators/bin/{name}"), *words)
 
 
 @pytest.fixture(scope="module")
@@ -199,11 +199,11 @@ def test_lock_files_and_pins_raise_no_alarm(project: Project, tool: str) -> None
 def test_an_installed_hook_refuses_a_commit(project: Project, tool: str) -> None:
     project.copy(MISSPELT, "tastyauth.yaml")
     assert project.tool(tool, "install").code == 0
-    refused = project.run(program("git"), "commit", "--message", "x")
+    refused = project.run_program(program("git"), "commit", "--message", "x")
     assert refused.code == 1, refused.said
     assert "error[TA101]" in refused.said
     project.copy(VALID, "tastyauth.yaml")
-    accepted = project.run(program("git"), "commit", "--message", "x")
+    accepted = project.run_program(program("git"), "commit", "--message", "x")
     assert accepted.code == 0, accepted.said
 
 
@@ -215,7 +215,7 @@ def test_a_warm_hook_needs_no_network(project: Project, tool: str) -> None:
     assert project.tool(tool, "run", "--all-files").code == 0
     project.copy(MISSPELT, "tastyauth.yaml")
     binary = installed(f"validators/bin/{tool}")
-    refused = project.run(program("unshare"), "--net", binary, "run", "--all-files")
+    refused = project.run_program(program("unshare"), "--net", binary, "run", "--all-files")
     assert refused.code == 1, refused.said
     assert "error[TA101]" in refused.said
 

@@ -13,13 +13,14 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from world import Completed
 
 from tastyauth.simulator import Simulator
 from tastyauth.simulator.messages import Answer, Request
 
 from .credentials import Credentials, configure
 from .parts import HERE, REPOSITORY, installed, program, tastyauth
-from .processes import Finished, Place
+from .processes import Place
 
 LIFETIME = 70
 SECONDS = 3 * LIFETIME + 10
@@ -97,12 +98,12 @@ ON_ITS_OWN = ("the broker's own client",)
 class Life:
     """How a program lived: how it ended, what it told, and what its broker saw of it."""
 
-    finished: Finished
+    done: Completed
     broker: Broker
 
     @property
     def told(self) -> dict[str, Any]:
-        told = json.loads(self.finished.out or "{}")
+        told = json.loads(self.done.out or "{}")
         assert isinstance(told, dict)
         return told
 
@@ -125,15 +126,15 @@ def lived(bot: Bot, home: str) -> Life:
             with open(path, "a", encoding="ascii") as file:
                 file.write(f"    exports: {bot.exports}\n")
         variables = {"SECONDS": str(SECONDS), "ORIGIN": broker.origin, **bot.variables}
-        with place.serve(*bot.argv, **variables) as process:
+        with place.started(*bot.argv, **variables) as process:
             out, err = process.communicate(bot.given, SECONDS + 60)
-    return Life(Finished(process.returncode, out, err), broker)
+    return Life(Completed(process.returncode, out, err), broker)
 
 
 @pytest.mark.parametrize("name", BOTS)
 def test_no_call_fails_though_tokens_expire(lives: dict[str, Life], name: str) -> None:
     life = lives[name]
-    assert (life.finished.code, life.finished.err) == (0, "")
+    assert (life.done.code, life.done.err) == (0, "")
     assert life.told["failures"] == []
     assert life.told["calls"] > SECONDS / 5
     assert set(life.broker.statuses) == {200}

@@ -112,7 +112,7 @@ def python() -> str:
 def test_greenlets_do_not_wait_for_one_another_for_ever(here: Place) -> None:
     with Simulator() as broker:
         configure(here, Credentials.of(broker), "custom", broker.origin)
-        done = here.run(python(), "-c", GREENLETS)
+        done = here.run_program(python(), "-c", GREENLETS)
     assert (done.code, done.err) == (0, "")
     assert done.out.split()[0] == "1"
 
@@ -126,9 +126,9 @@ def test_tasks_of_trio_share_one_exchange_and_wait_for_no_other(here: Place) -> 
             file.write(
                 "\n" + file.read().partition("profiles:\n")[2].replace("  live:", "  paper:")
             )
-        assert here.run(tastyauth(), "token", "-p", "live").code == 0
+        assert here.run_program(tastyauth(), "token", "-p", "live").code == 0
         broker.shut()
-        with here.serve(installed("trio/bin/python"), "-c", TASKS) as process:
+        with here.started(installed("trio/bin/python"), "-c", TASKS) as process:
             until(lambda: broker.is_asked.is_set() or process.poll() is not None)
             with open(os.path.join(here.home, "asked"), "x", encoding="ascii"):
                 pass
@@ -143,7 +143,7 @@ def test_what_sentry_takes_of_a_failure_has_no_secret(here: Place) -> None:
     with Rotating(rotate=True) as broker:
         given = Credentials.of(broker)
         configure(here, given, "custom", broker.origin)
-        done = here.run(python(), "-c", REPORTED)
+        done = here.run_program(python(), "-c", REPORTED)
     assert done.code == 0, done.err
     assert '"vars"' in done.out
     assert "expires_in" in done.out

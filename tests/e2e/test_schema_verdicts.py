@@ -47,7 +47,7 @@ def disagreements(refused: set[str]) -> list[str]:
 def test_ajv_in_strict_mode_says_the_same(place: Place) -> None:
     packages = installed("npm/package.json")
     judge = os.path.join(HERE, "programs", "ajv_verdicts.mjs")
-    done = place.run(program("node"), judge, packages, SCHEMA, *EXAMPLES)
+    done = place.run_program(program("node"), judge, packages, SCHEMA, *EXAMPLES)
     assert done.code == 0, done.err
     verdicts = json.loads(done.out)
     assert disagreements({path for path in EXAMPLES if verdicts[path] != "valid"}) == []
@@ -58,7 +58,7 @@ def test_check_jsonschema_says_the_same(place: Place) -> None:
     checker = installed("validators/bin/check-jsonschema")
     # one of the files that are no YAML crashes it
     readable = [path for path in EXAMPLES if checked(path).document.data is not None]
-    done = place.run(checker, "--output-format", "json", "--schemafile", SCHEMA, *readable)
+    done = place.run_program(checker, "--output-format", "json", "--schemafile", SCHEMA, *readable)
     assert done.code == 1, done.err
     said = json.loads(done.out)
     refused = {each["filename"] for each in (*said["errors"], *said["parse_errors"])}
@@ -68,7 +68,7 @@ def test_check_jsonschema_says_the_same(place: Place) -> None:
 
 def test_the_schema_satisfies_the_metaschema_of_check_jsonschema(place: Place) -> None:
     checker = installed("validators/bin/check-jsonschema")
-    assert place.run(checker, "--check-metaschema", SCHEMA).code == 0
+    assert place.run_program(checker, "--check-metaschema", SCHEMA).code == 0
 
 
 # Editors

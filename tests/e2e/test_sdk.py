@@ -17,11 +17,11 @@ import asyncio, json
 import tastyauth
 from tastytrade import Account
 
-async def run():
+async def main():
     async with tastyauth.sdk.session("live") as session:
 """
 _END = """
-asyncio.run(run())
+asyncio.run(main())
 """
 
 
@@ -30,7 +30,7 @@ def told_by(place: Place, body: str, **variables: str) -> Any:
     indented = "".join(f"        {line}\n" for line in body.splitlines())
     python = installed("tastytrade/bin/python")
     given = _BEGINNING + indented + _END
-    finished = place.run(python, "-c", given, PYTHONPATH=REPOSITORY, **variables)
+    finished = place.run_program(python, "-c", given, PYTHONPATH=REPOSITORY, **variables)
     assert (finished.code, finished.err) == (0, "")
     return json.loads(finished.out)
 
@@ -52,7 +52,7 @@ def test_it_lists_accounts_with_the_token_that_everybody_has(place: Place) -> No
     with Simulator() as broker:
         at(place, broker)
         assert told_by(place, ACCOUNTS) == ["5WT00001"]
-        assert place.run(tastyauth(), "token").code == 0
+        assert place.run_program(tastyauth(), "token").code == 0
         assert told_by(place, ACCOUNTS) == ["5WT00001"]
         assert broker.token_requests == 1
 
@@ -107,7 +107,7 @@ def test_refresh_shows_the_token_and_force_gets_another(place: Place) -> None:
     with Simulator() as broker:
         at(place, broker)
         first, second, forced = told_by(place, REFRESHES)
-        cached = json.loads(place.run(tastyauth(), "env", "--format", "json").out)
+        cached = json.loads(place.run_program(tastyauth(), "env", "--format", "json").out)
         assert first == second != forced
         assert forced == cached["exports"]["TASTYTRADE_ACCESS_TOKEN"]
         assert broker.token_requests == 2
@@ -155,7 +155,7 @@ await Account.get(other)
 {ACCOUNTS}"""
     with Simulator(lifetime=845) as broker:
         at(place, broker)
-        assert place.run(tastyauth(), "token").code == 0
+        assert place.run_program(tastyauth(), "token").code == 0
         assert told_by(place, f"import time; time.sleep(6){renewals}") == ["5WT00001"]
         assert broker.token_requests == 2
 
@@ -211,6 +211,6 @@ def test_a_type_checker_knows_what_it_gets(place: Place) -> None:
         file.write(BOT)
     mypy = os.path.join(REPOSITORY, ".venv", "bin", "mypy")
     checked = ("--strict", "--python-executable", installed("tastytrade/bin/python"), program)
-    finished = place.run(mypy, *checked, MYPYPATH=REPOSITORY)
+    finished = place.run_program(mypy, *checked, MYPYPATH=REPOSITORY)
     (found,) = (line for line in finished.out.splitlines() if line.startswith("bot.py"))
     assert found.startswith("bot.py:6: error: Incompatible types in assignment")

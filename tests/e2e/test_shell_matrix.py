@@ -99,7 +99,7 @@ def test_values_arrive_byte_for_byte(printed: Place, name: str, label: str, sett
 @pytest.fixture(scope="module")
 def exports(places: dict[str, Place]) -> dict[str, str]:
     """What `env` hands out where all is well."""
-    said = places["good"].run(tastyauth(), "env", "--format", "json").out
+    said = places["good"].run_program(tastyauth(), "env", "--format", "json").out
     return dict(json.loads(said)["exports"])
 
 

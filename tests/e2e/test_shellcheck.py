@@ -5,13 +5,14 @@ import subprocess
 
 import pytest
 from hostile import VALUES, emission
+from world import Completed
 
 from tastyauth import shells
 from tastyauth.simulator import Simulator
 
 from .credentials import Credentials, configure
 from .parts import REPOSITORY, program, tastyauth
-from .processes import Finished, Place
+from .processes import Place
 
 SHELLCHECK = os.path.join(REPOSITORY, ".venv", "bin", "shellcheck")
 DIALECTS = ("sh", "dash", "bash", "ksh", "busybox")
@@ -41,8 +42,8 @@ def scripts() -> list[str]:
     return sorted(found)
 
 
-def printed_by(place: Place, *words: str) -> Finished:
-    return place.run(tastyauth(), *words)
+def printed_by(place: Place, *words: str) -> Completed:
+    return place.run_program(tastyauth(), *words)
 
 
 @pytest.fixture
@@ -100,5 +101,5 @@ def test_what_shellcheck_does_not_know_is_well_formed(
     path = os.path.join(configured.home, "sourced")
     with open(path, "w", encoding="utf-8") as file:
         file.write(finished.out)
-    checked = configured.run(program(shell[0]), shell[1], path)
+    checked = configured.run_program(program(shell[0]), shell[1], path)
     assert (checked.code, checked.err) == (0, "")

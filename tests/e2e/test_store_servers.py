@@ -46,7 +46,7 @@ def answers(url: str) -> bool:
 @contextmanager
 def serving(home: str, health: str, *argv: str) -> Iterator[None]:
     """A server that is up when its health page answers."""
-    with Place(home).serve("/bin/sh", "-c", 'exec "$@" >log 2>&1', "serve", *argv):
+    with Place(home).started("/bin/sh", "-c", 'exec "$@" >log 2>&1', "serve", *argv):
         until(lambda: answers(health))
         yield
 

@@ -140,7 +140,7 @@ def _content(path: str) -> str:
 @contextmanager
 def rack(home: str, grace: int, source: str) -> Iterator[Rack]:
     server = Place(home)
-    with server.serve(
+    with server.started(
         installed("django/bin/python"),
         os.path.join(HERE, "programs", "oauth_toolkit.py"),
         str(grace),
@@ -172,7 +172,7 @@ def ask(it: Rack, over: threading.Event, seed: int) -> None:
     choice = random.Random(seed)
     while not over.is_set():
         words = choice.choice(COMMANDS)
-        with it.place.serve(tastyauth(), *words) as process:
+        with it.place.started(tastyauth(), *words) as process:
             it.running.append(process)
             _, said = process.communicate(timeout=60)
             it.running.remove(process)
@@ -281,7 +281,7 @@ def test_the_grant_outlives_whatever_happens_to_those_who_use_it(
         for thread in threads:
             thread.join(90)
         last = [
-            it.place.run(tastyauth(), "token", "--refresh", "-p", profile)
+            it.place.run_program(tastyauth(), "token", "--refresh", "-p", profile)
             for profile in ("one", "other")
         ]
         after = it.grant()

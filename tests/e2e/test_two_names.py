@@ -42,6 +42,6 @@ def test_a_program_of_the_project_is_refused_under_each_name(place: Place, name:
     path = f"{place.home}/proj/tastyauth.yaml"
     with open(path, "w", encoding="ascii") as file:
         file.write(CONFIG.format(program=f"{place.home}/{name}/give"))
-    done = place.run(tastyauth(), "allow", "--print", path)
+    done = place.run_program(tastyauth(), "allow", "--print", path)
     assert done.code == 78, done.err
     assert f"runs a program from the project: {place.home}/{name}/give" in done.err

@@ -65,7 +65,7 @@ def python(request: pytest.FixtureRequest, place: Place) -> Iterator[str]:
         yield sys.executable
         return
     there = os.path.join(place.home, "venv")
-    made = place.run(sys.executable, "-m", "venv", "--without-pip", there)
+    made = place.run_program(sys.executable, "-m", "venv", "--without-pip", there)
     assert made.code == 0, made.err
     inside = os.path.join(there, "lib", os.path.basename(os.path.dirname(packages)))
     for name in NEEDED:
@@ -97,6 +97,6 @@ def test_a_program_is_right_and_each_mistake_is_found(
     for name, text in texts.items():
         with open(os.path.join(place.home, name), "x", encoding="ascii") as file:
             file.write(text)
-    done = place.run(*checker(python), *texts, MYPYPATH="")
+    done = place.run_program(*checker(python), *texts, MYPYPATH="")
     found = re.findall(r"(\w+\.py):(\d+)(?::\d+)?(?::| -) error", done.out)
     assert found == [("wrong.py", str(line)) for line in range(2, 8)], done.out

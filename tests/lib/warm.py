@@ -89,7 +89,7 @@ class Warm:
     def can_run(self, variables: Mapping[str, str]) -> bool:
         return not any(name.startswith(_OF_THE_INTERPRETER) for name in variables)
 
-    def run(
+    def fork(
         self, words: Sequence[str], given: bytes, directory: str, environ: Mapping[str, str]
     ) -> tuple[int, bytes, bytes]:
         """The exit code, what went to stdout, and what went to stderr."""

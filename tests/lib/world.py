@@ -141,7 +141,7 @@ class World:
         """Runs `tastyauth words…` to its end; `given` is its standard input."""
         if self.warm and self.warm.can_run(variables):
             environ = {**self.environ, **variables}
-            code, out, err = self.warm.run(words, given.encode(), self.project, environ)
+            code, out, err = self.warm.fork(words, given.encode(), self.project, environ)
             return Completed(code, out.decode(), err.decode())
         return self.run_program(COMMAND, *words, given=given, **variables)
 

@@ -102,7 +102,7 @@ class Shell:
             return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
         return shlex.quote(text)
 
-    def run(self, world: World, *lines: str, **variables: str) -> Completed:
+    def run_lines(self, world: World, *lines: str, **variables: str) -> Completed:
         """Runs lines that mean the same in every shell."""
         script = "\n".join((self.prelude, *lines, ""))
         return world.run_program(*self.argv, script, **variables)
@@ -210,7 +210,7 @@ def calls(world: World) -> int:
 def test_the_first_prompt_sets_and_exports_and_nothing_else_is_exported(
     shell: Shell, world: World
 ) -> None:
-    done = shell.run(world, shell.hook(), f"printenv {TOKEN} || echo none", "p", "env")
+    done = shell.run_lines(world, shell.hook(), f"printenv {TOKEN} || echo none", "p", "env")
     none, *variables = done.out.splitlines()
     assert (done.code, done.err, none) == (0, "", "none")
     assert f"{TOKEN}={world.run('token').out.strip()}" in variables
@@ -304,7 +304,7 @@ def test_sourced_twice_it_is_there_once(shell: Shell, world: World) -> None:
         "zsh": 'echo "${precmd_functions[@]} ${preexec_functions[@]}"',
         "fish": "functions --handlers | string match '* _tastyauth_hook'",
     }
-    done = shell.run(world, *made, *twice, installed[shell.language])
+    done = shell.run_lines(world, *made, *twice, installed[shell.language])
     assert (done.code, done.out.split()[-1], done.err) == (0, "_tastyauth_hook", "")
     assert done.out.count("_tastyauth_hook") == {"bash": 1, "zsh": 2, "fish": 2}[shell.language]
     assert calls(world) == 1
@@ -312,7 +312,7 @@ def test_sourced_twice_it_is_there_once(shell: Shell, world: World) -> None:
 
 def test_a_token_that_is_nearly_over_is_renewed(shell: Shell, world: World) -> None:
     lines = ("p", "tastyauth token --refresh", "later", "p", f"printenv {TOKEN}")
-    done = shell.run(world, shell.hook(), *lines)
+    done = shell.run_lines(world, shell.hook(), *lines)
     renewed, held = done.out.splitlines()
     assert renewed == held
     assert world.simulator.exchanges == 2
@@ -325,7 +325,7 @@ def test_the_hook_is_for_the_program_config_and_profile_it_was_made_with(
     lines = ("cd /", "p", "printenv BOT_PROFILE")
     elsewhere = {"TASTYAUTH_CONFIG": "/nowhere.yaml", "TASTYAUTH_PROFILE": "live"}
     config = f"--config {os.path.relpath(two.config, two.project)}"
-    done = shell.run(two, shell.hook(f"-p paper {config}"), *lines, **elsewhere)
+    done = shell.run_lines(two, shell.hook(f"-p paper {config}"), *lines, **elsewhere)
     assert (done.out, done.err) == ("paper\n", "")
 
 
@@ -335,7 +335,7 @@ def test_a_shell_in_which_another_profile_was_evaluated_stays_with_it(
 ) -> None:
     show = "printenv BOT_PROFILE"
     lines = (before, shell.by_hand("-p paper"), "p", show, "later", "p", "p", show)
-    done = shell.run(two, shell.hook("-p live"), *lines)
+    done = shell.run_lines(two, shell.hook("-p live"), *lines)
     assert done.out == "paper\npaper\n"
     whose, way_back = done.err.splitlines()
     said = "tastyauth: this shell holds paper's token; the hook for live leaves it alone"
@@ -347,7 +347,7 @@ def test_variables_that_were_taken_back_stay_away(shell: Shell, two: World) -> N
     """What was asked for failed, or nothing was wanted: no account takes its place."""
     os.unlink(f"{two.config_directory}/paper.client-secret")
     lines = ("p", shell.by_hand("-p paper 2>/dev/null"), "later", "p", "later", "p")
-    done = shell.run(two, shell.hook("-p live"), *lines, f"printenv {TOKEN}")
+    done = shell.run_lines(two, shell.hook("-p live"), *lines, f"printenv {TOKEN}")
     assert done.out == ""
     assert done.err.count("leaves it ") == 1
 
@@ -356,7 +356,7 @@ def test_the_way_back_is_to_evaluate_its_profile(shell: Shell, two: World) -> No
     there = (shell.by_hand("-p paper"), "later", "p")
     back = (shell.by_hand("-p live"), "later", "p")
     renewed = ("tastyauth token -p live --refresh", "later", "p", f"printenv {TOKEN}")
-    done = shell.run(two, shell.hook("-p live"), "p", *there, *back, *renewed)
+    done = shell.run_lines(two, shell.hook("-p live"), "p", *there, *back, *renewed)
     expected, held = done.out.splitlines()
     assert held == expected
     assert done.err.count("leaves it ") == 1
@@ -426,7 +426,7 @@ def test_of_what_others_have_set_an_expired_token_of_the_account_is_replaced(
     setting = ("p", *(export.format(*pair) for pair in held.items()))
     lines = (*(setting if when == "set later" else ()), "p", "p", f"printenv {TOKEN}")
     inherited = held if when == "inherited" else {}
-    done = shell.run(two, shell.hook("-p live"), *lines, **inherited)
+    done = shell.run_lines(two, shell.hook("-p live"), *lines, **inherited)
     assert done.out.startswith("other" if said else "eyJ")
     assert done.err.count("this shell holds") == bool(said)
 
@@ -437,7 +437,7 @@ def test_an_account_need_not_be_named_where_the_config_has_no_other(
     world.configure(
         CONFIG + f"    exports: {{{{ {TOKEN}: access_token, {EXPIRES_AT}: expires_at }}}}\n"
     )
-    done = shell.run(world, shell.hook(), "p", f"printenv {TOKEN}", **PAST)
+    done = shell.run_lines(world, shell.hook(), "p", f"printenv {TOKEN}", **PAST)
     assert (done.out[:3], done.err) == ("eyJ", "")
 
 
@@ -447,7 +447,7 @@ def test_what_was_left_alone_is_taken_over_when_it_has_expired(shell: Shell, two
     lines = ("p", f"while test (date +%s) -lt {ends}; sleep 0.1; end", "p", f"printenv {TOKEN}")
     if shell.language != "fish":
         lines = ("p", f"while [ $(date +%s) -lt {ends} ]; do sleep 0.1; done", *lines[2:])
-    done = shell.run(two, shell.hook("-p live"), *lines, **held)
+    done = shell.run_lines(two, shell.hook("-p live"), *lines, **held)
     assert done.out.startswith("eyJ")
 
 
@@ -461,7 +461,7 @@ def test_the_hook_of_another_profile_takes_its_place(shell: Shell, two: World) -
     two.configure(TWO_PROFILES.replace("BOT_PROFILE: profile", "LIVE_PROFILE: profile", 1))
     show = ('echo "$LIVE_PROFILE,$BOT_PROFILE"',)
     switch = (shell.hook("-p live"), "p", *show, shell.hook("-p paper"), *show, "p", *show)
-    done = shell.run(two, *switch)
+    done = shell.run_lines(two, *switch)
     assert (done.out, done.err) == ("live,\n,\n,paper\n", "")
 
 
@@ -474,7 +474,7 @@ def test_a_failure_is_heard_once_and_not_repeated_at_each_prompt(
     again = ("later", "p", "p")
     recovered = (works, "later", "p", f"printenv {TOKEN}", fails, "later", "p", "p")
     made = (shell.hook(), counted(world))
-    done = shell.run(world, *made, *first, *again, *recovered)
+    done = shell.run_lines(world, *made, *first, *again, *recovered)
     assert done.out.startswith("eyJ")
     assert calls(world) == 4
     # before it recovered, and afterwards
@@ -487,7 +487,7 @@ def test_a_token_that_cannot_be_renewed_stays_to_its_end(
 ) -> None:
     secret = f"{world.config_directory}/live.client-secret"
     lines = ("p", f"rm {secret}", "over" if over else "", "later", "p", f'echo "${TOKEN},"')
-    done = shell.run(world, shell.hook(), *lines)
+    done = shell.run_lines(world, shell.hook(), *lines)
     assert done.out.startswith("," if over else "eyJ")
     assert "tastyauth: error:" in done.err
 
@@ -501,7 +501,7 @@ def test_nothing_that_a_variable_holds_is_run(shell: Shell, world: World) -> Non
             lines += ["mkdir ~/fails", shell.assign(name, value), "later", "p", "rmdir ~/fails"]
     inherited = {f"_tastyauth_{name}": HOSTILE[0] for name in OWN}
     inherited |= dict.fromkeys(DEFAULT_NAMES, HOSTILE[1])
-    done = shell.run(world, *lines, "echo end", **inherited)
+    done = shell.run_lines(world, *lines, "echo end", **inherited)
     assert (done.out, done.err) == ("end\n", "")
     assert os.listdir(world.project) == []
 
@@ -513,7 +513,7 @@ def test_a_number_that_is_none_does_not_end_the_renewing(shell: Shell, world: Wo
     lines += ["mkdir ~/fails", shell.assign("_tastyauth_end", "x"), "later", "p", "rmdir ~/fails"]
     # a moment that is none has come
     lines += [shell.assign("CANNED", "no"), shell.assign("_tastyauth_due", "x"), "p"]
-    done = shell.run(world, *lines, "printenv CANNED", f"printenv {TOKEN}")
+    done = shell.run_lines(world, *lines, "printenv CANNED", f"printenv {TOKEN}")
     assert (done.out[:7], done.err) == ("yes\neyJ", "")
 
 
@@ -522,7 +522,7 @@ def test_options_that_break_careless_code_break_nothing(name: str, world: World)
     shell = SHELLS[name]
     _program(shell.language)
     lines = (shell.hook(), "p", "p", "later", "p", shell.hook(), "env")
-    done = shell.run(world, shell.strict, *lines)
+    done = shell.run_lines(world, shell.strict, *lines)
     assert (done.code, done.err) == (0, "")
     assert f"{TOKEN}=eyJ" in done.out
     assert "\n_tastyauth" not in done.out
@@ -533,7 +533,9 @@ def test_any_path_can_be_embedded(shell: Shell, world: World) -> None:
     path = world.configure(directory=directory)
     link = f"{world.root}/config.yaml"
     os.symlink(path, link)
-    done = shell.run(world, shell.hook(f"--config {shell.quoted(path)}"), "p", f"printenv {TOKEN}")
+    done = shell.run_lines(
+        world, shell.hook(f"--config {shell.quoted(path)}"), "p", f"printenv {TOKEN}"
+    )
     assert done.out.startswith("eyJ")
     assert done.err == ""
 
@@ -548,7 +550,7 @@ def test_a_project_config_that_changes_is_not_followed(shell: Shell, world: Worl
         f" cat new >{path}"
     )
     lines = ("p", f"printenv {TOKEN}", change, "later", "p", "ls")
-    done = shell.run(world, shell.hook(), *lines, TASTYAUTH_TRUST_SHA256=digest)
+    done = shell.run_lines(world, shell.hook(), *lines, TASTYAUTH_TRUST_SHA256=digest)
     assert done.out.startswith("eyJ")
     assert "not approved" in done.err
     assert not os.path.exists(f"{world.home}/pwned")
@@ -558,7 +560,7 @@ def test_a_project_config_that_changes_is_not_followed(shell: Shell, world: Worl
 def test_where_time_is_how_long_a_shell_runs_setting_it_back_is_noticed(world: World) -> None:
     shell = SHELLS["bash without a clock"]
     lines = ("p", "SECONDS=5", "p", "p", "SECONDS=2000", "p")
-    assert shell.run(world, shell.hook(), counted(world), *lines).err == ""
+    assert shell.run_lines(world, shell.hook(), counted(world), *lines).err == ""
     assert calls(world) == 3
 
 
@@ -774,7 +776,7 @@ def test_a_prompt_costs_a_fraction_of_a_process(name: str, world: World) -> None
         "programs() { local i; for ((i = 0; i < 100; i++)); do /bin/true; done; }",
         *["time (prompts)", "time (programs)"] * 5,
     )
-    done = shell.run(world, shell.hook(), "p", *measure, LC_ALL="C")
+    done = shell.run_lines(world, shell.hook(), "p", *measure, LC_ALL="C")
     lines = [line.replace("s", "").split() for line in done.err.splitlines()]
     spent = [float(user) + float(system) for user, system in lines]
     prompt, program = min(spent[0::2]) / 10000, min(spent[1::2]) / 100

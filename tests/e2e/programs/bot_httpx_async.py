@@ -12,7 +12,7 @@ package = import_module(os.environ["PACKAGE"])
 origin = os.environ["ORIGIN"]
 
 
-async def run() -> None:
+async def main() -> None:
     auth = tastyauth.TastytradeAuth("live")
     async with package.AsyncClient(base_url=origin, auth=auth) as client:
 
@@ -24,4 +24,4 @@ async def run() -> None:
         await alive(call)
 
 
-asyncio.run(run())
+asyncio.run(main())

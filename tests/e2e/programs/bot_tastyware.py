@@ -8,9 +8,9 @@ from tastytrade import Account  # type: ignore[import-not-found, unused-ignore]
 import tastyauth
 
 
-async def run() -> None:
+async def main() -> None:
     async with tastyauth.sdk.session("live") as session:
         await alive(lambda: Account.get(session))
 
 
-asyncio.run(run())
+asyncio.run(main())
