@@ -105,9 +105,10 @@ async def aget_credential(
     wanted, started_at = want(profile, min_valid, config), time.time()
     entry = None if refresh else wanted.cached()
     if entry is None or wanted.decide(entry) != cache.SERVE:
-        from tastyauth.library.workers import off_the_loop  # threads, which most programs need not
+        from tastyauth.library.workers import renewed  # threads, which most programs need not
 
-        entry = await off_the_loop(wanted, partial(wanted.obtain, started_at, refresh=refresh))
+        work = partial(wanted.obtain, started_at, refresh=refresh)
+        entry = await renewed(wanted, entry, work)
     return credential_of(entry)
 
 

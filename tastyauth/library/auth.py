@@ -10,6 +10,7 @@ import os
 import sys
 import time
 from collections.abc import AsyncGenerator, Callable, Generator
+from contextlib import suppress
 from functools import cache as once
 from functools import partial
 from operator import attrgetter
@@ -21,7 +22,7 @@ from tastyauth.cache import Entry
 from tastyauth.errors import TastyauthError, UsageError, WrongOrigin
 from tastyauth.library import Credential, credential_of, want
 from tastyauth.library.wanted import LOGGER, REVEAL, InPython, Wanted, is_first, refuse_masked
-from tastyauth.library.workers import off_the_loop
+from tastyauth.library.workers import off_the_loop, renewed
 from tastyauth.secret import MASK, shown
 
 if TYPE_CHECKING:
@@ -76,6 +77,14 @@ class Bearer:
         waits = decision == cache.AHEAD and time.monotonic() < self._not_before
         return self._entry if waits or decision == cache.SERVE else None
 
+    async def aobtain(self, work: Callable[[], Entry]) -> Entry:
+        """What `work` gets off the event loop, unless there is a good token meanwhile."""
+        with suppress(TastyauthError):  # `work` judges what that means
+            cached, started_at = self.wanted.cached(), time.time()
+            if cached is not None and self.wanted.decide(cached) != cache.ASK:
+                self._take(cached, started_at)
+        return self.at_hand() or await renewed(self.wanted, self._entry, work)
+
     def obtain(self, *, refresh: bool = False) -> Entry:
         """A token that lives long enough; `refresh` for a new one in any case.
 
@@ -93,6 +102,16 @@ class Bearer:
         self._take(newer, started_at)
         return newer
 
+    def newer_than(self, refused: Entry) -> Entry | None:
+        """Another good token, in memory or in the cache."""
+        started_at = time.time()
+        for entry in (self._entry, self.wanted.cached()):
+            is_new = entry and entry.fields["access_token"] != refused.fields["access_token"]
+            if entry and is_new and self.wanted.decide(entry) != cache.ASK:
+                self._take(entry, started_at)
+                return entry
+        return None
+
     def instead_of(self, refused: Entry) -> Entry | None:
         """A newer token than the one that an API has refused.
 
@@ -103,13 +122,9 @@ class Bearer:
         key = self.wanted.found[0], refused.fields["profile"]
         # before the look, which then sees what came of it
         asked_lately = time.monotonic() < _forced_at.get(key, -_PAUSE) + _PAUSE
-        for entry in (self._entry, self.wanted.cached()):
-            is_new = entry and entry.fields["access_token"] != refused.fields["access_token"]
-            if entry and is_new and self.wanted.decide(entry) != cache.ASK:
-                self._take(entry, started_at)
-                return entry
-        if asked_lately:
-            return None
+        newer = self.newer_than(refused)
+        if newer is not None or asked_lately:
+            return newer
         try:  # those who come here at the same time queue for the lock, and share the outcome
             newer = self.wanted.obtain(started_at, refresh=True)
         finally:
@@ -213,12 +228,14 @@ class TastytradeAuth(_Auth):
         _refuse_masked(request)
         entry = self.bearer.at_hand()
         if entry is None:
-            work = partial(self.bearer.obtain_for, request)
-            entry = await off_the_loop(self.bearer.wanted, work)
+            entry = await self.bearer.aobtain(partial(self.bearer.obtain_for, request))
         _sign(request, entry)
         response = yield request
         if _is_refused(request, response):
-            newer = await off_the_loop(self.bearer.wanted, partial(self.bearer.instead_of, entry))
+            newer = self.bearer.newer_than(entry)
+            if newer is None:
+                work = partial(self.bearer.instead_of, entry)
+                newer = await off_the_loop(self.bearer.wanted, work)
             if _sign_again(request, newer):
                 yield request
 

@@ -76,10 +76,11 @@ def _session_class() -> Any:  # noqa: ANN401
 
         async def refresh(self, force: bool = False) -> None:  # noqa: FBT001, FBT002  # the SDK's
             """Shows the SDK the token that its next request carries; `force` gets a new one."""
-            entry = None if force else self._bearer.at_hand()
-            if entry is None:
-                work = partial(self._bearer.obtain, refresh=force)
-                entry = await off_the_loop(self._bearer.wanted, work)
+            obtain = partial(self._bearer.obtain, refresh=force)
+            if force:
+                entry = await off_the_loop(self._bearer.wanted, obtain)
+            else:
+                entry = self._bearer.at_hand() or await self._bearer.aobtain(obtain)
             self.session_token = entry.fields["access_token"]
             self.session_expiration = float(entry.expires_at)
 

@@ -12,6 +12,8 @@ from queue import SimpleQueue
 from threading import Thread
 from typing import TypeVar
 
+from tastyauth import cache
+from tastyauth.cache import Entry
 from tastyauth.errors import no_thread
 from tastyauth.library.wanted import Wanted
 
@@ -19,6 +21,17 @@ T = TypeVar("T")
 
 _PATIENCE = 0.8
 """Seconds for an exchange that is under way when the program ends."""
+
+
+async def renewed(wanted: Wanted, entry: Entry | None, work: Callable[[], Entry]) -> Entry:
+    """What `off_the_loop` gets, but `entry` while that is good and the thread is busy.
+
+    That thread may be renewing it, or wait for a server that hangs.
+    """
+    worker = _WORKERS.get((wanted.found, wanted.profile_name))
+    if entry and worker and worker.is_busy and wanted.decide(entry) == cache.AHEAD:
+        return entry
+    return await off_the_loop(wanted, work)
 
 
 async def off_the_loop(wanted: Wanted, work: Callable[[], T]) -> T:
@@ -33,12 +46,13 @@ async def off_the_loop(wanted: Wanted, work: Callable[[], T]) -> T:
             result.set_result(work())
         except BaseException as error:  # noqa: BLE001  # for the task that waits
             result.set_exception(error)
+        worker.is_busy = not worker.work.empty()  # before the task goes on, which may ask again
         with suppress(RuntimeError):  # the loop has ended
             wake()
 
     wake, wait = _event()
-    worker = (wanted.found, wanted.profile_name)
-    _WORKERS.setdefault(worker, _Worker()).put(run)
+    worker = _WORKERS.setdefault((wanted.found, wanted.profile_name), _Worker())
+    worker.put(run)
     await wait()
     return result.result()
 
@@ -81,8 +95,8 @@ class _Worker:
 
     def _run(self) -> None:
         while (work := self.work.get()) is not None:
+            self.is_busy = True
             work()
-            self.is_busy = not self.work.empty()
 
 
 _WORKERS: dict[tuple[tuple[str, str], str | None], _Worker] = {}

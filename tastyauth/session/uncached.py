@@ -24,7 +24,11 @@ def obtain(session: Session) -> Entry:
     session.profile = outline.profiles[profile.name]
     session.require(session.profile)
     place = session._place(profile.name)
-    with store.alone(place):
+    kept, lock = store.kept(session.asked), store.alone(place)
+    is_good = kept is not None and session._decide(kept.entry, None) == cache.AHEAD
+    if kept is not None and is_good and lock.locked():  # another thread may be renewing it
+        return kept.entry
+    with lock:
         entry = session._kept()
         if entry is not None:  # another thread has got it meanwhile
             return entry

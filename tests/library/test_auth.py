@@ -645,6 +645,34 @@ def test_the_event_loop_goes_on_while_a_token_comes(
     assert not list(answers)
 
 
+@pytest.mark.parametrize("codes", [(200,), (401, 200)])
+def test_a_cached_token_waits_for_no_other_task(
+    world: World, package: Any, codes: tuple[int, ...]
+) -> None:
+    """Nor does the one with which another process has replaced a token that the API refuses."""
+
+    answers = iter(codes)
+
+    async def ask(broker: Gated) -> None:
+        transport = package.MockTransport(lambda _: package.Response(next(answers)))
+        auth = tastyauth.TastytradeAuth()
+        async with package.AsyncClient(auth=auth, transport=transport) as client:
+            if 401 in codes:
+                await asyncio.to_thread(auth.bearer.obtain)
+            assert (await asyncio.to_thread(world.run, "token", "--refresh")).code == 0
+            broker.shut()
+            hung = asyncio.create_task(tastyauth.aget_credential(refresh=True))
+            await broker.asked()
+            assert (await client.get(broker.origin)).status_code == 200
+            assert not hung.done()
+            broker.gate.set()
+            await hung
+
+    with at(world, Gated()) as broker:
+        asyncio.run(ask(broker))
+    assert not list(answers)
+
+
 def test_without_a_token_nothing_is_sent(world: World, network: Network) -> None:
     world.simulator.fail = "grant-revoked"
     with pytest.raises(errors.RefusedError):

@@ -293,6 +293,22 @@ def test_a_token_in_memory_is_renewed_ahead_and_served_while_that_fails(
     assert token(tastyauth.get_credential()) != first
 
 
+@pytest.mark.usefixtures("uncached")
+def test_a_thread_with_a_good_token_in_memory_waits_for_no_other(
+    world: World, simulator: Gated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, begun = token(tastyauth.get_credential()), time.time()
+    monkeypatch.setattr(time, "time", lambda: begun + 620)
+    simulator.shut()
+    with ThreadPoolExecutor(1) as threads:
+        hung = threads.submit(tastyauth.get_credential, min_valid=600)
+        assert simulator.is_asked.wait(LIMIT)
+        assert token(tastyauth.get_credential()) == first
+        assert not hung.done()
+        simulator.gate.set()
+        assert token(hung.result()) != first
+
+
 # -- asyncio --------------------------------------------------------------------------------------
 
 
@@ -386,6 +402,26 @@ def test_a_hung_exchange_of_one_profile_keeps_no_other_and_nothing_cached_waitin
     found, took = asyncio.run(ask())
     assert found == cached
     assert took < SOON
+
+
+def test_a_task_with_a_good_token_does_not_wait_for_one_that_wants_a_longer_life(
+    world: World, simulator: Gated
+) -> None:
+    """Even if it is to be renewed ahead of time: it could expire while it waits."""
+    good = token(tastyauth.get_credential())
+    set_left(world.cache, 200, time.time())
+
+    async def ask() -> str:
+        hung = asyncio.create_task(tastyauth.aget_credential(min_valid=600))
+        await simulator.asked()
+        found = token(await tastyauth.aget_credential())
+        assert not hung.done()
+        simulator.gate.set()
+        assert token(await hung) != good
+        return found
+
+    simulator.shut()
+    assert asyncio.run(ask()) == good
 
 
 SOON = 10.0
