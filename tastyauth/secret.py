@@ -44,6 +44,16 @@ def has_credential(text: str) -> bool:
     return re.search(_CERTAIN, text) is not None
 
 
+def is_made_up(text: str) -> bool:
+    """Whether `text` is 40 digits of filler: zeros, deadbeef again and again, counting up."""
+    digits = text.lower()
+    if not re.fullmatch("[0-9a-f]{40}", digits):
+        return False
+    if digits.isalpha() or digits.isdecimal() or len(set(digits)) < 8:
+        return True
+    return any(digits[period:] == digits[:-period] for period in range(1, 21))
+
+
 class Secret:
     """A value that only `reveal` shows: repr, str and format are masked, and pickle is refused."""
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 
 from tastyauth import config as configs
 from tastyauth import locate, shells, validation
+from tastyauth.cache import Asked, Terms
 from tastyauth.cli import interview
 from tastyauth.cli.command import Arguments
 from tastyauth.cli.console import Console
@@ -35,7 +36,7 @@ from tastyauth.errors import (
 from tastyauth.exchange.claims import check_shape
 from tastyauth.posix import files
 from tastyauth.secret import Secret, with_tilde
-from tastyauth.session import refresh
+from tastyauth.session import Session, refresh
 from tastyauth.validation import document
 
 _NAMES = {"sandbox": "paper"}
@@ -76,7 +77,7 @@ def run_init(arguments: Arguments, console: Console) -> int:
     console.withheld = frozenset(config.variables)
     trust.require(config, origin, surroundings)  # its commands run, and its hosts are sent to
     if name is None or name in {profile.name for profile in config.profiles}:
-        _complete(config, config.profile(name), arguments, console)
+        _complete(config, config.profile(name), origin, content, arguments, console)
         return 0
     if origin not in locate.TRUSTED_ORIGINS and files.leads_out(path, os.path.dirname(path)):
         hint = f"name the file itself: --config {shlex.quote(os.path.realpath(path))}"
@@ -104,20 +105,20 @@ def _make(place: _Place, name: str | None, arguments: Arguments, console: Consol
         console.say(new_profile.EXPLANATION)
     if arguments.browser and not webbrowser.open(APPLICATIONS_PAGE):
         console.warn(f"no browser could be opened; the page is {APPLICATIONS_PAGE}")
-    found = None
+    found = scopes = None
     while True:
         found = interview.ask(old, found, arguments, console)
-        scopes = interview.scopes(arguments.scopes, console)
+        scopes = interview.scopes(arguments.scopes, scopes, console)
         store = store or interview.store(None, console)
         named = name or _NAMES.get(found.environment, "live")
-        interview.warn_if_it_only_reads(found, scopes, console)
+        interview.warn_if_it_cannot_trade(found, scopes, console)
         where = (found.environment, arguments.api_url, found.client_id)
         new = NewProfile(named, *where, store, scopes)
         content, config = _filled(place, room, new, console)
         profile = config.profile(new.name)
         console.about = profile.about
         try:
-            try_out(profile, found.client_id, found.secrets, console)
+            worked = try_out(profile, found.client_id, found.secrets, console)
         except RefusedError as error:
             error.advise(_without_config(error.hint, arguments, console))
             if not console.interactive:
@@ -139,6 +140,8 @@ def _make(place: _Place, name: str | None, arguments: Arguments, console: Consol
         except OSError as error:
             words = f"tastyauth allow {shlex.quote(config.path)}"
             console.warn(f"it is not approved yet: {reason_of(error)}; run: {words}")
+    if worked:
+        _session((config.path, place.origin), content, profile, console).worked()
     exposed = [path for path in profile.files if locate.repository_of(path)]
     if exposed:
         ignore = new_profile.to_ignore(exposed)
@@ -232,7 +235,19 @@ def _written(path: str, content: bytes, console: Console) -> dict[str, tuple[byt
     return written
 
 
-def _complete(config: Config, profile: Profile, arguments: Arguments, console: Console) -> None:
+def _session(found: tuple[str, str], content: bytes, profile: Profile, console: Console) -> Session:
+    asked = Asked(found, content, profile.name, console.environ)
+    return Session(asked, Terms(), console.surroundings, console)
+
+
+def _complete(
+    config: Config,
+    profile: Profile,
+    origin: str,
+    content: bytes,
+    arguments: Arguments,
+    console: Console,
+) -> None:
     """Asks for what an existing profile cannot resolve, and for nothing else."""
     missing: tuple[str, ...] = ()
     console.about = profile.about
@@ -254,8 +269,10 @@ def _complete(config: Config, profile: Profile, arguments: Arguments, console: C
     targets = {field: writable(field, profile, console) for field in missing}
     client_id = refresh.client_id_of(profile, console.surroundings, console)
     old = interview.old_bot(arguments.dotenv, console) if arguments.dotenv else {}
-    values, _ = enter_until_accepted(profile, client_id, missing, old, console)
+    values, worked = enter_until_accepted(profile, client_id, missing, old, console)
     store_all(config.path, profile, targets, values, {}, console)
+    if worked:
+        _session((config.path, origin), content, profile, console).worked()
     _say_next(config, profile, arguments, console)
 
 

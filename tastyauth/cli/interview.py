@@ -149,19 +149,24 @@ def old_bot(path: str, console: Console) -> dict[str, Secret]:
     return old
 
 
-def scopes(flag: str | None, console: Console) -> tuple[str, ...]:
-    """What the grant may do: reading alone, unless what runs with it is to trade."""
+def scopes(flag: str | None, before: tuple[str, ...] | None, console: Console) -> tuple[str, ...]:
+    """What the grant may do: reading alone, unless what runs with it is to trade.
+
+    Enter keeps what was answered `before`.
+    """
     if flag is None and console.interactive:
-        flag = "any" if console.ask("", "will this profile place orders?") else None
+        question = "will this profile place orders?"
+        flag = "any" if console.ask("", question, usual=before == ()) else None
     return () if flag == "any" else tuple((flag or "read").split(","))
 
 
-def warn_if_it_only_reads(found: Entered, declared: tuple[str, ...], console: Console) -> None:
+def warn_if_it_cannot_trade(found: Entered, declared: tuple[str, ...], console: Console) -> None:
     """Warns of a grant without orders for a profile that is to place them."""
     may = scopes_of(read_claims(found.secrets["refresh_token"]).fields.get("scope"))
     if may and not declared and "trade" not in may:
+        allowed = " and ".join(it for it in may if it != "openid") or "openid"
         console.warn(
-            "this grant can only read, so the broker will refuse orders; for orders,"
+            f"this grant allows only {allowed}, so the broker will refuse orders; for orders,"
             f" make a grant with read and trade ticked: {CREATE_GRANT}"
         )
 

@@ -23,7 +23,7 @@ from tastyauth.errors import (
     TemporaryError,
     reason_of,
 )
-from tastyauth.exchange.claims import check_complete, check_filler, check_shape
+from tastyauth.exchange.claims import check_complete, check_genuine, check_shape, doubt
 from tastyauth.posix import files
 from tastyauth.secret import Secret
 from tastyauth.session import refresh
@@ -49,6 +49,7 @@ def run_secret(arguments: Arguments, console: Console) -> int:
     values, worked = enter_until_accepted(profile, client_id, wanted, {}, console)
     if worked:
         store_all(session.asked.path, profile, targets, values, {}, console)
+        session.worked()
         if os.path.exists(refresh.untried_mark(profile, console.surroundings)):
             refresh.forget_earlier(profile, console.surroundings)
     else:
@@ -165,7 +166,7 @@ def entered(field: str, console: Console, *, is_custom: bool, kept: Secret | Non
                 raise SecretError(error.message.removeprefix("the value of "), hint) from None
             check_shape(field, value)
             if not is_custom:
-                check_filler(field, value)
+                check_genuine(field, value)
                 if field == "refresh_token":
                     check_complete(value)
         except TastyauthError as error:
@@ -173,6 +174,8 @@ def entered(field: str, console: Console, *, is_custom: bool, kept: Secret | Non
                 raise
             console.error(error)
         else:
+            if field == "client_secret" and not is_custom and (unlike := doubt(value)):
+                console.warn(f"the client secret is {unlike}")
             return value
 
 
@@ -199,7 +202,8 @@ def try_out(
     except TemporaryError as error:
         console.warn(f"could not be tested now: {error.message}")
     except TastyauthError as error:
-        raise type(error)(error.message, f"nothing was stored; {error.hint}") from None
+        then = "\n" if error.hint.startswith("1. ") else "; "
+        raise type(error)(error.message, f"nothing was stored{then}{error.hint}") from None
     else:
         console.say("tested: the server issued a token")
         if tried.unsaid:

@@ -82,10 +82,15 @@ def _judged(field: str, value: Secret, answered: str, findings: Findings) -> Ver
     for is_custom in (True, False) if findings.is_custom else (False,):
         try:
             claims.check_shape(field, value, is_custom=is_custom)
+            if not findings.is_custom:
+                claims.check_genuine(field, value)
         except RefusedError as error:
             state = WARNED if findings.is_custom and not is_custom else FAILED
             state = FAILED if field == "client_id" else state
             return Verdict(state, f"{answered}: {error.message}", error.hint, RESOLVED)
+    if field == "client_secret" and not findings.is_custom and (unlike := claims.doubt(value)):
+        hint = "if it came from tastytrade, store it again exactly as shown"
+        return Verdict(WARNED, f"{answered}: {unlike}", hint, RESOLVED)
     return Verdict(PASSED, answered, outcome=RESOLVED)
 
 

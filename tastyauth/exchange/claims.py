@@ -16,7 +16,7 @@ from tastyauth.errors import (
     steps,
 )
 from tastyauth.exchange.server_text import read_object, shown
-from tastyauth.secret import Secret, is_uuid
+from tastyauth.secret import Secret, is_made_up, is_uuid
 
 LONGEST_TOKEN = 16 * 1024
 """Characters; a longer token could not be read back from a reference, or exported."""
@@ -121,7 +121,7 @@ def check_offline(grant: RefreshGrant) -> None:
         try:
             check_shape(name, value, is_custom=grant.environment == "custom")
             if grant.environment != "custom":
-                check_filler(name, value)
+                check_genuine(name, value)
         except RefusedError as error:
             raise RefusedError(f"{name}: {error.message}", error.hint) from None
     check_issuer(claims, grant.environment)
@@ -160,20 +160,40 @@ def check_shape(name: str, value: Secret, *, is_custom: bool = False) -> None:
         raise RefusedError(f"this is more than the {spoken}", hint)
 
 
-def check_filler(name: str, value: Secret) -> None:
-    """Raises RefusedError for a word that stands for the credential `name` of tastytrade."""
-    if _FILLER.fullmatch(value.reveal()[:LONGEST_TOKEN]):
+def check_genuine(name: str, value: Secret) -> None:
+    """Raises RefusedError for what tastytrade cannot have issued as `name`: filler, or half a JWT.
+
+    A refresh token that is no JWT passes: tastytrade may issue others some day.
+    """
+    text = value.reveal()[:LONGEST_TOKEN]
+    if _FILLER.fullmatch(text) or (name == "client_secret" and is_made_up(text)):
         what = f"this is a placeholder, not a {name.replace('_', ' ')}"
         raise RefusedError(what, _INSTEAD[name])
+    if name == "refresh_token" and re.search(r"(?:^|\.)eyJ", text):
+        check_complete(value)
 
 
 def check_complete(token: Secret) -> None:
     """Raises RefusedError for what cannot be a whole refresh token of tastytrade, a signed JWT."""
-    *parts, signature = token.reveal().split(".")
-    is_signed = re.fullmatch(r"[\w-]+", signature, re.ASCII) and len(signature) % 4 != 1
-    if len(parts) != 2 or not all(map(_part, parts)) or not is_signed:
+    header, *rest = token.reveal().split(".")
+    sizes = (86, 152) if _part(header).get("alg") == "EdDSA" else ()  # RFC 8037, section 3.1
+    is_signed = rest and re.fullmatch(r"[\w-]+", rest[-1], re.ASCII) and len(rest[-1]) % 4 != 1
+    is_signed = is_signed and (not sizes or len(rest[-1]) in sizes)
+    are_objects = all(
+        re.match(rb"\s*\{.*\}\s*$", _decoded(it), re.DOTALL) for it in (header, *rest[:1])
+    )
+    if len(rest) < 2 or (len(rest) == 2 and not (are_objects and is_signed)):
         what = "this is not a complete refresh token (three parts separated by dots)"
-        raise RefusedError(what, "copy it again")
+        hint = "copy it again, to its last character; if it is not shown any more, make a new grant"
+        raise RefusedError(what, f"{hint}: {CREATE_GRANT}")
+
+
+def doubt(client_secret: Secret) -> str:
+    """What a client secret is that is unlike all that tastytrade has issued; "" for a usual one."""
+    text = client_secret.reveal()
+    usual = "the 40 hexadecimal digits that tastytrade has issued so far"
+    is_usual = re.fullmatch("[0-9a-f]{40}", text, re.IGNORECASE)
+    return "" if is_usual else f"not {usual}, but {len(text)} characters"
 
 
 def _looks_like(text: str) -> str | None:
@@ -275,8 +295,16 @@ def clients_of(claims: Claims) -> tuple[str, ...]:
 
 def _part(segment: str) -> dict[str, object]:
     """A part of a JWT (RFC 7519), or {} when it is not one."""
-    padded = segment + "=" * (-len(segment) % 4)
     try:
-        return read_object(base64.b64decode(padded, altchars=b"-_", validate=True))
+        return read_object(_decoded(segment))
     except ValueError:
         return {}
+
+
+def _decoded(segment: str) -> bytes:
+    """The bytes of a part (RFC 7515, section 2); none when it is not base64url."""
+    padded = segment + "=" * (-len(segment) % 4)
+    try:
+        return base64.b64decode(padded, altchars=b"-_", validate=True)
+    except ValueError:
+        return b""

@@ -103,6 +103,16 @@ class Session:
             self._audience.warn("the new token has less time left than you asked for")
         return entry
 
+    def worked(self) -> None:
+        """Records a success: the secrets that have just been stored yielded a token before that.
+
+        What was said then, a first token does not say again. Raises nothing.
+        """
+        with suppress(TastyauthError, OSError):
+            files.make_directory(locate.cache_directory(self.asked.environ))
+            self._write_outline(self._look())
+            attempts.write(self._look().attempt_path, Attempt(succeeded_at=time.time()))
+
     def config(self, known: str = "") -> "Config":
         """The config, parsed or recalled from what an outline keeps of it, and trusted.
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from functools import cache
 from typing import NamedTuple
 
+from tastyauth.secret import is_made_up
 from tastyauth.validation import pasted_secrets
 from tastyauth.validation.pasted_secrets import Find, Shape
 from tastyauth.validation.problem import Problem, Span
@@ -100,7 +101,7 @@ def _finds(text: str, *, name_speaks: bool) -> Iterator[Find]:
         if shape == "refresh token" and _around(text, start, end):
             yield Find(start, end, shape)
     for digits in _FORTY_DIGITS.finditer(text):
-        around = None if _is_made_up(digits.group()) else _around(text, *digits.span())
+        around = None if is_made_up(digits.group()) else _around(text, *digits.span())
         if around and _is_client_secret(around, name_speaks=name_speaks):
             yield Find(*digits.span(), "client secret")
     for run in _BASE64.finditer(text):
@@ -112,14 +113,6 @@ def _finds(text: str, *, name_speaks: bool) -> Iterator[Find]:
         speaks = speaks or any(_SECRET.search(part) or _TASTY.search(part) for part in around)
         if speaks or is_kubernetes():
             yield Find(*run.span(), found)
-
-
-def _is_made_up(digits: str) -> bool:
-    """Whether 40 digits are filler: forty zeros, deadbeef again and again, counting up."""
-    digits = digits.lower()
-    if digits.isalpha() or digits.isdecimal() or len(set(digits)) < 8:
-        return True
-    return any(digits[period:] == digits[:-period] for period in range(1, 21))
 
 
 def _around(text: str, start: int, end: int) -> _Context | None:
@@ -165,4 +158,4 @@ def _in_base64(run: str) -> tuple[str, Shape | None]:
     if any(find.shape == "refresh token" for find in pasted_secrets.tokens(inner)):
         return inner, "refresh token"
     digits = _FORTY_DIGITS.search(inner)
-    return inner, "client secret" if digits and not _is_made_up(digits.group()) else None
+    return inner, "client secret" if digits and not is_made_up(digits.group()) else None

@@ -188,7 +188,7 @@ def test_a_bot_that_trades_gets_no_scopes_and_one_that_does_not_is_held_to_readi
         with sitting(world, "init", *custom(world)) as it:
             answer_all(it, world)
             it.expect("the grant allows read and trade, but the profile's scopes allow only")
-            it.expect("1. tick read alone")
+            it.expect("hint: nothing was stored\r\ntastyauth:   1. tick read alone")
             it.expect("store its refresh token: enter it below")
             it.expect("or answer y to the question about orders")
             it.answer(TOKEN, "")
@@ -201,6 +201,26 @@ def test_a_bot_that_trades_gets_no_scopes_and_one_that_does_not_is_held_to_readi
             "init", "-p", "b", *flags(world), "--scopes", "read,trade", given=credentials(world)
         )
         assert done.code == 0, done.err
+
+
+def test_what_was_answered_about_orders_is_kept(tmp_path: os.PathLike[str]) -> None:
+    """Enter keeps it, like each other answer, after the server has refused the secret."""
+    with Simulator(scopes="openid") as simulator:
+        world = World(os.fspath(tmp_path), simulator)
+        with sitting(world, "init", *custom(world)) as it:
+            it.answer(TOKEN, world.refresh_token)
+            it.answer(RIGHT, "")
+            it.answer(SECRET, "0" * 40)
+            it.answer(TRADES, "y")
+            it.answer(STORE, "")
+            it.expect("this grant allows only openid, so the broker will refuse orders")
+            it.expect("Client secret mismatch")
+            it.answer(TOKEN, "")
+            it.answer(SECRET, world.client_secret)
+            it.answer(TRADES.replace("y/N", "Y/n"), "")
+            it.expect("next, type: ")
+            assert it.end() == 0
+    assert b"scopes" not in (everything(world.config_directory)[world.config] or b"scopes")
 
 
 def test_a_grant_that_only_reads_for_a_profile_that_trades_is_warned_of(newcomer: World) -> None:

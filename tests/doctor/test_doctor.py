@@ -859,6 +859,19 @@ def test_where_the_broker_itself_refuses_a_firewall_may_be_why(
     assert "firewall" in check["hint"]
 
 
+def test_a_client_secret_that_was_perhaps_cut_is_warned_of(examine: Examine, world: World) -> None:
+    world.configure(CONFIG.replace(SANDBOX, "environment: sandbox"))
+    world.write(f"{world.config_directory}/live.client-secret", world.client_secret[1:])
+    check = examine("--offline").checks["client_secret"]
+    assert (check["state"], check["message"].partition(": ")[2]) == (
+        "warned",
+        "not the 40 hexadecimal digits that tastytrade has issued so far, but 39 characters",
+    )
+    world.configure()
+    world.write(f"{world.config_directory}/live.client-secret", world.client_secret[1:])
+    assert examine("--offline").state("client_secret") == "passed"
+
+
 def test_the_clock_is_warned_of_once(examine: Examine, world: World) -> None:
     with ExitStack() as stack:
         served(lambda: Simulator(now=lambda: time.time() - TWO_HOURS))(world, stack)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tables import for_each
 
 from tastyauth.errors import APPLICATIONS_PAGE, RefusedError
-from tastyauth.exchange.claims import check_offline, check_scopes
+from tastyauth.exchange.claims import check_offline, check_scopes, doubt
 from tastyauth.secret import Secret
 
 RT = {"alg": "EdDSA", "typ": "rt+jwt"}
@@ -50,7 +50,9 @@ def test_an_access_token_is_known_by_its_header_alone() -> None:
 
 
 def test_claims_are_known_though_the_signature_was_cut() -> None:
-    assert OTHER_ID in refused(jwt(RT, {"aud": OTHER_ID}).rpartition(".")[0]).message
+    cut = jwt(RT, {"aud": OTHER_ID}).rpartition(".")[0]
+    assert OTHER_ID in refused(cut, "custom").message
+    assert "is not a complete refresh token" in refused(cut).message
 
 
 @for_each("letter", ["-", "_"])
@@ -90,6 +92,11 @@ def test_a_sandbox_token_is_not_for_production() -> None:
     assert "issued by sandbox" in refused(token, "production").message
 
 
+def encoded(part: bytes) -> str:
+    """A part of a JWT as it is, whatever a writer of JSON would make of it."""
+    return base64.urlsafe_b64encode(part).decode()
+
+
 PASSES = {
     "its own client": jwt(RT, {"aud": CLIENT_ID}),
     "its own client, in capitals": jwt(RT, {"aud": CLIENT_ID.upper()}),
@@ -108,11 +115,14 @@ PASSES = {
     "a list for a header": jwt(["at+jwt"], {}),
     "no JWT": "a-password",
     "nothing": "",
-    "a header that is no base64": "%%%." + jwt(RT, {"aud": OTHER_ID}).partition(".")[2],
+    "five parts, as of a JWE": jwt({"typ": "rt+jwt", "enc": "A256GCM"}, {}) + ".a.b",
+    "a signature of another kind": jwt({"alg": "ES512"}, {}) + "abcd",
     "other characters": "\u00fcber." * 3,
-    "a type said twice": base64.urlsafe_b64encode(b'{"typ":"at+jwt","typ":"at+jwt"}').decode(),
-    "deep nesting": base64.urlsafe_b64encode(b"[" * 9000).decode(),
-    "a long number": base64.urlsafe_b64encode(b'{"typ":' + b"9" * 9000 + b"}").decode(),
+    "a type said twice": base64.urlsafe_b64encode(b'{"typ":"at+jwt","typ":"at+jwt"}').decode()
+    + ".e30.c2ln",
+    "deep nesting": encoded(b"[" * 9000),
+    "a long number": base64.urlsafe_b64encode(b'{"typ":' + b"9" * 9000 + b"}").decode()
+    + ".e30.c2ln",
     "a hundred megabytes": "e" * 100_000_000,
 }
 
@@ -268,6 +278,50 @@ def test_a_word_that_stands_for_a_credential_is_not_sent_to_tastytrade(filler: s
         with pytest.raises(RefusedError, match="is a placeholder"):
             check_offline(grant(environment="production", **changes))
         check_offline(grant(environment="custom", **changes))
+
+
+@for_each(
+    "token",
+    [
+        REFRESH_TOKEN[:-1],
+        REFRESH_TOKEN[:-40],
+        REFRESH_TOKEN.rpartition(".")[0],
+        REFRESH_TOKEN.rpartition(".")[0] + ".",
+        REFRESH_TOKEN.partition(".")[0],
+        REFRESH_TOKEN[:30],
+        REFRESH_TOKEN[4:],
+        REFRESH_TOKEN[30:],
+        REFRESH_TOKEN + REFRESH_TOKEN[-4:],
+    ],
+)
+def test_half_a_refresh_token_is_not_sent_to_tastytrade(token: str) -> None:
+    """Its header says how long the signature is; nothing else is asked of a server of one's own."""
+    for environment in ("production", "sandbox"):
+        assert "refresh_token: this is not a complete" in refused(token, environment).message
+    check(token, "custom")
+
+
+@for_each("digits", ["0" * 40, "deadbeef" * 5, "0123456789ABCDEF" * 2 + "01234567"])
+def test_made_up_digits_are_not_sent_to_tastytrade(digits: str) -> None:
+    with pytest.raises(RefusedError, match="client_secret: this is a placeholder"):
+        check_offline(grant(client_secret=Secret(digits)))
+    check_offline(grant(client_secret=Secret(digits), environment="custom"))
+
+
+@for_each(
+    ("secret", "said"),
+    [
+        (CLIENT_SECRET, ""),
+        (CLIENT_SECRET.upper(), ""),
+        (CLIENT_SECRET[1:], "but 39 characters"),
+        (f"{CLIENT_SECRET[1:]}g", "but 40 characters"),
+    ],
+)
+def test_an_unusual_client_secret_is_doubted_and_sent(secret: str, said: str) -> None:
+    """Nobody knows whether tastytrade issues others."""
+    assert doubt(Secret(secret)).endswith(said)
+    assert bool(doubt(Secret(secret))) == bool(said)
+    check_offline(grant(client_secret=Secret(secret)))
 
 
 @for_each("name", MIXED_UP)

@@ -28,11 +28,23 @@ MIXED_UP = {
     "another application": ("SECRET", jwt({"typ": "rt+jwt"}, {"aud": OTHER_ID}), "audience"),
     "another environment": ("SECRET", "TOKEN", "issuer"),
     "a placeholder": ("<client secret>", "TOKEN", "client_secret"),
+    "made-up digits": ("deadbeef" * 5, "TOKEN", "client_secret"),
+    "a filler": ("my-client-secret", "TOKEN", "client_secret"),
+    "half a token": ("SECRET", "TOKEN[:-9]", "refresh_token"),
 }
 """Client secret and refresh token, and the check of the doctor that fails."""
 
-ELSEWHERE = "another environment"
-"""The one for which the profile names production: no request may reach its proxy."""
+RIGHT = "nothing"
+"""For comparison: the values that belong together."""
+
+OF_TASTYTRADE = {
+    "another environment": "production",
+    **dict.fromkeys(("made-up digits", "a filler", "half a token"), "sandbox"),
+}
+"""Those that a server of one's own might take, and the environment of tastytrade that cannot.
+
+No request may reach the proxy of these.
+"""
 
 
 def values(world: World, name: str) -> tuple[str, str]:
@@ -40,9 +52,10 @@ def values(world: World, name: str) -> tuple[str, str]:
     secret, token = (
         value.replace("TT_SECRET=", "\0")
         .replace("SECRET", world.client_secret)
+        .replace("TOKEN[:-9]", world.refresh_token[:-9])
         .replace("TOKEN", world.refresh_token)
         .replace("\0", "TT_SECRET=")
-        for value in MIXED_UP[name][:2]
+        for value in MIXED_UP.get(name, ("SECRET", "TOKEN"))[:2]
     )
     return secret, token
 
@@ -58,8 +71,8 @@ def configure(world: World, source: str, name: str, prefix: str = "live") -> Non
         reference = SOURCES[source].replace("live.FIELD", f"{prefix}.{field}")
         reference = reference.replace("TT_FIELD", variable)
         config = config.replace(f"{{{{ file: live.{field} }}}}", reference)
-    if name == ELSEWHERE:
-        config = config.replace("custom\n    api_url: {origin}", "production")
+    if name in OF_TASTYTRADE:
+        config = config.replace("custom\n    api_url: {origin}", OF_TASTYTRADE[name])
     world.configure(config)
 
 

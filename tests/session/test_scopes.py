@@ -133,6 +133,14 @@ def test_a_new_profile_is_told_so_when_its_credentials_are_tried(newcomer: World
         done = newcomer.run("init", *place, "--store", "file", given=given)
         assert done.code == 0
         assert done.err.count("warning: live, custom: scopes cannot be checked: ") == 1
+        assert newcomer.run("token").err == ""  # it has been said
+        done = newcomer.run("secret", "set", given=given)
+        assert done.err.count("scopes cannot be checked: ") == 1
+        assert newcomer.run("token").err == ""
+        os.unlink(f"{newcomer.config_directory}/live.client-secret")
+        done = newcomer.run("init", given=given.partition("\n")[0] + "\n")
+        assert (done.code, done.err.count("scopes cannot be checked: ")) == (0, 1), done.err
+        assert newcomer.run("token").err == ""
 
 
 def test_without_a_cache_the_warning_comes_all_the_same(world: World) -> None:
