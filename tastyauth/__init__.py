@@ -7,8 +7,8 @@
     tastyauth.profiles()                      what a config declares
     tastyauth.validate("tastyauth.yaml")      what is wrong with it
 
-What they raise is drawn in `tastyauth.errors`, a tree below TastyauthError. All of it is loaded
-when it is first asked for: every start of the command line passes here.
+What they raise is in the tree of `tastyauth.errors`, below TastyauthError. Each name is loaded when
+it is first used, since every start of the command line imports this.
 """
 
 __version__ = "0.1.0"

@@ -2,12 +2,12 @@
 
 The fast lane answers the exact forms `env`, `token` and `exec -- CMD ...`, with `-p` and
 `--config`, from a fresh entry. It shares its modules with the full command line, so the two cannot
-disagree; every other form, and every doubt, goes there.
+disagree; every other form, and every case of doubt, goes there.
 """
 
 import gc
 
-gc.disable()  # a start is over before there is anything worth collecting
+gc.disable()  # the process ends before there is any garbage worth collecting
 
 import _signal  # type: ignore[import-not-found]  # noqa: E402  # loaded in any interpreter
 import os  # noqa: E402
@@ -29,7 +29,7 @@ _VALUED = {
 
 _NAMES = ("SIGINT", "SIGQUIT", "SIGTERM", "SIGHUP")
 _ENDING = [getattr(_signal, name) for name in _NAMES if hasattr(_signal, name)]
-"""Signals that ask to end, as many as the system has."""
+"""Signals that ask a process to end, those that this system has."""
 
 
 def main() -> None:
@@ -53,7 +53,7 @@ def main() -> None:
 
 
 def _stopped(number: int, _: object) -> None:
-    """Ends the process with what `eval` must see, until the full program does that itself."""
+    """Ends the process and makes `eval` fail, until the full program can do so itself."""
     for each in _ENDING:
         signal(each, SIG_IGN)
     error = BaseException()
@@ -67,7 +67,7 @@ def _stopped(number: int, _: object) -> None:
 
 
 def _broken(words: list[str], error: BaseException) -> int:
-    """Reports a failure, also where nothing may work any more, not even the command line."""
+    """Reports a failure even when little else works, not even loading the command line."""
     try:
         from tastyauth import cli
 
@@ -84,7 +84,7 @@ def _broken(words: list[str], error: BaseException) -> int:
 
 
 def _lane(wish: Wish, started_at: float) -> int | None:
-    """The exit code; None when this is for the full program, for example to get the token."""
+    """The exit code; None when the full program must take over, for example to fetch a token."""
     if sys.stdin is None or sys.stdout is None or sys.stderr is None:
         return None
     options, passed_over = wish[1], list[str]()
@@ -102,7 +102,7 @@ def _lane(wish: Wish, started_at: float) -> int | None:
         view = cache.look(asked)
         behind = view.profile.behind if view.profile is not None else ""
         if wish[0] == "exec" and view.profile and not export.need_token(view.profile.exports):
-            return None  # nor is a token waited for that nobody needs
+            return None  # nor does it wait for a token that nobody needs
         if not locate.meets(asked.required, asked.environ, behind):
             return None  # before anything is waited for
         if cache.decide(view.entry, None, cache.Terms(), time.time()) == cache.SERVE:
@@ -151,7 +151,7 @@ def _wish(words: list[str]) -> Wish | None:
 
 
 def _answer(wish: Wish, asked: cache.Asked, view: cache.View) -> int | None:
-    """Hands the token out as asked; None when that is not for the fast lane."""
+    """Hands out the token as asked; None when that is a job for the full program."""
     command, options, argv = wish
     profile, entry = view.profile, view.entry
     if profile is None or entry is None:

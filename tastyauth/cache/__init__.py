@@ -1,6 +1,6 @@
 """Finds cached access tokens and decides whether to use them.
 
-The *outline* of a config holds the very bytes that were found valid, and what each profile exports
+The *outline* of a config holds the exact bytes that were found valid, and what each profile exports
 and reads: variables, files, credentials. An *entry* is one access token. It opens with what it
 belongs to: an outline, a profile, and what those inputs hold now, so a changed variable or file
 finds no entry. Both hold fields, one per line, and no shell code. Any damage is a miss.
@@ -87,9 +87,9 @@ class Outline:
 class Entry:
     """An access token and what belongs to it; `fields` are what exports may name.
 
-    Epoch seconds: `issued_at` is before the request, `stored_at` after the response. `life` is
-    the time from the request to expiry, in seconds, and `ahead` how long before expiry it is
-    renewed; machines that share a token draw that, so that they do not all renew it at once.
+    Epoch seconds: `issued_at` is before the request, `stored_at` after the response. `life` is the
+    time from the request to expiry, in seconds, and `ahead` how long before expiry it is renewed;
+    machines that share a token draw it at random, so that they do not all renew at once.
     """
 
     def __init__(
@@ -104,8 +104,8 @@ class Entry:
 class View:
     """What the cache holds for one profile of one config.
 
-    `outline` is None unless it is of these very bytes of the config, and still approved;
-    `profile`, `belongs_to`, `name` and `entry` follow from it.
+    `outline` is None unless it matches the config byte for byte and is still approved; `profile`,
+    `belongs_to`, `name` and `entry` follow from it.
     """
 
     def __init__(self, directory: str, outline_name: str) -> None:
@@ -173,7 +173,7 @@ def look(asked: Asked) -> View:
 
 
 def is_approved(outline: Outline, asked: Asked) -> bool:
-    """Whether what allowed the config to act when it was outlined still does."""
+    """Whether the approval under which the config was outlined still holds."""
     if outline.approval == "":
         return asked.origin in locate.TRUSTED_ORIGINS
     if outline.approval.startswith("/"):
@@ -197,7 +197,7 @@ def others_names(profile: ProfileOutline, asked: Asked) -> Names:
 
 
 def file_prefix(asked: Asked, profile: str) -> str:
-    """How the name of a token file's directory begins: it tells whose token is in it."""
+    """The prefix of a token file's directory, which identifies the profile whose token it holds."""
     return f"tastyauth-{name_of(asked.config + chr(0) + profile)}-"
 
 
@@ -251,7 +251,7 @@ class Terms:
 
     `min_valid` is in seconds, None for the default; `started_at` is in epoch seconds. With
     `refresh`, only a token that comes after `started_at` will do; a `heedful` caller (a program,
-    not a person) still leaves a server alone that has just failed.
+    not a person) still does not ask a server that has just failed.
     """
 
     def __init__(
@@ -277,15 +277,15 @@ def decide(
     """The one policy: what to do about a token.
 
     SERVE the entry; serve it, and renew it AHEAD of time if the lock can be had at once; ASK the
-    server for another; or HOLD back, because the last attempt failed and the server must be left
-    alone. `attempt` is None where it was not read, `secrets` the digest of what would be sent,
-    None while that is not known.
+    server for another; or HOLD back, because the last attempt failed and it is too soon to ask
+    again. `attempt` is None where it was not read, `secrets` the digest of what would be sent, None
+    while that is not known.
     """
     if entry is not None:
         came_since = entry.stored_at >= terms.started_at
         life, left = entry.life, entry.expires_at - now
         wanted = 0.0 if came_since else terms.min_valid
-        if wanted is None or wanted >= life:  # more than a token of this server can have
+        if wanted is None or wanted >= life:  # more than any token from this server can have
             wanted = min(DEFAULT_MIN_VALID, life / 6)
         # a token from the future: the clock was set back, and its expiry cannot be believed
         is_good = entry.issued_at <= now < entry.expires_at and left >= wanted
@@ -299,7 +299,7 @@ def decide(
     if attempt is None:
         return ASK
     if attempt.ended_since(terms.started_at, now):
-        return HOLD  # a failure is the outcome of all who were waiting
+        return HOLD  # everybody who was waiting shares the failure
     insists = terms.refresh and not terms.heedful
     return HOLD if not insists and attempt.forbids(now, secrets) else ASK
 

@@ -14,7 +14,7 @@ _MAGIC = "tastyauth attempt 3"
 _AT_ONCE = "a changed secret is tried at once; to retry the same one now: tastyauth clear"
 
 _BREAK = "\x1e"
-"""What stands for the end of a line in a field, which no message holds."""
+"""Replaces a line break in a field; no message contains it."""
 
 _PACE: dict[type[errors.TastyauthError], tuple[float, float]] = {
     errors.RefusedError: (300.0, 3600.0),
@@ -28,16 +28,15 @@ number. A broker blocks addresses that keep failing; other failures are fixed on
 class Attempt:
     """The last attempt, with the last success and failure. Times are in epoch seconds.
 
-    `code` is an exit code and `kind` the class of the error; `asked_for` is for how many seconds
-    the server asked to be left alone, whatever is sent, negative when it did not; `secrets` a keyed
-    digest of what was sent, empty when nothing was; `not_before` when to ask
-    again; `failures` how often in a row it failed with that code; `soft_at` when a token was last
-    renewed ahead of time; `shared_at` when a token last came from another
-    machine, `alone_since` since when the engine that machines share is not used, and
-    `alone_because` why.
+    `code` is an exit code and `kind` the class of the error; `asked_for` is how many seconds the
+    server asked everybody to wait, negative when it did not; `secrets` a keyed digest of what was
+    sent, empty when nothing was; `not_before` when to ask again; `failures` how often in a row it
+    failed with that code; `soft_at` when a token was last renewed ahead of time; `shared_at` when a
+    token last came from another machine, `alone_since` since when the engine that machines share is
+    not used, and `alone_because` why.
     """
 
-    # a plain class: dataclasses would double the start of everybody who waits for a token
+    # a plain class: importing dataclasses would double the start-up time of a process that waits
     ended_at = 0.0
     code = 0
     kind = ""
@@ -82,12 +81,12 @@ class Attempt:
         return held_back
 
     def ended_since(self, started_at: float, now: float) -> bool:
-        """Whether it failed after a caller had started, whose outcome it therefore is."""
+        """Whether it failed after the caller had started: then it is the caller's failure too."""
         return self.code != 0 and started_at <= self.ended_at <= now
 
     def forbids(self, now: float, secrets: str | None) -> bool:
         """Whether it is too soon to ask again with these secrets, or with any."""
-        # a clock that was set back forgets
+        # the clock was set back: the record no longer counts
         is_meant = self.asked_for >= 0 or self.secrets in ("", secrets)
         return is_meant and self.ended_at <= now < self.not_before
 
@@ -180,7 +179,7 @@ def read(path: str) -> Attempt:
 
 
 def write(path: str, attempt: Attempt) -> None:
-    """Writes a record; raises OSError, and this process remembers `attempt` all the same."""
+    """Writes a record; raises OSError, and even then this process remembers `attempt`."""
     lines = [f"{it}\t{str(getattr(attempt, it)).replace(chr(10), _BREAK)}" for it in FIELDS]
     remember(path, attempt)
     files.write(path, "\n".join((_MAGIC, *lines, "")).encode("utf-8", "backslashreplace"))
@@ -193,6 +192,6 @@ def remember(path: str, attempt: Attempt) -> None:
 
 
 def forget(directory: str) -> None:
-    """Forgets the records of a directory that only this process has."""
+    """Forgets the records of a directory that only this process remembers."""
     for path in [it for it in _unwritten if it.startswith(f"{directory}/")]:
         del _unwritten[path]

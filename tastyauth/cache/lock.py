@@ -25,19 +25,19 @@ LONGEST_WAIT = 180.0
 """Seconds to wait at most, whatever the holder promises."""
 
 _LONGEST_SLEEP = 2.0
-"""Seconds between two looks while nothing happens."""
+"""Seconds between two looks while nothing changes."""
 
 _PATIENCE = 1.0
 """Seconds that a new holder may take until it has written its own promise."""
 
 _BREATH = 0.005
-"""Seconds before a look: those who wake up together must not keep the lock from each other."""
+"""Seconds before a look, so that processes woken together do not block each other."""
 
 _POLL = 0.02
 """Seconds between two looks where no thread can wait in the kernel, or may not."""
 
 _WIDTH = 48
-"""Bytes of a promise; all have the same, so that a new one replaces an old one in one write."""
+"""Bytes of a promise; all have the same length, so that one write replaces it."""
 
 _FIRST_PROMISE = 30.0
 """Seconds a holder has until it says how long it will take."""
@@ -59,9 +59,9 @@ class Lock(FileIO):
         _locks[:] = [it for it in _locks if (lock := it()) and not lock.closed] + [ref(self)]
 
     def try_take(self, path: str) -> bool:
-        """Takes the lock at `path` if it is free, and gives up the one before.
+        """Takes the lock at `path` if it is free, and gives up the previous one.
 
-        Raises OSError where there can be no lock.
+        Raises OSError where locks do not work.
         """
         self.path = ""
         while True:
@@ -134,7 +134,7 @@ _locks: "list[ref[Lock]]" = []
 
 
 def _close_in_child() -> None:
-    """A lock belongs to one process: a forked child would keep it from everybody."""
+    """Closes the locks in a forked child, which would otherwise hold them while it lives."""
     for reference in _locks:
         if (lock := reference()) is not None:
             lock.close()
@@ -209,7 +209,7 @@ class Waiter:
         try:
             left = float(promised) - now
         except ValueError:
-            left = _LONGEST_SLEEP  # being written at this moment
+            left = _LONGEST_SLEEP  # it is being written right now
         # the promise of a killed holder stays until the next one has written its own, so a promise
         # counts as broken only after a while
         if left >= 0:
@@ -222,7 +222,7 @@ class Waiter:
                 " taking too long",
                 "try again; if it happens again, see what that process is waiting for",
             )
-        # where gevent or the like replaces threads, one that waits in the kernel stops all
+        # with gevent and the like, a thread that waits in the kernel would stop all the others
         are_replaced = not isinstance(_thread.start_new_thread, type(len))
         if pid == str(os.getpid()) or are_replaced:
             time.sleep(_POLL)
@@ -230,18 +230,18 @@ class Waiter:
             self._sleep(min(max(left, 0.05), _LONGEST_SLEEP))
 
     def _sleep(self, seconds: float) -> None:
-        """Until the holder lets go, or for so many seconds.
+        """Waits until the holder lets go, or for `seconds`.
 
-        A thread waits in the kernel, which takes no time limit, and this one for the thread, which
-        a signal interrupts. Polling would cost two hundred waiting processes more than the
-        exchange they wait for.
+        A second thread waits in the kernel, where no time limit can be set; this one waits for that
+        thread, so that a signal can interrupt it. Polling would cost two hundred waiting processes
+        more than the exchange they wait for.
         """
         if self._released is None:
             self._released = _thread.allocate_lock()
             self._released.acquire()
             try:
                 _thread.start_new_thread(_tell_when_free, (self.path, self._released))
-            except RuntimeError:  # the system has none to spare (RLIMIT_NPROC): look again soon
+            except RuntimeError:  # no thread to spare (RLIMIT_NPROC): look again soon
                 self._released = None
                 time.sleep(min(seconds, _POLL))
                 return
@@ -259,7 +259,7 @@ def _tell_when_free(path: str, released: _thread.LockType) -> None:
         finally:
             os.close(descriptor)
     except OSError:
-        return  # swept away, or no locks here: the next look finds that out
+        return  # it was deleted, or locks do not work here: the next look finds out
     finally:
         released.release()
 
@@ -270,7 +270,7 @@ def _is_still(path: str, descriptor: int) -> bool:
     except FileNotFoundError:
         return False
     opened = os.fstat(descriptor)
-    if opened.st_nlink > 1:  # a promise would be written into what somebody has linked here
+    if opened.st_nlink > 1:  # a promise would be written into whatever file somebody linked here
         raise locate.not_private(f"{path} is a hard link; remove it")
     return os.path.samestat(there, opened)
 

@@ -84,7 +84,7 @@ def clear(directory: str, config: str = "") -> int:
 
 
 def clear_profile(view: View, config: str, profile: str) -> int:
-    """Removes the tokens of one profile, with whatever variables they were asked for.
+    """Removes the tokens of one profile, whatever its variables held when they were fetched.
 
     The record of attempts that `view` has found goes too. Returns how many tokens there were;
     raises OSError.
@@ -183,7 +183,7 @@ def keep(asked: Asked, outline: Outline, profile: ProfileOutline, entry: Entry) 
 
 
 def kept(asked: Asked) -> Kept | None:
-    """What `keep` has kept, if it is still what is asked for, and approved."""
+    """What `keep` has kept, if it fits the request and is still approved."""
     found = _kept.get((asked.config, asked.profile))
     if found is None or found.outline.config != asked.content:
         return None

@@ -31,13 +31,13 @@ from tastyauth.errors import (
 from tastyauth.secret import addressed
 
 _SCARCE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN)
-"""What a system says that has no file, memory or process to spare."""
+"""The errors of a system that has run out of files, memory or processes."""
 
 Run = Callable[[Arguments, Console], int]
-"""Runs a command: takes what was asked and where to speak; returns the exit code."""
+"""Runs a command, given its arguments and the console; returns the exit code."""
 
 _SHORT = ("env", "token", "exec", "validate")
-"""Commands that end before there is anything worth collecting (`tastyauth._entry`)."""
+"""Commands that end before there is any garbage worth collecting (`tastyauth._entry`)."""
 
 _EVERYWHERE = ("validate", "no-secrets", "schema", "explain")
 """Commands that also work on Windows."""
@@ -70,7 +70,7 @@ def main(argv: Sequence[str] | None = None, started_at: float | None = None) -> 
 
 
 def runner(command: str) -> Run:
-    """The function that runs a command; each brings its imports, and a start needs one."""
+    """The function that runs a command; only its module is imported."""
     module, _, function = COMMANDS[command].function.partition(":")
     run: Run = getattr(import_module(f"tastyauth.cli.{module}"), function)
     return run
@@ -103,7 +103,7 @@ def ended(words: Sequence[str], error: BaseException, console: Console | None = 
 
 
 def _flags(asked: grammar.Words, console: Console) -> str:
-    """What names the profile and the config of this run, for the commands in a hint."""
+    """The flags that name this run's profile and config, for the commands in a hint."""
     from tastyauth.cli.inputs import flags_of, read_config  # late: most runs do not fail
 
     flag = asked.text("config")
@@ -135,9 +135,9 @@ def _eval_failure(asked: grammar.Words, code: int, console: Console) -> str:
 
 
 def _bug(error: BaseException, console: Console) -> TastyauthError:
-    """Describes a bug by its place and kind; its text may hold a secret.
+    """Describes a bug by its place and kind, since its text may hold a secret.
 
-    A system that has run out of files or memory is none.
+    Running out of files or memory is not a bug.
     """
     if isinstance(error, OSError) and error.errno in _SCARCE:
         return TemporaryError(reason_of(error), "end other programs, or raise the limit: ulimit -a")

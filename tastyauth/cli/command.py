@@ -5,7 +5,7 @@ from types import SimpleNamespace
 from typing import NamedTuple
 
 Arguments = SimpleNamespace
-"""What was asked: a value for every argument of the command, by its destination."""
+"""The parsed command line: a value for every argument of the command, by its destination."""
 
 
 class Argument(NamedTuple):
@@ -32,7 +32,7 @@ class Argument(NamedTuple):
 
     @property
     def options(self) -> tuple[str, ...]:
-        """The only values there may be; empty when there are others."""
+        """The only values allowed; empty when any value is."""
         return tuple(self.choices.split())
 
     @property
@@ -74,7 +74,7 @@ class Command(NamedTuple):
 
 
 def name(text: str) -> str:
-    """Refuses the empty text of an unset variable: the default would be a surprise."""
+    """Refuses an empty text, as from an unset variable: using the default would be a surprise."""
     if not text:
         raise ValueError("it is empty; perhaps a variable is not set")
     return text

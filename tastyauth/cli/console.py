@@ -20,7 +20,7 @@ from tastyauth.errors import OutputError, Stopped, TastyauthError, UsageError
 from tastyauth.locate import home_directory
 from tastyauth.secret import has_credential, shown
 
-with suppress(ImportError):  # Windows has none, and nothing is asked there
+with suppress(ImportError):  # Windows has no termios; nothing is asked there
     import termios
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ class Console:
     def choose(
         self, question: str, options: Mapping[str, str], flag: str, default: str = ""
     ) -> str:
-        """Asks for one of `options`, which are explained; their beginnings do, in any case."""
+        """Asks for one of `options`, which are explained; a prefix in any case is enough."""
         if self.interactive:
             width = max(map(len, options))
             self._stderr("\n".join(f"  {name:<{width}}  {why}" for name, why in options.items()))
@@ -189,7 +189,7 @@ class Console:
             text = f"tastyauth: waiting for {what} ..."
             with suppress(OSError):
                 width = os.get_terminal_size(2).columns
-                if 0 < width <= len(text):  # only one line can be wiped out
+                if 0 < width <= len(text):  # only one line can be erased
                     text = text[: width - 1]
             _write(2, text)
 
@@ -206,7 +206,7 @@ class Console:
                     _write(2, "\r\x1b[K")
 
     def _answered(self, question: str, rest: str) -> str:
-        """A line typed for all to see; asked for again when it holds a secret."""
+        """A line that is echoed as it is typed; asks again when it holds a secret."""
         while True:
             _write(2, f"tastyauth: {self._named(question)}{rest}")
             try:
@@ -329,5 +329,5 @@ def _set_terminal(mode: list[int | list[bytes | int]]) -> None:
             termios.tcsetattr(0, termios.TCSAFLUSH, mode)
             return
         except termios.error as error:
-            if error.args[0] != errno.EINTR:  # stopped in the background; a `fg` will come
+            if error.args[0] != errno.EINTR:  # stopped in the background; continues after `fg`
                 raise

@@ -52,7 +52,7 @@ def run_doctor(arguments: Arguments, console: Console) -> int:
 
 
 def _fit(checks: Sequence[Check], findings: Findings, arguments: Arguments) -> tuple[Check, ...]:
-    """The checks in words that can be pasted into a report, with hints for this very profile."""
+    """The checks with nothing private in them, and hints that name this profile."""
     home = findings.around.home
     profile = getattr(findings, "profile", None)
     flags = flags_of(profile.name if profile else findings.wanted, arguments.config)

@@ -23,7 +23,7 @@ class Shown(Exception):
 
 
 class Words:
-    """The words of a command line, told apart.
+    """The words of a command line, sorted.
 
     `given` holds what each known flag was given last: a text, or True for a switch. `rest` is all
     but the command and what follows `exec --`, which is `argv`. `misplaced` is a flag of a command
@@ -43,13 +43,13 @@ class Words:
         self.is_plain = True
 
     def text(self, name: str) -> str | None:
-        """What a flag that takes a value was given, if it was."""
+        """The value that a flag was given, or None."""
         value = self.given.get(name)
         return value if isinstance(value, str) else None
 
 
 def read(words: Sequence[str]) -> Words:
-    """Tells the words apart, whatever is wrong; the first one that is no flag is the command."""
+    """Sorts the words, whatever is wrong with them; the first that is not a flag is the command."""
     found = Words(words)
     places_ended = False
     remaining = iter(words)
@@ -82,7 +82,7 @@ def read(words: Sequence[str]) -> Words:
         if not flag.is_switch and not equals:
             following = next(remaining, None)
             if following is None and name == "--config" and found.command == "simulator":
-                following = "simulator.yaml"  # which it writes, where others read one
+                following = "simulator.yaml"  # it writes this file, where other commands read one
             text = following or ""
             found.rest += [] if following is None else [following]
             found.is_plain &= text[:1] not in ("", "-")
@@ -91,7 +91,7 @@ def read(words: Sequence[str]) -> Words:
 
 
 def parse(words: Words) -> Arguments:
-    """What was asked; raises UsageError or Shown."""
+    """The parsed command line; raises UsageError or Shown."""
     plain = understood(words)
     if plain is not None:
         return plain
@@ -143,7 +143,7 @@ def _value(argument: Argument, given: object) -> object:
 
 
 def nearest(word: str, known: Iterable[str], likeness: float = 0.6) -> str | None:
-    """The known word that is most like `word`, if one is; dashes make flags alike."""
+    """The known word closest to `word`, if one is close enough; shared dashes count too."""
     from difflib import get_close_matches
 
     return next(iter(get_close_matches(word, known, n=1, cutoff=likeness)), None)

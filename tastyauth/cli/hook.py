@@ -26,7 +26,7 @@ _COMPLETIONS = {"bash": "tastyauth.bash", "zsh": "_tastyauth", "fish": "tastyaut
 
 
 def run_hook(arguments: Arguments, console: Console) -> int:
-    """Prints the code to source; or, when that code asks, what it is to do now."""
+    """Prints the code to source; or, when that code asks, what to do now."""
     shell: str = arguments.shell
     if arguments.answer is not None:
         console.out(_answer(shell, arguments, console))
@@ -81,7 +81,7 @@ def _answer(shell: str, arguments: Arguments, console: Console) -> str:
     if not held.is_ours(entry.fields if entry else None, case, time.time(), alone=alone):
         return _stepping_aside(shell, arguments, console, held)
     session.require(profile)
-    console.about = audience.about  # as of here, whatever is said is about this profile
+    console.about = audience.about  # from here on, every message is about this profile
     if entry is None or cache.decide(entry, None, Terms(), time.time()) != cache.SERVE:
         renewed = _obtained(session, warnings, profile.name, entry, arguments, console)
         if entry is None and not held.is_ours(renewed.fields, case, time.time(), alone=alone):
@@ -167,7 +167,7 @@ def _stepping_aside(shell: str, arguments: Arguments, console: Console, held: ho
 
 
 def run_completion(arguments: Arguments, console: Console) -> int:
-    """Prints the script; or, when that asks, the names of the profiles that can be chosen."""
+    """Prints the script; or, when the script asks, the names of the profiles."""
     if not arguments.profiles:
         console.out(shipped(_COMPLETIONS[arguments.shell], "completions"))
         return 0
@@ -179,6 +179,6 @@ def run_completion(arguments: Arguments, console: Console) -> int:
             config, _ = read_config(arguments.config, console, trusted=True)
             names = [each.name for each in config.profiles]
     except TastyauthError as error:
-        return error.exit_code  # in silence: somebody is typing
+        return error.exit_code  # silently: somebody is typing
     console.out("".join(f"{name}\n" for name in names))
     return 0

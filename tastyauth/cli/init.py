@@ -40,14 +40,14 @@ from tastyauth.session import Session, refresh
 from tastyauth.validation import document
 
 _NAMES = {"sandbox": "paper"}
-"""The name of an unnamed profile where `live` would mislead."""
+"""The default profile name where `live` would mislead."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Place:
     """Where the config is or will be; `content` is None as long as it does not exist.
 
-    `approved` says that it may act unseen, however it is found.
+    `approved` says that it may act without being shown, however it is found.
     """
 
     path: str
@@ -57,7 +57,7 @@ class _Place:
 
 
 def run_init(arguments: Arguments, console: Console) -> int:
-    """From nothing to a config that has produced a token; nothing is written before that."""
+    """Creates a config or a profile; writes nothing until it has produced a token."""
     if arguments.only_print:
         console.out(shipped("tastyauth.yaml.example"))
         return 0
@@ -96,7 +96,7 @@ def _may_act(config: Config, origin: str, console: Console) -> bool:
 
 
 def _make(place: _Place, name: str | None, arguments: Arguments, console: Console) -> None:
-    """A new profile: asked for, checked, tried, written, and then what to type next."""
+    """Adds a profile: asks, checks, tests, writes, and says what to type next."""
     room = new_profile.room(place.content, place.path) if place.content is not None else None
     old = interview.old_bot(arguments.dotenv, console) if arguments.dotenv else {}
     _check_flags(place, room, name, arguments, console)
@@ -136,7 +136,7 @@ def _make(place: _Place, name: str | None, arguments: Arguments, console: Consol
         place.origin == locate.USER and _may_act(config, locate.USER, console)
     ):
         try:
-            trust.allow(config, console.surroundings)  # nothing in it is unseen
+            trust.allow(config, console.surroundings)  # the user has just entered everything in it
         except OSError as error:
             words = f"tastyauth allow {shlex.quote(config.path)}"
             console.warn(f"it is not approved yet: {reason_of(error)}; run: {words}")
@@ -152,7 +152,7 @@ def _make(place: _Place, name: str | None, arguments: Arguments, console: Consol
 
 
 def _without_config(hint: str, arguments: Arguments, console: Console) -> str:
-    """The hint of a refusal, which can be followed while no config is written."""
+    """The hint of a refusal, changed to fit while no config has been written."""
     again = "run tastyauth init again"
     if not console.interactive:
         hint = re.sub(r"tastyauth secret set(?: --only \w+)?", again, hint)
@@ -171,7 +171,7 @@ def _without_config(hint: str, arguments: Arguments, console: Console) -> str:
 def _check_flags(
     place: _Place, room: Room | None, name: str | None, arguments: Arguments, console: Console
 ) -> None:
-    """Raises UsageError or RefusedError for what flags say wrong, and leave out unasked."""
+    """Raises UsageError or RefusedError for wrong flags, or missing ones if nobody can be asked."""
     environment, client_id = arguments.environment, arguments.client_id
     if not console.interactive:
         environment = environment or console.ask_text("environment", "--environment")
@@ -195,7 +195,7 @@ def _check_flags(
 def _filled(
     place: _Place, room: Room | None, new: NewProfile, console: Console
 ) -> tuple[bytes, Config]:
-    """The config with the new profile; raises UsageError for what makes it invalid: a flag."""
+    """The config with the new profile; raises UsageError for a flag that makes it invalid."""
     schema = "# yaml-language-server: $schema=tastyauth.schema.json\n"
     whole = room.filled(new) if room is not None else schema + new_profile.HEAD + new.block()
     content = whole.encode()
@@ -206,7 +206,7 @@ def _filled(
 
 
 def _default(only: str, new: str, console: Console) -> str:
-    """Which of two profiles is meant from now on where none is named."""
+    """Asks which of the profiles to use from now on when none is named."""
     if not console.interactive:
         console.say(f"added default_profile: {only}, so that {only} is still used without -p")
         return only
@@ -277,7 +277,7 @@ def _complete(
 
 
 def _asks_for_another(profile: Profile, arguments: Arguments) -> bool:
-    """Whether a flag says something else than the profile does."""
+    """Whether a flag contradicts the profile."""
     stores = {getattr(profile, field).members[0].kind for field in SECRETS}
     return any(
         given is not None and given not in there

@@ -1,4 +1,4 @@
-"""From what was asked to a session: the config found and read, the profile and the terms named."""
+"""Turns a parsed command line into a session: finds and reads the config, names the profile."""
 
 import os
 import shlex
@@ -22,7 +22,7 @@ def open_session(
 ) -> Session:
     """A session for the profile and terms of this command line; raises ConfigNotFound.
 
-    It tells `audience` what happens, or else the console.
+    It reports to `audience`, or else to the console.
     """
     found = find(arguments.config, console)
     profile = arguments.profile or console.environ.get("TASTYAUTH_PROFILE") or None
@@ -47,11 +47,11 @@ def find(flag: str | None, console: Console) -> tuple[str, str]:
 
 
 def cached(asked: Asked) -> View:
-    """What is cached, as seen without reading any YAML; nothing where there can be no cache."""
+    """What is cached, without reading any YAML; empty where there can be no cache."""
     try:
         return cache.look(asked)
     except OSError:
-        return View("", "")  # where it matters, the session says so
+        return View("", "")  # the session reports it where it matters
 
 
 def read_config(
@@ -71,13 +71,13 @@ def read_config(
 
 
 def flags_of(profile: str | None, config: str | None) -> str:
-    """What names this profile and this config on a command line."""
+    """The flags that name this profile and this config."""
     flags = (("-p", profile), ("--config", config))
     return " ".join(f"{flag} {shlex.quote(value)}" for flag, value in flags if value)
 
 
 def shipped(name: str, folder: str = "") -> str:
-    """The text of a file of this repository, which a wheel holds inside of the package."""
+    """The text of a file of this repository; in a wheel it is inside the package."""
     package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     for directory in (package, os.path.dirname(package)):
         path = os.path.join(directory, folder, name)

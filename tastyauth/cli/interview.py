@@ -28,7 +28,7 @@ STORES = {
     "keyring": "the desktop's keyring; not in cron",
     "pass": "the password store of pass; in cron only with a key that has no passphrase",
 }
-"""Where secrets can be kept, and what is to be known about it."""
+"""Where secrets can be kept, and what to know about each place."""
 
 _TO_HAVE = {
     "keyring": "a desktop session, and `pipx inject tastyauth keyring`",
@@ -55,7 +55,7 @@ class Entered(NamedTuple):
 def ask(
     old: Mapping[str, Secret], before: Entered | None, arguments: Arguments, console: Console
 ) -> Entered:
-    """What flags, `old` credentials, the refresh token and the user say.
+    """Gathers a profile from flags, `old` credentials, the refresh token and the user.
 
     The refresh token comes first, since it says most of the rest. `before` was refused: Enter keeps
     each part of it. Raises UsageError for what is missing where nobody can be asked.
@@ -98,8 +98,8 @@ def _belongs(
 ) -> tuple[str, str] | None:
     """Environment and client ID: as given, as the token says and the user confirms, or as typed.
 
-    With `is_open` what is given and not said by the token can be corrected. None when the user does
-    not confirm.
+    With `is_open` what was given, and is not in the token, can be corrected. None when the user
+    does not confirm.
     """
     is_custom = environment == "custom"
     said = None if is_custom else environment_of(claims), _sole_client(claims)
@@ -150,7 +150,7 @@ def old_bot(path: str, console: Console) -> dict[str, Secret]:
 
 
 def scopes(flag: str | None, before: tuple[str, ...] | None, console: Console) -> tuple[str, ...]:
-    """What the grant may do: reading alone, unless what runs with it is to trade.
+    """What the grant may do: only read, unless the profile is to place orders.
 
     Enter keeps what was answered `before`.
     """
@@ -177,7 +177,7 @@ def _sole_client(claims: Claims) -> str | None:
 
 
 def _client_id(console: Console, default: str) -> str:
-    """What is typed, until it looks like a client ID."""
+    """Asks until the answer looks like a client ID."""
     while True:
         text = console.ask_text("client ID", "--client-id", default)
         try:

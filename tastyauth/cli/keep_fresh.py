@@ -33,7 +33,7 @@ def run(
     arguments: Arguments, console: Console, asked: Asked, entry: Entry, environment: dict[str, str]
 ) -> int:
     """Runs the command with `environment` and the path of the file; returns its exit code."""
-    gc.enable()  # this one may stay for days
+    gc.enable()  # this process may run for days
     min_valid: float | None = arguments.min_valid
     surroundings = replace(console.surroundings, interactive=False)
 
@@ -70,7 +70,7 @@ def _hint(error: TastyauthError, asked: Asked, command: str) -> str:
     """What to do. The command never gets a config that was changed: it may be another account's."""
     if isinstance(error, TemporaryError):
         return error.hint
-    with suppress(TastyauthError):  # it is gone
+    with suppress(TastyauthError):  # the config is gone
         if locate.read_config(asked.path) == asked.content:
             return error.hint
     return (

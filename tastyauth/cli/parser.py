@@ -28,7 +28,7 @@ _OTHER_NAMES = {
     "--version": "version",
     "--help": "help",
 }
-"""What is meant by the names that other programs have for a command."""
+"""Our commands for the names that other programs use."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -73,7 +73,7 @@ def parse(words: Words) -> Arguments:
     try:
         arguments, strays = parser.parse_known_args(words.rest, Arguments(command=words.command))
     except UsageError as error:
-        if words.unknown:  # rather than what is missing beside it
+        if words.unknown:  # reported first, rather than what is missing beside it
             raise _stray(words.unknown, parser, command, words) from None
         if command is not None and "are required" in error.message:
             place = command.places[0]
@@ -130,7 +130,7 @@ def _read(read: Callable[[str], object], text: str) -> object:
 
 
 def _meant(words: Words) -> str:
-    """What to type instead of an unknown command: other programs' names for ours."""
+    """What to type instead of an unknown command."""
     asked = (words.command or "").lower()
     profile = [word for word in words.places if _could_be_a_profile(word)][:1]
     named = f" -p {profile[0]}" if profile else ""
@@ -178,7 +178,7 @@ def _stray(word: str, parser: Parser, command: Command | None, words: Words) -> 
 
 
 def main_help() -> str:
-    """The commands by what one wants to do, and the flags that all of them take."""
+    """The help: the commands grouped by purpose, and the flags that all of them take."""
     lines = ["tastytrade access tokens for shells, cron jobs and programs.", ""]
     lines.append("usage: tastyauth [FLAGS] COMMAND [FLAGS]")
     for group in GROUPS:

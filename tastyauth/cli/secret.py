@@ -32,11 +32,11 @@ from tastyauth.sources import Reference, Surroundings, accept, kind_of
 SECRETS = ("client_secret", "refresh_token")
 
 _COMMAND = re.compile(r"tastyauth secret set(?: --only \w+)?$", re.MULTILINE)
-"""What hints have the user run to store a secret."""
+"""The commands in hints that store a secret."""
 
 
 def run_secret(arguments: Arguments, console: Console) -> int:
-    """Asks for a secret, or for both; tries them; stores all or none, or goes back to the last."""
+    """Asks for one secret or both, tests them, stores all or none; or goes back to the old ones."""
     session = open_session(arguments, console)
     profile = session.config().profile(session.asked.profile)
     console.about, console.withheld = profile.about, profile.withheld
@@ -64,7 +64,7 @@ def _store_untried(
     values: dict[str, Secret],
     console: Console,
 ) -> None:
-    """Stores the values, and keeps what they replace beside them until they have worked."""
+    """Stores the values; keeps the old ones beside them until the new ones have worked."""
     surroundings = console.surroundings.withholding(profile.withheld)
     unasked = replace(surroundings, interactive=False)
     mark = refresh.untried_mark(profile, surroundings)
@@ -182,9 +182,9 @@ def entered(field: str, console: Console, *, is_custom: bool, kept: Secret | Non
 def try_out(
     profile: Profile, client_id: str, entered: Mapping[str, Secret], console: Console
 ) -> bool:
-    """One exchange with what is about to be stored, and what the profile has for the rest.
+    """Makes one exchange with what is about to be stored; the profile supplies the rest.
 
-    Whether there was one. Raises what the server's answer means, unless that is temporary.
+    Returns whether there was one. Raises what the server's answer means, unless it is temporary.
     """
     values = dict(entered)
     surroundings = console.surroundings
@@ -227,7 +227,7 @@ def writable(field: str, profile: Profile, console: Console) -> Reference:
 
 
 def is_available(kind: str, console: Console) -> bool:
-    """Whether secrets can be kept there on this machine; a keyring may want to be unlocked."""
+    """Whether that store works on this machine; a keyring may have to be unlocked."""
     with console.waiting(f"the {kind}"):
         return kind_of(kind).is_available(console.surroundings)
 
@@ -259,8 +259,8 @@ def store_all(
     everything = {**contents, **beside}
     is_alone = len(elsewhere) == 1 and not everything  # it is stored, or not
     earlier: list[tuple[Reference, Secret | None]] = []
-    unasked = replace(surroundings, interactive=False)  # nobody unlocks a store for an "if"
-    is_rotated = "refresh_token" in targets  # by another process, and perhaps at this moment
+    unasked = replace(surroundings, interactive=False)  # nobody unlocks a store just for a look
+    is_rotated = "refresh_token" in targets  # by another process, perhaps right now
     alone = refresh.sole_writer_of(profile, surroundings) if is_rotated else nullcontext()
     try:
         files.write_beside(everything)
@@ -301,7 +301,7 @@ def _refuse_links_out(path: str, label: str, directory: str) -> None:
 
 
 def _held(target: Reference, surroundings: Surroundings) -> Secret | None:
-    """What a store holds now, None for nothing; raises SecretError when it does not say."""
+    """What a store holds now, None for nothing; raises SecretError when it cannot be read."""
     try:
         return target.resolve(surroundings)
     except SecretAbsent:
@@ -326,7 +326,7 @@ def _tell(
             except SecretAbsent:
                 continue
             except SecretError:
-                pass  # it exists, and its failure is what everybody gets to see
+                pass  # it exists, so its failure ends every search
             first = member.describe(surroundings.home)
             console.warn(f"the {_spoken(field)} in {first} comes first, so that one is used")
             break

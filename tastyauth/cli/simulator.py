@@ -1,4 +1,4 @@
-"""The stand-in for tastytrade, and the main job against it: `simulator` and `demo`."""
+"""The stand-in for tastytrade, and a whole run against it: `simulator` and `demo`."""
 
 import json
 import os
@@ -86,7 +86,7 @@ def run_simulator(arguments: Arguments, console: Console) -> int:
         application = simulator.application
         accepted = {
             "origin": simulator.origin,
-            "api_url": simulator.origin,  # as a config calls it
+            "api_url": simulator.origin,  # in the words of a config
             "client_id": application.client_id,
             "client_secret": application.client_secret.reveal(),
             "refresh_token": application.refresh_token.reveal(),
@@ -96,7 +96,7 @@ def run_simulator(arguments: Arguments, console: Console) -> int:
         text = HEAD + NewProfile("simulator", *where).block()
         if arguments.config:
             _write(arguments.config, f"{_MADE}\n{text}", accepted, console)
-        # first, so that what waits for the credentials may stop it at once
+        # first, so that whoever reads the credentials may stop it at once
         console.say(f"serving {simulator.origin} until interrupted")
         console.out(json.dumps(accepted) + "\n")
         threading.Event().wait()
@@ -126,7 +126,7 @@ def _write(path: str, ready: str, accepted: Mapping[str, str], console: Console)
 
 def run_demo(_: Arguments, console: Console) -> int:
     """Every step in a real shell; ends with an error when one does not do what it should."""
-    os.umask(0o077)  # everything in its home is for the owner, whatever the caller's says
+    os.umask(0o077)  # files in its home are private, whatever the caller's umask
     home = tempfile.mkdtemp(prefix="tastyauth-demo-")
     try:
         with Simulator() as simulator:

@@ -32,9 +32,10 @@ _CHANGED = {
 
 @dataclass(frozen=True, slots=True)
 class FieldStatus:
-    """One credential of a profile: where it comes from, and whether something is there.
+    """One credential of a profile: its source, and whether the source has it.
 
-    `reason` says why it is missing or unusable, in the words that a command for it would use.
+    `reason` says why it is missing or unusable, in the words of the error that a command would
+    raise.
     """
 
     field: str
@@ -89,7 +90,7 @@ class ShellStatus:
 
 
 def run_as_curl(arguments: Arguments, console: Console) -> int:
-    """Prints a script that does the same with curl; it says where the secrets are, not what."""
+    """Prints a script that does the same with curl; it names where the secrets are."""
     session = open_session(arguments, console)
     profile = session.config().profile(session.asked.profile)
     console.out(curl_script.script(profile, console.surroundings))
@@ -132,7 +133,7 @@ def run_status(arguments: Arguments, console: Console) -> int:
     home = "" if arguments.format == "json" else locate.home_directory(console.environ)
     profiles = status(config, session.asked, console.surroundings, now, home=home)
     shell = in_shell(config, session.asked)
-    if arguments.profile:  # the flag alone: a variable does not ask about one profile
+    if arguments.profile:  # only the flag: a variable does not ask for one profile
         wanted = config.profile(arguments.profile).name
         profiles = tuple(profile for profile in profiles if profile.name == wanted)
     path = with_tilde(session.asked.path, home)
@@ -259,7 +260,7 @@ def _held(shell: ShellStatus | None, now: float) -> str:
 def _field_status(
     field: str, value: str | Reference, surroundings: Surroundings, home: str
 ) -> FieldStatus:
-    """Of a list, the state of the member that would answer, as far as can be seen."""
+    """The state of a credential; of a list, that of the member that would be used."""
     if isinstance(value, str):
         return FieldStatus(field, value, PRESENT)
 

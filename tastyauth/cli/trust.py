@@ -13,11 +13,11 @@ from tastyauth.errors import ConfigNotAllowed, UsageError, reason_of
 from tastyauth.secret import printable
 
 _MOST_COMPARED = 400
-"""Lines. To compare longer plans would take minutes, if somebody has meant them to."""
+"""Lines. Comparing longer plans could take minutes, if somebody built them to."""
 
 
 def run_allow(arguments: Arguments, console: Console) -> int:
-    """Shows the plan, asks, and records the answer."""
+    """Shows the plan, asks, and records a yes."""
     surroundings = console.surroundings
     config, origin = read_config(arguments.file or arguments.config, console)
     if arguments.file:
@@ -88,7 +88,7 @@ def _shown(before: plan.Lines, now: plan.Lines) -> list[str]:
 
 
 def _placed(lines: plan.Lines) -> list[tuple[str, str]]:
-    """Each line with the profile it belongs to: the same words of another one are no match."""
+    """Each line with its profile, so that equal lines of two profiles are not matched."""
     placed, profile = [], ""
     for line in lines:
         if line.startswith("profile "):

@@ -33,7 +33,7 @@ def run_env(arguments: Arguments, console: Console) -> int:
         return _run_github(emission, entry.fields, console)
     console.out(shells.RENDER[output](emission))
     if console.stdout_is_terminal:
-        # with the same flags, or it would be about another profile
+        # with the same flags, or it would name another profile
         words = f"tastyauth env {flags_of(arguments.profile, arguments.config)}".rstrip()
         meant = shells.for_shell(console.environ.get("SHELL", "")) if output == "sh" else output
         if usage := shells.usage(meant, words):
@@ -49,7 +49,7 @@ def run_token(arguments: Arguments, console: Console) -> int:
 
 
 def run_exec(arguments: Arguments, console: Console) -> int:
-    """Becomes CMD, with the exports in its environment and the secrets' own variables gone."""
+    """Becomes CMD, with the exports in its environment and without the variables of the secrets."""
     is_shell = not arguments.argv  # as `aws-vault exec` does without a command
     if is_shell:
         if not (console.interactive and console.stdout_is_terminal):
@@ -84,7 +84,7 @@ def run_exec(arguments: Arguments, console: Console) -> int:
 
 
 def _run_github(emission: shells.Emission, fields: dict[str, str], console: Console) -> int:
-    """Masks first: what is in the file may be printed by any later step."""
+    """Masks the token first, since any later step may print what is in the file."""
     path = console.environ.get("GITHUB_ENV")
     if not path:
         hint = "this format is for a GitHub Actions step, which sets it"

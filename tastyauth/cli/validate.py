@@ -30,7 +30,7 @@ _KINDS |= {stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
 
 
 def run_validate(arguments: Arguments, console: Console) -> int:
-    """Checks each file, whatever it is called: 1 when one has errors, 66 when one is not read."""
+    """Checks each file, whatever its name; returns 1 if any has errors, 66 if it cannot be read."""
     gc.disable()  # the run is short, and collecting between imports would take 5 % of it
 
     def check(content: bytes, name: str) -> Checked:
@@ -42,7 +42,7 @@ def run_validate(arguments: Arguments, console: Console) -> int:
 
 
 def run_no_secrets(arguments: Arguments, console: Console) -> int:
-    """Looks for secrets in each file; 1 when one holds some, 66 when one cannot be read."""
+    """Looks for secrets in each file; returns 1 if one holds any, 66 if one cannot be read."""
     return _check_each(arguments.files, _MOST_SEARCHED, _search, arguments.format, console)
 
 
@@ -124,8 +124,8 @@ def _check_each(
 def _read(file: str, name: str, most: int) -> bytes:
     """The first bytes of a file, one more than `most` at the most; raises ConfigNotFound.
 
-    Also for what is not a file: a FIFO or a device may have no end, or never begin. A pipe that
-    the shell has opened (`<(command)`) has a name that leads nowhere, and is read.
+    Also for a FIFO or a device, which may have no end, or never begin. A pipe that the shell has
+    opened (`<(command)`) has a name that leads nowhere, and is read.
     """
     is_stdin = file == _STDIN
     try:
@@ -159,7 +159,7 @@ def _name(file: str, console: Console) -> str:
 
 
 def _config(content: bytes, name: str) -> Document:
-    from tastyauth.validation import document  # late: most files that are searched are no configs
+    from tastyauth.validation import document  # late: most of the files searched are not configs
 
     return document.read(content, name)
 

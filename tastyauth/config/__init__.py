@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from tastyauth.shared import Engine
 
 ENVIRONMENTS = {environment: f"https://{host}" for environment, host in API_HOSTS.items()}
-"""Where each environment answers (developer.tastytrade.com); `custom` names its own."""
+"""The API of each environment (developer.tastytrade.com); `custom` names its own."""
 
 DEFAULT_TIMEOUT = 15.0
 """Seconds for one whole exchange, retries included."""
 
 USER_AGENT = f"tastyauth/{__version__}"
-"""What tastyauth calls itself where a profile says nothing else."""
+"""The User-Agent, unless the profile sets one."""
 
 
 class Profile(NamedTuple):
@@ -89,12 +89,12 @@ class Profile(NamedTuple):
 
     @property
     def about(self) -> str:
-        """What messages call it."""
+        """How messages name the environment."""
         return f"{self.name}, {self.behind}"
 
     @property
     def exported_environment(self) -> str:
-        """`custom` says sandbox: the reading in which nothing is traded by mistake."""
+        """What is exported; `custom` counts as sandbox, so that nothing trades by mistake."""
         return "production" if self.behind == "production" else "sandbox"
 
 
@@ -127,7 +127,7 @@ class Config:
         return profiles[wanted]
 
     def only(self, name: str) -> "Config":
-        """The same with one profile, whose name must still be given where it must be now."""
+        """The same config with only one profile; its name is required where it is required now."""
         default = self.default_name or "(none)"  # which no profile can be called
         return replace(self, profiles=(self.profile(name),), default_profile=default)
 
@@ -136,7 +136,7 @@ class Config:
         found, who, wanted = self.profile(name), "--require-environment", asked.required
         if wanted in ("", found.exported_environment):
             who, wanted = f"${locate.REQUIRED}", asked.environ[locate.REQUIRED]
-        if wanted not in API_HOSTS:  # it may hold anything
+        if wanted not in API_HOSTS:  # the variable may hold anything
             return ConfigError(f"{who} is neither production nor sandbox", "correct or unset it")
         required = (asked.required, asked.environ)
         fitting = [f"-p {it.name}" for it in self.profiles if locate.meets(*required, it.behind)]

@@ -1,4 +1,4 @@
-"""From nothing to a config: the texts of a new profile, and where its secrets may be kept."""
+"""The text of a new profile, and where it fits into a config."""
 
 import os
 import shlex
@@ -70,7 +70,7 @@ class NewProfile:
 
 @dataclass(frozen=True, slots=True)
 class Room:
-    """Where a config has room for one profile more.
+    """Where one more profile fits into a config.
 
     `line` is the one that says `profiles:`, from 1. Where there was one profile and no
     `default_profile`, `default` is its name: what worked without -p must still mean the same.
@@ -82,7 +82,7 @@ class Room:
     default: str
 
     def filled(self, profile: NewProfile) -> str:
-        """The config with the profile, every byte that was there before as it was."""
+        """The config with the profile added; all the bytes that were there stay the same."""
         lines = self.text.splitlines(keepends=True)
         ending = "\r\n" if lines[0].endswith("\r\n") else "\n"
         lines.insert(self.line, profile.block(self.indent, ending))
@@ -92,7 +92,7 @@ class Room:
 
 
 def room(content: bytes, path: str) -> Room:
-    """Where `content`, the valid config at `path`, has room for one profile more.
+    """Where one more profile fits into `content`, the valid config at `path`.
 
     Raises ConfigError for a form of YAML into which no line can be put.
     """

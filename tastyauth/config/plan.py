@@ -1,4 +1,4 @@
-"""What a config would do, in full: the thing that is shown, approved and compared."""
+"""What a config would do, in full: this is what is shown, approved and compared."""
 
 import os
 import stat
@@ -19,7 +19,7 @@ _VERSION_CONTROL = (
     *(".git", ".hg", ".jj", ".sl", ".svn", ".bzr", ".pijul", ".repo"),
     *(".fslckout", "_FOSSIL_", "_darcs", "CVS"),
 )
-"""What lies in the root of a tree that the next pull or update can change."""
+"""What is in the root of a tree that the next pull or update can change."""
 
 FIRST_EXPORTS = (
     ("TASTYTRADE_ACCESS_TOKEN", "access_token"),
@@ -52,7 +52,7 @@ def lines(config: Config, around: Surroundings, usual: Exports = export.DEFAULT_
                 found += value.plan(prefix, around)
         exports = usual if profile.exports == export.DEFAULT_EXPORTS else profile.exports
         found += [f"  exports {name}: {field}" for name, field in sorted(exports)]
-        # what nobody has chosen is not for approval; our own name changes with each release
+        # a default needs no approval, and tastyauth's own changes with each release
         if profile.timeout != DEFAULT_TIMEOUT:
             found.append(f"  timeout: {profile.timeout!r} s")
         if profile.user_agent != USER_AGENT:
@@ -153,7 +153,7 @@ def _projects_of(path: str, home: str) -> set[str]:
 
 
 def _is_for_many(directory: str) -> bool:
-    """Whether it is a usual place to keep unrelated things in: `/opt`, `/usr/local`, `/tmp`."""
+    """Whether it is a place for unrelated things: `/opt`, `/usr/local`, `/tmp`."""
     with suppress(OSError):
         if os.stat(directory).st_mode & stat.S_ISVTX:
             return True

@@ -20,7 +20,7 @@ _HASH = re.compile("[0-9a-f]{64}")
 
 
 def needs_approval(path: str, origin: str) -> str | None:
-    """Why the config at `path` may not act unseen, or None when it may.
+    """Why the config at `path` needs approval, or None when it does not.
 
     A file named by `--config`, or in the user's or the machine's own directory, is trusted as long
     as nobody else could have written it. One that was found, or named by the environment, which any
@@ -35,7 +35,7 @@ def needs_approval(path: str, origin: str) -> str | None:
 def approvable(
     config: Config, origin: str, around: Surroundings, profile: str | None = None
 ) -> plan.Lines:
-    """The plan of a config that needs approval; raises ConfigNotAllowed for what can have none.
+    """The plan of a config that needs approval; raises ConfigNotAllowed if it can have none.
 
     With `profile` that of one profile, in which nothing depends on the others.
     """
@@ -77,7 +77,7 @@ def require(config: Config, origin: str, around: Surroundings) -> str:
     earlier = plan.lines(config, around, plan.FIRST_EXPORTS)
     plans = {plan.digest(it): it for it in (lines, earlier)}
     word = shlex.quote(config.path)
-    # a config that the user names may do more than one that is found
+    # a config named by the user may do more than one that was found
     named = f"--config {word}" if origin in locate.TRUSTED_ORIGINS else word
     look = f"look at what it would do and approve it: tastyauth allow {named}"
     if " can be written " in reason:
