@@ -208,6 +208,9 @@ the file of one account's fresh token reaches a command of another account
 a read-only variable in the shell keeps an old token
     test_export.py::test_a_variable_that_is_read_only_fails_the_eval
     statements that depend on each other
+a local or universal variable of fish hides the new token from programs, or outlives it
+    test_export.py::test_in_fish_no_variable_of_another_scope_hides_or_outlives_the_token
+    names are erased in every scope first
 what was told to a shell of a variable (typeset) changes the token, or has an error show it
     test_export.py::test_what_a_shell_was_told_to_do_with_a_variable_does_not_change_the_token
     all names are unset first

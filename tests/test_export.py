@@ -286,14 +286,17 @@ def test_any_other_value_is_octal(value: str, octal: str) -> None:
 
 @for_each(("value", "word"), [("", "''"), ("~", r"\X7e"), ("a b", r"a\X20b"), ("-n", r"\X2dn")])
 def test_fish_has_escapes_of_its_own(value: str, word: str) -> None:
-    assert shells.fish(emission(value)) == f"set -gx V0 {word};\n"
+    assert shells.fish(emission(value)).endswith(f";true;set -gx V0 {word};\n")
 
 
 @for_each(
     ("shell_format", "expected"),
     [
         ("sh", "unset OLD OTHER V0&&export V0=a;\n"),
-        ("fish", "set -e OLD OTHER;true;set -gx V0 a;\n"),
+        (
+            "fish",
+            "while set -e OLD;end;while set -e OTHER;end;while set -e V0;end;true;set -gx V0 a;\n",
+        ),
         ("csh", "unsetenv OLD;unsetenv OTHER;setenv V0 a;\n"),
     ],
 )
@@ -339,10 +342,30 @@ def test_an_eval_tells_success_from_failure_and_leaves_no_old_value(
     assert not careful or code == 77
 
 
+@pytest.mark.parametrize(
+    ("shell", "evaluate"), [way for way in WAYS if getattr(way.values[0], "format", "") == "fish"]
+)
+@pytest.mark.parametrize("scope", ["-lx", "-l", "-gx", "-Ux", "-U"])
+def test_in_fish_no_variable_of_another_scope_hides_or_outlives_the_token(
+    shell: Shell, evaluate: str, scope: str, tmp_path: Path
+) -> None:
+    """A local one would be passed on in place of the new one, a universal one stay behind."""
+    success = shells.fish(emission("new", unset=("OLD",)))
+    failure = shells.fish_failure(("V0", "OLD"), 75)
+    setting = f"set {scope} V0 stale; set {scope} OLD stale; set -gx OLD older"
+    tell = "sh -c 'echo $1 ${V0-gone} ${OLD-gone}' - $status"
+    for answer, told in ((success, "0 new gone"), (failure, "75 gone gone")):
+        emit(answer, os.fspath(tmp_path))
+        said = run_in_shell(shell, f"{setting}; {evaluate}; {tell}", os.fspath(tmp_path))[1]
+        assert said.decode() == f"{told}\n"
+
+
 @for_each("code", [1, 2, 66, 69, 70, 74, 75, 76, 77, 78, 130, 143])
 def test_the_failure_lines(code: int) -> None:
     assert export.sh_failure(("A", "B"), code) == f"unset A B;! :;(exit {code});\n"
-    assert shells.fish_failure(("A", "B"), code) == f"set -e A B;sh -c 'exit {code}';\n"
+    assert shells.fish_failure(("A", "B"), code) == (
+        f"while set -e A;end;while set -e B;end;true;sh -c 'exit {code}';\n"
+    )
     assert shells.csh_failure(("A", "B"), code) == f"unsetenv A;unsetenv B;(exit {code});\n"
 
 

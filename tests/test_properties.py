@@ -304,7 +304,7 @@ LANGUAGES = {
         8,
     ),
     "fish": Language(
-        r"set -e {names};true;",
+        "{each}true;",
         rf"set -gx {{name}} (?:({BARE.replace('%', '')})|({HEXADECIMAL})|'');",
         r"\\X([0-9a-f]{2})",
         16,
@@ -317,8 +317,9 @@ LANGUAGES = {
 
 def read_back(text: str, names: list[str], unset: list[str], language: Language) -> list[str]:
     """The values in a shell form, which is of the language to the last character."""
-    each = "".join(f"unsetenv {name};" for name in unset)
-    first = [*unset, *names] if language is LANGUAGES["sh"] else unset
+    first = unset if language is LANGUAGES["csh"] else [*unset, *names]
+    one = "unsetenv {};" if language is LANGUAGES["csh"] else "while set -e {};end;"
+    each = "".join(map(one.format, first))
     before = language.unset.format(names=" ".join(first), each=each) if first else ""
     pattern = "".join(re.sub(r"\{name\}", name, language.export) for name in names)
     checks = "(?:test [^&]*&&)*"  # which a shell with an odd IFS does not pass

@@ -41,8 +41,7 @@ def sh(emission: Emission) -> str:
 
 def fish(emission: Emission) -> str:
     """For fish, whose escapes are its own (`\\Xhh` is a byte)."""
-    # erasing what is not set leaves a status behind that setting others does not change
-    lines = [f"set -e {' '.join(emission.unset)};true;"] if emission.unset else []
+    lines = [_fish_erased((*emission.unset, *(name for name, _ in emission.pairs)))]
     for name, value in emission.pairs:
         if is_bare(value) and "%" not in value:  # %self is the number of the process
             word = value
@@ -54,8 +53,15 @@ def fish(emission: Emission) -> str:
 
 def fish_failure(names: tuple[str, ...], code: int) -> str:
     """As `export.sh_failure`; fish has no subshells."""
-    cleared = f"set -e {' '.join(names)};" if names else ""
-    return f"{cleared}sh -c 'exit {code}';\n"
+    return f"{_fish_erased(names)}sh -c 'exit {code}';\n"
+
+
+def _fish_erased(names: tuple[str, ...]) -> str:
+    """In every scope: a local or universal variable would hide, or outlive, a global one.
+
+    The last try leaves a status behind that setting others does not change.
+    """
+    return "".join(f"while set -e {name};end;" for name in names) + "true;"
 
 
 def csh(emission: Emission) -> str:

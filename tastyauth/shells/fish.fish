@@ -25,7 +25,10 @@ function _tastyauth_call
 end
 
 function _tastyauth_unset
-    set -e @NAMES@
+    for name in @NAMES@
+        while set -e $name # in every scope
+        end
+    end
 end
 
 function _tastyauth_look --no-scope-shadowing
