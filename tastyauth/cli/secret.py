@@ -2,8 +2,8 @@
 
 import os
 import re
-from collections.abc import Mapping
-from contextlib import nullcontext, suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from functools import partial
 
@@ -246,46 +246,34 @@ def store_all(
     to what they held. Raises SecretError, or ConfigError for a file without a secret.
     """
     surroundings = console.surroundings.withholding(profile.withheld)
-    contents: dict[str, tuple[bytes, int]] = {}
-    labels, elsewhere = {}, {}
-    for field, target in targets.items():
-        path = target.file_to_store(surroundings)
-        if path is None:
-            elsewhere[field] = target
-            continue
-        labels[path] = target.describe(surroundings.home)
-        _refuse_links_out(path, labels[path], os.path.dirname(config))
-        contents[path] = (values[field].reveal().encode() + b"\n", 0o600)
+    directory = os.path.dirname(config)
+    in_files = _paths_of(targets, directory, surroundings)
+    contents = {it: (values[key].reveal().encode() + b"\n", 0o600) for key, it in in_files.items()}
     everything = {**contents, **beside}
+    elsewhere = {it: target for it, target in targets.items() if it not in in_files}
     is_alone = len(elsewhere) == 1 and not everything  # it is stored, or not
     earlier: list[tuple[Reference, Secret | None]] = []
     unasked = replace(surroundings, interactive=False)  # nobody unlocks a store just for a look
     is_rotated = "refresh_token" in targets  # by another process, perhaps right now
     alone = refresh.sole_writer_of(profile, surroundings) if is_rotated else nullcontext()
     try:
-        files.write_beside(everything)
-        with alone:
-            for field, target in elsewhere.items():
-                with suppress(SecretError):
-                    if not is_alone:
-                        earlier.append((target, _held(target, unasked)))
-                target.store(values[field], surroundings)
-            files.rename_all(everything)
-    except BaseException as error:
-        files.discard_all(everything)
-        for target, old in earlier:
-            with suppress(TastyauthError, OSError):
-                if old is None:
-                    target.remove(unasked)
-                else:
-                    target.store(old, unasked)
-        if not isinstance(error, OSError):
-            raise
-        if error.filename in labels:
-            what = f"{labels[error.filename]} cannot be written: {reason_of(error)}"
-            raise SecretError(what, "check its directory") from None
-        hint = f"look at {os.path.dirname(config)}"
-        raise ConfigError(f"the config cannot be written: {reason_of(error)}", hint) from None
+        with _undone_if_it_fails(everything, earlier, unasked):
+            files.write_beside(everything)
+            with alone:
+                for field, target in elsewhere.items():
+                    with suppress(SecretError):
+                        if not is_alone:
+                            earlier.append((target, _held(target, unasked)))
+                    target.store(values[field], surroundings)
+                files.rename_all(everything)
+    except OSError as error:
+        for field, path in in_files.items():
+            if path == error.filename:
+                label = targets[field].describe(surroundings.home)
+                what = f"{label} cannot be written: {reason_of(error)}"
+                raise SecretError(what, "check its directory") from None
+        what = f"the config cannot be written: {reason_of(error)}"
+        raise ConfigError(what, f"look at {directory}") from None
     for path in contents:
         files.remove_unfinished(path)
     with suppress(OSError):  # what is cached came from other secrets
@@ -293,11 +281,41 @@ def store_all(
     _tell(profile, targets, surroundings, console)
 
 
-def _refuse_links_out(path: str, label: str, directory: str) -> None:
-    """Raises SecretError for a file below the config's directory whose links lead out of it."""
-    if path.startswith(f"{directory}/") and files.leads_out(os.path.dirname(path), directory):
-        hint = "name the real directory in the config"
-        raise SecretError(f"{label} is behind a link that leads out of {directory}", hint)
+def _paths_of(
+    targets: Mapping[str, Reference], directory: str, surroundings: Surroundings
+) -> dict[str, str]:
+    """The files to write, by field; raises SecretError for links that lead out of `directory`."""
+    paths = {}
+    for field, target in targets.items():
+        path = target.file_to_store(surroundings)
+        if path is None:
+            continue
+        if path.startswith(f"{directory}/") and files.leads_out(os.path.dirname(path), directory):
+            label, hint = (
+                target.describe(surroundings.home),
+                "name the real directory in the config",
+            )
+            raise SecretError(f"{label} is behind a link that leads out of {directory}", hint)
+        paths[field] = path
+    return paths
+
+
+@contextmanager
+def _undone_if_it_fails(
+    paths: Iterable[str], earlier: list[tuple[Reference, Secret | None]], unasked: Surroundings
+) -> Iterator[None]:
+    """A block that stores all or none: files not renamed go, and stores get back what they held."""
+    try:
+        yield
+    except BaseException:
+        files.discard_all(paths)
+        for target, old in earlier:
+            with suppress(TastyauthError, OSError):
+                if old is None:
+                    target.remove(unasked)
+                else:
+                    target.store(old, unasked)
+        raise
 
 
 def _held(target: Reference, surroundings: Surroundings) -> Secret | None:

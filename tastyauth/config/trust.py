@@ -96,7 +96,13 @@ def require(config: Config, origin: str, around: Surroundings) -> str:
     given = "" if around.interactive else locate.approved_hash(around.environ)
     if given in plans:
         return given
-    environ = around.environ
+    raise _not_approved(reason, given, named, look, around.environ)
+
+
+def _not_approved(
+    reason: str, given: str, named: str, look: str, environ: locate.Environ
+) -> ConfigNotAllowed:
+    """The error for a config without approval; `given` is the hash that approves another plan."""
     look_first = f"look at the plan with: tastyauth allow --print {named} - and set"
     is_silenced = environ.get("CI") or environ.get("TASTYAUTH_NON_INTERACTIVE")
     if given:
@@ -109,7 +115,7 @@ def require(config: Config, origin: str, around: Surroundings) -> str:
             look = f"unset CI and TASTYAUTH_NON_INTERACTIVE, then {look}"
     elif is_silenced:
         look = f"{look_first} ${HASH_VARIABLE} to the hash it shows"
-    raise ConfigNotAllowed(f"the config is not approved: {reason}", look)
+    return ConfigNotAllowed(f"the config is not approved: {reason}", look)
 
 
 def allow(config: Config, around: Surroundings, shown: plan.Lines = ()) -> None:

@@ -90,18 +90,20 @@ def _refused(document: Document, data: Data) -> list[Problem]:
         rule = (refusal.validator, refusal.validator_value)
         value, rules = refusal.instance, refusal.schema
         failures.append(Failure(document, *rule, place, value, rules, on_key))
-    lacking = {each.path: each for each in failures if each.keyword == "required"}
-    others = [each for each in failures if each.keyword != "required"]
-    for failure in lacking.values():
-        there: Any = failure.value
-        missing = [key for key in failure.limit if key not in there]
-        missing = [key for key in missing if (*failure.path, key) not in explained]
-        if missing:
-            others.append(failure._replace(limit=missing))
-    for failure in others:
-        if failure.keyword == "required" or failure.path not in explained:
-            problem = _problem(failure)
-            found += [problem] if problem else []
+    lacking: set[Path] = set()
+    for failure in failures:
+        if failure.keyword == "required":  # one for each missing key; the problem names them all
+            there: Any = failure.value
+            missing = [key for key in failure.limit if key not in there]
+            missing = [key for key in missing if (*failure.path, key) not in explained]
+            if not missing or failure.path in lacking:
+                continue
+            lacking.add(failure.path)
+            failure = failure._replace(limit=missing)
+        elif failure.path in explained:
+            continue
+        problem = _problem(failure)
+        found += [problem] if problem else []
     return found
 
 

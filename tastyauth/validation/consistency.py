@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from tastyauth.errors import API_HOSTS, ENVIRONMENTS, LOOPBACK
 from tastyauth.export import DEFAULT_EXPORTS
@@ -245,7 +245,6 @@ def unknown_keys(
     unknown = [key for key in present if key not in known]
     found: list[Problem] = []
     explained: set[Path] = set()
-    words: dict[str, Any]
     outside = [key for key in unknown if key in schema.keys(schema.ANY_PROFILE)]
     if not path and len(outside) > 1:
         unknown = [key for key in unknown if key not in outside]
@@ -256,37 +255,51 @@ def unknown_keys(
         explained.add(("profiles",))
     missing = [key for key in known if key not in present]
     for key in unknown:
-        place = (*path, key)
-        owner = _empty_above(document, path, present, key)
-        if owner is not None:
-            labels = (Label(document.key_span(owner), "this one is empty"),)
-            words = {"key": key, "owner": owner[-1], "example": example((*owner, key))}
-            flat = about(document, "not indented", place, on_key=True, labels=labels, **words)
-            found.append(flat)
-            explained.add(owner)
-            continue
-        word, _, rest = key.partition(":")
-        written, lacks = f"{word}:", "a space"
-        if word not in missing or not rest[:1].strip(" /"):
-            word, _, rest = key.partition(" ")
-            written, lacks = word, "a colon"
-        if word in missing:
-            words = {"missing": lacks, "written": written, "fixed": corrected(word, rest)}
-            name = shown(key)
-            found.append(about(document, "unpunctuated", place, on_key=True, name=name, **words))
-            explained.add((*path, word))
-            continue
-        strange, intended = _unknown(document, path, key, known, present)
-        found.append(strange)
-        if intended:
-            explained.add((*path, intended))
+        problem, cause = (
+            _not_indented(document, path, key, present)
+            or _unpunctuated(document, path, key, missing)
+            or _unknown(document, path, key, known, present)
+        )
+        found.append(problem)
+        explained |= {cause} if cause else set()
     return found, explained
+
+
+def _not_indented(
+    document: Document, path: Path, key: str, present: Sequence[str]
+) -> tuple[Problem, Path] | None:
+    """A source kind below the empty reference it belongs to, whose place comes with it."""
+    index = present.index(key)
+    if len(path) != 2 or path[0] != "profiles" or key not in schema.source_kinds() or not index:
+        return None
+    above = (*path, present[index - 1])
+    if above[-1] not in schema.CREDENTIALS or not document.is_empty(above):
+        return None
+    labels = (Label(document.key_span(above), "this one is empty"),)
+    words = {"key": key, "owner": above[-1], "example": example((*above, key)), "labels": labels}
+    return about(document, "not indented", (*path, key), on_key=True, **words), above
+
+
+def _unpunctuated(
+    document: Document, path: Path, key: str, missing: Sequence[str]
+) -> tuple[Problem, Path] | None:
+    """A key without its colon, or without the space after that; with the place of what it is."""
+    word, _, rest = key.partition(":")
+    written, lacks = f"{word}:", "a space"
+    if word not in missing or not rest[:1].strip(" /"):
+        word, _, rest = key.partition(" ")
+        written, lacks = word, "a colon"
+    if word not in missing:
+        return None
+    words = {"name": shown(key), "missing": lacks, "written": written}
+    words["fixed"] = corrected(word, rest)
+    return about(document, "unpunctuated", (*path, key), on_key=True, **words), (*path, word)
 
 
 def _unknown(
     document: Document, path: Path, key: str, known: Sequence[str], present: Sequence[str]
-) -> tuple[Problem, str | None]:
-    """The problem of one key, and the key that was probably meant."""
+) -> tuple[Problem, Path | None]:
+    """The problem of one key, and the place of the key that was probably meant."""
     kinds, above = schema.source_kinds(), schema.ANY_REFERENCE
     owner = next((kind for kind in kinds if key in schema.keys((*above, kind))), None)
     misplaced = _misplaced(path, present, key, owner)
@@ -294,10 +307,10 @@ def _unknown(
     said = f'did you mean "{intended}"?' if intended else "not a key of this mapping"
     label = misplaced or said
     where = f" in {quoted(path)}" if path else ""
-    words: dict[str, Any] = {"name": shown(key), "where": where, "known": ", ".join(known)}
-    found = about(document, "unknown key", (*path, key), on_key=True, label=label, **words)
+    words = {"name": shown(key), "where": where, "known": ", ".join(known), "label": label}
+    found = about(document, "unknown key", (*path, key), on_key=True, **words)
     if intended:
-        return found, intended
+        return found, (*path, intended)
     plain, is_reference = schema.normalized(key), schema.is_reference(path)
     programs = schema.root()["$defs"]["reference"]["x-programs"]
     help = []
@@ -327,12 +340,3 @@ def _misplaced(path: Path, present: Sequence[str], key: str, owner: str | None) 
     if not path and key in schema.keys(schema.ANY_PROFILE):
         return "belongs inside a profile"
     return None
-
-
-def _empty_above(document: Document, path: Path, present: Sequence[str], key: str) -> Path | None:
-    """The empty reference just above a source kind that was not indented under it."""
-    index = present.index(key)
-    if len(path) != 2 or path[0] != "profiles" or key not in schema.source_kinds() or not index:
-        return None
-    above = (*path, present[index - 1])
-    return above if above[-1] in schema.CREDENTIALS and document.is_empty(above) else None

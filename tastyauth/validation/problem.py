@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Mapping
 from functools import cache
-from typing import Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from tastyauth.validation.schema import Path as Path
 from tastyauth.validation.schema import quoted
@@ -165,12 +165,11 @@ def about(
     /,
     *,
     on_key: bool = False,
-    labels: tuple[Label, ...] = (),
-    **words: object,
+    **words: Any,  # noqa: ANN401
 ) -> Problem:
     """The problem called `name` of the value at `path` in `document`, or of its key."""
     span = document.key_span(path) if on_key else document.value_span(path)
-    return problem(name, span, path, on_key=on_key, labels=labels, **words)
+    return problem(name, span, path, on_key=on_key, **words)
 
 
 _MOST = 200
