@@ -144,6 +144,9 @@ an untrusted config chooses the names that a failure unsets
 the script of as-curl sends both secrets for this machine through http_proxy
     shells/test_curl_script.py::test_no_proxy_gets_what_stays_on_this_machine
     --noproxy
+a ~/.curlrc has the script of as-curl write the secrets down, or send them elsewhere
+    shells/test_curl_script.py::test_settings_of_curl_write_nothing_down_and_send_it_nowhere_else
+    --disable
 an address reads like another: user information, backslash, other alphabets, dots, ports, capitals, and loopback in decimal, octal, hexadecimal or IPv6
     test_attack_destination.py::test_an_address_that_reads_like_another_gets_nothing
     the pattern of api_url

@@ -22,7 +22,7 @@ from tastyauth.exchange.claims import (
     read_claims,
     scopes_of,
 )
-from tastyauth.exchange.server_text import DATE, Answer, Fields, http_date, shown
+from tastyauth.exchange.server_text import DATE, Answer, Fields, http_date, shown, spellings
 from tastyauth.secret import Secret
 
 NOT_SOON = "not soon"
@@ -154,10 +154,14 @@ def _access_token(fields: Fields, grant: RefreshGrant, rotated: Secret | None) -
 
 
 def _holds(token: Secret, secrets: tuple[Secret, ...]) -> bool:
-    """Whether `token` is one of `secrets`, holds a long one or is part of it, in any case."""
+    """Whether `token` is one of `secrets`, holds a long one or is part of it, in any case.
+
+    One that holds it in base64 does, too.
+    """
     values, whole = [it.reveal().lower() for it in secrets], token.reveal().lower()
+    spelled = "\n".join((whole, *spellings(token.reveal()))).lower()
     return any(
-        it == whole or (len(it) >= _LONG and it in whole) or (len(whole) >= _LONG and whole in it)
+        it == whole or (len(it) >= _LONG and it in spelled) or (len(whole) >= _LONG and whole in it)
         for it in values
     )
 

@@ -131,14 +131,15 @@ def shown(text: str, secrets: Iterable[Secret]) -> str:
     secrets = tuple(secrets)
     printable = "".join(c if c.isprintable() else " " * c.isspace() for c in text)
     masked = " ".join(mask(printable, secrets).split())
-    for spelling in _spellings(masked):
+    for spelling in spellings(masked):
         if any(True for secret in secrets for _ in fragments(spelling, secret)):
             return MASK
     too_long = len(masked) > _LONGEST_SHOWN
     return masked[:_LONGEST_SHOWN].rstrip() + "..." if too_long else masked
 
 
-def _spellings(text: str) -> Iterable[str]:
+def spellings(text: str) -> Iterable[str]:
+    """`text` without spaces, with escapes resolved, and decoded from base64 at each alignment."""
     whole = text
     for _ in range(3):  # an escaped escape of an escape, after a chain of gateways
         text = _ESCAPED.sub(lambda found: chr(int(found[found.lastindex or 1], 16)), text)

@@ -14,6 +14,7 @@ _SCRIPT = r"""#!/bin/sh
 # What tastyauth does for profile @PROFILE@ (@ENVIRONMENT@), as a script. Needs curl.
 (
 set -eu
+unset SSLKEYLOGFILE
 client_id=@ID@
 client_secret=@SECRET@
 refresh_token=@TOKEN@
@@ -36,8 +37,8 @@ EOF
 }
 
 # the token request (RFC 6749, section 6)
-answer=$(curl --silent --show-error@PROXY@ --max-time @TIMEOUT@ --request POST @ENDPOINT@ \
-    --header @AGENT@ --header 'Accept: application/json' \
+answer=$(curl --disable --silent --show-error@PROXY@ --max-time @TIMEOUT@ \
+    --request POST @ENDPOINT@ --header @AGENT@ --header 'Accept: application/json' \
     --header 'Content-Type: application/json' --data @- <<EOF
 {"grant_type":"refresh_token","client_id":"$(json "$client_id")",
 "client_secret":"$(json "$client_secret")","refresh_token":"$(json "$refresh_token")"}
@@ -52,8 +53,8 @@ no token: $(harmless "$answer")
 EOF
 
 # a call with it
-accounts=$(curl --silent --show-error@PROXY@ --max-time @TIMEOUT@ --header @AGENT@ --header @- \
-    @ACCOUNTS@ <<EOF
+accounts=$(curl --disable --silent --show-error@PROXY@ --max-time @TIMEOUT@ \
+    --header @AGENT@ --header @- @ACCOUNTS@ <<EOF
 Authorization: Bearer $access_token
 EOF
 )

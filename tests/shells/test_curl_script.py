@@ -245,6 +245,17 @@ def test_no_proxy_gets_what_stays_on_this_machine(variable: str, world: World) -
         assert not proxy.exchanges
 
 
+def test_settings_of_curl_write_nothing_down_and_send_it_nowhere_else(world: World) -> None:
+    trace = f"{world.root}/trace"
+    with Simulator() as elsewhere:
+        world.write(
+            "home/.curlrc", f'trace-ascii = "{trace}"\nurl = "{elsewhere.origin}/oauth/token"'
+        )
+        works(world, by_hand(world, "dash", script(world)))
+        assert not os.path.exists(trace)
+        assert not elsewhere.token_requests
+
+
 def test_a_broker_elsewhere_is_reached_by_the_proxy_as_curl_finds_it(world: World) -> None:
     world.configure(CONFIG.replace("custom", "sandbox").replace("    api_url: {origin}\n", ""))
     with open(script(world), encoding="utf-8") as file:
@@ -291,7 +302,7 @@ def test_no_program_gets_a_secret_as_an_argument(kind: str, furnished: World) ->
     works(furnished, by_hand(furnished, "dash", path))
     with open(f"{furnished.root}/argv", encoding="utf-8") as file:
         seen = file.read()
-    assert seen.count("curl --silent") == 2
+    assert seen.count("curl --disable --silent") == 2
     unseen(seen, furnished)
 
 
