@@ -30,6 +30,7 @@ from documents import (
 )
 from golden import Golden
 from needs import missing
+from stand_ins import patient
 from told import EXAMPLES, errors
 from world import REPOSITORY, World
 
@@ -235,7 +236,8 @@ def test_the_first_use_works_as_it_is(world: World, shell: str) -> None:
 
 def test_the_hook_in_a_startup_file_sets_a_token_at_the_prompt(world: World) -> None:
     world.write(f"{world.home}/.bashrc", recipe("bash", "eval"))
-    done = world.run_program("bash", "-i", given='echo "${TASTYTRADE_ACCESS_TOKEN-none}"\n')
+    shown = 'echo "${TASTYTRADE_ACCESS_TOKEN-none}"\n'
+    done = patient(world).run_program("bash", "-i", given=shown)
     assert done.out.startswith("eyJ"), done.err
 
 
@@ -299,8 +301,9 @@ def test_the_schema_is_put_beside_a_config(world: World) -> None:
 )
 def test_the_simulator_starts_as_described(world: World, script: str) -> None:
     command = script.partition("\n")[2].replace(" --port 8000", "")  # which another may have
-    told = world.shell(f"timeout 5 {command}").out
-    assert json.loads(told.splitlines()[0])["client_id"]
+    with world.started("/bin/sh", "-c", f"exec {command}") as process:
+        assert process.stdout is not None
+        assert json.loads(process.stdout.readline())["client_id"]
 
 
 # -- what is typed at a terminal, and run by the tests of each command -----------------------------

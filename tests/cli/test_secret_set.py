@@ -173,7 +173,7 @@ def test_untried_secrets_replace_the_old_ones_which_are_kept_until_a_token_comes
     world: World,
 ) -> None:
     before = contents(world)
-    world.simulator.fail = "503"
+    world.simulator.fail = "not-a-customer"
     done = world.run("secret", "set", given="new-secret\nnew-token\n")
     assert done.code == 0, done.err
     assert done.err.endswith("to go back to them: tastyauth secret set --undo -p live\n")
@@ -204,7 +204,7 @@ def test_what_was_kept_goes_when_a_token_has_come(world: World, store: str) -> N
         assert world.run("secret", "set", given=both(world)).code == 0
     else:
         kept = world.config_directory
-    world.simulator.fail = "503"
+    world.simulator.fail = "not-a-customer"
     assert world.run("secret", "set", given="new-secret\nnew-token\n").code == 0
     assert world.run("secret", "set", given=both(world)).code == 0
     assert len(holding(kept, world)) == 4
@@ -216,7 +216,7 @@ def test_what_was_kept_goes_when_a_token_has_come(world: World, store: str) -> N
 
 def test_what_is_kept_in_a_repository_is_kept_from_git(world: World) -> None:
     os.mkdir(f"{world.config_directory}/.git")
-    world.simulator.fail = "503"
+    world.simulator.fail = "not-a-customer"
     done = world.run("secret", "set", given="new-secret\nnew-token\n")
     line = done.err.partition("make git ignore them: ")[2].partition("\n")[0]
     assert world.shell(line).code == 0

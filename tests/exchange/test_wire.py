@@ -719,7 +719,8 @@ def test_no_local_variable_of_a_failure_shows_a_token(status: str, answer: dict[
     ],
 )
 def test_nor_when_it_is_no_answer(data: str) -> None:
-    with serving(says(data.encode())) as server, pytest.raises(TastyauthError) as caught:
+    said = says(data.encode())
+    with serving(said, said, said) as server, pytest.raises(TastyauthError) as caught:
         ask(server.url())
     assert caught.value.__context__ is None
     assert NEWEST not in locals_of(caught.value)

@@ -5,7 +5,7 @@ import signal
 import sys
 from collections.abc import Callable
 
-AT_MOST = 60
+AT_MOST = 300
 """Seconds; an alarm outlives the start of another program."""
 
 

@@ -5,7 +5,7 @@ The real ones are met in `tests/e2e`.
 
 import os
 
-from world import World
+from world import LIMIT, PYTHON, World
 
 _KEYRING = """\
 import os
@@ -59,3 +59,20 @@ def pass_in(world: World) -> str:
     world.script("pass", _PASS)
     world.write(f"{world.home}/.password-store/.gpg-id", "me\n")
     return f"{world.home}/.password-store"
+
+
+def patient(world: World) -> World:
+    """Lets a prompt wait for as long as a busy machine takes, and not for two seconds."""
+    program = f"""\
+'''exec' {PYTHON} "$0" "$@"
+' '''  # a path with a space cannot follow #!
+import sys
+from tastyauth import _entry
+if "--answer" in sys.argv:
+    from tastyauth.cli import hook
+    hook._PATIENCE = {LIMIT}
+_entry.main()"""
+    world.write(f"{world.home}/patient/tastyauth", f"#!/bin/sh\n{program}\n", mode=0o700)
+    os.unlink(f"{world.home}/bin/tastyauth")
+    os.symlink(f"{world.home}/patient/tastyauth", f"{world.home}/bin/tastyauth")
+    return world

@@ -396,7 +396,7 @@ def test_a_good_token_is_used_while_it_cannot_be_renewed(
     auth = tastyauth.TastytradeAuth()
     with at(world, Simulator(now=clock)) as broker:
         network.send(auth, broker.origin)
-        broker.fail = "503"
+        broker.fail = "not-a-customer"
         clock.now += 620
         assert network.send(auth, *[broker.origin] * 5) == [200] * 5
         assert broker.token_requests == 2

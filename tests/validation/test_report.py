@@ -209,11 +209,13 @@ def _leaks(canary: str, told: str) -> bool:
 def test_a_secret_is_never_echoed_wherever_it_stands(shape: str) -> None:
     """No six characters of it in any format, in an exception, or in what `repr` shows.
 
+    The first shape is tried at every position, each of the others at every fourth.
     What has the shape of a secret is always an error, also where it would be valid.
     """
     canary = CANARIES[shape]
     assert len(POSITIONS) > 200
-    for where, content in POSITIONS:
+    at = list(CANARIES).index(shape)
+    for where, content in POSITIONS if at == 0 else POSITIONS[at::4]:
         found = of(content.replace("CANARY", canary))
         for output, render in report.FORMATS.items():
             assert not _leaks(canary, render([found], False)), (where, output)
