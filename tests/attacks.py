@@ -208,6 +208,9 @@ a token that another config has set under a default name stays
 the file of one account's fresh token reaches a command of another account
     shells/test_shells.py::test_nothing_of_a_kept_fresh_command_reaches_a_command_of_another_account
     names of every profile are unset first
+the file of a fresh token reaches a command of the same profile whose variable is another account's
+    shells/test_shells.py::test_it_goes_when_the_same_profile_is_another_account
+    the name of the file tells whose it is, variables included
 a read-only variable in the shell keeps an old token
     test_export.py::test_a_variable_that_is_read_only_fails_the_eval
     statements that depend on each other

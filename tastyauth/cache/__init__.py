@@ -191,14 +191,24 @@ def others_names(profile: ProfileOutline, asked: Asked) -> Names:
 
     The token file of an `exec --keep-fresh` that runs for this very profile stays.
     """
-    if f"/{file_prefix(asked, profile.name)}" not in asked.environ.get(export.TOKEN_FILE, ""):
+    path = asked.environ.get(export.TOKEN_FILE)
+    if not path or f"/{file_prefix(asked, profile)}" not in path:
         return profile.foreign
     return tuple(name for name in profile.foreign if name != export.TOKEN_FILE)
 
 
-def file_prefix(asked: Asked, profile: str) -> str:
-    """The prefix of a token file's directory, which identifies the profile whose token it holds."""
-    return f"tastyauth-{name_of(asked.config + chr(0) + profile)}-"
+def file_prefix(asked: Asked, profile: ProfileOutline) -> str:
+    """The prefix of a token file's directory, which identifies the profile whose token it holds.
+
+    The same profile is another account when a variable that it reads holds something else.
+    """
+    parts = [asked.config, profile.name]
+    for kind, name in profile.inputs:
+        if kind in ("env", "credential"):
+            variable = name if kind == "env" else "CREDENTIALS_DIRECTORY"
+            parts.append(asked.environ.get(variable, ""))
+    content = "\0".join(parts).encode("utf-8", "surrogateescape")
+    return f"tastyauth-{locate.digest(content, b'')}-"
 
 
 def belongs_to(outline: Outline, profile: ProfileOutline, environ: locate.Environ) -> str:

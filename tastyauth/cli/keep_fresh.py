@@ -30,9 +30,14 @@ def noting(warnings: list[str]) -> "Audience":
 
 
 def run(
-    arguments: Arguments, console: Console, asked: Asked, entry: Entry, environment: dict[str, str]
+    arguments: Arguments,
+    console: Console,
+    session: Session,
+    entry: Entry,
+    environment: dict[str, str],
 ) -> int:
     """Runs the command with `environment` and the path of the file; returns its exit code."""
+    asked = session.asked
     gc.enable()  # this process may run for days
     min_valid: float | None = arguments.min_valid
     surroundings = replace(console.surroundings, interactive=False)
@@ -50,7 +55,7 @@ def run(
             warnings.append(f"{told}\nhint: {hint}" if hint else told)
         return renewed, tuple(warnings)
 
-    prefix = cache.file_prefix(asked, entry.fields["profile"])
+    prefix = cache.file_prefix(asked, session.profile)
     with keep_fresh.token_file(_token(entry), console.environ, prefix) as path:
         supply = Supply(
             entry,

@@ -78,7 +78,7 @@ def run_exec(arguments: Arguments, console: Console) -> int:
         from tastyauth.cli import keep_fresh
 
         variables = posix.environment(console.environ, removed, exports)
-        return keep_fresh.run(arguments, console, session.asked, entry, variables)
+        return keep_fresh.run(arguments, console, session, entry, variables)
     posix.become(arguments.argv, console.environ, removed, exports)
     return 0
 

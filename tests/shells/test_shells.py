@@ -232,6 +232,22 @@ def test_the_file_of_a_kept_fresh_command_stays_when_its_own_account_is_chosen_a
     assert own[1] == again[1] == world.client_secret
 
 
+def test_it_goes_when_the_same_profile_is_another_account(world: World) -> None:
+    """Since a variable is gone, as `exec` takes it away, and the next source counts."""
+    world.configure(
+        CONFIG.replace(
+            "{{ file: live.refresh-token }}",
+            "{{ first_of: [{{ env: HELD }}, {{ file: live.refresh-token }}] }}",
+        )
+    )
+    inner = f"tastyauth exec -- sh -c '{SHOW}'; HELD=$OTHER tastyauth exec -- sh -c '{SHOW}'"
+    held = {"HELD": world.refresh_token, "OTHER": world.refresh_token}
+    done = world.run("exec", "--keep-fresh", "--", "sh", "-c", inner, **held)
+    other, own = (line.split() for line in done.out.splitlines())
+    assert other[0] == "gone"
+    assert own[0] != "gone"
+
+
 @pytest.mark.parametrize(
     ("shell_format", "form"), [("fish", "while set -e {};end;"), ("csh", "unsetenv {};")]
 )
