@@ -47,6 +47,9 @@ a stranger's config in a shared directory shadows one's own
 a loaded .env says that nobody can be asked, and brings the hash of its own config
     test_attack_trust.py::test_a_loaded_env_file_approves_nothing_at_a_terminal
     a hash counts only where stdin, stdout and stderr are no terminal
+the same, for a hook that reads nothing and writes nowhere
+    test_attack_trust.py::test_nor_for_a_hook_whose_descriptors_are_no_terminal
+    a hash does not count in a hook that has a controlling terminal
 a record of an approval is put into a directory that others can write
     config/test_trust.py::test_records_in_a_directory_that_others_can_write_approve_nothing
     files.writable_by_others of the record

@@ -6,10 +6,11 @@ import time
 from collections.abc import Callable
 
 import needs
+import pexpect
 import pytest
 from allowing import allow, ended, records, terminal
 from measured import MIB, measured
-from world import CONFIG, World
+from world import CONFIG, LIMIT, World
 
 LATE = 30.0
 """Seconds in which any start is over; on an idle machine the longest of these takes two."""
@@ -171,6 +172,19 @@ def test_a_loaded_env_file_approves_nothing_at_a_terminal(world: World) -> None:
         assert "at a terminal, $TASTYAUTH_TRUST_SHA256 is ignored" in said
         assert world.run("token", **loaded).code == 0  # where there is no terminal
     assert world.simulator.exchanges == 1
+
+
+def test_nor_for_a_hook_whose_descriptors_are_no_terminal(world: World) -> None:
+    """As a hook's code has them once it has reported a failure."""
+    world.configure(directory=world.project)
+    plan = world.run("allow", "--print").out
+    loaded = {"TASTYAUTH_TRUST_SHA256": plan.rpartition("sha256: ")[2].strip()}
+    redirected = "tastyauth hook bash --answer first </dev/null >out 2>/dev/null; echo code $?"
+    told = pexpect.run(
+        f"sh -c '{redirected}'", cwd=world.project, env={**world.environ, **loaded}, timeout=LIMIT
+    )
+    assert told.split() == [b"code", b"78"]
+    assert world.simulator.exchanges == 0
 
 
 # -- when somebody is asked -----------------------------------------------------------------------

@@ -15,7 +15,7 @@ from tastyauth.cli.keep_fresh import noting
 from tastyauth.errors import ConfigNotFound, TastyauthError, TemporaryError, UsageError, reason_of
 from tastyauth.export import Exports
 from tastyauth.session import Session
-from tastyauth.session.keep_fresh import Background
+from tastyauth.session.keep_fresh import Background, has_terminal
 from tastyauth.shells import hook
 from tastyauth.shells.hook import Binding
 
@@ -28,6 +28,9 @@ _COMPLETIONS = {"bash": "tastyauth.bash", "zsh": "_tastyauth", "fish": "tastyaut
 def run_hook(arguments: Arguments, console: Console) -> int:
     """Prints the code to source; or, when that code asks, what to do now."""
     shell: str = arguments.shell
+    if has_terminal():  # whatever it reads and writes; there, no variable approves
+        hash_variable = "TASTYAUTH_TRUST_SHA256"
+        console.environ = {k: v for k, v in console.environ.items() if k != hash_variable}
     if arguments.answer is not None:
         console.out(_answer(shell, arguments, console))
         return 0

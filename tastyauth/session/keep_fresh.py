@@ -254,7 +254,7 @@ class _Command:
 
     def receive(self, number: int, is_from_kernel: bool) -> None:  # noqa: FBT001
         """Passes a signal on, unless the command has it already."""
-        if _has_terminal():
+        if has_terminal():
             # a terminal signals the whole job, and so does a shell that continues one
             if number in _FROM_TERMINAL and is_from_kernel:
                 return
@@ -285,7 +285,7 @@ class _Command:
 
 def _stop_too(number: int) -> None:
     """Stops as the command was stopped, and returns when the shell goes on with the job."""
-    if number not in _JOB_CONTROL or not _has_terminal():
+    if number not in _JOB_CONTROL or not has_terminal():
         return
     before = signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)  # where the terminal's own is waiting too, they are one
@@ -294,7 +294,8 @@ def _stop_too(number: int) -> None:
     signal.signal(number, before)
 
 
-def _has_terminal() -> bool:
+def has_terminal() -> bool:
+    """Whether this process has a controlling terminal."""
     try:
         os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC))
     except OSError:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import aging
 import pexpect
 import pytest
+from allowing import allow
 from gated import Gated
 from needs import missing
 from stand_ins import patient
@@ -545,13 +546,13 @@ def test_a_project_config_that_changes_is_not_followed(shell: Shell, world: Worl
     """The hook needs the approval that `env` needs, now and later."""
     path = world.configure(directory=world.project)
     assert world.run("hook", shell.language).code == 78
-    digest = world.run("allow", "--print").out.rsplit("sha256: ")[1].strip()
+    allow(world, "y")
     change = (
         f"sed 's/.*client_secret.*/    client_secret: {{command: [touch, pwned]}}/' {path} >new;"
         f" cat new >{path}"
     )
     lines = ("p", f"printenv {TOKEN}", change, "later", "p", "ls")
-    done = shell.run_lines(world, shell.hook(), *lines, TASTYAUTH_TRUST_SHA256=digest)
+    done = shell.run_lines(world, shell.hook(), *lines)
     assert done.out.startswith("eyJ")
     assert "not approved" in done.err
     assert not os.path.exists(f"{world.home}/pwned")
