@@ -61,8 +61,8 @@ def credential(token: str = "made-up-token", *, life: int = 900, **fields: Any) 
     `life` is in seconds from now; `fields` are others of `Credential`. Raises UsageError.
     """
     fields.setdefault("issued_at", int(time.time()))
-    fields.setdefault("expires_at", fields["issued_at"] + life)
     try:
+        fields.setdefault("expires_at", fields["issued_at"] + life)
         return Credential(Secret(token), **fields)
     except TypeError as error:
         raise UsageError(f"no such credential: {error}", "see help(tastyauth.Credential)") from None
@@ -87,14 +87,16 @@ class Tastytrade:
         rotate: bool = False,
         mocked: bool = False,
     ) -> None:
-        if isinstance(profiles, str) or not profiles or not all(map(_NAME.fullmatch, profiles)):
-            what = "profiles must be one or more names"
+        names = profiles if isinstance(profiles, tuple | list) else ()
+        good = {it for it in names if isinstance(it, str) and _NAME.fullmatch(it)}
+        if not good or len(good) != len(names):
+            what = "profiles must be one or more names, each of them once"
             raise UsageError(what, 'write profiles=("live", "paper")')
-        if environment not in API_HOSTS:
+        if environment not in list(API_HOSTS):
             hint = f"one of: {', '.join(API_HOSTS)}"
             raise UsageError(f"{environment!r} is not a tastytrade environment", hint)
-        if lifetime < 1:
-            raise UsageError("lifetime must be at least one second", "write lifetime=900")
+        if not isinstance(lifetime, int) or lifetime < 1:
+            raise UsageError("lifetime must be one or more whole seconds", "write lifetime=900")
         self.profiles = tuple(profiles)
         self._environment = environment
         self._simulator = Simulator(environment=environment, lifetime=lifetime, rotate=rotate)
@@ -103,6 +105,8 @@ class Tastytrade:
         self._directory = ""
 
     def __enter__(self) -> Self:
+        if self._directory:
+            raise UsageError("this tastytrade is running already", "make another Tastytrade()")
         with ExitStack() as opened:
             simulator = opened.enter_context(self._simulator)
             self._directory = os.path.realpath(tempfile.mkdtemp(prefix="tastyauth-testing-"))

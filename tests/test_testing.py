@@ -174,8 +174,9 @@ def test_a_made_up_credential_needs_neither_config_nor_server() -> None:
     assert (token(made), made.profile, made.environment) == ("some-token", "paper", "sandbox")
     assert made.expires_at - made.issued_at == 60
     assert made.headers() == {"Authorization": "Bearer some-token"}
-    with pytest.raises(errors.UsageError):
-        testing.credential(color="red")
+    for wrong in ({"color": "red"}, {"life": "long"}, {"life": 0.5}):
+        with pytest.raises(errors.UsageError):
+            testing.credential(**wrong)
 
 
 def test_it_can_stand_for_production() -> None:
@@ -191,7 +192,13 @@ def test_it_can_stand_for_production() -> None:
         {"profiles": "live"},
         {"profiles": ()},
         {"profiles": ("a b",)},
+        {"profiles": 5},
+        {"profiles": (1,)},
+        {"profiles": ("live", "live")},
         {"lifetime": 0},
+        {"lifetime": "5"},
+        {"lifetime": 1.5},
+        {"environment": ["sandbox"]},
         {"environment": "live"},
     ],
 )
@@ -206,6 +213,8 @@ def test_what_is_not_running_says_so() -> None:
     for use in (lambda: tastytrade.origin, lambda: tastytrade.config, tastytrade.expire):
         with pytest.raises(errors.UsageError, match="is not running"):
             use()
+    with tastytrade, pytest.raises(errors.UsageError, match="is running already"):
+        tastytrade.__enter__()
 
 
 def test_without_pytest_it_is_a_context_manager(world: World) -> None:

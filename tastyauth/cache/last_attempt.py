@@ -69,16 +69,18 @@ class Attempt:
             kind = errors.TemporaryError
         ago, left = now - self.ended_at, self.not_before - now
         if self.ended_since(started_at, now):
-            error = kind(self.message, self.hint, reason=self.reason)
-            error.retry_after = max(0.0, self.asked_for - ago) if self.asked_for >= 0 else None
-            return error
-        held_back = kind(
+            return kind(self.message, self.hint, self.retry_after(now), reason=self.reason)
+        return kind(
             f"{self.message} (tried {ago:.0f} s ago; no retry for {left:.0f} s)",
             f"{self.hint}\n{_AT_ONCE}" if self.hint else "",
+            left,
             reason=self.reason,
         )
-        held_back.retry_after = left
-        return held_back
+
+    def retry_after(self, now: float) -> float | None:
+        """For how many more seconds the server is left alone; None if it is not."""
+        left = self.not_before - now
+        return max(left, 0.0) if left > 0 or self.asked_for >= 0 else None
 
     def ended_since(self, started_at: float, now: float) -> bool:
         """Whether it failed after the caller had started: then it is the caller's failure too."""

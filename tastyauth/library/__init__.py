@@ -28,7 +28,8 @@ class Credential:
 
     Times are in epoch seconds, UTC. `issued_at` is before the token was asked for, and
     `expires_at` counts from there; a credential made by hand, for a test, lives 900 s from now
-    unless it says otherwise. Raises UsageError for a token that is not a Secret.
+    unless it says otherwise. Raises UsageError for a token that is not a Secret, and for times that
+    are not whole seconds.
     """
 
     access_token: Secret
@@ -43,6 +44,9 @@ class Credential:
         if not isinstance(self.access_token, Secret):
             what = "the access_token of a Credential is not a Secret"
             raise UsageError(what, "write Credential(tastyauth.Secret(TOKEN))")
+        if not isinstance(self.issued_at, int) or not isinstance(self.expires_at, int):
+            what = "issued_at and expires_at of a Credential are not whole seconds"
+            raise UsageError(what, "write int(time.time())")
         if self.expires_at < 0:
             object.__setattr__(self, "expires_at", self.issued_at + 900)
 
@@ -128,8 +132,11 @@ def want(
         raise UsageError(what, f"give 0 to {LONGEST_MIN_VALID} seconds")
     if profile == "":
         raise UsageError("the name of the profile is empty", "use None for the default profile")
+    path = None if config is None else os.fspath(config)
+    if path is not None and (not isinstance(path, str) or not path or "\0" in path):
+        raise UsageError(f"config cannot be {path!r}", "give the path of a config")
     with InPython():
-        found = locate.find_config(None if config is None else os.fspath(config), os.environ)
+        found = locate.find_config(path, os.environ)
     return Wanted(found, profile or os.environ.get("TASTYAUTH_PROFILE") or None, min_valid)
 
 

@@ -14,7 +14,7 @@ from contextlib import suppress
 from functools import cache as once
 from functools import partial
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 from urllib.parse import unquote
 
 from tastyauth import cache
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
         def __call__(self, request: Request) -> Request: ...
 else:
     _Auth = object
+
+_CO_COROUTINE = 0x80  # inspect's, which loads much
 
 _PAUSE = 60.0
 """Seconds between two forced refreshes, and between two tries while the token is still good."""
@@ -193,12 +195,19 @@ class TastytradeAuth(_Auth):
     ) -> None:
         if on_renewed is not None and not callable(on_renewed):
             raise UsageError("on_renewed cannot be called", "pass a function of one Credential")
+        if getattr(getattr(on_renewed, "__code__", None), "co_flags", 0) & _CO_COROUTINE:
+            raise UsageError("on_renewed is an async function", "pass one that is not")
         wanted = want(profile, min_valid, config)
         if not lazy:
             wanted.check()
         self.bearer = Bearer(wanted, on_renewed)
 
     if not TYPE_CHECKING:
+
+        def __call__(self, _: object) -> NoReturn:
+            """Raises UsageError, in a client of requests or of any other library."""
+            hint = "to others give tastyauth.get_credential().headers(), as docs/python.md shows"
+            raise UsageError("TastytradeAuth is for clients of httpx and httpx2", hint)
 
         @property
         def __class__(self) -> type:
@@ -269,7 +278,7 @@ def _require_origin(request: Any, api_url: str) -> None:  # noqa: ANN401
     if origin == _origin(type(request.url)(api_url)):
         return
     scheme, host, port = origin
-    place = shown(f"{scheme}://{host}" + (f":{port}" if port else ""))
+    place = shown(f"{scheme}://{host}" + (f":{port}" if port else "")) if host else "no host at all"
     raise WrongOrigin(
         f"the token is for {api_url} and is not sent to {place}",
         "give the client the address of this profile, `credential.api_url`, or use another profile",

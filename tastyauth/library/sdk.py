@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 _OLDEST = 12
 """The first version whose sessions send nothing before they are used."""
 
+_OURS = {"auth", "base_url", "headers", "is_test", "provider_secret", "refresh_token"}
+"""What the SDK's session, or its client, takes from us."""
+
 
 def session(
     profile: str | None = None,
@@ -38,8 +41,12 @@ def session(
     secret nor refresh token, sends its token to the profile's own API only, and cannot be
     serialized. Nothing is sent before its first request, which may raise any TastyauthError.
 
-    Raises UsageError without the extra, and what keeps the profile from being read.
+    Raises UsageError without the extra and for what the profile decides, and what keeps the profile
+    from being read.
     """
+    for name in _OURS & client_kwargs.keys():
+        hint = "leave it out: the profile decides where the session goes and what it sends"
+        raise UsageError(f"a session of tastyauth takes no {name}", hint)
     try:
         found = version("tastytrade")
     except PackageNotFoundError:

@@ -19,7 +19,7 @@ from tastyauth.library.wanted import Wanted
 
 T = TypeVar("T")
 
-_PATIENCE = 0.8
+_PATIENCE = 0.5
 """Seconds for an exchange that is under way when the program ends."""
 
 

@@ -1,5 +1,6 @@
 """Runs programs without a shell and within a time limit; they have answered when they exit."""
 
+import atexit
 import os
 import selectors
 import signal
@@ -77,6 +78,9 @@ class Running:
     _stdout: bytearray = field(default_factory=bytearray)
     _stderr: bytearray = field(default_factory=bytearray)
 
+    def __post_init__(self) -> None:
+        _running.add(self)
+
     def __enter__(self) -> Self:
         return self
 
@@ -102,6 +106,7 @@ class Running:
             if self._program.poll() is None:
                 self._kill()
         finally:
+            _running.discard(self)
             for pipe in (self._program.stdin, self._program.stdout, self._program.stderr):
                 if pipe is not None:
                     pipe.close()
@@ -173,6 +178,18 @@ class Running:
                 end(self._program.pid, signal.SIGKILL)
             with suppress(subprocess.TimeoutExpired):
                 self._program.wait(_REAP)
+
+
+_running: set[Running] = set()
+os.register_at_fork(after_in_child=_running.clear)  # they are the parent's
+
+
+@atexit.register
+def _end() -> None:
+    """Ends what a daemon thread waits for: it cannot, once this process has ended."""
+    for each in tuple(_running):
+        if each._program.poll() is None:
+            each._kill()
 
 
 def start(

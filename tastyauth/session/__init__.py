@@ -305,6 +305,7 @@ class Session:
             yield
         except TastyauthError as error:
             failed = record.failed(error, secrets, time.time(), in_a_hurry=in_a_hurry)
+            error.retry_after = failed.retry_after(time.time())
             with self._storing():
                 attempts.write(view.attempt_path, failed)
             raise

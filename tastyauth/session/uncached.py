@@ -65,6 +65,7 @@ def _ask(
         )
     except TastyauthError as error:
         failed = record.failed(error, used, time.time(), in_a_hurry=in_a_hurry)
+        error.retry_after = failed.retry_after(time.time())
         attempts.remember(place, failed)
         raise
     if refreshed.unsaid and not record.succeeded_at:

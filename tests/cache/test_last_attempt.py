@@ -368,7 +368,7 @@ def test_failures_are_counted_as_long_as_they_are_of_one_kind() -> None:
 
 @pytest.mark.parametrize(
     ("asked_for", "after", "left"),
-    [(30.0, 10, 20.0), (30.0, 31, 0.0), (0.0, 1, 0.0), (None, 1, None)],
+    [(30.0, 10, 20.0), (30.0, 31, 0.0), (0.0, 3, 0.0), (None, 1, 1.0), (None, 3, None)],
 )
 def test_those_who_waited_learn_how_long_the_server_is_still_to_be_left_alone(
     asked_for: float | None, after: float, left: float | None

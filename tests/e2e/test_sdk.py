@@ -171,6 +171,23 @@ def test_it_is_not_serialized(place: Place) -> None:
         assert told_by(place, body) == "a tastyauth session cannot be serialized"
 
 
+OURS = """
+said = []
+for name in ("is_test", "auth", "headers", "base_url", "refresh_token"):
+    try:
+        tastyauth.sdk.session("live", **{name: True})
+    except tastyauth.errors.UsageError as error:
+        said.append([name in error.message, bool(error.hint)])
+print(json.dumps(said))
+"""
+
+
+def test_what_the_profile_decides_is_no_argument(place: Place) -> None:
+    with Simulator() as broker:
+        at(place, broker)
+        assert told_by(place, OURS) == [[True, True]] * 5
+
+
 @pytest.mark.parametrize(
     ("environment", "expected"),
     [

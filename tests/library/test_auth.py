@@ -210,6 +210,22 @@ def test_a_callback_hears_of_each_new_token_once(
         assert cached == []
 
 
+def test_a_callback_that_nobody_would_wait_for_is_refused(world: World) -> None:
+    class Bot:
+        async def renewed(self, _: tastyauth.Credential) -> None: ...
+
+    with pytest.raises(errors.UsageError, match="async function") as raised:
+        tastyauth.TastytradeAuth(on_renewed=Bot().renewed)
+    assert raised.value.hint
+
+
+def test_a_client_of_another_library_is_answered_with_what_to_use(world: World) -> None:
+    """As requests does with whatever its `auth` is."""
+    with pytest.raises(errors.UsageError, match="httpx and httpx2") as raised:
+        tastyauth.TastytradeAuth()(object())
+    assert "docs/python.md" in raised.value.hint
+
+
 # -- masked values --------------------------------------------------------------------------------
 
 MASKED: dict[str, dict[str, Any]] = {
@@ -257,6 +273,7 @@ ELSEWHERE = (
     "http://example.com:{port}/",
     "https://api.tastyworks.com/",
     "https://api.cert.tastyworks.com/customers/me",
+    "/customers/me",
 )
 
 
@@ -264,8 +281,9 @@ ELSEWHERE = (
 def test_a_request_to_another_origin_is_not_sent(world: World, network: Network, url: str) -> None:
     port = world.simulator.origin.rpartition(":")[2]
     auth = tastyauth.TastytradeAuth()
-    with pytest.raises(errors.WrongOrigin, match="the token is for http://127"):
+    with pytest.raises(errors.WrongOrigin, match="the token is for http://127") as raised:
         network.send(auth, url.format(port=port))
+    assert ("no host at all" in str(raised.value)) == url.startswith("/")
     assert network.seen == []
     assert world.simulator.token_requests == 0
     network.send(auth, world.simulator.origin)

@@ -2,6 +2,7 @@
 
 import pickle
 import time
+from typing import Any
 
 import pytest
 
@@ -47,3 +48,11 @@ def test_one_made_of_text_is_refused() -> None:
         Credential(TOKEN)  # type: ignore[arg-type]
     assert "tastyauth.Secret" in raised.value.hint
     assert TOKEN not in str(raised.value)
+
+
+@pytest.mark.parametrize("wrong", ["soon", 0.5, float("nan"), None])
+def test_one_whose_times_are_not_whole_seconds_is_refused(wrong: Any) -> None:
+    for times in ({"issued_at": wrong}, {"expires_at": wrong}):
+        with pytest.raises(errors.UsageError, match="whole seconds") as raised:
+            Credential(Secret(TOKEN), **times)
+        assert raised.value.hint

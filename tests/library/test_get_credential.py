@@ -446,6 +446,28 @@ def test_an_interruption_while_an_exchange_hangs_ends_the_program(
     simulator.gate.set()
 
 
+def test_an_interruption_while_a_secrets_program_hangs_leaves_nothing_running(world: World) -> None:
+    program, noted = f"{world.root}/hangs", f"{world.root}/pid"
+    world.write(program, f"#!/bin/sh\necho $$ >{noted}.new; mv {noted}.new {noted}; sleep 600\n")
+    os.chmod(program, 0o700)
+    world.configure(CONFIG.replace("file: live.client-secret", f"command: [{program}]"))
+    with world.started(sys.executable, "-c", INTERRUPTED) as process:
+        until(lambda: os.path.exists(noted))
+        process.send_signal(signal.SIGINT)
+        assert "KeyboardInterrupt" in finish(process).err
+    with open(noted, encoding="ascii") as file:
+        group = int(file.read())
+
+    def is_gone() -> bool:  # as soon as init has noticed
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return True
+        return False
+
+    until(is_gone)
+
+
 # -- when there is no token -----------------------------------------------------------------------
 
 BROKEN = "version: 1\nprofiles: {{}}\n"
@@ -476,11 +498,15 @@ def test_a_failure_is_an_error_of_its_kind_and_is_not_printed(
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize(
+    ("fail", "kind", "pause"),
+    [("429", errors.TemporaryError, 30), ("grant-revoked", errors.RefusedError, 300)],
+)
 def test_whoever_waits_or_comes_later_learns_what_the_first_one_did(
-    world: World, simulator: Gated
+    world: World, simulator: Gated, fail: str, kind: type, pause: int
 ) -> None:
-    """The kind of failure, and for how long the server is left alone."""
-    simulator.fail = "429"
+    """The kind of failure, and for how long the server is left alone, as the first one does."""
+    simulator.fail = fail
     together = threading.Barrier(8)
 
     def ask(_: int) -> errors.TastyauthError:
@@ -494,9 +520,9 @@ def test_whoever_waits_or_comes_later_learns_what_the_first_one_did(
     with pytest.raises(errors.TastyauthError) as later:
         tastyauth.get_credential()
     told.append(later.value)
-    assert {type(error) for error in told} == {errors.TemporaryError}
+    assert {type(error) for error in told} == {kind}
     assert len({error.reason for error in told}) == 1
-    assert all(0 < (error.retry_after or 0) <= 30 for error in told), told
+    assert all(0 < (error.retry_after or 0) <= pause for error in told), told
 
 
 def test_a_missing_secret_is_one_to_all_who_ask(world: World) -> None:
@@ -513,6 +539,13 @@ def test_a_missing_secret_is_one_to_all_who_ask(world: World) -> None:
         assert set(threads.map(ask, range(4))) == {errors.SecretAbsent}
 
 
+class InBytes(os.PathLike[bytes]):
+    """A path as `os.scandir` has them when it is given bytes."""
+
+    def __fspath__(self) -> bytes:
+        return b"tastyauth.yaml"
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
@@ -521,6 +554,9 @@ def test_a_missing_secret_is_one_to_all_who_ask(world: World) -> None:
         {"min_valid": "60"},
         {"min_valid": True},
         {"config": 5},
+        {"config": ""},
+        {"config": "a\0b"},
+        {"config": InBytes()},
     ],
 )
 def test_a_wrong_argument_is_a_usage_error_at_once(world: World, wrong: dict[str, Any]) -> None:
