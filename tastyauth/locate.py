@@ -83,8 +83,9 @@ def read_config(path: str) -> bytes:
             return content
         finally:
             os.close(descriptor)
-    except OSError as error:
-        what = f"cannot read the config {path}: {(error.strerror or 'unreadable').lower()}"
+    except (OSError, ValueError) as error:  # a program may name what is no path
+        reason = getattr(error, "strerror", None) or "unreadable"
+        what = f"cannot read the config {path}: {reason.lower()}"
         raise _not_found(what, "name another one with --config FILE, or make it readable") from None
 
 
@@ -291,7 +292,7 @@ def _file(path: str) -> str:
     """`path`; raises ConfigNotFound for a pipe or a terminal, at which a start would hang."""
     try:
         mode = os.stat(path).st_mode
-    except OSError:
+    except (OSError, ValueError):
         return path  # reading it will report why not
     if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
         return path

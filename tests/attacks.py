@@ -308,6 +308,9 @@ a store that is asked whether it is available sees the variables of secrets
 a program is given a secret in its arguments or variables
     e2e/test_system_calls.py::test_no_program_is_given_a_secret_in_arguments_or_variables
     stdin; Surroundings.passed_on
+a secret's program that failed seems to have succeeded, where a program waits for all its children
+    posix/test_process.py::test_a_program_whose_exit_code_somebody_else_has_taken_has_not_succeeded
+    process.ExitCodeLost; SIGCHLD is set aside meanwhile
 a secret's program sees the other secret
     test_sentinel.py::test_a_secrets_program_sees_no_other_secret
     Surroundings.passed_on

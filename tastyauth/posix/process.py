@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from types import FrameType
 from typing import IO, Self, cast
 
 from tastyauth import posix
@@ -30,6 +31,9 @@ _GRACE = 0.2
 _LOOK = 0.05
 """Seconds. How often the exit is looked for while somebody keeps a pipe open."""
 
+_BREATH = 0.005
+"""Seconds. How often it is looked for once nobody has a pipe."""
+
 _REAP = 1.0
 """Seconds. A killed program is gone at once; one that became another user cannot be killed."""
 
@@ -44,6 +48,15 @@ class CannotStart(ProcessError):
 
 class TooMuchOutput(ProcessError):
     """It wrote more than STDOUT_LIMIT bytes to stdout, and was ended."""
+
+
+class ExitCodeLost(ProcessError):
+    """It ended, and something else in this process waited for it, so nobody knows how."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "its exit code is lost: this process waits for all children, not only for its own"
+        )
 
 
 class TimedOut(ProcessError):
@@ -91,8 +104,8 @@ class Running:
         """The answer, at most `timeout` seconds after the start.
 
         Complete means that the program itself has exited: an agent that it left behind may hold
-        its stdout for ever. Raises TimedOut and TooMuchOutput. However this ends, the program has
-        ended and its pipes are closed.
+        its stdout for ever. Raises TimedOut, TooMuchOutput and ExitCodeLost. However this ends, the
+        program has ended and its pipes are closed.
         """
         try:
             returncode = self._collect(self._started + timeout)
@@ -124,7 +137,7 @@ class Running:
                 if pipe is not None:
                     os.set_blocking(pipe.fileno(), False)
                     pipes.register(pipe, event)
-            while (returncode := self._program.poll()) is None:
+            while (returncode := self._code()) is None:
                 remaining = deadline - time.monotonic()
                 if remaining <= 0:
                     self._transfer(pipes, 0)
@@ -135,11 +148,22 @@ class Running:
                 self._transfer(pipes, remaining)
         return returncode
 
+    def _code(self) -> int | None:
+        """The exit code, None while it runs; `Popen` would take a lost one for success."""
+        if self._program.returncode is None:
+            try:
+                pid, status = os.waitpid(self._program.pid, os.WNOHANG)
+            except ChildProcessError:
+                self._program.returncode = -1  # its number is not ours to signal any more
+                raise ExitCodeLost from None
+            if pid:
+                self._program.returncode = os.waitstatus_to_exitcode(status)
+        return self._program.returncode
+
     def _transfer(self, pipes: selectors.BaseSelector, seconds: float) -> None:
         """Moves what the pipes give and take within `seconds`; closes those that are done."""
         if not pipes.get_map():
-            with suppress(subprocess.TimeoutExpired):
-                self._program.wait(seconds)
+            time.sleep(min(seconds, _BREATH))
             return
         for key, _ in pipes.select(seconds):
             pipe = cast(IO[bytes], key.fileobj)
@@ -240,25 +264,33 @@ def start(
 
 
 _holders = 0
-"""Programs that run while SIGCHLD, which the process had ignored, is not."""
+"""Programs that run while the process does not handle SIGCHLD in its own way."""
+
+_own: Callable[[int, FrameType | None], object] | int = signal.SIG_DFL
+"""That way."""
 
 
 def _hold_exit_codes() -> bool:
-    """Stops ignoring SIGCHLD, as a program that uses the library may; whether it was ignored.
+    """Sets aside what a program that uses the library does at SIGCHLD; whether there was anything.
 
-    While it is, the system forgets how children end, and each would seem to have succeeded. Raises
-    CannotStart outside the main thread, where that cannot be changed.
+    While it is ignored, the system forgets how children end, and each would seem to have succeeded;
+    a handler may wait for any child. Raises CannotStart outside the main thread, where it cannot be
+    changed, if it is ignored.
     """
-    global _holders
+    global _holders, _own
     if not _holders:
-        if signal.getsignal(signal.SIGCHLD) is not signal.SIG_IGN:
+        own = signal.getsignal(signal.SIGCHLD)
+        if own in (signal.SIG_DFL, None):
             return False
         try:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         except ValueError:
+            if own is not signal.SIG_IGN:
+                return False
             raise CannotStart(
                 "this process ignores SIGCHLD, so only its main thread can learn how a program ends"
             ) from None
+        _own = own or signal.SIG_DFL
     _holders += 1
     return True
 
@@ -268,7 +300,8 @@ def _let_exit_codes_go() -> None:
     _holders -= 1
     if not _holders:
         with suppress(ValueError):  # in another thread than the one that began it
-            signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+            signal.signal(signal.SIGCHLD, _own)
+            signal.raise_signal(signal.SIGCHLD)  # a handler hears of children that ended meanwhile
 
 
 def run(

@@ -162,6 +162,9 @@ class Program(Reference):
                 "it may be waiting for input; run it yourself to see, or raise its `timeout`",
                 HANGS,
             ) from None
+        except process.ExitCodeLost as lost:
+            what = "have that part wait for the children that it has started, by their IDs"
+            raise SecretError(f"{label} ended, but {lost}", what) from None
         except process.TooMuchOutput:
             what = f"{label} wrote more than {process.STDOUT_LIMIT // 1024} KiB"
             raise SecretError(what, "make it print the secret and nothing else") from None

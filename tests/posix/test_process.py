@@ -490,6 +490,43 @@ except process.CannotStart:
     assert _said_by(script) == ["3", "-9", "SIG_IGN"]
 
 
+def test_nor_does_a_handler_that_waits_for_all_children_learn_it_first() -> None:
+    """It hears of its own children afterwards."""
+    script = f"""{SIGCHLD_IGNORED}
+import os
+heard = []
+
+def reap(*_):
+    try:
+        while (ended := os.waitpid(-1, os.WNOHANG))[0]:
+            heard.append(ended[0])
+    except ChildProcessError:
+        pass
+
+signal.signal(signal.SIGCHLD, reap)
+with start("exit 3") as program:
+    own = os.fork() or os._exit(0)
+    time.sleep(0.2)
+    print(program.wait(10).returncode)
+print(heard == [own], signal.getsignal(signal.SIGCHLD) is reap)
+"""
+    assert _said_by(script) == ["3", "True True"]
+
+
+def test_a_program_whose_exit_code_somebody_else_has_taken_has_not_succeeded() -> None:
+    script = f"""{SIGCHLD_IGNORED}
+import os
+signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+with start("exit 3") as program:
+    os.waitpid(-1, 0)
+    try:
+        print(program.wait(10))
+    except process.ExitCodeLost:
+        print("lost")
+"""
+    assert _said_by(script) == ["lost"]
+
+
 def test_a_thread_that_could_not_learn_how_a_program_ends_starts_none() -> None:
     script = f"""{SIGCHLD_IGNORED}
 def work():
