@@ -53,7 +53,7 @@ FILES = (
         "man/tastyauth.1",
     ),
     *("schema/tastyauth.schema.json", "tastyauth/validation/explain.md"),
-    *("tastyauth/validation/problems.txt", "tests/hints.txt"),
+    *("tastyauth/validation/problems.txt", "tastyauth/cli/details.txt", "tests/hints.txt"),
 )
 
 

@@ -1,5 +1,6 @@
 """What a command, a flag and an argument are, and how the text of a value is read."""
 
+import os
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import NamedTuple
@@ -60,7 +61,6 @@ class Command(NamedTuple):
     group: str
     summary: str
     function: str
-    details: str = ""
     arguments: tuple[Argument, ...] = ()
 
     @property
@@ -71,6 +71,12 @@ class Command(NamedTuple):
     @property
     def places(self) -> tuple[Argument, ...]:
         return tuple(each for each in self.arguments if not each.flags)
+
+    @property
+    def details(self) -> str:
+        """What the help says below the flags, from `details.txt`; empty for some."""
+        with open(os.path.join(os.path.dirname(__file__), "details.txt"), encoding="utf-8") as file:
+            return f"\n{file.read()}".partition(f"\n[{self.name}]\n")[2].partition("\n[")[0]
 
 
 def name(text: str) -> str:

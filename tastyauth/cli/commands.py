@@ -57,18 +57,6 @@ _COMMANDS = (
         "use",
         "print the exports, for eval",
         "use:run_env",
-        """\
-formats, and what to type:
-  sh          eval $(tastyauth env)                     bash, zsh, dash, ksh, mksh, yash, busybox
-  fish        tastyauth env --format fish | source
-  csh         eval `tastyauth env --format csh`         csh, tcsh
-  json        tastyauth env --format json               programs; nushell, elvish, xonsh, PowerShell
-  dotenv      tastyauth env --format dotenv > .env      docker, systemd, python-dotenv
-  github-env  tastyauth env --format github-env         a step of GitHub Actions
-
-in a script that may run where tastyauth is not installed:
-  eval "$(tastyauth env || echo false)"
-""",
         (
             Argument(
                 "--format",
@@ -86,7 +74,7 @@ in a script that may run where tastyauth is not installed:
         "use",
         "print only the access token",
         "use:run_token",
-        arguments=(
+        (
             Argument("--header", "print the whole Authorization header, for curl -H @-"),
             *_TERMS,
             _REQUIRED,
@@ -97,19 +85,6 @@ in a script that may run where tastyauth is not installed:
         "use",
         "run a command with the exports in its environment (exec -- CMD ...)",
         "use:run_exec",
-        """\
-in a crontab:
-  */5 9-16 * * 1-5  $HOME/.local/bin/tastyauth exec -p live -- $HOME/bot/report
-
-for a program that runs longer than a token lives:
-  tastyauth exec --keep-fresh -- python bot.py    which reads $TASTYTRADE_ACCESS_TOKEN_FILE
-                                                  before each request
-
-without a command, at a terminal: start $SHELL for one account, until you type exit
-  tastyauth exec -p paper
-
-CMD keeps the config that it was started with; restart it after a change.
-""",
         (
             Argument(
                 "--keep-fresh",
@@ -124,11 +99,6 @@ CMD keeps the config that it was started with; restart it after a change.
         "set up",
         "create the config, or add a profile with -p NAME",
         "init:run_init",
-        """\
-Asks for whatever the flags leave out; no flag takes a secret. Without a terminal it reads the
-client secret and the refresh token from stdin, one per line:
-  tastyauth init -p live --environment production --store file < two-lines
-""",
         (
             Argument(
                 "--environment",
@@ -159,16 +129,6 @@ client secret and the refresh token from stdin, one per line:
         "set up",
         "store new secrets (secret set)",
         "secret:run_secret",
-        """\
-Asks for both secrets (with --only, for one) without showing them, tests them against the server,
-then stores them where the profile reads them: both or neither. Without a terminal it reads them
-from stdin, one per line, the client secret first:
-  pass show brokers/tastytrade | tastyauth secret set --only client_secret
-
-If the server cannot be reached, they are stored untested, and the old ones are kept beside them
-until the new ones yield a token. To go back to the old ones:
-  tastyauth secret set --undo
-""",
         (
             Argument("action", value="set", choices="set"),
             Argument("--only", "replace only this one", choices="client_secret refresh_token"),
@@ -180,17 +140,6 @@ until the new ones yield a token. To go back to the old ones:
         "set up",
         "print the code that keeps a shell's exports fresh",
         "hook:run_hook",
-        """\
-add this line to the startup file:
-  bash  eval "$(tastyauth hook bash)"       ~/.bashrc
-  zsh   eval "$(tastyauth hook zsh)"        ~/.zshrc
-  fish  tastyauth hook fish | source        ~/.config/fish/config.fish
-
-Renews the exports of one profile when the token is about to expire: at a prompt, or before a
-command. A prompt waits two seconds for it at most. While the token is fresh, no process is started
-(except `date` in fish before 3.6, which has no clock). Variables that the hook did not set are left
-alone, except an expired token of its own profile.
-""",
         (
             Argument("shell", "your shell", choices=_SHELLS),
             _REQUIRED,
@@ -202,7 +151,7 @@ alone, except an expired token of its own profile.
         "trust",
         "show what a config would do, and approve it",
         "trust:run_allow",
-        arguments=(
+        (
             _FOUND,
             Argument(
                 "--print",
@@ -211,20 +160,12 @@ alone, except an expired token of its own profile.
             ),
         ),
     ),
-    Command(
-        "deny", "trust", "remove every approval of a config", "trust:run_deny", arguments=(_FOUND,)
-    ),
+    Command("deny", "trust", "remove every approval of a config", "trust:run_deny", (_FOUND,)),
     Command(
         "validate",
         "look closer",
         "check configs, without touching a secret or running anything",
         "validate:run_validate",
-        """\
-before a commit:
-  tastyauth validate tastyauth.yaml
-in GitHub Actions:
-  tastyauth validate --format github tastyauth.yaml
-""",
         (
             Argument("files", "default: the config in use; - means stdin", "FILE", nargs="*"),
             _REPORT,
@@ -235,9 +176,6 @@ in GitHub Actions:
         "look closer",
         "look for tastytrade secrets in text files",
         "validate:run_no_secrets",
-        """\
-Lines with the comment `tastyauth: allow` are skipped.
-""",
         (Argument("files", "- is stdin", "FILE", nargs="+"), _REPORT),
     ),
     Command("schema", "look closer", "print the JSON Schema of the config", "validate:run_schema"),
@@ -246,11 +184,6 @@ Lines with the comment `tastyauth: allow` are skipped.
         "look closer",
         "explain a diagnostic, an exit code or a topic",
         "validate:run_explain",
-        """\
-  tastyauth explain TA101    a diagnostic of validate
-  tastyauth explain 77       an exit code
-  tastyauth explain cron     a topic
-""",
         (Argument("topic", "default: list them all", "TOPIC", nargs="?"),),
     ),
     Command(
@@ -258,12 +191,6 @@ Lines with the comment `tastyauth: allow` are skipped.
         "look closer",
         "print completions for a shell",
         "hook:run_completion",
-        """\
-add this line to the startup file:
-  bash  eval "$(tastyauth completion bash)"     ~/.bashrc
-  zsh   eval "$(tastyauth completion zsh)"      ~/.zshrc, after compinit
-  fish  tastyauth completion fish | source      ~/.config/fish/config.fish
-""",
         (Argument("shell", "your shell", choices=_SHELLS), Argument("--profiles", hidden=True)),
     ),
     Command(
@@ -271,7 +198,7 @@ add this line to the startup file:
         "look closer",
         "show what is configured, cached, refused and missing",
         "status:run_status",
-        arguments=(_JSON,),
+        (_JSON,),
     ),
     Command(
         "as-curl",
@@ -284,22 +211,13 @@ add this line to the startup file:
         "look closer",
         "forget cached tokens and failed attempts",
         "status:run_clear",
-        arguments=(Argument("--all", "for every config, not only this one"),),
+        (Argument("--all", "for every config, not only this one"),),
     ),
     Command(
         "doctor",
         "look closer",
         "check every step to a token, and say what to do",
         "doctor:run_doctor",
-        """\
-Checks one profile: the default one, or the one that -p names. The output contains no secret and
-only the last four digits of account numbers, so you can paste it into an issue. Exits with 1 if a
-check failed, otherwise with 0; warnings do not count.
-
-  --offline   nothing leaves this machine
-  --cron      also resolves the references as cron would, with no terminal, no session bus and few
-              variables, and prints the line for crontab -e
-""",
         (
             Argument("--offline", "stop before going online"),
             Argument("--cron", "also rehearse a run under cron"),
@@ -311,26 +229,6 @@ check failed, otherwise with 0; warnings do not count.
         "look closer",
         "simulate tastytrade's token and account endpoints locally",
         "simulator:run_simulator",
-        """\
-Prints one line of JSON with its origin and the credentials it accepts, then serves on the loopback
-address until it is interrupted. With --config FILE it also writes a config that is ready to use,
-and the secrets beside it; --config at the end of the line writes simulator.yaml:
-  tastyauth simulator --seed word --port 8000 --config
-  eval $(tastyauth env --config simulator.yaml)
-
-kinds of failure, all at the token endpoint:
-  grant-revoked    400, the grant was deleted or belongs to the other environment
-  secret-mismatch  400, the client secret belongs to another application
-  invalid-jwt      400, the refresh token is not a JWT
-  not-a-customer   400, the user is not a customer (in the sandbox, for a few minutes)
-  429              429, too many requests, with Retry-After: 30
-  503              503, the HTML page of a gateway during an outage
-  html-401         401, the HTML page of a gateway that found no User-Agent
-  slow             an answer that arrives one byte per second
-  redirect         307, a redirect to another path, which no token request may follow
-  not-json         200, a network's sign-in page instead of JSON
-  echo             400, an error that repeats the whole request, secrets included
-""",
         (
             Argument(
                 "--port",
