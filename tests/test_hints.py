@@ -136,8 +136,8 @@ def texts() -> list[str]:
                 and id(node) not in said
             ):
                 found.append(node.value)
-    for path in ("cli/details.txt", "validation/explain.md", "validation/problems.txt"):
-        with open(f"{REPOSITORY}/tastyauth/{path}", encoding="utf-8") as file:
+    for path in ("tastyauth/validation/explain.md", "tastyauth/validation/problems.txt"):
+        with open(f"{REPOSITORY}/{path}", encoding="utf-8") as file:
             found.append(file.read())
     return [*found, json.dumps(schema.root())]
 
