@@ -59,7 +59,7 @@ else:  # to a type checker, every misspelt name would be one of these
                 raise
             from tastyauth.errors import NOT_HERE, UsageError
 
-            raise UsageError(f"{name} needs Linux, macOS or WSL", NOT_HERE) from None
+            raise UsageError(f"tastyauth.{name} needs Linux, macOS or WSL", NOT_HERE) from None
         return module if home.endswith(name) else getattr(module, name)
 
     def __dir__() -> list[str]:

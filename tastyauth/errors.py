@@ -48,7 +48,9 @@ REFRESH_TOKEN_TYPE = "rt+jwt"  # noqa: S105  # a media type
 UNDER_WAY = "under way"
 """The reason of an error that is none: another machine renews a token that is still good."""
 
-NOT_HERE = "on Windows, validate, no-secrets, schema and explain work; run the rest in WSL"
+NOT_HERE = (
+    "on Windows, the commands validate, no-secrets, schema and explain work; run the rest in WSL"
+)
 """What to do on a system without users, locks and signals as POSIX has them."""
 
 

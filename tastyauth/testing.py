@@ -26,13 +26,13 @@ from unittest import mock
 
 import httpx as http
 
+from tastyauth import Credential, exchange, locate  # this first: it says what Windows lacks
 from tastyauth import config as configs
-from tastyauth import exchange, locate
 from tastyauth.cache import last_attempt, store
 from tastyauth.config import trust
 from tastyauth.errors import API_HOSTS, UsageError
 from tastyauth.exchange.deadline import CONNECTED
-from tastyauth.library import Credential, auth, workers
+from tastyauth.library import auth, workers
 from tastyauth.secret import Secret
 from tastyauth.simulator import FAILURES, Simulator
 from tastyauth.simulator.messages import Request

@@ -69,8 +69,8 @@ def test_the_rest_says_in_one_sentence_where_it_runs(world: World, words: str) -
     assert done.code == 2
     assert done.err == (
         f"tastyauth: error: {command} needs Linux, macOS or WSL\n"
-        "tastyauth: hint: on Windows, validate, no-secrets, schema and explain work;"
-        " run the rest in WSL\n"
+        "tastyauth: hint: on Windows, the commands validate, no-secrets, schema and explain"
+        " work; run the rest in WSL\n"
     )
     assert ("! :" in done.out) == (command == "env")
     assert world.simulator.requests == []
@@ -86,13 +86,15 @@ def test_a_hidden_lock_alone_is_enough_for_that(world: World) -> None:
 
 def test_a_program_can_import_it_and_is_told_so_when_it_asks(world: World) -> None:
     program = (
-        f"{HIDDEN}import tastyauth\n"
+        f"{HIDDEN}import importlib, tastyauth\n"
         "from tastyauth import errors, Secret\n"
-        "for name in ('get_credential', 'TastytradeAuth', 'sdk'):\n"
+        "names = 'get_credential TastytradeAuth sdk profiles validate'.split()\n"
+        "for name in (*names, 'testing'):\n"
         "    try:\n"
-        "        getattr(tastyauth, name)\n"
+        "        getattr(tastyauth, name, None) or importlib.import_module('tastyauth.testing')\n"
         "    except errors.UsageError as error:\n"
-        "        assert str(error) == f'{name} needs Linux, macOS or WSL', error\n"
+        "        missing = name if name in names else 'Credential'\n"
+        "        assert str(error) == f'tastyauth.{missing} needs Linux, macOS or WSL', error\n"
         "        assert 'WSL' in error.hint\n"
         "    else:\n"
         "        raise AssertionError(name)\n"
