@@ -461,6 +461,9 @@ a rotated token cannot be written to where the old one came from
 the files of grants were opened to others, and an old token is sent
     session/test_rotating_server.py::test_a_journal_that_cannot_be_used_is_named_and_no_old_token_is_sent
     Grant.newest
+a disk is full, so that a rotated token can be written neither to its source nor anywhere else
+    session/test_places.py::test_on_a_full_disk_a_server_that_rotates_costs_no_grant
+    the file of the source is written over
 a new refresh token comes with an answer that is no use
     session/test_rotating_server.py::test_a_new_refresh_token_is_kept_whatever_else_is_wrong_with_the_answer
     RotatedError

@@ -69,6 +69,25 @@ def write(path: str, content: bytes, *, durable: bool = False, mode: int = 0o600
         raise
 
 
+def overwrite(path: str, content: bytes, error: OSError) -> None:
+    """Writes into the file that is there, for which a full disk has room; else raises `error`.
+
+    For what would be lost otherwise: a reader, or a power cut, may find half of it.
+    """
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        raise error from None
+    try:
+        with HeldBack():
+            if os.pwrite(descriptor, content, 0) != len(content):
+                raise error
+            os.ftruncate(descriptor, len(content))
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def write_beside(contents: "Mapping[str, tuple[bytes, int]]") -> None:
     """Writes what is to replace several files, path to content and mode, beside their places.
 

@@ -242,7 +242,9 @@ def _keep(
     try:
         if is_stored:
             with sole_writer_of(profile, surroundings):
-                is_replaced = source.replace(grant.declared, rotated, surroundings)
+                is_replaced = source.replace(
+                    grant.declared, rotated, surroundings, is_last_resort=not is_kept
+                )
                 present = rotated if is_replaced else source.resolve(surroundings)
     except (SecretError, TemporaryError):
         pass  # it stays in the file of the grant

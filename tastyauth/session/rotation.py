@@ -62,7 +62,7 @@ class Grant:
         try:
             files.write(self._path, content, durable=True)
         except OSError as error:
-            _overwrite(self._path, content, error)
+            files.overwrite(self._path, content, error)
         for token in (*older, new):  # links of an older version; a server may reuse a token
             if token != self.declared:
                 with suppress(OSError):
@@ -177,18 +177,3 @@ def _locked(directory: str, path: str, seconds: float) -> Iterator[OSError | Non
             with suppress(OSError):
                 if lock.path:
                     files.remove(path)
-
-
-def _overwrite(path: str, content: bytes, error: OSError) -> None:
-    """Writes into the file that is there, for which a full disk has room; else raises `error`."""
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
-    except OSError:
-        raise error from None
-    try:
-        if os.pwrite(descriptor, content, 0) != len(content):
-            raise error
-        os.ftruncate(descriptor, len(content))
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

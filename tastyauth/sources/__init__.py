@@ -219,17 +219,27 @@ class Reference(ABC):
                 reasons.append(absent)
         return None, reasons
 
-    def replace(self, old: Secret, new: Secret, around: Surroundings) -> bool:
-        """Replaces `old` by `new` in the member that holds it; False when that is not possible."""
+    def overwrite(self, value: Secret, around: Surroundings) -> None:
+        """Like `store`, on a full disk; may leave half of it where that is interrupted."""
+        raise self._not_ours(around.home)
+
+    def replace(
+        self, old: Secret, new: Secret, around: Surroundings, *, is_last_resort: bool = False
+    ) -> bool:
+        """Replaces `old` by `new` in the member that holds it; False when that is not possible.
+
+        With `is_last_resort`, `new` is lost otherwise.
+        """
         for member in self.members:
             with suppress(SecretError):
                 if member.can_store and member.resolve(around) == old:
                     break
         else:
             return False
-        with suppress(SecretError):
-            member.store(new, around)
-            return True
+        for write in (member.store, member.overwrite)[: 1 + is_last_resort]:
+            with suppress(SecretError, OSError):
+                write(new, around)
+                return True
         return False
 
 

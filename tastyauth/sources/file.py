@@ -85,6 +85,10 @@ class File(Reference):
             what = f"{label} cannot be written: {reason_of(error)}"
             raise SecretError(what, "check its directory") from None
 
+    def overwrite(self, value: Secret, around: Surroundings) -> None:
+        full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        files.overwrite(self.file_to_store(around), value.reveal().encode() + b"\n", full)
+
     def file_to_store(self, around: Surroundings) -> str:
         with suppress(FileNotFoundError, NotADirectoryError):
             found = os.lstat(self.path)

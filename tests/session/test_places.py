@@ -6,6 +6,7 @@ import stat
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import needs
 import pytest
@@ -239,6 +240,21 @@ def test_a_token_that_is_there_is_served_from_a_read_only_disk(world: World) -> 
     first = world.run("token")
     assert in_mounts(world, READ_ONLY["home"], "token") == first
     assert world.simulator.exchanges == 1
+
+
+def test_on_a_full_disk_a_server_that_rotates_costs_no_grant(tmp_path: Path) -> None:
+    """Where nothing else can be written, the file that declares the token is written over."""
+    with Simulator(rotate=True) as simulator:
+        world = World(os.fspath(tmp_path), simulator)
+        world.configure()
+        mount = (
+            'mkdir "$HOME/full"; mount -t tmpfs -o mode=700,size=200k tmpfs "$HOME/full"\n'
+            'cp -a "$HOME/.config" "$HOME/full"; HOME=$HOME/full; "$1" token\n'
+            'cat /dev/zero >"$HOME/zeros" || "$1" token --refresh; "$1" token --refresh\n'
+        )
+        done = in_mounts(world, mount, "token", "--refresh")
+        assert done.code == 0
+        assert simulator.exchanges == 4
 
 
 @pytest.mark.parametrize(
