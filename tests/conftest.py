@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from engines import Running, engine
 from golden import Golden, compared, written
 from hypothesis import settings
 from warm import Warm, warmed_up
@@ -227,3 +228,23 @@ def world(newcomer: World) -> World:
     """A scratch home with a valid config of the simulator, and its secrets in files."""
     newcomer.configure()
     return newcomer
+
+
+@pytest.fixture
+def in_world(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process is in the test's world."""
+    monkeypatch.setenv("HOME", world.home)
+    monkeypatch.chdir(world.project)
+
+
+@pytest.fixture(scope="session")
+def running() -> Iterator[Running]:
+    with engine() as running:
+        yield running
+
+
+@pytest.fixture
+def valkey(running: Running) -> Running:
+    """A Valkey that holds nothing."""
+    running.client.flushall()
+    return running

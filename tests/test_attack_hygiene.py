@@ -6,7 +6,7 @@ import sys
 
 import pytest
 from needs import missing, needs_linux
-from world import CONFIG, World, until
+from world import CONFIG, World, until, with_references
 
 from tastyauth.simulator import Simulator
 
@@ -128,16 +128,7 @@ def test_a_secrets_program_sees_no_secret_of_another_profile(words: str, world: 
     assert "OTHER_" not in text
 
 
-IN_PASS = """\
-version: 1
-profiles:
-  live:
-    environment: custom
-    api_url: {origin}
-    client_id: {client_id}
-    client_secret: {{ env: TT_SECRET }}
-    refresh_token: {{ pass: tastytrade }}
-"""
+IN_PASS = with_references("env: TT_SECRET", "pass: tastytrade")
 
 PASS = """\
 env >>"$HOME/pass.environ"

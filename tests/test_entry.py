@@ -228,8 +228,7 @@ def test_a_variable_that_a_reference_reads_is_gone_for_both(cached: World) -> No
 
 
 @pytest.mark.parametrize(
-    "redirection",
-    [pytest.param(">/dev/full", marks=needs_linux), ">&-", "<&-", "2>&-", ">&- 2>&-"],
+    "redirection", [pytest.param(">/dev/full", marks=needs_linux), ">&-", "<&-", "2>&-", ">&- 2>&-"]
 )
 @pytest.mark.parametrize("command", ["env", "token"])
 def test_closed_and_full_descriptors_end_both_alike(

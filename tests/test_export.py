@@ -265,11 +265,7 @@ PLAIN = [TOKEN, "1764000900", "https://api.tastyworks.com", "a=b", "a-b"]
 @for_each("value", PLAIN)
 @for_each(
     ("shell_format", "statement"),
-    [
-        ("sh", "&&export V0={};\n"),
-        ("fish", "set -gx V0 {};\n"),
-        ("csh", "setenv V0 {};\n"),
-    ],
+    [("sh", "&&export V0={};\n"), ("fish", "set -gx V0 {};\n"), ("csh", "setenv V0 {};\n")],
 )
 def test_a_plain_value_stays_plain(shell_format: str, statement: str, value: str) -> None:
     """Tokens, numbers and URLs never pass through `printf`, which some shells run as a program."""

@@ -11,13 +11,7 @@ import pytest
 from locks import acquired
 from world import CONFIG, LIMIT, Completed, World, until
 
-HOT = {
-    "tastyauth",
-    "tastyauth._entry",
-    "tastyauth.cache",
-    "tastyauth.export",
-    "tastyauth.locate",
-}
+HOT = {"tastyauth", "tastyauth._entry", "tastyauth.cache", "tastyauth.export", "tastyauth.locate"}
 BECOMING = {"tastyauth.errors", "tastyauth.posix"}  # what `exec` loads besides
 WAITING = {
     "tastyauth.cache.last_attempt",

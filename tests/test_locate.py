@@ -144,12 +144,7 @@ def i_linked_to_a_strangers(tree: Path) -> str:
 @needs_root
 @pytest.mark.parametrize(
     "strange",
-    [
-        stranger_wrote,
-        stranger_linked_to_mine,
-        stranger_linked_to_nothing,
-        i_linked_to_a_strangers,
-    ],
+    [stranger_wrote, stranger_linked_to_mine, stranger_linked_to_nothing, i_linked_to_a_strangers],
 )
 def test_a_strangers_config_is_passed_over(tree: Path, strange: Callable[[Path], str]) -> None:
     """In a shared directory it would shadow one's own."""
@@ -357,11 +352,7 @@ def test_below_the_root_a_path_has_one_slash(
 
 @for_each(
     ("value", "expected"),
-    [
-        ("/run/cache", "/run/cache"),
-        ("", "/xdg/tastyauth"),
-        ("cache", "/xdg/tastyauth"),
-    ],
+    [("/run/cache", "/run/cache"), ("", "/xdg/tastyauth"), ("cache", "/xdg/tastyauth")],
 )
 def test_the_cache_can_be_somewhere_else(value: str, expected: str) -> None:
     environ = {"HOME": "/home/me", "XDG_CACHE_HOME": "/xdg", "TASTYAUTH_CACHE_DIR": value}

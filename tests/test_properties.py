@@ -105,12 +105,7 @@ B64TOKEN = string.ascii_letters + string.digits + "-._~+/"  # RFC 6750, section 
     more=st.dictionaries(st.text(min_size=20), VALUES, max_size=2),
 )
 def test_what_the_server_grants_is_what_is_read(
-    token: str,
-    kind: str,
-    seconds: int,
-    spelled: type,
-    rotated: str | None,
-    more: dict[str, object],
+    token: str, kind: str, seconds: int, spelled: type, rotated: str | None, more: dict[str, object]
 ) -> None:
     # a refresh token that is handed out as access token is refused
     assume(rotated is None or rotated.lower() not in token.lower())

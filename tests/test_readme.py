@@ -16,18 +16,7 @@ from glob import glob
 import made
 import pytest
 import yaml
-from documents import (
-    PAGES,
-    README,
-    Block,
-    anchors,
-    blocks,
-    links,
-    prose,
-    recipe,
-    rows,
-    text,
-)
+from documents import PAGES, README, Block, anchors, blocks, links, prose, recipe, rows, text
 from golden import Golden
 from needs import missing
 from stand_ins import patient
@@ -44,7 +33,7 @@ ASKING = ("recipe", "follow", "commands")
 """Functions that take a block from a page by its beginning."""
 
 NOT_RUN = {
-    ("powershell", "Remove-Item"): "PowerShell cannot be had for the tests, and the page says so",
+    ("powershell", "Remove-Item"): "PowerShell cannot be had for the tests, and the page says so"
 }
 """Blocks that nothing runs, and why."""
 

@@ -18,7 +18,7 @@ from typing import Any, cast
 import pytest
 from needs import needs_linux
 from tables import for_each
-from world import CONFIG, Completed, World, closed_port
+from world import CONFIG, Completed, World, closed_port, with_references
 
 import tastyauth
 from tastyauth.cache import Asked, Entry
@@ -41,17 +41,7 @@ JWT = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+")
 SHORT = "hunter2-hunter2"
 """A secret that nothing gives away as one; only what holds it can know."""
 
-EVERYWHERE = """\
-version: 1
-profiles:
-  live:
-    environment: custom
-    api_url: {origin}
-    client_id: {client_id}
-    client_secret: {{ env: TT_SECRET }}
-    refresh_token: {{ command: [vault, get] }}
-    timeout: 1
-"""
+EVERYWHERE = with_references("env: TT_SECRET", "command: [vault, get]") + "    timeout: 1\n"
 
 VAULT = """\
 env >"$HOME/vault.environ"

@@ -90,11 +90,7 @@ class World:
         return f"{self.broker.origin}/oauth/token"
 
     def tastyauth(
-        self,
-        *words: str,
-        name: str = "",
-        before: Callable[[], None] = nothing,
-        together: int = 1,
+        self, *words: str, name: str = "", before: Callable[[], None] = nothing, together: int = 1
     ) -> Command:
         """The program under test."""
         # A directory of hashed certificates, which is what systems have; see exchange.roots.

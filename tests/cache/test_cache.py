@@ -148,10 +148,7 @@ def test_what_is_set_for_another_profile_alone_is_foreign(directory: str) -> Non
     outline = cache.read_outline(directory, CONFIG_OF)
     assert outline is not None
     foreign = {name: profile.foreign for name, profile in outline.profiles.items()}
-    assert foreign == {
-        "live": ("PAPER_TOKEN", FILE),
-        "paper": ("END", "RENEWAL", FILE, "TOKEN"),
-    }
+    assert foreign == {"live": ("PAPER_TOKEN", FILE), "paper": ("END", "RENEWAL", FILE, "TOKEN")}
 
 
 def alone(*inputs: tuple[str, str]) -> ProfileOutline:

@@ -162,9 +162,7 @@ def test_twenty_callers_of_a_hanging_server_wait_once(world: World) -> None:
     assert world.simulator.token_requests < 10
 
 
-def test_whatever_a_failure_is_it_is_the_outcome_of_all_who_wait(
-    gated: tuple[World, Gate],
-) -> None:
+def test_whatever_a_failure_is_it_is_the_outcome_of_all_who_wait(gated: tuple[World, Gate]) -> None:
     world, gate = gated
     failures = [("secret-mismatch", 77), ("not-json", 76), ("not-a-customer", 75)]
     for number, (failure, code) in enumerate(failures, 1):
@@ -221,9 +219,7 @@ def test_an_outage_in_the_soft_window_is_nobodys_problem(world: World) -> None:
     assert world.simulator.token_requests == 2
 
 
-def test_renewing_ahead_does_not_wait_for_another_profile_of_the_same_grant(
-    world: World,
-) -> None:
+def test_renewing_ahead_does_not_wait_for_another_profile_of_the_same_grant(world: World) -> None:
     """Only one process exchanges a grant at a time; one with a valid token waits three seconds."""
     head, live = PATIENT.split("  live:\n")
     world.configure(f"{head}  live:\n{live}  twin:\n{live}default_profile: live\n")

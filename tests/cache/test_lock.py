@@ -315,8 +315,7 @@ def allocate(monkeypatch: pytest.MonkeyPatch, made: Callable[[], Sleeper]) -> No
 
 
 @pytest.mark.parametrize(
-    ("promise", "seconds"),
-    [("1 110.000", 2.0), ("1 100.500", 0.5), ("1 99.000", 0.05), ("", 2.0)],
+    ("promise", "seconds"), [("1 110.000", 2.0), ("1 100.500", 0.5), ("1 99.000", 0.05), ("", 2.0)]
 )
 def test_a_waiter_sleeps_until_the_promise_but_never_for_long(
     path: str, promise: str, seconds: float, monkeypatch: pytest.MonkeyPatch

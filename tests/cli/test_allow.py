@@ -7,7 +7,7 @@ import stat
 import pexpect
 import pytest
 from allowing import allow, ended, records, terminal
-from world import CONFIG, UNSET_NAMES, Completed, World
+from world import CONFIG, UNSET_NAMES, Completed, World, profile_named
 
 pytestmark = pytest.mark.warm
 
@@ -148,7 +148,7 @@ def test_the_second_time_the_difference_is_shown(world: World, project: str) -> 
 
 def test_what_one_profile_loses_is_not_found_again_in_another(world: World, project: str) -> None:
     allow(world, "y")
-    prod = CONFIG.partition("profiles:\n")[2].replace("live:", "prod:", 1)
+    prod = profile_named("prod")
     exports = "    exports: {{ TOKEN: access_token }}\n"
     world.configure(f"default_profile: live\n{CONFIG}{exports}{prod}", directory=world.project)
     _, shown, _ = allow(world, "y")

@@ -12,6 +12,7 @@ import pytest
 from golden import Golden
 from needs import missing
 from tables import for_each
+from terminals import spawn
 from world import COMMAND, CONFIG, PATH, REPOSITORY, Completed, World
 
 from tastyauth.cli.commands import COMMANDS, COMMON
@@ -128,10 +129,7 @@ def in_zsh(world: World) -> Offer:
 def terminal(name: str, world: World, found: str = "") -> pexpect.spawn:
     """An interactive shell that has sourced the completions, or finds them after `found`."""
     _require(name)
-    prepare = {
-        "bash": ["--norc"],
-        "zsh": ["-f"],
-    }
+    prepare = {"bash": ["--norc"], "zsh": ["-f"]}
     install = {
         "bash": 'eval "$(tastyauth completion bash)"; PS1="ready""> "',
         "zsh": f"{found}; autoload -Uz compinit; compinit -u -D;"
@@ -139,15 +137,7 @@ def terminal(name: str, world: World, found: str = "") -> pexpect.spawn:
         + (' eval "$(tastyauth completion zsh)";' if not found else "")
         + ' PS1="ready""> "',
     }
-    shell = pexpect.spawn(
-        name,
-        prepare[name],
-        encoding="utf-8",
-        timeout=30,
-        dimensions=(50, 200),
-        cwd=world.project,
-        env={**world.environ, "TERM": "dumb", "INPUTRC": "/dev/null"},
-    )
+    shell = spawn(world, name, *prepare[name], INPUTRC="/dev/null")
     shell.sendline(install[name])
     shell.expect("ready> ")
     return shell

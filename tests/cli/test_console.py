@@ -97,11 +97,7 @@ def test_an_error_and_its_hint_are_two_things(
     ],
 )
 def test_how_much_is_said(
-    console: Console,
-    quiet: bool,
-    verbose: bool,
-    said: list[str],
-    capfd: pytest.CaptureFixture[str],
+    console: Console, quiet: bool, verbose: bool, said: list[str], capfd: pytest.CaptureFixture[str]
 ) -> None:
     console.quiet, console.verbose = quiet, verbose
     console.say("say")

@@ -10,7 +10,7 @@ import aging
 import pytest
 from needs import needs_linux
 from sitting import sitting
-from world import COMMAND, CONFIG, Completed, World, finish, until, variables_in
+from world import COMMAND, CONFIG, Completed, World, finish, profile_named, until, variables_in
 
 pytestmark = pytest.mark.warm
 
@@ -220,7 +220,7 @@ def test_a_variable_that_is_exported_stays(world: World, cached: bool) -> None:
 
 
 def test_names_of_another_profile_do_not_reach_the_command(world: World, cached: bool) -> None:
-    bot = CONFIG.partition("profiles:\n")[2].replace("live:", "bot:")
+    bot = profile_named("bot")
     world.configure(
         CONFIG.replace("profiles:", "default_profile: live\nprofiles:")
         + bot

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 
 import pytest
 from sitting import sitting
-from world import COMMAND, CONFIG, Completed, World
+from world import COMMAND, CONFIG, Completed, World, profile_named
 
 from tastyauth.cli import grammar, parser
 from tastyauth.errors import UsageError
@@ -20,16 +20,8 @@ from tastyauth.simulator import Simulator
 
 pytestmark = pytest.mark.warm
 
-OTHER = """\
-  other:
-    environment: custom
-    api_url: {origin}
-    client_id: {client_id}
-    client_secret: {{ file: live.client-secret }}
-    refresh_token: {{ file: live.refresh-token }}
-    exports: {{ OTHER_TOKEN: access_token }}
-"""
-TWO_PROFILES = CONFIG.replace("profiles:", "default_profile: live\nprofiles:") + OTHER
+OTHER = profile_named("other") + "    exports: {{ OTHER_TOKEN: access_token }}\n"
+TWO_PROFILES = f"default_profile: live\n{CONFIG}{OTHER}"
 
 VALUES = {"FILE": "{elsewhere}", "NAME": "other", "{auto,always,never}": "always"}
 """What to give to a flag, by what the help calls it."""

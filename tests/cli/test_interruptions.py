@@ -42,10 +42,7 @@ def answers(world: World, *, is_said: bool = True) -> tuple[tuple[str, str], ...
         *(
             ((RIGHT, "y"),)
             if is_said
-            else (
-                (ENVIRONMENT, "sandbox"),
-                (CLIENT_ID, world.simulator.application.client_id),
-            )
+            else ((ENVIRONMENT, "sandbox"), (CLIENT_ID, world.simulator.application.client_id))
         ),
         (SECRET, world.client_secret),
         (TRADES, ""),

@@ -4,13 +4,12 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import needs
 import pytest
-from world import CONFIG, World
+from needs import as_nobody
+from world import CONFIG, World, profile_named
 
 from tastyauth.cache import Asked
 from tastyauth.cli.status import FieldStatus, ProfileStatus, status
@@ -62,19 +61,6 @@ def home(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@contextmanager
-def as_nobody() -> Iterator[None]:
-    """Without root's privileges, when we are root."""
-    if os.geteuid() != 0:
-        yield
-        return
-    os.seteuid(NOBODY)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-
-
 @pytest.mark.parametrize(
     ("reference", "state"),
     [
@@ -122,10 +108,7 @@ def test_a_file_that_may_not_be_read_is_unusable() -> None:
         (path / "closed").chmod(0)
         with as_nobody():
             found = secret_of(path, "{ file: closed }")
-    assert (found.state, found.reason) == (
-        "unusable",
-        "file ~/closed is not readable by this user",
-    )
+    assert (found.state, found.reason) == ("unusable", "file ~/closed is not readable by this user")
 
 
 UNFIT = {
@@ -306,7 +289,7 @@ def test_for_programs_every_credential_has_the_same_keys(world: World) -> None:
     }
 
 
-TWO = CONFIG + CONFIG.partition("profiles:\n")[2].replace("live:", "paper:", 1)
+TWO = CONFIG + profile_named("paper")
 
 
 def test_one_profile_alone_can_be_looked_at(world: World) -> None:

@@ -78,12 +78,7 @@ def config_text(*profiles: str, head: str = "") -> str:
 # -- profiles -------------------------------------------------------------------------------------
 
 
-VARIABLES = (
-    "LOCAL_SECRET",
-    "LOCAL_TOKEN",
-    "TASTYTRADE_CLIENT_ID",
-    "TASTYTRADE_CLIENT_SECRET",
-)
+VARIABLES = ("LOCAL_SECRET", "LOCAL_TOKEN", "TASTYTRADE_CLIENT_ID", "TASTYTRADE_CLIENT_SECRET")
 """What the references of all profiles of FULL read."""
 
 
@@ -378,11 +373,7 @@ def test_every_kind_of_reference_is_in_that_table() -> None:
 def test_the_outline_says_for_each_profile_what_the_config_says() -> None:
     config = config_of(FULL)
     outline = config.outline(b"content", "/approval", "salt")
-    assert (outline.config, outline.approval, outline.salt) == (
-        b"content",
-        "/approval",
-        "salt",
-    )
+    assert (outline.config, outline.approval, outline.salt) == (b"content", "/approval", "salt")
     assert list(outline.profiles) == ["live", "paper", "local"]
     for profile in config.profiles:
         outlined = outline.profiles[profile.name]

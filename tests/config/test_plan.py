@@ -165,10 +165,7 @@ def test_the_order_of_profiles_and_exports_changes_no_plan() -> None:
 
 # -- what does ------------------------------------------------------------------------------------
 
-OTHER = {
-    "client_id": OTHER_ID,
-    "environment": "production",
-}
+OTHER = {"client_id": OTHER_ID, "environment": "production"}
 
 CHANGED = {
     "the environment": MINIMAL.replace("sandbox", "production"),

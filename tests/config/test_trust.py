@@ -108,11 +108,7 @@ def of_another_user(home: Path) -> None:
 @pytest.mark.parametrize("origin", TRUSTED)
 @pytest.mark.parametrize(
     "expose",
-    [
-        writable,
-        in_a_writable_directory,
-        pytest.param(of_another_user, marks=needs.needs_root),
-    ],
+    [writable, in_a_writable_directory, pytest.param(of_another_user, marks=needs.needs_root)],
 )
 def test_what_somebody_else_could_have_written_waits_for_approval(
     home: Path, origin: str, expose: Callable[[Path], None]
@@ -311,12 +307,7 @@ def given_away(record: str) -> None:
 
 @pytest.mark.parametrize(
     "tamper",
-    [
-        open_to_others,
-        linked,
-        made_a_directory,
-        pytest.param(given_away, marks=needs.needs_root),
-    ],
+    [open_to_others, linked, made_a_directory, pytest.param(given_away, marks=needs.needs_root)],
 )
 def test_a_record_that_others_could_have_made_approves_nothing(
     home: Path, tamper: Callable[[str], None]

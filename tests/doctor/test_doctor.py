@@ -21,7 +21,7 @@ import trustme
 from desk import DESK, config_with, furnish
 from exchange_fakes import OTHER_ID, jwt
 from needs import missing
-from world import COMMAND, CONFIG, PATH, World, closed_port
+from world import COMMAND, CONFIG, PATH, World, closed_port, profile_named
 
 from tastyauth import config
 from tastyauth.cli import doctor as command
@@ -379,11 +379,7 @@ BROKEN = (
     ),
     Case("no YAML", "config", "tastyauth.yaml:1", "validate", configured("version", "{{ [")),
     Case(
-        "a token as client ID",
-        "config",
-        "client_id",
-        "validate",
-        configured("{client_id}", TOKEN),
+        "a token as client ID", "config", "client_id", "validate", configured("{client_id}", TOKEN)
     ),
     Case("nobody approved it", "trust", "not approved", "tastyauth allow", found),
     Case(
@@ -535,12 +531,7 @@ BROKEN = (
         OFFLINE,
     ),
     Case(
-        "quotes",
-        "refresh_token",
-        "quotes",
-        "without",
-        wrote("refresh-token", '"{token}"'),
-        OFFLINE,
+        "quotes", "refresh_token", "quotes", "without", wrote("refresh-token", '"{token}"'), OFFLINE
     ),
     Case(
         "no JWT",
@@ -1085,7 +1076,7 @@ def test_the_report_for_people_begins_and_ends_with_what_matters(
 def test_the_quiet_hear_of_what_is_not_well_alone(examine: Examine, world: World) -> None:
     lines = examine("-q", output="human").text.splitlines()
     assert [line.split(":")[0] for line in lines if "hint:" not in line] == [
-        "market_data    warned",
+        "market_data    warned"
     ]
     os.unlink(f"{world.config_directory}/live.client-secret")
     lines = examine("-q", "--offline", "--cron", output="human").text.splitlines()
@@ -1129,7 +1120,7 @@ def test_the_sandbox_is_not_asked_for_market_data(world: World) -> None:
 
 # -- which profile --------------------------------------------------------------------------------
 
-SECOND = CONFIG.partition("profiles:\n")[2].replace("live:", "other:")
+SECOND = profile_named("other")
 
 
 def test_one_profile_is_looked_at_and_it_can_be_chosen(examine: Examine, world: World) -> None:

@@ -13,11 +13,7 @@ Client = Callable[..., dict[str, Any]]
 
 
 def pypi_client(
-    place: Place,
-    credentials: Credentials,
-    environment: str,
-    base_url: str = "",
-    lists: int = 1,
+    place: Place, credentials: Credentials, environment: str, base_url: str = "", lists: int = 1
 ) -> dict[str, Any]:
     """PyPI `tastytrade`: what it got, or what it raised. It `lists` the accounts so often."""
     finished = place.run_program(
@@ -33,10 +29,7 @@ def pypi_client(
 
 
 def npm_client(
-    place: Place,
-    credentials: Credentials,
-    environment: str,
-    base_url: str = "",
+    place: Place, credentials: Credentials, environment: str, base_url: str = ""
 ) -> dict[str, Any]:
     """npm `@tastytrade/api`, the broker's own client: what it got, or what it threw."""
     finished = place.run_program(

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from needs import missing
 
+from .credentials import Credentials
 from .parts import REPOSITORY, program, tastyauth
 from .processes import Place
+from .recipes import adapted, recipe
 
 USER = 1234
 """The user ID of `me`, whose home is /home/me."""
@@ -53,6 +55,23 @@ class File:
     text: str
     mode: int = 0o644
     owner: int = 0
+
+
+def configured(credentials: Credentials, origin: str, report: str) -> dict[str, File]:
+    """The documented config with its secrets, whose broker is at `origin`, and a bot: `report`."""
+    config = adapted(
+        recipe("yaml", "# /etc/tastyauth/tastyauth.yaml"),
+        {
+            "environment: production": f"environment: custom\n    api_url: {origin}",
+            "0c7b8898-a2f1-49bb-a23d-843e47b68631": credentials.client_id,
+        },
+    )
+    return {
+        "/etc/tastyauth/tastyauth.yaml": File(config),
+        "/etc/tastyauth/live.client-secret": File(credentials.client_secret, 0o600),
+        "/etc/tastyauth/live.refresh-token": File(credentials.refresh_token, 0o600),
+        "/home/me/bot/report": File(report, 0o755, USER),
+    }
 
 
 def boot(directory: str, files: Mapping[str, File], wants: str, script: str) -> dict[str, str]:

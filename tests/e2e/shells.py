@@ -77,10 +77,7 @@ def fish() -> Shell:
 
 
 def csh(
-    *argv: str,
-    through: tuple[str, ...] = (),
-    settings: tuple[str, ...] = (),
-    batch: int = 1000,
+    *argv: str, through: tuple[str, ...] = (), settings: tuple[str, ...] = (), batch: int = 1000
 ) -> Shell:
     return Shell(
         _found(argv, through),

@@ -53,9 +53,7 @@ def test_the_brokers_client_lists_accounts(place: Place, environment: str) -> No
     assert (simulator.token_requests, simulator.exchanges) == (1, 1)
 
 
-def test_a_token_near_its_end_is_replaced_between_two_requests(
-    place: Place,
-) -> None:
+def test_a_token_near_its_end_is_replaced_between_two_requests(place: Place) -> None:
     """The second token request carries no left-over Authorization, which would be refused."""
     with Simulator(environment="production", lifetime=30) as simulator:
         credentials = Credentials.of(simulator)

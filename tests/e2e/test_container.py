@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 from needs import missing
-from world import Completed
+from world import CONFIG, Completed
 
 from tastyauth import export
 from tastyauth.simulator import Simulator
@@ -33,16 +33,7 @@ env -0
 printf 'AGAIN=%s' "$(tastyauth token -p live)"
 """
 
-_CONFIG = """\
-version: 1
-profiles:
-  live:
-    environment: custom
-    api_url: {origin}
-    client_id: {client_id}
-    client_secret: {{ file: /run/secrets/live.client-secret }}
-    refresh_token: {{ file: /run/secrets/live.refresh-token }}
-"""
+_CONFIG = CONFIG.replace("file: ", "file: /run/secrets/")
 
 _BRING_UP = """
 cd "$0"

@@ -6,7 +6,7 @@ from select import select
 
 import pytest
 import yaml
-from world import Completed
+from world import Completed, with_references
 
 from tastyauth import export
 from tastyauth.simulator import Simulator
@@ -16,16 +16,7 @@ from .parts import PATH, program, tastyauth
 from .processes import Place
 from .recipes import recipe
 
-_CONFIG = """\
-version: 1
-profiles:
-  live:
-    environment: custom
-    api_url: {origin}
-    client_id: {client_id}
-    client_secret: {{ env: TASTYTRADE_CLIENT_SECRET }}
-    refresh_token: {{ env: TASTYTRADE_REFRESH_TOKEN }}
-"""
+_CONFIG = with_references("env: TASTYTRADE_CLIENT_SECRET", "env: TASTYTRADE_REFRESH_TOKEN")
 _MASK = "::add-mask::"
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from golden import Golden
 from told import EXAMPLES
-from world import World
+from world import CONFIG, World
 
 from tastyauth.simulator import Simulator
 
@@ -45,21 +45,14 @@ answer = json.load(urllib.request.urlopen(request))
 print(len(answer["data"]["items"]), "accounts, ready to trade")
 """
 
-CONFIG = """\
-version: 1
+TWO_PROFILES = f"""\
 default_profile: live
-profiles:
-  live:
-    environment: custom
-    api_url: {origin}
-    client_id: {client_id}
-    client_secret: {{ file: live.client-secret }}
-    refresh_token: {{ file: live.refresh-token }}
+{CONFIG}\
   paper:
     environment: sandbox
     client_id: 11111111-2222-4333-8444-555555555555
-    client_secret: {{ file: paper.client-secret }}
-    refresh_token: {{ pass: tastyauth/paper/refresh_token }}
+    client_secret: {{{{ file: paper.client-secret }}}}
+    refresh_token: {{{{ pass: tastyauth/paper/refresh_token }}}}
 """
 
 SETTLED = (
@@ -76,7 +69,7 @@ def world(tmp_path: os.PathLike[str]) -> Iterator[World]:
     """Two profiles, one with its token, and in the project a config with mistakes."""
     with Simulator() as simulator:
         world = World(os.fspath(tmp_path), simulator)
-        world.configure(CONFIG)
+        world.configure(TWO_PROFILES)
         shutil.copy(f"{EXAMPLES}/invalid/several-at-once.yaml", f"{world.project}/tastyauth.yaml")
         assert world.run("--config", world.config, "token").code == 0
         yield world

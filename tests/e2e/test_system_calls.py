@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from world import COMMAND, Completed, World
+from world import COMMAND, Completed, World, with_references
 
 from tastyauth.simulator import Simulator
 
@@ -95,19 +95,10 @@ def test_before_it_is_allowed_a_config_reaches_nothing(words: str, how: str, wor
     assert "export " not in done.out
 
 
-KEPT = """\
-version: 1
-profiles:
-  live:
-    environment: custom
-    api_url: {origin}
-    client_id: {client_id}
-    client_secret: {{ env: TT_SECRET }}
-    refresh_token:
-      first_of:
-        - {{ keyring: {{ service: a, username: b }} }}
-        - {{ pass: tastytrade }}
-"""
+KEPT = with_references(
+    "env: TT_SECRET",
+    "first_of: [{{ keyring: {{ service: a, username: b }} }}, {{ pass: tastytrade }}]",
+)
 
 STORE = 'if [ "$1" = insert ]; then cat >"$HOME/entry"; else cat "$HOME/entry"; fi'
 

@@ -11,8 +11,8 @@ from tastyauth import export, shells
 from tastyauth.simulator import Simulator
 
 from .credentials import Credentials
-from .machine import USER, File, boot
-from .recipes import adapted, recipe
+from .machine import File, boot, configured
+from .recipes import recipe
 
 UNITS = "/etc/systemd/system"
 SOON = "[Timer]\nOnActiveSec=100ms\nAccuracySec=1ms\n"
@@ -57,18 +57,8 @@ Report = Mapping[str, str]
 def booted(directory: str, broker: Simulator) -> Report:
     """Boots a machine with the documented units, whose broker is this one."""
     credentials = Credentials.of(broker)
-    config = adapted(
-        recipe("yaml", "# /etc/tastyauth/tastyauth.yaml"),
-        {
-            "environment: production": f"environment: custom\n    api_url: {broker.origin}",
-            "0c7b8898-a2f1-49bb-a23d-843e47b68631": credentials.client_id,
-        },
-    )
     files = {
-        "/etc/tastyauth/tastyauth.yaml": File(config),
-        "/etc/tastyauth/live.client-secret": File(credentials.client_secret, 0o600),
-        "/etc/tastyauth/live.refresh-token": File(credentials.refresh_token, 0o600),
-        "/home/me/bot/report": File(_PROGRAM, 0o755, USER),
+        **configured(credentials, broker.origin, _PROGRAM),
         f"{UNITS}/bot.timer.d/soon.conf": File(SOON),
         f"{UNITS}/reader.service": File(READER),
         "/etc/hostile.env": File(shells.dotenv(emission(agreed()))),

@@ -9,7 +9,7 @@ import pytest
 from tastyauth.simulator import Simulator
 
 from .credentials import Credentials
-from .machine import USER, File, boot
+from .machine import File, boot, configured
 from .recipes import adapted, recipe
 
 UNITS = "/etc/systemd/system"
@@ -48,18 +48,8 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Machine:
     """One on which root has followed the recipe."""
     with Simulator() as broker:
         credentials = Credentials.of(broker)
-        config = adapted(
-            recipe("yaml", "# /etc/tastyauth/tastyauth.yaml"),
-            {
-                "environment: production": f"environment: custom\n    api_url: {broker.origin}",
-                "0c7b8898-a2f1-49bb-a23d-843e47b68631": credentials.client_id,
-            },
-        )
         files = {
-            "/etc/tastyauth/tastyauth.yaml": File(config),
-            "/etc/tastyauth/live.client-secret": File(credentials.client_secret, 0o600),
-            "/etc/tastyauth/live.refresh-token": File(credentials.refresh_token, 0o600),
-            "/home/me/bot/report": File(_PROGRAM, 0o755, USER),
+            **configured(credentials, broker.origin, _PROGRAM),
             f"{UNITS}/bot.service": File(recipe("ini", f"# {UNITS}/bot.service")),
             f"{UNITS}/bot.service.d/encrypted.conf": File(recipe("ini", "# a drop-in")),
         }

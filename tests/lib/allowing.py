@@ -5,24 +5,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pexpect
-from world import COMMAND, LIMIT, World
+from terminals import spawned
+from world import COMMAND, World
 
 
 @contextmanager
 def terminal(world: World, *words: str, **variables: str) -> Iterator["pexpect.spawn[str]"]:
-    child = pexpect.spawn(
-        COMMAND,
-        list(words),
-        cwd=world.project,
-        env={**world.environ, "TERM": "dumb", **variables},
-        encoding="utf-8",
-        timeout=LIMIT,
-        dimensions=(60, 400),
-    )
-    try:
+    """The command at a terminal."""
+    with spawned(world, COMMAND, *words, **variables) as child:
         yield child
-    finally:
-        child.close(force=True)
 
 
 def ended(child: "pexpect.spawn[str]") -> tuple[int, str]:

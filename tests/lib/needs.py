@@ -2,11 +2,15 @@
 
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NoReturn
 
 import pytest
 
 IS_ROOT = os.geteuid() == 0
+
+_NOBODY = 65534
 
 needs_root = pytest.mark.skipif(not IS_ROOT, reason="only root can do that; CI is root as well")
 needs_user = pytest.mark.skipif(IS_ROOT, reason="root may do anything; CI is a user as well")
@@ -46,3 +50,16 @@ def is_on_disk(path: str | os.PathLike[str]) -> None:
     with open("/proc/self/mountinfo", encoding="utf-8") as mounts:
         if any(number in line and " - tmpfs " in line for line in mounts):
             missing(f"{path} is in memory; TMPDIR=/var/tmp has a disk below it")
+
+
+@contextmanager
+def as_nobody() -> Iterator[None]:
+    """Without root's privileges, when we are root."""
+    if not IS_ROOT:
+        yield
+        return
+    os.seteuid(_NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(0)

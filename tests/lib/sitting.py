@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pexpect
+from terminals import spawned
 from world import COMMAND, LIMIT, World
 
 SECRET = "client secret (not shown): "
@@ -87,7 +88,7 @@ class Sitting:
 @contextmanager
 def sitting(world: World, *words: str, **variables: str) -> Iterator[Sitting]:
     """`tastyauth words…` at a terminal, in the project."""
-    with _spawned(world, COMMAND, words, variables) as it:
+    with _seated(world, COMMAND, words, variables) as it:
         yield it
 
 
@@ -95,14 +96,14 @@ def sitting(world: World, *words: str, **variables: str) -> Iterator[Sitting]:
 def watched(world: World, *words: str, **variables: str) -> Iterator[Sitting]:
     """The same, started by a shell that reports afterwards how the terminal was left."""
     argv = ("-c", _WATCHED, "sh", COMMAND, *words)
-    with _spawned(world, "/bin/sh", argv, variables) as it:
+    with _seated(world, "/bin/sh", argv, variables) as it:
         yield it
 
 
 @contextmanager
 def shell_of(world: World, *argv: str, **variables: str) -> Iterator[Sitting]:
     """An interactive shell, whose prompt is `ready> `."""
-    with _spawned(world, argv[0], argv[1:], {"PS1": "ready> ", **variables}) as it:
+    with _seated(world, argv[0], argv[1:], {"PS1": "ready> ", **variables}) as it:
         it.expect("ready> ")
         yield it
 
@@ -142,21 +143,9 @@ def holding(directory: str, world: World) -> list[str]:
 
 
 @contextmanager
-def _spawned(
+def _seated(
     world: World, program: str, argv: tuple[str, ...], variables: dict[str, str]
 ) -> Iterator[Sitting]:
-    screen = io.StringIO()
-    child = pexpect.spawn(
-        program,
-        list(argv),
-        cwd=world.project,
-        env={**world.environ, "TERM": "dumb", **variables},
-        encoding="utf-8",
-        timeout=LIMIT,
-        dimensions=(60, 400),
-    )
-    child.logfile_read = screen
-    try:
-        yield Sitting(child, screen)
-    finally:
-        child.close(force=True)
+    with spawned(world, program, *argv, **variables) as child:
+        child.logfile_read = io.StringIO()
+        yield Sitting(child, child.logfile_read)

@@ -41,6 +41,18 @@ profiles:
     refresh_token: {{ file: live.refresh-token }}
 """
 
+
+def profile_named(name: str) -> str:
+    """The profile of CONFIG under another name."""
+    return CONFIG.partition("profiles:\n")[2].replace("live:", f"{name}:")
+
+
+def with_references(client_secret: str, refresh_token: str) -> str:
+    """CONFIG with other references."""
+    changed = CONFIG.replace("file: live.client-secret", client_secret)
+    return changed.replace("file: live.refresh-token", refresh_token)
+
+
 DEFAULT_NAMES = (
     "TASTYTRADE_ACCESS_TOKEN",
     "TASTYTRADE_ACCESS_TOKEN_EXPIRES_AT",

@@ -17,12 +17,14 @@ from typing import Any, TypeVar
 import pytest
 from gated import Gated
 from needs import missing
-from world import CONFIG, World
+from world import CONFIG, World, profile_named
 
 import tastyauth
 from tastyauth import errors
 from tastyauth.simulator import Simulator
 from tastyauth.simulator.messages import Answer, Request
+
+pytestmark = pytest.mark.usefixtures("in_world")
 
 PACKAGES = ("httpx", "httpx2")
 MODES = ("sync", "async")
@@ -37,13 +39,6 @@ def package(request: pytest.FixtureRequest) -> Any:
         return import_module(request.param)
     except ImportError:
         missing(f"{request.param} is not installed")
-
-
-@pytest.fixture(autouse=True)
-def _here(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """This process runs in the test's world."""
-    monkeypatch.setenv("HOME", world.home)
-    monkeypatch.chdir(world.project)
 
 
 @dataclass(slots=True)
@@ -352,7 +347,7 @@ def test_a_config_that_moves_elsewhere_takes_its_token_with_it(
 def test_another_directory_or_variable_brings_no_token_of_another_account(
     world: World, network: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    both = CONFIG + CONFIG.partition("profiles:\n")[2].replace("live:\n", "paper:\n", 1)
+    both = CONFIG + profile_named("paper")
     monkeypatch.setenv("TASTYAUTH_PROFILE", "live")
     world.configure(both)
     auth = tastyauth.TastytradeAuth()

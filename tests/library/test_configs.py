@@ -9,6 +9,8 @@ from world import CONFIG, World
 import tastyauth
 from tastyauth import errors
 
+pytestmark = pytest.mark.usefixtures("in_world")
+
 OTHER = """\
   paper:
     environment: production
@@ -16,13 +18,6 @@ OTHER = """\
     client_secret: {{ command: [touch, ran] }}
     refresh_token: {{ env: REFRESH_TOKEN }}
 """
-
-
-@pytest.fixture(autouse=True)
-def _here(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """This process is in the test's world."""
-    monkeypatch.setenv("HOME", world.home)
-    monkeypatch.chdir(world.project)
 
 
 def test_profiles_are_listed_without_doing_anything(world: World) -> None:

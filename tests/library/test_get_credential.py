@@ -24,12 +24,14 @@ import pexpect
 import pytest
 from aging import only_entry, set_left
 from gated import Gated
-from world import CONFIG, LIMIT, PYTHON, Completed, World, closed_port, finish, until
+from world import CONFIG, LIMIT, PYTHON, Completed, World, closed_port, finish, profile_named, until
 
 import tastyauth
 from tastyauth import errors
 from tastyauth.cache import store
 from tastyauth.simulator import Simulator
+
+pytestmark = pytest.mark.usefixtures("in_world")
 
 PUBLIC = {
     "Credential": "tastyauth.library",
@@ -51,13 +53,6 @@ def simulator() -> Iterator[Gated]:
     """The broker of the world."""
     with Gated() as simulator:
         yield simulator
-
-
-@pytest.fixture(autouse=True)
-def _here(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """This process runs in the test's world."""
-    monkeypatch.setenv("HOME", world.home)
-    monkeypatch.chdir(world.project)
 
 
 def token(credential: tastyauth.Credential) -> str:
@@ -359,12 +354,9 @@ def test_a_task_that_is_cancelled_is_so_at_once_and_its_token_is_kept(
     assert simulator.token_requests == 1
 
 
-TWO = (CONFIG + CONFIG.partition("profiles:\n")[2].replace("  live:", "  paper:")).replace(
-    "profiles:", "default_profile: live\nprofiles:"
-)
+TWO = (CONFIG + profile_named("paper")).replace("profiles:", "default_profile: live\nprofiles:")
 
 
-@pytest.mark.usefixtures("_here")
 def test_where_no_thread_can_be_started_each_task_is_told(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,21 +9,16 @@ from concurrent.futures import ThreadPoolExecutor
 import httpx
 import pytest
 from traced import locals_of
-from world import CONFIG, World, closed_port
+from world import CONFIG, World, closed_port, profile_named
 
 import tastyauth
 from tastyauth import errors
 from tastyauth.library.wanted import InPython
 
-TWO = CONFIG + CONFIG.partition("profiles:\n")[2].replace("  live:", "  paper:")
+pytestmark = pytest.mark.usefixtures("in_world")
+
+TWO = CONFIG + profile_named("paper")
 NOBODY = CONFIG.replace("{origin}", f"http://127.0.0.1:{closed_port()}") + "    timeout: 1\n"
-
-
-@pytest.fixture(autouse=True)
-def _here(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """This process is in the test's world."""
-    monkeypatch.setenv("HOME", world.home)
-    monkeypatch.chdir(world.project)
 
 
 # -- hints ----------------------------------------------------------------------------------------

@@ -57,12 +57,7 @@ def test_exports_replace_and_removed_names_are_gone_unless_they_are_exported() -
         removed=("SECRET", "BOTH", "NEVER_SET"),
         exports=(("OLD", "new"), ("BOTH", "exported")),
     )
-    assert set(output.split()) == {
-        f"PATH={os.defpath}",
-        "OLD=new",
-        "BOTH=exported",
-        "OTHER=kept",
-    }
+    assert set(output.split()) == {f"PATH={os.defpath}", "OLD=new", "BOTH=exported", "OTHER=kept"}
 
 
 def test_arguments_arrive_as_they_are() -> None:
@@ -349,9 +344,7 @@ def test_a_program_has_the_callers_limit_of_core_dumps() -> None:
 
 
 @for_each("error", [PermissionError(1, "no"), ValueError("no")])
-def test_where_a_sandbox_forbids_limits_a_program_is_started_all_the_same(
-    error: Exception,
-) -> None:
+def test_where_a_sandbox_forbids_limits_a_program_is_started_all_the_same(error: Exception) -> None:
     """As with seccomp, where prlimit(2) gives EPERM."""
 
     def forbidden(*_: object) -> Any:

@@ -346,10 +346,7 @@ def test_a_program_that_may_ask_and_gets_no_answer_is_ended_at_the_limit(tmp_pat
     result = tmp_path / "result"
     script = "trap '' TERM; printf 'pass phrase? ' >/dev/tty; read -r phrase </dev/tty"
     terminal = pexpect.spawn(
-        sys.executable,
-        ["-c", DRIVER, str(result), script, "0.5"],
-        encoding="utf-8",
-        timeout=LONG,
+        sys.executable, ["-c", DRIVER, str(result), script, "0.5"], encoding="utf-8", timeout=LONG
     )
     terminal.expect_exact("pass phrase? ")
     terminal.expect(pexpect.EOF)

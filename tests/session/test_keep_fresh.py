@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pexpect
 import pytest
 from needs import missing, needs_linux
+from terminals import spawn
 from world import CONFIG, PATH, PYTHON, Completed, World, finish, until, variables_in
 
 from tastyauth.session.keep_fresh import Background
@@ -348,14 +349,7 @@ def terminal(request: pytest.FixtureRequest, world: World, recorder: str) -> pex
 
 
 def _terminal(world: World) -> pexpect.spawn:
-    shell = pexpect.spawn(
-        "bash",
-        ["--norc", "--noprofile"],
-        encoding="utf-8",
-        timeout=30,
-        cwd=world.project,
-        env={**world.environ, "TERM": "dumb", "PS1": "$? prompt> "},
-    )
+    shell = spawn(world, "bash", "--norc", "--noprofile", PS1="$? prompt> ")
     shell.expect("0 prompt> ")
     return shell
 

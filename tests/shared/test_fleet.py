@@ -11,7 +11,6 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
 
 import hosts
 import pytest
@@ -31,18 +30,6 @@ ROUNDS = int(os.environ.get("FLEET_ROUNDS", "1"))
 
 _IN_A_PROCESS = 50
 """Hosts that are threads of one process."""
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Running]:
-    with engine() as running:
-        yield running
-
-
-@pytest.fixture
-def valkey(running: Running) -> Running:
-    running.client.flushall()
-    return running
 
 
 def round_of(count: int, url: str, seconds: float) -> list[tuple[str, str, str]]:

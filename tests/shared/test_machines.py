@@ -20,19 +20,6 @@ from world import COMMAND, CONFIG, World, closed_port, finish, until
 from tastyauth.simulator import Simulator
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[Running]:
-    with engine() as running:
-        yield running
-
-
-@pytest.fixture
-def valkey(running: Running) -> Running:
-    """A Valkey that holds nothing."""
-    running.client.flushall()
-    return running
-
-
 @pytest.fixture
 def worlds(valkey: Running, simulator: Simulator, tmp_path: os.PathLike[str]) -> list[World]:
     return machines(tmp_path, simulator, 3, valkey.url)
@@ -303,10 +290,7 @@ TROUBLES: dict[str, tuple[Callable[[], AbstractContextManager[str]], str]] = {
         with_settings("--user", "default", "on", "nopass", "~*", "-@all", "+mget", "+time"),
         "its user lacks the rights that tastyauth needs",
     ),
-    "replica": (
-        with_settings("--replicaof", "127.0.0.1", "1"),
-        "it is a read-only replica",
-    ),
+    "replica": (with_settings("--replicaof", "127.0.0.1", "1"), "it is a read-only replica"),
     "no TLS": (without_tls, "it does not answer in time"),
     "another protocol": (
         lambda: garbled(lambda: b"HTTP/1.1 400 Bad Request\r\n\r\n"),

@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator
 
 import needs
 import pytest
@@ -20,18 +19,6 @@ from tastyauth.sources.env import Env
 from tastyauth.sources.file import File
 
 CLIENT_ID = "0c7b8898-a2f1-49bb-a23d-843e47b68631"
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Running]:
-    with engine() as running:
-        yield running
-
-
-@pytest.fixture
-def valkey(running: Running) -> Running:
-    running.client.flushall()
-    return running
 
 
 def profile(shared: str) -> Engine:

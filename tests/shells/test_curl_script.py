@@ -143,10 +143,7 @@ def furnished(world: World) -> World:
     world.write(f"{keyring_in(world)}/a b-c", secret)
     world.script("pass", f"cat '{world.home}/lines' | sed 1d")
     world.script("op", f"printf %s '{secret}'")
-    world.environ |= {
-        "TT_SECRET": secret,
-        "CREDENTIALS_DIRECTORY": f"{world.home}/credentials",
-    }
+    world.environ |= {"TT_SECRET": secret, "CREDENTIALS_DIRECTORY": f"{world.home}/credentials"}
     return world
 
 
@@ -220,9 +217,7 @@ def test_what_a_server_says_is_shown_without_harm(
     unseen(done.err, world)
 
 
-def test_parts_of_a_secret_in_the_words_of_a_server_are_hidden(
-    tmp_path: os.PathLike[str],
-) -> None:
+def test_parts_of_a_secret_in_the_words_of_a_server_are_hidden(tmp_path: os.PathLike[str]) -> None:
     with Hostile("{{'you': 'sent {refresh_token:.60} and {client_secret:.30}'}}") as simulator:
         world = World(os.fspath(tmp_path), simulator)
         world.configure(CONFIG)

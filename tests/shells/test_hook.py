@@ -18,7 +18,8 @@ from allowing import allow
 from gated import Gated
 from needs import missing
 from stand_ins import patient
-from world import COMMAND, CONFIG, DEFAULT_NAMES, LIMIT, PATH, Completed, World, until
+from terminals import spawned
+from world import COMMAND, CONFIG, DEFAULT_NAMES, PATH, Completed, World, profile_named, until
 
 from tastyauth import cache, shells
 from tastyauth.cache import Entry, Terms
@@ -580,22 +581,12 @@ def at_a_prompt(name: str, world: World, *more: str) -> "Iterator[pexpect.spawn[
     shell = SHELLS[name]
     argv = [*shell.argv[:-1], *(["-i"] if name != "fish" else [])]
     clock = ["unset EPOCHSECONDS; SECONDS=1000"] if name == "bash without a clock" else []
-    terminal = pexpect.spawn(
-        _program(argv[0]),
-        argv[1:],
-        encoding="utf-8",
-        timeout=LIMIT,
-        cwd=world.project,
-        env={**world.environ, "TERM": "dumb"},
-    )
-    terminal.logfile_read = io.StringIO()
-    try:
+    with spawned(world, _program(argv[0]), *argv[1:]) as terminal:
+        terminal.logfile_read = io.StringIO()
         for line in (PROMPTS[shell.language], *clock, shell.hook(), *more):
             terminal.sendline(line)
             terminal.expect("<0> ")
         yield terminal
-    finally:
-        terminal.close(force=True)
 
 
 DUE_AT_ONCE = {
@@ -796,7 +787,7 @@ def test_what_bash_is_given_has_no_fault(world: World) -> None:
 def test_a_hook_that_cannot_be_made_prints_no_code(
     words: tuple[str, ...], code: int, said: str, world: World
 ) -> None:
-    secretive = CONFIG.partition("profiles:\n")[2].replace("live:", "secretive:", 1)
+    secretive = profile_named("secretive")
     exports = "    exports: {{ BOT_SECRET: client_secret }}\n"
     world.configure(CONFIG + secretive + exports)
     done = world.run(*words)

@@ -7,7 +7,7 @@ import signal
 
 import pytest
 from needs import missing
-from world import CONFIG, DEFAULT_NAMES, PATH, Completed, World, finish, until
+from world import CONFIG, DEFAULT_NAMES, PATH, Completed, World, finish, profile_named, until
 
 SHELLS = ("bash", "dash", "zsh")
 
@@ -40,18 +40,7 @@ GONE = "".join(f"{name}=gone\n" for name in DEFAULT_NAMES)
 
 CUSTOM_EXPORTS = "    exports: {{ BOT_TOKEN: access_token, BOT_UNTIL: expires_at }}\n"
 
-TWO_ACCOUNTS = (
-    CONFIG
-    + """\
-  bot:
-    environment: custom
-    api_url: {origin}
-    client_id: {client_id}
-    client_secret: {{ file: live.client-secret }}
-    refresh_token: {{ file: live.refresh-token }}
-"""
-    + CUSTOM_EXPORTS
-).replace("profiles:", "default_profile: live\nprofiles:")
+TWO_ACCOUNTS = f"default_profile: live\n{CONFIG}{profile_named('bot')}{CUSTOM_EXPORTS}"
 
 
 @pytest.fixture(params=SHELLS)

@@ -278,10 +278,7 @@ def test_the_application_has_credentials_of_the_real_shape() -> None:
 
 @for_each(
     ("environment", "issuer"),
-    [
-        ("production", "https://api.tastytrade.com"),
-        ("sandbox", "https://api.cert.tastyworks.com"),
-    ],
+    [("production", "https://api.tastytrade.com"), ("sandbox", "https://api.cert.tastyworks.com")],
 )
 def test_a_refresh_token_is_a_jwt_that_never_expires(environment: str, issuer: str) -> None:
     broker = a_broker(environment)
@@ -839,8 +836,7 @@ def test_the_command_says_that_a_port_is_in_use(simulator: Simulator) -> None:
 
 
 @for_each(
-    "arguments",
-    [("--port", "65536"), ("--port", "-1"), ("--lifetime", "0"), ("--fail", "badly")],
+    "arguments", [("--port", "65536"), ("--port", "-1"), ("--lifetime", "0"), ("--fail", "badly")]
 )
 def test_the_command_refuses_what_it_cannot_do(arguments: tuple[str, str]) -> None:
     with command(*arguments) as running:

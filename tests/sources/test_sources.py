@@ -90,19 +90,6 @@ def out(line: int | None = None, json: str | None = None) -> Command:
     return Command(("sh", "-c", 'printf %s "$OUT"'), line=line, json=json)
 
 
-@contextmanager
-def as_nobody() -> Iterator[None]:
-    """Without root's privileges, when we are root."""
-    if os.geteuid() != 0:
-        yield
-        return
-    os.seteuid(NOBODY)
-    try:
-        yield
-    finally:
-        os.seteuid(0)
-
-
 @pytest.fixture
 def secret_file(tmp_path: Path) -> Path:
     path = tmp_path / "secret"
@@ -400,7 +387,7 @@ def test_a_file_that_may_not_be_read_is_an_error_and_not_absent(
     secret_file: Path, tmp_path: Path
 ) -> None:
     secret_file.chmod(0o000)
-    with as_nobody():
+    with needs.as_nobody():
         assert "is not readable" in refusal(File(str(secret_file))).message
 
 
@@ -1107,7 +1094,7 @@ def test_first_of_stops_at_files_that_are_empty_open_or_denied(
     secret_file.chmod(0o644)
     assert "other users" in refusal(first_of, around({"TT": VALUE})).message
     secret_file.chmod(0o000)
-    with as_nobody():
+    with needs.as_nobody():
         assert "is not readable" in refusal(first_of, around({"TT": VALUE})).message
     secret_file.chmod(0o600)
     secret_file.write_text("")

@@ -1,0 +1,30 @@
+"""Programs at a terminal, in a world."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pexpect
+from world import LIMIT, World
+
+
+def spawn(world: World, *argv: str, **variables: str) -> "pexpect.spawn[str]":
+    """A program whose streams are a terminal of its own, in the project."""
+    return pexpect.spawn(
+        argv[0],
+        list(argv[1:]),
+        cwd=world.project,
+        env={**world.environ, "TERM": "dumb", **variables},
+        encoding="utf-8",
+        timeout=LIMIT,
+        dimensions=(60, 400),
+    )
+
+
+@contextmanager
+def spawned(world: World, *argv: str, **variables: str) -> Iterator["pexpect.spawn[str]"]:
+    """The same until the context is left, when it is killed."""
+    child = spawn(world, *argv, **variables)
+    try:
+        yield child
+    finally:
+        child.close(force=True)
