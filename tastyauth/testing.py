@@ -191,6 +191,7 @@ class Tastytrade:
         """Ends every token handed out so far: the API answers 401 to it, and no cache has it."""
         self._simulator.expire()
         self._forget(".entry")
+        store.forget_all(self.config)
         auth.forget_forced(self.config)
 
     @property
@@ -226,7 +227,7 @@ class Tastytrade:
             if name.endswith(ending):
                 with suppress(FileNotFoundError):
                     os.unlink(f"{cache}/{name}")
-        last_attempt.forget(cache)
+        last_attempt.forget(f"{cache}/", f"{self.config}\0")
 
     def _write(self, name: str, content: str) -> None:
         descriptor = os.open(f"{self._directory}/{name}", os.O_WRONLY | os.O_CREAT, 0o600)

@@ -98,6 +98,21 @@ def test_a_token_can_be_ended_again_and_again(tastytrade: Tastytrade) -> None:
     assert get(tastytrade, tastyauth.get_credential()) == 200
 
 
+def test_it_does_the_same_to_a_bot_without_a_cache(
+    tastytrade: Tastytrade, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which has token and failures in memory."""
+    monkeypatch.setenv("TASTYAUTH_CACHE_DIR", "/dev/null/cache")
+    for number in (1, 2, 3):
+        assert get(tastytrade, tastyauth.get_credential()) == 200
+        assert tastytrade.exchanges == number
+        tastytrade.expire()
+        tastytrade.fail = "grant-revoked"
+        with pytest.raises(errors.RefusedError):
+            tastyauth.get_credential()
+        tastytrade.fail = None
+
+
 def test_a_revoked_grant_ends_its_tokens_too(tastytrade: Tastytrade) -> None:
     old = tastyauth.get_credential()
     tastytrade.revoke()

@@ -193,7 +193,7 @@ def remember(path: str, attempt: Attempt) -> None:
     _unwritten[path] = attempt
 
 
-def forget(directory: str) -> None:
-    """Forgets the records of a directory that only this process remembers."""
-    for path in [it for it in _unwritten if it.startswith(f"{directory}/")]:
+def forget(*beginnings: str) -> None:
+    """Forgets the records that only this process remembers and whose names begin so."""
+    for path in [it for it in _unwritten if it.startswith(beginnings)]:
         del _unwritten[path]

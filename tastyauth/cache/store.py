@@ -197,5 +197,11 @@ def forget(asked: Asked, outline: Outline, profile: ProfileOutline) -> None:
         _kept.pop((asked.config, name), None)
 
 
+def forget_all(path: str) -> None:
+    """Drops whatever `keep` has kept of the config at `path`."""
+    for key in [it for it in _kept if it[0].startswith(f"{path}\0")]:
+        del _kept[key]
+
+
 def _names(outline: Outline, profile: ProfileOutline) -> tuple[str | None, ...]:
     return (profile.name, None) if profile.name == outline.default else (profile.name,)

@@ -401,10 +401,10 @@ def test_what_only_this_process_remembers_is_forgotten_by_directory(path: str) -
     others = f"{os.path.dirname(path)}-2/name.attempt"
     for each in (path, others):
         last_attempt.remember(each, Attempt(code=77))
-    last_attempt.forget(os.path.dirname(path))
+    last_attempt.forget(f"{os.path.dirname(path)}/")
     assert last_attempt.read(path).code == 0
     assert last_attempt.read(others).code == 77
-    last_attempt.forget(os.path.dirname(others))
+    last_attempt.forget(f"{os.path.dirname(others)}/")
 
 
 def test_a_policy_is_what_it_was_made_of() -> None:
