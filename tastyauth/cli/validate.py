@@ -7,6 +7,7 @@ import gc
 import os
 import re
 import stat
+import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import NamedTuple
@@ -128,6 +129,8 @@ def _read(file: str, name: str, most: int) -> bytes:
     opened (`<(command)`) has a name that leads nowhere, and is read.
     """
     is_stdin = file == _STDIN
+    if is_stdin and sys.stdin is None:  # nothing was searched, and that is no success
+        raise ConfigNotFound(f"cannot read {name}: it is closed", "give it the text to read")
     try:
         kind = stat.S_IFREG if is_stdin else stat.S_IFMT(os.stat(file).st_mode)
         if kind not in (stat.S_IFREG, stat.S_IFDIR) and os.path.exists(os.path.realpath(file)):

@@ -4,6 +4,7 @@ The mix-ups that a grant gives away (`claims`) and the reading of an answer (`re
 network. `route` says where a request goes and who is trusted there, and `deadline` ends it in time.
 """
 
+import errno
 import json
 import random
 import socket
@@ -17,7 +18,13 @@ from typing import cast
 import httpcore
 import httpx as http  # moving on to httpx2, its continuation, would change this line
 
-from tastyauth.errors import ConfigError, ProtocolError, TastyauthError, TemporaryError
+from tastyauth.errors import (
+    ConfigError,
+    ProtocolError,
+    TastyauthError,
+    TemporaryError,
+    reason_of,
+)
 from tastyauth.exchange import route
 from tastyauth.exchange.claims import RefreshGrant, check_offline
 from tastyauth.exchange.deadline import CONNECTED, Backend, Wire
@@ -291,6 +298,9 @@ def _broken(error: Exception, where: str, proxy: Proxy | None) -> TemporaryError
                 what = f"the name of {target} cannot be resolved"
             elif isinstance(cause, ConnectionRefusedError):
                 what, reason = f"{target} refuses connections", REFUSED_CONNECTION
+            elif isinstance(cause, OSError) and cause.errno in (errno.EMFILE, errno.ENFILE):
+                what = f"{target} cannot be reached: {reason_of(cause)}"
+                return TemporaryError(what, "end other programs, or raise the limit: ulimit -n")
     return TemporaryError(what, _TRY_LATER, reason=reason)
 
 

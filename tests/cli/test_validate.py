@@ -320,3 +320,9 @@ def test_unreadable_permissions_are_said(here: World) -> None:
 
 def test_the_invalid_examples_end_with_1(here: World) -> None:
     assert here.run("validate", *INVALID).code == 1
+
+
+@pytest.mark.parametrize("command", ["validate", "no-secrets"])
+def test_what_is_not_there_to_be_read_has_not_passed(command: str, world: World) -> None:
+    done = world.shell(f"tastyauth {command} - <&-")
+    assert (done.code, "it is closed" in done.err) == (66, True)

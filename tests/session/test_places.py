@@ -223,6 +223,12 @@ def test_a_cache_that_cannot_be_written_is_done_without(world: World) -> None:
         assert world.simulator.exchanges == exchanges
 
 
+@pytest.mark.parametrize("most", [6, 7, 8])
+def test_where_no_file_can_be_opened_nothing_else_is_blamed(world: World, most: int) -> None:
+    done = world.shell(f"ulimit -n {most}; tastyauth token")
+    assert done.code == 0 or "too many open files" in done.err
+
+
 READ_ONLY = {
     "cache": 'mkdir -p -m 700 "$HOME/.cache"; mount -t tmpfs -o ro,mode=700 tmpfs "$HOME/.cache"',
     "state": 'mkdir -p -m 700 "$HOME/.local"; mount -t tmpfs -o ro,mode=700 tmpfs "$HOME/.local"',
