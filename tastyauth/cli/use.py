@@ -89,10 +89,12 @@ def _run_github(emission: shells.Emission, fields: dict[str, str], console: Cons
     if not path:
         hint = "this format is for a GitHub Actions step, which sets it"
         raise UsageError("GITHUB_ENV is not set", hint)
+    # nothing can be unset there, and what an earlier step has set for another account must not stay
+    emptied = "".join(f"{name}=\n" for name in emission.unset if console.environ.get(name))
     console.out(shells.github_masks(emission, fields))
     try:
         with open(path, "a", encoding="ascii") as file:
-            file.write(shells.dotenv(emission))
+            file.write(emptied + shells.dotenv(emission))
     except OSError as error:
         what = f"cannot write to $GITHUB_ENV: {reason_of(error)}"
         raise OutputError(what, "check the runner's disk") from None

@@ -7,7 +7,17 @@ import signal
 
 import pytest
 from needs import missing
-from world import CONFIG, DEFAULT_NAMES, PATH, Completed, World, finish, profile_named, until
+from world import (
+    CONFIG,
+    DEFAULT_NAMES,
+    PATH,
+    Completed,
+    World,
+    finish,
+    profile_named,
+    until,
+    variables_in,
+)
 
 SHELLS = ("bash", "dash", "zsh")
 
@@ -219,6 +229,21 @@ def test_the_file_of_a_kept_fresh_command_stays_when_its_own_account_is_chosen_a
     own, again = (line.split() for line in done.out.splitlines())
     assert own[0] == again[0] != "gone"
     assert own[1] == again[1] == world.client_secret
+
+
+def test_a_step_of_github_that_asks_for_another_account_empties_what_a_step_before_has_set(
+    world: World,
+) -> None:
+    """Nothing can be unset in the file; what is not set stays out of it."""
+    world.configure(NESTED)
+    path = world.write("github-env", "")
+    words = ("env", "--format", "github-env", "-p", "live")
+    assert world.run(*words, GITHUB_ENV=path, BOT_TOKEN="of the bot").code == 0
+    with open(path, encoding="ascii") as file:
+        found = variables_in(file.read())
+    assert found["BOT_TOKEN"] == ""
+    assert found["TASTYTRADE_ACCESS_TOKEN"]
+    assert sorted(found) == sorted(("BOT_TOKEN", *DEFAULT_NAMES))
 
 
 def test_it_goes_when_the_same_profile_is_another_account(world: World) -> None:
