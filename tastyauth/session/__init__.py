@@ -229,7 +229,7 @@ class Session:
         """The entry, or a new one before it expires when this is the caller to renew it."""
         assert view.entry is not None
         entry = view.entry
-        if self._decide(entry, attempts.read(view.attempt_path)) != cache.AHEAD:
+        if self._decide(entry, None) != cache.AHEAD:
             return entry
         try:
             if held.path != view.lock_path and not held.try_take(view.lock_path):
@@ -319,9 +319,9 @@ class Session:
             self._audience.warn(f"the token cache cannot be written: {self._obstacle(error)}")
 
     def _obstacle(self, error: OSError) -> str:
-        reason = str(error.strerror or error)
+        reason = reason_of(error)
         if not reason.startswith("/"):  # ours name the path already
-            reason = f"{locate.cache_directory(self.asked.environ)}: {reason_of(error)}"
+            reason = f"{locate.cache_directory(self.asked.environ)}: {reason}"
         return f"{reason}; $TASTYAUTH_CACHE_DIR can name another directory"
 
 

@@ -119,9 +119,9 @@ def refresh_stored(
     secrets: Secrets,
     surroundings: Surroundings,
     audience: Audience,
-    policy: Policy | None = None,
+    policy: Policy | None,
     *,
-    in_a_hurry: bool = False,
+    in_a_hurry: bool,
 ) -> Refreshed:
     """What `refresh` returns or raises, with secrets resolved again whenever they have moved.
 

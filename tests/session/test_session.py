@@ -5,14 +5,14 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import pairwise, product
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aging import only_entry, only_record
+from listener import Listener
 from locks import acquired, try_acquire
 from world import CONFIG, World
 
@@ -27,7 +27,7 @@ from tastyauth.errors import (
     TemporaryError,
     UsageError,
 )
-from tastyauth.session import Session
+from tastyauth.session import Session, duration, refresh
 from tastyauth.simulator import Simulator
 from tastyauth.simulator.messages import Answer, Request
 from tastyauth.sources import Surroundings
@@ -62,35 +62,17 @@ class Broker(Simulator):
     def __init__(self, clock: Clock, **settings: Any) -> None:
         super().__init__(**settings)
         self.clock = clock
-        self.takes = 0.2
+        self.takes = 0.2  # of that clock
+        self.sleeps = 0.0
         self.retry_after = 30
 
     def answer(self, request: Request) -> Answer:
+        time.sleep(self.sleeps)
         self.clock.now += self.takes
         answer = super().answer(request)
         if answer.status == 429:
             return replace(answer, headers=(("Retry-After", str(self.retry_after)),))
         return answer
-
-
-@dataclass(slots=True)
-class Listener:
-    """An audience that remembers what was reported to it."""
-
-    about: str = ""
-    verbose: bool = False
-    warnings: list[str] = field(default_factory=list)
-    details: list[str] = field(default_factory=list)
-
-    @contextmanager
-    def waiting(self, what: str) -> Iterator[None]:
-        yield
-
-    def warn(self, text: str) -> None:
-        self.warnings.append(text)
-
-    def detail(self, text: str) -> None:
-        self.details.append(text)
 
 
 class Caller:
@@ -110,6 +92,7 @@ class Caller:
         refresh: bool = False,
         heedful: bool = False,
         verbose: bool = False,
+        interactive: bool = False,
         required: str = "",
         **variables: str,
     ) -> Entry:
@@ -117,7 +100,7 @@ class Caller:
         environ = self.world.environ | variables
         with open(self.world.config, "rb") as file:
             asked = Asked((self.world.config, "user"), file.read(), profile, environ, required)
-        surroundings = Surroundings(environ, interactive=False, home=self.world.home)
+        surroundings = Surroundings(environ, interactive=interactive, home=self.world.home)
         listener = Listener(verbose=verbose)
         terms = Terms(min_valid, refresh, self.clock.now, heedful)
         try:
@@ -135,6 +118,14 @@ def broker(clock: Clock) -> Iterator[Broker]:
 @pytest.fixture
 def caller(broker: Broker, clock: Clock, tmp_path: os.PathLike[str]) -> Caller:
     return caller_of(broker, clock, os.fspath(tmp_path))
+
+
+@pytest.fixture(params=["cached", "kept by this process"])
+def anywhere(request: pytest.FixtureRequest, caller: Caller) -> Caller:
+    """A caller whose token is in the cache, or in this process alone."""
+    if request.param != "cached":
+        caller.world.environ["TASTYAUTH_CACHE_DIR"] = "/proc/tastyauth"
+    return caller
 
 
 def caller_of(broker: Broker, clock: Clock, root: str) -> Caller:
@@ -204,36 +195,38 @@ def test_another_process_that_has_read_a_newer_config_is_no_trouble_with_the_cac
 
 
 def test_in_the_last_third_one_caller_renews_and_the_token_is_the_new_one_from_then_on(
-    caller: Caller, broker: Broker, clock: Clock
+    anywhere: Caller, broker: Broker, clock: Clock
 ) -> None:
-    first = caller.ask()
+    first = anywhere.ask()
     clock.now = START + 599
-    assert token_of(caller.ask()) == token_of(first)
+    assert token_of(anywhere.ask()) == token_of(first)
     clock.now = START + 601
-    second = caller.ask()
+    second = anywhere.ask()
     assert token_of(second) != token_of(first)
-    assert token_of(caller.ask()) == token_of(second)
-    assert caller.warnings == []
+    assert token_of(anywhere.ask()) == token_of(second)
+    assert anywhere.warnings == []
     assert broker.token_requests == 2
 
 
 def test_when_renewing_ahead_fails_the_living_token_is_served_and_it_is_tried_once_a_minute(
-    caller: Caller, broker: Broker, clock: Clock
+    anywhere: Caller, broker: Broker, clock: Clock
 ) -> None:
-    first = caller.ask()
+    first = anywhere.ask()
     broker.fail = "503"
     clock.now = START + 610
-    assert token_of(caller.ask()) == token_of(first)
-    assert caller.warnings != []
+    assert token_of(anywhere.ask()) == token_of(first)
+    assert "could not be renewed ahead of time: " in anywhere.warnings[-1]
     assert broker.token_requests == 2
     for _ in range(10):
         clock.now += 5
-        assert token_of(caller.ask()) == token_of(first)
-        assert caller.warnings == []
+        assert token_of(anywhere.ask()) == token_of(first)
+        assert anywhere.warnings == []
     assert broker.token_requests == 2
     clock.now += 15
-    assert token_of(caller.ask()) == token_of(first)
+    assert token_of(anywhere.ask()) == token_of(first)
     assert broker.token_requests == 3
+    broker.fail = None  # who needs a new one need not wait: there was one try, and it was hurried
+    assert token_of(anywhere.ask(min_valid=800)) != token_of(first)
 
 
 def test_a_caller_that_finds_the_lock_taken_is_served_the_living_token_at_once(
@@ -248,20 +241,41 @@ def test_a_caller_that_finds_the_lock_taken_is_served_the_living_token_at_once(
     assert token_of(caller.ask()) != token_of(first)
 
 
+@pytest.mark.parametrize("is_cleared", [False, True])
+def test_a_caller_that_gets_the_lock_when_somebody_has_just_had_it_serves_what_is_there(
+    is_cleared: bool, caller: Caller, broker: Broker, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, clock.now = caller.ask(), START + 650
+    newer: list[Entry] = []
+    take = lock.Lock.try_take
+
+    def late(held: lock.Lock, path: str) -> bool:
+        monkeypatch.setattr(lock.Lock, "try_take", take)
+        newer.append(caller.ask())
+        if is_cleared:
+            store.clear(caller.world.cache)
+        return held.try_take(path)
+
+    monkeypatch.setattr(lock.Lock, "try_take", late)
+    served = caller.ask()
+    assert token_of(served) == token_of(first if is_cleared else newer[0])
+    assert broker.token_requests == 2
+
+
 def asked_by(caller: Caller) -> Asked:
     world = caller.world
     with open(world.config, "rb") as file:
         return Asked((world.config, "user"), file.read(), None, world.environ)
 
 
-def test_who_wants_details_hears_where_a_token_came_from(caller: Caller, clock: Clock) -> None:
-    caller.ask(verbose=True)
-    assert caller.details[-1] == "live: from the server, 15 min left"
+def test_who_wants_details_hears_where_a_token_came_from(anywhere: Caller, clock: Clock) -> None:
+    anywhere.ask(verbose=True)
+    assert anywhere.details[-1] == "live: from the server, 15 min left"
     clock.now = START + 300
-    caller.ask(verbose=True)
-    assert caller.details == ["live: from the cache, 10 min left"]
-    caller.ask()
-    assert caller.details == []
+    anywhere.ask(verbose=True)
+    assert anywhere.details == ["live: from the cache, 10 min left"]
+    anywhere.ask()
+    assert anywhere.details == []
 
 
 @pytest.mark.parametrize("is_cached", [True, False])
@@ -276,23 +290,22 @@ def test_a_profile_of_another_environment_than_the_required_one_gives_no_token(
     assert broker.token_requests == is_cached
 
 
-def test_where_nothing_can_be_cached_this_process_keeps_the_token(
-    caller: Caller, broker: Broker, clock: Clock
+def test_where_nothing_can_be_cached_a_warning_says_why_and_this_process_keeps_the_token(
+    caller: Caller, broker: Broker
 ) -> None:
-    nowhere: dict[str, Any] = {"TASTYAUTH_CACHE_DIR": "/proc/tastyauth"}
-    first = caller.ask(**nowhere)
-    assert any("/proc/tastyauth" in it for it in caller.warnings)
-    assert token_of(caller.ask(verbose=True, **nowhere)) == token_of(first)
-    assert caller.details == ["live: from the cache, 15 min left"]
-    clock.now = START + 650
-    second = caller.ask(**nowhere)
-    assert token_of(second) != token_of(first)
-    broker.fail = "503"
-    clock.now += 650
-    assert token_of(caller.ask(**nowhere)) == token_of(second)
-    assert any("could not be renewed" in it for it in caller.warnings)
-    assert token_of(caller.ask(**nowhere)) == token_of(second)
-    assert caller.warnings == []  # it is tried once a minute
+    shared = f"{caller.world.root}/shared"
+    os.mkdir(shared)
+    os.chmod(shared, 0o777)
+    advice = "$TASTYAUTH_CACHE_DIR can name another directory"
+    for directory, why in {
+        "/proc/tastyauth": "/proc/tastyauth: no such file or directory",
+        shared: f"{shared} is open to other users; chmod 700 it",
+    }.items():
+        caller.world.environ["TASTYAUTH_CACHE_DIR"] = directory
+        first = caller.ask(refresh=True)
+        assert caller.warnings == [f"the token cache is not used: {why}; {advice}"]
+        assert token_of(caller.ask()) == token_of(first)
+        assert caller.warnings == []
     assert broker.exchanges == 2
 
 
@@ -392,10 +405,10 @@ def test_a_server_that_fails_is_asked_at_a_pace_of_its_own(
     broker.fail = failure
     asked_at: list[float] = []
     while len(asked_at) <= len(pauses):
-        for refresh in (False, True):
+        for anew in (False, True):
             before = broker.token_requests
             with pytest.raises(kind):
-                caller.ask(refresh=refresh, heedful=True)
+                caller.ask(refresh=anew, heedful=True)
             if broker.token_requests > before:
                 asked_at.append(clock.now)
         clock.now += pauses[min(len(asked_at), len(pauses)) - 1] / 10
@@ -524,6 +537,12 @@ def test_a_clock_that_steps_back_does_not_prolong_a_refusal(
     assert caller.ask()
 
 
+def test_how_long_is_told_in_the_largest_unit_that_tells_enough() -> None:
+    table = {-5: "0 s", 0.4: "0 s", 119: "119 s", 120: "2 min", 7199: "120 min", 7200: "2 h"}
+    assert {it: duration(it) for it in table} == table
+    assert duration(2000 * HOUR) == "2000 h"
+
+
 # Refusals are remembered.
 
 
@@ -574,17 +593,17 @@ FROM_A_COMMAND = CONFIG.replace("{{ file: live.client-secret }}", "{{ command: [
 
 
 def test_a_changed_secret_asks_at_once_whatever_it_comes_from(
-    caller: Caller, broker: Broker
+    anywhere: Caller, broker: Broker
 ) -> None:
-    world = caller.world
+    world = anywhere.world
     world.configure(FROM_A_COMMAND)
     good = world.client_secret
     world.script("cat-secret", f"echo {'0' * 40}")
-    refused(caller)
-    refused(caller)
+    refused(anywhere)
+    refused(anywhere)
     assert broker.token_requests == 1
     world.script("cat-secret", f"echo {good}")
-    assert caller.ask()
+    assert anywhere.ask()
     assert broker.token_requests == 2
 
 
@@ -638,40 +657,40 @@ def test_what_a_pipe_yields_is_asked_for_with_once(caller: Caller, broker: Broke
 
 
 def test_a_retry_after_is_obeyed_and_refresh_asks_anew(
-    caller: Caller, broker: Broker, clock: Clock
+    anywhere: Caller, broker: Broker, clock: Clock
 ) -> None:
     broker.fail, broker.retry_after = "429", 120
     for _ in range(30):
         with pytest.raises(TemporaryError):
-            caller.ask()
+            anywhere.ask()
         clock.now += 5
     assert broker.token_requests == 2  # at once, and after 120 s
     with pytest.raises(TemporaryError):
-        caller.ask(refresh=True)
+        anywhere.ask(refresh=True)
     assert broker.token_requests == 3
     broker.fail = None
     with pytest.raises(TemporaryError):
-        caller.ask()
+        anywhere.ask()
     clock.now += 120
-    assert caller.ask()
+    assert anywhere.ask()
 
 
 @pytest.mark.parametrize("failure", ["429", "grant-revoked"])
 def test_what_forbids_asking_is_looked_at_and_told_once_a_minute_while_a_token_lives(
-    caller: Caller, broker: Broker, clock: Clock, failure: str
+    anywhere: Caller, broker: Broker, clock: Clock, failure: str
 ) -> None:
     """No secret command runs, and no warning comes, with every prompt of a shell."""
-    world = caller.world
+    world = anywhere.world
     world.configure(FROM_A_COMMAND)
     runs = f"{world.root}/runs"
     world.script("cat-secret", f"echo run >>{runs}; echo {world.client_secret}")
-    caller.ask()
+    anywhere.ask()
     broker.fail, broker.retry_after = failure, 250
     clock.now = START + 605
     warned = 0
     while clock.now < START + 805:
-        assert caller.ask()
-        warned += bool(caller.warnings)
+        assert anywhere.ask()
+        warned += bool(anywhere.warnings)
         clock.now += 10
     with open(runs, encoding="ascii") as file:
         resolved = len(file.readlines()) - 1
@@ -681,10 +700,10 @@ def test_what_forbids_asking_is_looked_at_and_told_once_a_minute_while_a_token_l
 
 
 def test_renewing_ahead_does_not_wait_for_a_slow_secret_command(
-    caller: Caller, broker: Broker, clock: Clock
+    anywhere: Caller, broker: Broker, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Three seconds are what somebody may wait who has a token that is still good."""
-    world = caller.world
+    monkeypatch.setattr(refresh, "HURRY", 0.3)  # three seconds in earnest
+    world = anywhere.world
     world.configure(
         CONFIG.replace(
             "{{ file: live.client-secret }}",
@@ -692,13 +711,39 @@ def test_renewing_ahead_does_not_wait_for_a_slow_secret_command(
         )
     )
     world.script("cat-secret", f"echo {world.client_secret}")
-    first = caller.ask()
+    first = anywhere.ask()
     world.script("cat-secret", "exec sleep 20")
     clock.now = START + 650
     started = time.monotonic()
-    assert token_of(caller.ask()) == token_of(first)
+    assert token_of(anywhere.ask()) == token_of(first)
     assert time.monotonic() - started < 10
-    assert caller.warnings != []
+    assert anywhere.warnings != []
+
+
+def test_renewing_ahead_does_not_wait_for_a_slow_server(
+    anywhere: Caller, broker: Broker, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(refresh, "HURRY", 0.3)
+    first = anywhere.ask()
+    broker.sleeps = 0.8
+    clock.now = START + 650
+    assert token_of(anywhere.ask()) == token_of(first)
+    assert "could not be renewed ahead of time: " in anywhere.warnings[-1]
+
+
+def test_renewing_ahead_asks_nobody_for_a_password(anywhere: Caller, clock: Clock) -> None:
+    """Whose token is still good is not to be stopped by a question."""
+    world = anywhere.world
+    world.configure(
+        CONFIG.replace("file: live.client-secret", 'onepassword: "op://bots/live/secret"')
+    )
+    asks = "${OP_LOAD_DESKTOP_APP_SETTINGS:-yes}"
+    world.script("op", f"echo {asks} >>{world.root}/asks; echo {world.client_secret}")
+    anywhere.ask(interactive=True)
+    clock.now = START + 650
+    anywhere.ask(interactive=True)
+    with open(f"{world.root}/asks", encoding="ascii") as file:
+        assert file.read().split() == ["yes", "false"]
 
 
 def test_a_secret_that_is_absent_is_told_and_not_remembered(caller: Caller, broker: Broker) -> None:
@@ -754,6 +799,28 @@ def test_a_secret_that_changes_during_the_exchange_is_not_served_the_token_of_th
     meddler.meanwhile = change
     assert caller.ask()
     refused(caller)
+
+
+def test_profiles_whose_tokens_only_this_process_keeps_do_not_wait_for_each_other(
+    meddler: Meddler, broker: Broker, clock: Clock, tmp_path: os.PathLike[str]
+) -> None:
+    caller = caller_of(meddler, clock, os.fspath(tmp_path))
+    world, app = caller.world, broker.application
+    other = CONFIG.partition("profiles:\n")[2].replace("live", "other")
+    other = other.format(origin=broker.origin, client_id=app.client_id)
+    other = other.replace("{", "{{").replace("}", "}}")
+    world.write(f"{world.config_directory}/other.client-secret", app.client_secret.reveal())
+    world.write(f"{world.config_directory}/other.refresh-token", app.refresh_token.reveal())
+    world.configure(f"{CONFIG}{other}default_profile: live\n")
+    world.environ["TASTYAUTH_CACHE_DIR"] = "/proc/tastyauth"
+    others: list[Entry] = []
+
+    def ask() -> None:
+        others.append(caller.ask(profile="other"))
+
+    meddler.meanwhile = ask
+    assert caller.ask().fields["profile"] == "live"
+    assert [it.fields["profile"] for it in others] == ["other"]
 
 
 def test_a_cache_that_is_cleared_during_the_exchange_costs_no_token(
