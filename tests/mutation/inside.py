@@ -50,12 +50,12 @@ def pytest_configure() -> None:
 
     started = World.run
 
-    def run(self: World, *words: str, given: str = "", **variables: str) -> Any:
+    def in_a_copy(self: World, *words: str, given: str = "", **variables: str) -> Any:
         if any(name.startswith(_OF_THE_INTERPRETER) for name in variables):
             return started(self, *words, given=given, **variables)
         return _run(self, words, given, variables)
 
-    World.run = run  # type: ignore[method-assign]
+    World.run = in_a_copy  # type: ignore[method-assign]
     settings.register_profile(
         "few", deadline=None, max_examples=20, derandomize=True, database=None
     )

@@ -2,12 +2,11 @@
 
 import json
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from engines import Running, engine
+from engines import Running
 from exchange_fakes import http, jwt, says, serving
 from machines import sharing
 from refreshing import Machine
@@ -118,18 +117,6 @@ def test_what_is_odd_about_an_answer_is_told(machine: Machine) -> None:
 
 
 # Machines that share a token.
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Running]:
-    with engine() as running:
-        yield running
-
-
-@pytest.fixture
-def valkey(running: Running) -> Running:
-    running.client.flushall()
-    return running
 
 
 def policy(**terms: Any) -> Policy:

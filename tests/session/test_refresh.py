@@ -158,7 +158,7 @@ def test_who_has_read_the_source_before_the_newest_token_came_there_reads_it_aga
     newest = machine.world.refresh_token
     machine.world.write(machine.source, newest)
     around, listener = machine.around, machine.listener
-    with pytest.raises(MovedError, match=f"^file {machine.source} has another refresh token than"):
+    with pytest.raises(MovedError, match=f"^file {machine.source} no longer has the refresh token"):
         refresh.refresh(machine.profile, secrets, around, listener)
     with pytest.raises(MovedError, match="the newest one is in") as moved:
         machine.grant(before).newest()
