@@ -5,22 +5,8 @@ import os
 import re
 from typing import NamedTuple
 
-from tastyauth import locate
-from tastyauth.cache import (
-    END,
-    ENTRY_MAGIC,
-    OUTLINE_MAGIC,
-    Asked,
-    Entry,
-    Outline,
-    ProfileOutline,
-    View,
-    belongs_to,
-    checksum_of,
-    is_approved,
-    last_attempt,
-    name_of,
-)
+from tastyauth import cache, locate
+from tastyauth.cache import Asked, Entry, Outline, ProfileOutline, View, last_attempt, name_of
 from tastyauth.cache.last_attempt import Attempt
 from tastyauth.cache.lock import remove_unless_held
 from tastyauth.posix import files
@@ -56,17 +42,17 @@ def write_outline(directory: str, config: str, outline: Outline) -> None:
         lines += [f"own\t{name}" for name in sorted(names.difference(profile.names))]
         lines += [f"export\t{name}\t{field}" for name, field in profile.exports]
         lines += [f"input\t{kind}\t{name}" for kind, name in profile.inputs]
-    head = _content([f"{OUTLINE_MAGIC} {config}", *lines])
+    head = _content([f"{cache.OUTLINE_MAGIC} {config}", *lines])
     path = f"{directory}/{name_of(config)}.outline"
-    files.write(path, head.removesuffix(b"\n") + END + outline.config)
+    files.write(path, head.removesuffix(b"\n") + cache.END + outline.config)
 
 
 def write_entry(path: str, belongs_to: str, entry: Entry) -> None:
     """Writes an entry; raises OSError, or ValueError for a field that a line cannot hold."""
     times = {"issued_at": entry.issued_at, "stored_at": entry.stored_at, "ahead": entry.ahead}
     content = _content([f"{key}\t{value}" for key, value in (entry.fields | times).items()])
-    head = f"{ENTRY_MAGIC} {belongs_to}\n".encode("utf-8", "surrogateescape")
-    files.write(path, head + checksum_of(content) + b"\n" + content)
+    head = f"{cache.ENTRY_MAGIC} {belongs_to}\n".encode("utf-8", "surrogateescape")
+    files.write(path, head + cache.checksum_of(content) + b"\n" + content)
 
 
 def clear(directory: str, config: str = "") -> int:
@@ -177,7 +163,7 @@ def alone(place: str) -> _thread.LockType:
 
 def keep(asked: Asked, outline: Outline, profile: ProfileOutline, entry: Entry) -> None:
     """Keeps a token for this process, as long as config and inputs stay what they are."""
-    held = Kept(outline, profile, belongs_to(outline, profile, asked.environ), entry)
+    held = Kept(outline, profile, cache.belongs_to(outline, profile, asked.environ), entry)
     for name in _names(outline, profile):
         _kept[asked.config, name] = held
 
@@ -187,8 +173,8 @@ def kept(asked: Asked) -> Kept | None:
     found = _kept.get((asked.config, asked.profile))
     if found is None or found.outline.config != asked.content:
         return None
-    same = found.belongs_to == belongs_to(found.outline, found.profile, asked.environ)
-    return found if same and is_approved(found.outline, asked) else None
+    same = found.belongs_to == cache.belongs_to(found.outline, found.profile, asked.environ)
+    return found if same and cache.is_approved(found.outline, asked) else None
 
 
 def forget(asked: Asked, outline: Outline, profile: ProfileOutline) -> None:
