@@ -66,7 +66,9 @@ def read(content: bytes, name: str) -> Document:
     data = parsed.run(text)
     scalars = tuple(parsed.scalars)
     if not is_plain and not text.isascii():
-        problems += yaml_problems.look_alikes(lines, scalars, is_yaml=data is not None)
+        problems += yaml_problems.look_alikes(
+            lines, scalars, parsed.problems if data is None else None
+        )
         if any(each.code == "TA018" and not each.path for each in problems):
             return Document(name, text, lines, None, tuple(problems), scalars)
     problems += parsed.problems

@@ -277,7 +277,7 @@ def _flow(value: object, path: Path) -> str:
 
 
 ODD_SPACES = "\xa0\u2002\u2003\u2007\u2009\u202f\u3000\u200b"
-ODD_QUOTES = "\u201c\u201d\u201e\u201f\u2018\u2019\u201a\u201b\xab\xbb"
+ODD_QUOTES = "\u201c\u201d\u201e\u201f\u2018\u2019\u201a\u201b\xab\xbb\uff02\uff07"
 """What people paste in place of a space or a quote."""
 
 

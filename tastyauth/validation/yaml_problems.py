@@ -5,10 +5,13 @@ used, and its beginning, which is fixed text. What is said instead is in `proble
 """
 
 import re
+import unicodedata
 from collections.abc import Iterable
+from unicodedata import normalize
 
 import yaml
 
+from tastyauth.secret import UUID
 from tastyauth.validation import schema
 from tastyauth.validation.problem import Path, Problem, Scalar, Span, problem, table
 from tastyauth.validation.schema import HIDDEN, ODD_QUOTES, ODD_SPACES, corrected, quoted, shown
@@ -107,14 +110,20 @@ _UNPUNCTUATED = (
 )
 """Complaints that follow a line whose key has no colon, or no space after it."""
 
-_LINE = re.compile(r"\s*(?:- +)?([A-Za-z_][A-Za-z0-9_]*)(?: *(:)(?![\s/])|(?: *=)? +|$)(.*)")
+_LINE = re.compile(r"\s*(?:- +)?([A-Za-z_][A-Za-z0-9_]*)(?: *(:)(?![\s/])|(?: *[=;])? +|$)(.*)")
+_NAME = re.compile(r"( *)([\w.-]+) *(?:#.*)?$")
 _KEY = re.compile(r"\s*(?:- +)?[\w.-]+:(?:\s|$)")
 _MOST_ABOVE = 10
 """Lines above a complaint that are looked at: YAML joins lines that have no key."""
 
 
 def _unpunctuated(lines: tuple[str, ...], line: int) -> Problem | None:
-    """The line at or above `line` whose known key lacks its colon, or the space after it."""
+    """The line at or above `line` whose known key lacks its colon, or the space after it.
+
+    Or any name above it that lacks its colon, where `line` is indented further.
+    """
+    below = lines[line - 1] if line <= len(lines) else ""
+    indentation = len(below) - len(below.lstrip())
     for number in range(min(line, len(lines)), max(line - _MOST_ABOVE, 0), -1):
         text = lines[number - 1]
         has_key, found = _KEY.match(text), _LINE.match(text)
@@ -127,77 +136,135 @@ def _unpunctuated(lines: tuple[str, ...], line: int) -> Problem | None:
             return problem("unpunctuated line", span, on_key=False, labels=(), **words)
         if has_key and number < line:
             return None
+        name = _NAME.match(text)
+        if name and len(name[1]) <= indentation and (key := shown(name[2])) != HIDDEN:
+            span = Span(number, name.start(2) + 1, number, name.end(2) + 1)
+            words = {"missing": "colon", "where": "after a key", "written": key}
+            return problem(
+                "unpunctuated line", span, on_key=False, labels=(), fixed=f"{key}:", **words
+            )
     return None
 
 
 # Characters that look like those of YAML
 
 _COLONS = "\uff1a\ufe55\u2236\ua789\ufe13"
-_LOOK_ALIKE = {
-    "\uff1a": "a full-width colon",
-    "\xa0": "a no-break space",
-    "\u202f": "a narrow no-break space",
-    "\u3000": "an ideographic space",
-    "\u200b": "a zero-width space",
-    "\u2013": "an en dash",
-    "\u2014": "an em dash",
-    **dict.fromkeys(ODD_QUOTES, "a curly quote"),
+_DASHES = "\u2013\u2014\u2212\u2010\u2011\uff0d"
+_OPENERS, _CLOSERS = "\uff5b\uff3b\u3010", "\uff5d\uff3d\u3011"
+_COMMAS, _HASH = "\uff0c\u3001", "\uff03"
+_CYRILLIC = "\u0430\u0441\u0501\u0435\u0456\u0458\u043e\u0440\u0455\u0445\u0443"
+_INVISIBLE = "\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\xad"
+_USUAL = {
+    **dict.fromkeys(_COLONS, (":", "a colon")),
+    **dict.fromkeys(ODD_SPACES, (" ", "a space")),
+    **dict.fromkeys(ODD_QUOTES, ('"', "a straight quote")),
+    **dict.fromkeys(_DASHES, ("-", "a hyphen")),
+    **dict.fromkeys(_COMMAS, (",", "a comma")),
+    _HASH: ("#", "a hash"),
+    **dict(zip("\uff5b\uff5d", (("{", "a brace"), ("}", "a brace")), strict=True)),
+    **dict.fromkeys("\uff3b\u3010", ("[", "a bracket")),
+    **dict.fromkeys("\uff3d\u3011", ("]", "a bracket")),
+    **{odd: (usual, f'"{usual}"') for odd, usual in zip(_CYRILLIC, "acdeijopsxy", strict=True)},
+    **dict.fromkeys(_INVISIBLE, ("", "a letter")),
 }
-_DASHES = "\u2013\u2014\u2212\u2010"
+"""What each of them is in place of: the character, and in words."""
+
+_MEANT = str.maketrans({odd: usual for odd, (usual, _) in _USUAL.items()})
+_NAMES = {
+    "\xa0": "a no-break space",
+    "\ufeff": "a byte order mark",
+    "\u200b": "a zero-width space",
+    **dict.fromkeys(ODD_QUOTES[:-2], "a curly quote"),
+}
+_BETTER = {"fullwidth": "full-width", "zero width": "zero-width", "cyrillic": "Cyrillic"}
 _ODD = re.compile(f"[{_COLONS}{ODD_SPACES}{ODD_QUOTES}{_DASHES}]")
 _PAIR = re.compile(
-    rf"(?:^[ {ODD_SPACES}]*(?:[-{_DASHES}][ {ODD_SPACES}]+)?|[{{,][ {ODD_SPACES}]*)"
+    rf"(?:^[ {ODD_SPACES}]*(?P<dash>[-{_DASHES}][ {ODD_SPACES}]+)?|[{{,][ {ODD_SPACES}]*)"
     rf"(?P<key>[{ODD_QUOTES}]?[A-Za-z_][\w.-]*[{ODD_QUOTES}]?)"
     rf"(?P<colon>[ {ODD_SPACES}]*[:{_COLONS}][ {ODD_SPACES}]*)(?=(?P<value>[^,}}]{{0,200}}))"
 )
+_OPAQUE = re.compile(r"""\"(?:[^"\\]|\\.)*\"|'[^']*'|(?:^|(?<=\s))#.*""")
+"""Text in quotes, and comments, where any character may be."""
+
+_STRUCTURE = re.compile(
+    rf"(?<![^\s{ODD_SPACES}]){_HASH}"
+    rf"|(?<![^\s:\[{{,{ODD_SPACES}{_COLONS}{_OPENERS}{_COMMAS}])[{_OPENERS}]"
+)
+_INSIDE = re.compile(rf"[\[{{{_OPENERS}].*?([{_COMMAS}](?=\s))")
+_INSIDE_BROKEN = re.compile(rf"[\[{{{_OPENERS}].*?([{_COMMAS}{_CLOSERS}])")
 
 
 def look_alikes(
-    lines: tuple[str, ...], scalars: Iterable[Scalar], *, is_yaml: bool
+    lines: tuple[str, ...], scalars: Iterable[Scalar], broken: Iterable[Problem] | None
 ) -> list[Problem]:
-    """Characters in place of a colon, a space or a quote of YAML, the first of each pair.
+    """Characters in place of those of YAML, the first of each pair, and the first of each line.
 
-    In a text that is YAML, only beside known keys and at the ends of plain values: elsewhere it
-    may be part of a text in quotes.
+    In a text that is YAML (nothing is `broken`), only where hardly anything else can be meant:
+    beside known keys, at the ends of plain values, in known words. Elsewhere it may be a text.
     """
-    found = []
+    found, is_yaml = [], broken is None
+    torn = {each.span.line for each in broken or ()}
     for number, line in enumerate(lines, 1):
-        for pair in _PAIR.finditer(line) if _ODD.search(line) else ():
+        if line.isascii():
+            continue
+        for pair in _PAIR.finditer(line):
             key = pair["key"].strip(ODD_QUOTES)
             odd = _ODD.search(line[: pair.end("colon")], pair.start())
             if not odd and not is_yaml and pair["value"][:1] in tuple(ODD_QUOTES):
                 odd = _ODD.match(line, pair.start("value"))
             if odd and (not is_yaml or key in schema.vocabulary()):
                 span = Span(number, odd.start() + 1, number, odd.end() + 1)
-                found.append(_look_alike(span, (), odd[0], key, pair["value"]))
+                found.append(
+                    _look_alike(span, (), odd[0], key, pair["value"], "- " * bool(pair["dash"]))
+                )
+        code = _OPAQUE.sub(lambda it: " " * len(it[0]), line)
+        odd = _STRUCTURE.search(code) or (_INSIDE_BROKEN if number in torn else _INSIDE).search(
+            code
+        )
+        if odd and not any(each.span.line == number for each in found):
+            start, end = odd.span(odd.lastindex or 0)
+            pair = _PAIR.match(line)
+            named = (pair["key"], line[pair.end() :]) if pair else ("#", "")
+            span = Span(number, start + 1, number, end + 1)
+            found.append(_look_alike(span, (), line[start], *named))
     reported = {each.span.line for each in found}
-    plain = (each for each in scalars if is_yaml and each.plain and each.text)
-    at_ends = (_at_an_end(each) for each in plain if each.span.line not in reported)
+    plain = (each for each in scalars if is_yaml and each.plain and not each.text.isascii())
+    at_ends = (_in_plain(each) for each in plain if each.span.line not in reported)
     return [*found, *(each for each in at_ends if each)]
 
 
-def _at_an_end(scalar: Scalar) -> Problem | None:
-    """A curly quote, or an odd space, at an end of a plain key or value."""
-    line, column, end_line, end_column = scalar.span
-    ends = ((scalar.text[0], line, column), (scalar.text[-1], end_line, end_column - 1))
-    for character, row, start in ends:
-        if character in ODD_QUOTES + ODD_SPACES:
-            span, last = Span(row, start, row, start + 1), scalar.path[-1] if scalar.path else ""
-            if scalar.is_key:
-                key = scalar.text.strip(ODD_SPACES + ODD_QUOTES)
-                return _look_alike(span, (), character, key, "...")
-            return _look_alike(span, scalar.path, character, last, scalar.text)
-    return None
+def _in_plain(scalar: Scalar) -> Problem | None:
+    """A curly quote or an odd space at an end of a plain key or value, or any in a known word."""
+    text, (line, column, end_line, end_column) = scalar.text, scalar.span
+    meant = normalize("NFKC", text.translate(_MEANT)).strip('" ')
+    if line == end_line and (schema.is_known(meant) or re.fullmatch(f"[0-9]|{UUID}", meant)):
+        at = next(it for it, character in enumerate(text) if not character.isascii())
+        column += at
+    elif text[0] in ODD_QUOTES + ODD_SPACES:
+        at = 0
+    elif text[-1] in ODD_QUOTES + ODD_SPACES:
+        at, line, column = -1, end_line, end_column - 1
+    else:
+        return None
+    span = Span(line, column, line, column + 1)
+    if scalar.is_key:
+        return _look_alike(span, (), text[at], meant, "...")
+    return _look_alike(span, scalar.path, text[at], scalar.path[-1] if scalar.path else "", meant)
 
 
-def _look_alike(span: Span, path: Path, character: str, key: str | int, value: str) -> Problem:
-    usual = "a colon" if character in _COLONS else "a space"
-    usual = "a straight quote" if character in ODD_QUOTES else usual
-    usual = "a hyphen" if character in _DASHES else usual
-    name = _LOOK_ALIKE.get(character, f"a character that looks like {usual}")
-    name = f"{name} (U+{ord(character):04X})"
+def _look_alike(
+    span: Span, path: Path, character: str, key: str | int, value: str, before: str = ""
+) -> Problem:
+    usual = _USUAL.get(character, ("", f'"{normalize("NFKC", character)}"'))[1]
+    words = unicodedata.name(character, "odd character").lower()
+    for word, better in _BETTER.items():
+        words = words.replace(word, better)
+    called = _NAMES.get(character, f"{'an' if words[0] in 'aeiou' else 'a'} {words}")
+    name = f"{called} (U+{ord(character):04X})"
     if isinstance(key, int):
         fixed = '"..."'
+    elif key == "#":
+        fixed = "# ..."
     else:
-        fixed = corrected(key if shown(key) == key else HIDDEN, value)
+        fixed = before + corrected(key if shown(key) == key else HIDDEN, value.translate(_MEANT))
     return problem("look-alike", span, path, name=name, usual=usual, fixed=fixed)

@@ -369,11 +369,20 @@ def test_other_arguments_raise_no_warning(command: str) -> None:
         ("environment :sandbox", 4, 5, 'add a space after "environment:"', "environment: sandbox"),
         ("environment sandbox", 4, 5, 'add a colon after "environment"', "environment: sandbox"),
         ("environment = sandbox", 4, 5, 'add a colon after "environment"', "environment: sandbox"),
+        ("environment; sandbox", 4, 5, 'add a colon after "environment"', "environment: sandbox"),
+        ("environment: \uff02sandbox\uff02", 4, 18, "full-width quotation", "environment: sandbox"),
+        ("environment: sandbox \uff03 mine", 4, 26, "full-width number", "environment: sandbox"),
+        ("enviro\u200bnment: sandbox", 4, 11, "zero-width space", "environment: ..."),
+        ("\ufeffenvironment: sandbox", 4, 5, "byte order mark", "environment: ..."),
+        ("environment: pro\xadduction", 4, 21, "soft hyphen", "environment: production"),
+        ("environment: sandbox\u200f", 4, 25, "right-to-left mark", "environment: sandbox"),
+        ("environment: s\u0430ndbox", 4, 19, 'Cyrillic small letter a (U+0430), not "a"', None),
     ],
 )
 def test_a_character_that_looks_right_is_named_on_its_line(
-    written: str, line: int, column: int, label: str, fixed: str
+    written: str, line: int, column: int, label: str, fixed: str | None
 ) -> None:
+    fixed = fixed or "environment: sandbox"
     text = profile().replace("environment: production", written)
     problem, *_ = of(text).problems
     assert (problem.span.line, problem.span.column) == (line, column)
@@ -393,6 +402,50 @@ def test_an_odd_space_or_dash_is_named_before_keys_that_nobody_knows() -> None:
         assert label in problem.label
 
 
+@for_each(
+    ("secret", "column", "label", "fixed"),
+    [
+        ("\uff5b file: a \uff5d", 20, "full-width left curly bracket", "client_secret: { ... }"),
+        ("\uff5b file: a }", 20, "full-width left curly bracket", "client_secret: { ... }"),
+        ("{ file: a \uff5d", 30, "full-width right curly bracket", "client_secret: { ... }"),
+        ("{ file\uff1aa }", 26, "full-width colon", "file: ..."),
+        ("{ command: \uff3ba, b\uff3d }", 31, "full-width left square", "client_secret: { ... }"),
+        ("{ command: \u3010a, b] }", 31, "left black lenticular", "client_secret: { ... }"),
+        ("{ command: [a\uff0c b] }", 33, "full-width comma", "client_secret: { ... }"),
+        ("{ keyring: { service: a\u3001username: b } }", 43, "ideographic comma", "{ ... }"),
+        ("\n      first_of:\n        \u2011 env: A", 9, "non-breaking hyphen", "- env: ..."),
+    ],
+)
+def test_brackets_and_commas_of_another_width_are_named(
+    secret: str, column: int, label: str, fixed: str
+) -> None:
+    problem, *others = of(profile(client_secret=secret)).problems
+    assert (problem.code, problem.span.column, others) == ("TA018", column, [])
+    assert label in problem.label
+    assert problem.help[0].endswith(fixed)
+
+
+@for_each(
+    ("text", "line", "name"),
+    [
+        (profile().replace("live:", "live"), 3, "live"),
+        (profile().replace("live:", "ira-2  # mine"), 3, "ira-2"),
+        (profile().replace("live:", "live\n\n    # mine"), 3, "live"),
+        (profile().replace("live:", "live\n  paper:"), 3, "live"),
+        (profile() + "  paper\n    environment: sandbox\n", 8, "paper"),
+        (profile().replace("profiles:", "profiles"), 2, "profiles"),
+    ],
+)
+def test_a_name_without_its_colon_is_found_above_its_keys(text: str, line: int, name: str) -> None:
+    problem, *others = of(text).problems
+    assert (problem.span.line, problem.label, problem.help, others) == (
+        line,
+        f'add a colon after "{name}"',
+        (f"write {name}:",),
+        [],
+    )
+
+
 @for_each("position", range(5))
 def test_a_missing_space_is_found_on_whichever_line_it_is(position: int) -> None:
     keys = ["version", "environment", "client_id", "client_secret", "refresh_token"]
@@ -410,6 +463,8 @@ def test_a_missing_space_is_found_on_whichever_line_it_is(position: int) -> None
         profile(client_secret="{ keyring: { service: 'a\uff1a b', username: O\u2019Brien } }"),
         profile(client_secret="{ command: [a, '\u201cb\u201d', \"version\\u00a0: 1\"] }"),
         profile(client_secret="{ file: caf\xe9 }"),
+        profile(client_secret="{ file: \u540d\u524d\uff3b1\uff3d\uff0cx\u200dy }"),
+        profile(client_secret="{ file: live.client\u2011secret }"),
     ],
 )
 def test_such_characters_may_stand_in_comments_and_quotes(text: str) -> None:
