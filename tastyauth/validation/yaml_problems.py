@@ -218,13 +218,12 @@ def look_alikes(
                     _look_alike(span, (), odd[0], key, pair["value"], "- " * bool(pair["dash"]))
                 )
         code = _OPAQUE.sub(lambda it: " " * len(it[0]), line)
-        odd = _STRUCTURE.search(code) or (_INSIDE_BROKEN if number in torn else _INSIDE).search(
-            code
-        )
+        inside = _INSIDE_BROKEN if number in torn else _INSIDE
+        odd = _STRUCTURE.search(code) or inside.search(code)
         if odd and not any(each.span.line == number for each in found):
             start, end = odd.span(odd.lastindex or 0)
-            pair = _PAIR.match(line)
-            named = (pair["key"], line[pair.end() :]) if pair else ("#", "")
+            first = _PAIR.match(line)
+            named = (first["key"], line[first.end() :]) if first else ("#", "")
             span = Span(number, start + 1, number, end + 1)
             found.append(_look_alike(span, (), line[start], *named))
     reported = {each.span.line for each in found}
