@@ -48,6 +48,9 @@ REFRESH_TOKEN_TYPE = "rt+jwt"  # noqa: S105  # a media type
 UNDER_WAY = "under way"
 """The reason of an error that is none: another machine renews a token that is still good."""
 
+BY_PROXY = "refused by the proxy"
+"""The reason of a ConfigError that a proxy has given, which must not be asked in a loop either."""
+
 NOT_HERE = (
     "on Windows, the commands validate, no-secrets, schema and explain work; run the rest in WSL"
 )

@@ -436,6 +436,9 @@ threads that take turns, as gevent's, wait for each other for ever
 a program hammers a server that fails
     session/test_session.py::test_a_server_that_fails_is_asked_at_a_pace_of_its_own
     a pace for each kind of failure
+a program in a loop asks a proxy that wants another password until the account is locked
+    cache/test_last_attempt.py::test_each_kind_of_failure_has_its_pace
+    a refusal of a proxy has a pace, too
 a job hammers a server that fails, and writes its secret files anew each time it starts
     session/test_session.py::test_a_file_that_is_written_again_with_the_same_secret_asks_no_sooner
     a failure with the same secrets counts, whatever has become of their files

@@ -122,8 +122,9 @@ class Attempt:
         asked_for = error.retry_after
         # a private subclass; programs know its public parent
         kind = next(it for it in type(error).__mro__ if it.__module__ == errors.__name__)
+        paced = errors.TemporaryError if error.reason == errors.BY_PROXY else type(error)
         first, longest = next(
-            (it for kind, it in _PACE.items() if isinstance(error, kind)), (0.0, 0.0)
+            (it for kind, it in _PACE.items() if issubclass(paced, kind)), (0.0, 0.0)
         )
         if not secrets or (in_a_hurry and isinstance(error, errors.TemporaryError)):
             first = 0.0

@@ -19,6 +19,7 @@ import httpcore
 import httpx as http  # moving on to httpx2, its continuation, would change this line
 
 from tastyauth.errors import (
+    BY_PROXY,
     ConfigError,
     ProtocolError,
     TastyauthError,
@@ -281,6 +282,7 @@ def _refused_by_proxy(error: http.ProxyError, proxy: Proxy) -> TastyauthError:
         message,
         f"does {proxy.variable} ({proxy}) name the right proxy, with credentials if it needs them?"
         " no_proxy lists hosts to reach without it",
+        reason=BY_PROXY,
     )
 
 

@@ -11,6 +11,7 @@ from tastyauth import cache
 from tastyauth.cache import SOFT_GAP, Entry, Terms, last_attempt
 from tastyauth.cache.last_attempt import Attempt
 from tastyauth.errors import (
+    BY_PROXY,
     ConfigError,
     ConfigNotAllowed,
     ProtocolError,
@@ -229,6 +230,7 @@ def test_nothing_is_forbidden_where_nothing_was_sent(error: TastyauthError) -> N
         (DOWN, [2, 4, 8, 16, 32, 60, 60]),
         (TemporaryError("429", "wait", 5.0), [5, 5, 8, 16, 32, 60, 60]),
         (BUSY, [120, 120]),
+        (ConfigError("407", reason=BY_PROXY), [2, 4, 8, 16, 32, 60, 60]),
     ],
 )
 def test_each_kind_of_failure_has_its_pace(error: TastyauthError, pauses: list[float]) -> None:

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from exchange_fakes import CLIENT_SECRET, TOKEN, Script, Server, grant, read_request, says, serving
 
-from tastyauth.errors import TastyauthError, TemporaryError
+from tastyauth.errors import BY_PROXY, TastyauthError, TemporaryError
 from tastyauth.exchange import exchange
 
 AUTHORITY = trustme.CA()
@@ -381,6 +381,7 @@ def test_a_proxy_that_refuses_is_named_by_its_variable(
         environ = {"SSL_CERT_FILE": ca_file, "https_proxy": f"user:hunter2-hunter2@{proxy}"}
         error = failure(server, environ)
     assert error.exit_code == code
+    assert (error.reason == BY_PROXY) is (code == 78)
     assert "https_proxy" in error.message
     assert status in error.message
     assert "hunter2" not in error.message + error.hint
