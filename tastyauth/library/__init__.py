@@ -133,7 +133,7 @@ def want(
     if profile == "":
         raise UsageError("the name of the profile is empty", "use None for the default profile")
     path = None if config is None else os.fspath(config)
-    if path is not None and (not isinstance(path, str) or not path or "\0" in path):
+    if path is not None and not (path and isinstance(path, str)):
         raise UsageError(f"config cannot be {path!r}", "give the path of a config")
     with InPython():
         found = locate.find_config(path, os.environ)

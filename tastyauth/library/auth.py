@@ -6,6 +6,7 @@ program has loaded, and loads neither. All other use of httpx comes through
 `tastyauth.exchange`: moving on is one line there.
 """
 
+import inspect
 import os
 import sys
 import time
@@ -39,8 +40,6 @@ if TYPE_CHECKING:
         def __call__(self, request: Request) -> Request: ...
 else:
     _Auth = object
-
-_CO_COROUTINE = 0x80  # inspect's, which loads much
 
 _PAUSE = 60.0
 """Seconds between two forced refreshes, and between two tries while the token is still good."""
@@ -193,10 +192,8 @@ class TastytradeAuth(_Auth):
         lazy: bool = False,
         on_renewed: Callable[[Credential], object] | None = None,
     ) -> None:
-        if on_renewed is not None and not callable(on_renewed):
-            raise UsageError("on_renewed cannot be called", "pass a function of one Credential")
-        if getattr(getattr(on_renewed, "__code__", None), "co_flags", 0) & _CO_COROUTINE:
-            raise UsageError("on_renewed is an async function", "pass one that is not")
+        if on_renewed is not None:
+            _require_callback(on_renewed)
         wanted = want(profile, min_valid, config)
         if not lazy:
             wanted.check()
@@ -247,6 +244,17 @@ class TastytradeAuth(_Auth):
                 newer = await off_the_loop(self.bearer.wanted, work)
             if _sign_again(request, newer):
                 yield request
+
+
+def _require_callback(on_renewed: Callable[[Credential], object]) -> None:
+    hint = "pass a function of one Credential that is not async"
+    if inspect.iscoroutinefunction(on_renewed):
+        raise UsageError("on_renewed is an async function, which nobody would wait for", hint)
+    with suppress(ValueError):  # a function in C that does not say what it takes
+        try:
+            inspect.signature(on_renewed).bind(None)
+        except TypeError:
+            raise UsageError("on_renewed cannot be called with one Credential", hint) from None
 
 
 @once

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from importlib import import_module
 from typing import Any, TypeVar
 
@@ -205,13 +206,20 @@ def test_a_callback_hears_of_each_new_token_once(
         assert cached == []
 
 
-def test_a_callback_that_nobody_would_wait_for_is_refused(world: World) -> None:
-    class Bot:
-        async def renewed(self, _: tastyauth.Credential) -> None: ...
+class Bot:
+    async def arenewed(self, _: tastyauth.Credential) -> None: ...
 
-    with pytest.raises(errors.UsageError, match="async function") as raised:
-        tastyauth.TastytradeAuth(on_renewed=Bot().renewed)
+    def renewed(self) -> None: ...
+
+
+@pytest.mark.parametrize("wrong", [5, Bot().arenewed, partial(Bot.arenewed, Bot()), Bot().renewed])
+def test_a_callback_that_could_not_hear_of_a_token_is_refused(world: World, wrong: Any) -> None:
+    with pytest.raises(errors.UsageError, match="on_renewed") as raised:
+        tastyauth.TastytradeAuth(on_renewed=wrong)
     assert raised.value.hint
+    heard: list[tastyauth.Credential] = []
+    for right in (print, heard.append, lambda _, more=1: more):
+        tastyauth.TastytradeAuth(on_renewed=right)
 
 
 def test_a_client_of_another_library_is_answered_with_what_to_use(world: World) -> None:

@@ -547,7 +547,6 @@ class InBytes(os.PathLike[bytes]):
         {"min_valid": True},
         {"config": 5},
         {"config": ""},
-        {"config": "a\0b"},
         {"config": InBytes()},
     ],
 )
