@@ -46,7 +46,7 @@ LOOPBACK = ("127.0.0.1", "[::1]", "localhost")
 REFRESH_TOKEN_TYPE = "rt+jwt"  # noqa: S105  # a media type
 
 UNDER_WAY = "under way"
-"""The reason of an error that is none: another machine renews a token that is still good."""
+"""The reason of a harmless error: another machine is renewing a token that is still good."""
 
 BY_PROXY = "refused by the proxy"
 """The reason of a ConfigError that a proxy has given, which must not be asked in a loop either."""
@@ -61,11 +61,11 @@ class TastyauthError(Exception):
     """Something tastyauth can say in a sentence; never raised directly.
 
     `reason` is a word for code that must tell errors of one class apart, like "refused connection".
-    `retry_after` is the number of seconds for which the server is left alone: it asked for that
-    (RFC 9110, section 10.2.3), or has failed a moment ago. None where neither is known.
-    `is_answer` is set for what a token endpoint said, as opposed to what kept it from being asked,
-    and `attempt` for what another machine has recorded of it (`cache.last_attempt.Attempt`).
-    `about` is the profile whose run it ended, with its environment: "live, production".
+    `retry_after` is the number of seconds before the server is asked again: it said so (RFC 9110,
+    section 10.2.3), or it has just failed. None where neither is known. `is_answer` is set for what
+    a token endpoint said, as opposed to what kept it from being asked, and `attempt` for what
+    another machine has recorded of it (`cache.last_attempt.Attempt`). `about` is the profile whose
+    run it ended, with its environment: "live, production".
     """
 
     exit_code = 70
@@ -154,7 +154,7 @@ class ProtocolError(TastyauthError):
 
 
 class RefusedError(TastyauthError):
-    """A person must act: the grant or the client was refused, or credentials are mixed up."""
+    """Somebody has to act: the grant or the client was refused, or credentials are mixed up."""
 
     exit_code = 77
 
@@ -170,7 +170,7 @@ class ConfigNotAllowed(ConfigError):
 
 
 OF_A_PROFILE = (SecretError, TemporaryError, ProtocolError, RefusedError, ConfigError)
-"""What keeps the token of one profile from coming; the rest is about the command."""
+"""The errors that concern one profile's token; the others concern the command."""
 
 
 class Stopped(BaseException):

@@ -21,26 +21,26 @@ TOKEN_FILE = "TASTYTRADE_ACCESS_TOKEN_FILE"  # noqa: S105
 """Names the file of `exec --keep-fresh` to its program."""
 
 HOOK_MARK = "TASTYAUTH_HOOK"
-"""In it a hook says which token it has set: profile@expiry, for `status`."""
+"""Set by a hook to name its token, profile@expiry, for `status`."""
 
 DEFAULT_NAMES = (*(name for name, _ in DEFAULT_EXPORTS), TOKEN_FILE)
 """What is unset when nothing is known about the config."""
 
 SECRET_FIELDS = ("client_secret", "refresh_token")
-"""What only `exec` hands out, and no cache holds."""
+"""The fields that only `exec` hands out and no cache holds."""
 
 TOKEN_FIELDS = ("access_token", "expires_at", "authorization")
-"""What there is only with an access token."""
+"""The fields that need an access token."""
 
 LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./"
 _BARE = LETTERS + "+:@%,=-"
 _NEVER_FIRST = "=~-"  # zsh expands a leading =, and - may read as an option
 
 _IS_WHOLE = f"test {LETTERS}-+:=@%,{LETTERS}-+:=@%,"
-"""Fails where IFS takes any character of a bare value away: `test` then has several words."""
+"""Fails where IFS splits a bare value: `test` then gets several words."""
 
 _PRINTF_WORKS = """test A"$(printf '\\101')" = AA"""
-"""The same for what else is in a value that is not bare."""
+"""The same for a value that needs quotes."""
 
 Exports = tuple[tuple[str, str], ...]
 """Names, and what each stands for."""
@@ -101,7 +101,7 @@ def sh_unset(names: tuple[str, ...]) -> str:
 
 
 def is_bare(value: str) -> bool:
-    """Whether every shell takes it as it is, without quotes."""
+    """Whether every shell reads it literally without quotes."""
     return value.strip(_BARE) == "" != value and value[0] not in _NEVER_FIRST
 
 

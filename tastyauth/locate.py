@@ -11,22 +11,22 @@ LARGEST_CONFIG = 64 * 1024
 """Bytes."""
 
 LARGEST_FILE = 512 * 1024
-"""Bytes. The outline of the largest config has some 400 KiB; a larger file is not from here."""
+"""Bytes. The outline of the largest config has some 400 KiB; tastyauth writes no larger file."""
 
 _NEAR_MISSES = ("tastyauth.yml", ".tastyauth.yaml", ".tastyauth.yml")
 _SYSTEM_DIRECTORY = "/etc/tastyauth"
 
 REQUIRED = "TASTYAUTH_REQUIRE_ENVIRONMENT"
-"""Says, as --require-environment does, of which environment a profile must be."""
+"""Like --require-environment: the environment that a profile must be for."""
 
 FLAG, ENVIRONMENT, PROJECT, USER, SYSTEM = "flag", "environment", "project", "user", "system"
 """How a config was found."""
 
 TRUSTED_ORIGINS = (FLAG, USER, SYSTEM)
-"""What may be trusted without approval: the rest is found, or named by what any `.env` can set."""
+"""The origins trusted without approval: the others are found, or named by what any `.env` sets."""
 
 _READING = os.O_RDONLY | getattr(os, "O_CLOEXEC", getattr(os, "O_BINARY", 0))
-"""How a config is opened; the latter is for Windows, which would change its lines."""
+"""How a config is opened; the last flag is for Windows, which would change line endings."""
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # `typing` and `collections.abc` would cost more than all the work here
@@ -115,7 +115,7 @@ def project_directories(environ: Environ) -> list[str]:
 
 
 def _user() -> int:
-    """Who this is; on Windows the owner of every file, as Python says it there."""
+    """This user's ID; on Windows 0, which Python reports as every file's owner."""
     return os.geteuid() if hasattr(os, "geteuid") else 0
 
 
@@ -198,7 +198,7 @@ def approved_hash(environ: Environ) -> str:
 
 
 def meets(required: str, environ: Environ, environment: str) -> bool:
-    """Whether a profile is of the environment that a flag or the variable requires, if any.
+    """Whether a profile is for the environment that a flag or the variable requires, if any.
 
     `environment` is production or another word; empty where it is not known.
     """
@@ -255,7 +255,7 @@ def read_private(path: str) -> bytes | None:
 
 
 def input_state(kind: str, name: str, salt: str, environ: Environ) -> str:
-    """What an input holds now, without opening anything."""
+    """The present state of an input, without opening anything."""
     if kind == "env":
         value = environ.get(name, "").encode("utf-8", "surrogateescape")
         return digest(value, bytes.fromhex(salt)) if value else "absent"
@@ -282,7 +282,7 @@ def digest(content: bytes, key: bytes) -> str:
 
 
 def not_private(reason: str) -> OSError:
-    """What is wrong with a file or directory that should be this user's alone."""
+    """What is wrong with a file or directory that should be private to this user."""
     error = OSError(reason)
     error.strerror = reason
     return error
@@ -316,7 +316,7 @@ def _is_strangers(path: str) -> bool:
 
 
 def _not_found(message: str, hint: str) -> Exception:
-    from tastyauth.errors import ConfigNotFound  # fourteen classes that a hit does not need
+    from tastyauth.errors import ConfigNotFound  # brings fourteen classes that a hit does not need
 
     return ConfigNotFound(message, hint)
 

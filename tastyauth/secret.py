@@ -116,7 +116,7 @@ def mask(text: str, secrets: Iterable[Secret] = ()) -> str:
 
 
 def fragments(text: str, secret: Secret) -> Iterator[tuple[int, int]]:
-    """Where `text` holds eight characters in a row of `secret`, or all of a shorter one.
+    """Where `text` holds eight consecutive characters of `secret`, or all of a shorter one.
 
     Upper and lower case count as the same.
     """

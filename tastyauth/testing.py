@@ -1,4 +1,4 @@
-"""For tests of programs that use tastyauth: a simulated tastytrade, with its config in force.
+"""For tests of programs that use tastyauth: a simulated tastytrade and a config for it.
 
     pytest_plugins = ["tastyauth.testing"]                # in conftest.py
 
@@ -183,12 +183,12 @@ class Tastytrade:
         self._forget(".attempt")
 
     def revoke(self) -> None:
-        """Deletes the grant: no token is good any more, and none will be granted."""
+        """Deletes the grant: its tokens stop working, and there will be no new ones."""
         self.expire()
         self.fail = "grant-revoked"
 
     def expire(self) -> None:
-        """Ends every token handed out so far: the API answers 401 to it, and no cache has it."""
+        """Ends every token handed out so far: the API answers 401, and no cache has them."""
         self._simulator.expire()
         self._forget(".entry")
         store.forget_all(self.config)
@@ -236,7 +236,7 @@ class Tastytrade:
 
 
 class _Direct(http.BaseTransport):
-    """A way to the simulator that passes by whatever has replaced the transports of httpx."""
+    """A way to the simulator that bypasses whatever has replaced the transports of httpx."""
 
     def __init__(self, **_: object) -> None:
         self._pool = SimpleNamespace()  # the exchange sets how a pool connects
@@ -311,5 +311,5 @@ else:
 
     @pytest.fixture
     def tastyauth_config(tastytrade: Tastytrade) -> str:
-        """The path of the config that is in force, for what is given one by name."""
+        """The path of the config that is in force, to pass to a program."""
         return tastytrade.config

@@ -61,7 +61,7 @@ def examine(findings: Findings, *, offline: bool) -> Iterator[Check]:
     for step in STEPS:
         if step.online and offline:
             return
-        profile = getattr(findings, "profile", None)  # not where the config has failed
+        profile = getattr(findings, "profile", None)  # unless the config check failed
         if step.name == "shared" and not (profile and profile.shared):
             continue
         culprit = next((culprits[need] for need in step.needs if need in culprits), None)

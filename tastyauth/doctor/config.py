@@ -45,7 +45,7 @@ def check_config(findings: Findings) -> Verdict:
 
 
 def check_trust(findings: Findings) -> Verdict:
-    """It may be used: for its place, or because somebody approved it."""
+    """It may be used: because of where it is, or because somebody approved it."""
     _, approval = trust.admitted(
         findings.config, findings.asked.origin, findings.around, findings.profile.name
     )
@@ -148,7 +148,7 @@ def not_ignored(paths: Iterable[str], around: Surroundings) -> tuple[str, ...]:
                 timeout=_PATIENCE,
                 stdin=b"\0".join(map(os.fsencode, within)),
             )
-            if completed.returncode in (0, 1):  # it ignores some, or none: git-check-ignore(1)
+            if completed.returncode in (0, 1):  # some are ignored, or none: git-check-ignore(1)
                 ignored = completed.stdout.split(b"\0")
                 found += [path for path in within if os.fsencode(path) not in ignored]
     return tuple(found)

@@ -41,7 +41,7 @@ _SAYS_NOTHING = "the token does not say"
 def check_secret(field: str, findings: Findings) -> Verdict:
     """The check of `client_id`, `client_secret` or `refresh_token`.
 
-    The first member that is here at all, as `resolve` has it, but reported one by one.
+    The first member that exists here, as in `resolve`, but each one is reported.
     """
     value: str | Reference = getattr(findings.profile, field)
     if isinstance(value, str):
@@ -73,7 +73,7 @@ def check_secret(field: str, findings: Findings) -> Verdict:
 
 
 def _judged(field: str, value: Secret, answered: str, findings: Findings) -> Verdict:
-    """Names a mix-up; what a custom server may really issue gets a warning."""
+    """Reports a mix-up; for what a custom server might really issue, only warns."""
     is_same = field == "refresh_token" and findings.secrets.get("client_secret") == value
     # a client secret that is a refresh token has been reported already
     if is_same and claims.read_claims(value).kind != REFRESH_TOKEN_TYPE:
@@ -158,7 +158,7 @@ def check_age(findings: Findings) -> Verdict:
 
 
 def check_scope(findings: Findings) -> Verdict:
-    """It may do what the profile declares, else: it may read, and not trade."""
+    """It may do what the profile declares; if nothing is declared, it may read and not trade."""
     declared, secrets = findings.profile.scopes, tuple(findings.secrets.values())
     words = claims.scopes_of(findings.claims.fields.get("scope"))
     if words is None:

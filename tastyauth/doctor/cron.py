@@ -71,7 +71,7 @@ def rehearse(program: Sequence[str], findings: Findings) -> tuple[tuple[Check, .
             if check.name in ("config", "trust") and check.state == FAILED:
                 checks.append(check)
             if check.name in sought:
-                is_env = getattr(profile, check.name).kind == "env"  # which nobody can export there
+                is_env = getattr(profile, check.name).kind == "env"  # it cannot be exported there
                 checks.append(_predicted(check._replace(hint="") if is_env else check))
     missed = ", ".join(name for name in _FOLLOWED if findings.around.environ.get(name))
     said, hint = "tastyauth needs no variable that only this shell sets", ""
@@ -96,9 +96,8 @@ def line(words: Sequence[str]) -> str:
     """The line for a crontab that runs `words -- CMD`, with every % escaped.
 
     Every five minutes while the exchange is open, by the clock of this machine; clocks change on
-    other days in New York than here, so these are the hours of the whole year. Two lines where it
-    is open across midnight here. There is none for words with a line break, after which a job of
-    its own would begin.
+    other days in New York than here, so these hours cover the whole year. Two lines where it is
+    open across midnight here. None for words with a line break, which would begin a job of its own.
     """
     command = shlex.join(words)
     if not command.isprintable():
@@ -124,13 +123,13 @@ def line(words: Sequence[str]) -> str:
 
 
 def clock(now: float) -> str:
-    """Whose hours the line means: when the exchange is open on the clock of this machine."""
+    """A note on the hours in the line: when the exchange is open by this machine's clock."""
     here = datetime.fromtimestamp(now).astimezone()
     zone = "UTC" if f"{here:%Z}" == "UTC" else f"{here:%Z}, UTC{here:%z}"
     told = f"cron goes by this machine's time zone ({zone})"
     try:
         new_york = here.astimezone(ZoneInfo(_NEW_YORK))
-    except (ZoneInfoNotFoundError, ValueError):  # a machine without the time zones of the world
+    except (ZoneInfoNotFoundError, ValueError):  # this machine has no time zone data
         return (
             f"{told}: put the hours of your job in place of the second *;"
             " the market is open 9:30 to 16:00 in New York"

@@ -16,7 +16,7 @@ from tastyauth.sources import Surroundings
 PASSED, WARNED, FAILED, SKIPPED = "passed", "warned", "failed", "skipped"
 
 Obtain = Callable[[Asked, Secrets, Audience], Entry]
-"""Gets one new token as every command does; what was refused a moment ago stays refused."""
+"""Gets one new token as every command does; a recent refusal still counts."""
 
 
 class Verdict(NamedTuple):
@@ -46,7 +46,7 @@ class Check(NamedTuple):
 
 
 passed, warned, skipped = (partial(Verdict, state) for state in (PASSED, WARNED, SKIPPED))
-"""All is well; it works, but the message is worth knowing; it was not checked."""
+"""The three verdicts other than a failure: all is well, works but worth knowing, not checked."""
 
 
 @dataclass(slots=True)

@@ -21,7 +21,7 @@ from tastyauth.session.refresh import Audience, Secrets
 from tastyauth.shared import ALONE, Trouble, fleet, not_used
 
 _CLOCK_TOLERANCE = 60.0
-"""Seconds. Sharing allows for more, but a clock that is so wrong needs to be set."""
+"""Seconds. Sharing tolerates more, but a clock that is this wrong needs to be set."""
 
 _PATIENCE = 10.0
 """Seconds for one check, if the profile allows as many for a whole exchange."""
@@ -72,7 +72,7 @@ def check_tls(findings: Findings) -> Verdict:
             hint += "; no_proxy lists hosts to reach without it"
         elif findings.is_custom:
             hint = "start the server, or correct api_url in the config"
-        what = f"nothing listens at {where}: the connection was refused"  # it is not about TLS
+        what = f"nothing listens at {where}: the connection was refused"  # TLS is not the problem
         raise TemporaryError(what, hint) from None
     if endpoint.scheme == "http":
         return passed(f"{endpoint.host} answers (no TLS, since it is this machine)")
@@ -127,8 +127,8 @@ def check_shared(findings: Findings) -> Verdict:
 def check_exchange(findings: Findings) -> Verdict:
     """One real exchange, made as every command makes it, with lock, cache and attempt record.
 
-    A cached token proves nothing about the grant, so a new one is asked for; but what the server
-    refused a moment ago is not asked again.
+    A cached token proves nothing about the grant, so a new one is asked for; but after a recent
+    refusal the server is not asked again.
     """
     found, warnings = findings.secrets, list[str]()
     secrets = Secrets(found["client_id"].reveal(), found["client_secret"], found["refresh_token"])

@@ -60,7 +60,7 @@ def exchange(
     sleep: Callable[[float], None] = time.sleep,
     jitter: Callable[[], float] = random.random,
 ) -> TokenResponse:
-    """A new access token for `grant`, within `grant.timeout` seconds and at most `tries` requests.
+    """Fetches a new access token for `grant`, within `grant.timeout` seconds and `tries` requests.
 
     `environ` holds the proxy and SSL_CERT variables. `expires_in` of the answer counts from
     before this call. Raises RefusedError, TemporaryError, ProtocolError, or ConfigError for an
@@ -105,7 +105,7 @@ class Channel:
     def send(
         self, request: Callable[[], http.Request], remaining: Callable[[], float], limit: float
     ) -> Answer:
-        """The answer to what `request` makes, if it comes within the `remaining` seconds.
+        """Sends what `request` makes; returns the answer that comes within `remaining` seconds.
 
         `limit` is how many there were at first. Raises TemporaryError, ProtocolError (TLS, or not
         HTTP at all) or ConfigError (the proxy).
@@ -194,7 +194,7 @@ def _request(
     headers = {
         "User-Agent": user_agent,
         "Accept": "application/json",
-        "Accept-Encoding": "identity",  # nothing to unpack, so no bomb
+        "Accept-Encoding": "identity",  # no compression, so no bomb
         **more,
         "Connection": "close",
     }
@@ -214,7 +214,7 @@ def _beginning(response: http.Response) -> bytes:
 
 
 def _require_loopback(connection: object) -> None:
-    """ConfigError for a connection to another machine, as a hosts file may say of localhost."""
+    """Raises ConfigError if a hosts file sends localhost to another machine."""
     stream = cast(httpcore.NetworkStream, connection)
     address = stream.get_extra_info("server_addr")[0]
     if address != "::1" and not address.startswith("127."):
@@ -259,7 +259,7 @@ def _refused_certificate(
     elif failure.verify_code in (62, 64):  # host name, IP address
         what = "is for another name"
         hint = "check the host, and whether a proxy or sign-in page answers in its place"
-    elif failure.verify_code in (2, 18, 19, 20, 21):  # not known, or it signed itself
+    elif failure.verify_code in (2, 18, 19, 20, 21):  # unknown, or self-signed
         what = "was issued by an unknown authority"
         hint = (
             "behind a proxy with its own certificate authority? name its certificate in"

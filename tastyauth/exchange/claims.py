@@ -38,14 +38,14 @@ _PLACEHOLDER = re.compile(
     r"|op://.*|enc\[.*",
     re.IGNORECASE,
 )
-"""What READMEs and templates have in place of a credential, or a reference that nobody resolved."""
+"""Placeholders from READMEs and templates, and references that nobody resolved."""
 
 _FILLER = re.compile(
     r"(?:my|some|example|sample|dummy|fake|test)(?:[ _-].*)?|null|none|undefined|todo|tbd"
     r"|(?:(?:client|app|api|provider|refresh|access)[ _-]?)?(?:secret|token)",
     re.IGNORECASE,
 )
-"""The same, but a server other than tastytrade's might take it."""
+"""More placeholders, which a server other than tastytrade's might accept."""
 
 _NAMED = re.compile(
     r"(?:export |set )?[\"']?[\w-]*(?:secret|token|refresh|client)[\w-]*[\"']?\s*[:=]\s*\S"
@@ -82,7 +82,7 @@ class RefreshGrant(NamedTuple):
 
     @property
     def secrets(self) -> tuple[Secret, Secret]:
-        """What no message may show, whatever a server repeats."""
+        """The secrets that no message may show, even if a server repeats them."""
         return self.client_secret, self.refresh_token
 
 
@@ -132,7 +132,8 @@ def check_offline(grant: RefreshGrant) -> None:
 def check_shape(name: str, value: Secret, *, is_custom: bool = False) -> None:
     """Raises RefusedError when `value` is certain to be something other than the credential `name`.
 
-    With `is_custom` a credential may have any shape, but not that of another one of tastytrade.
+    With `is_custom` a credential may have any shape, but not that of a different tastytrade
+    credential.
     """
     text = value.reveal()[:LONGEST_TOKEN]
     spoken = "client ID" if name == "client_id" else name.replace("_", " ")
@@ -174,7 +175,7 @@ def check_genuine(name: str, value: Secret) -> None:
 
 
 def check_complete(token: Secret) -> None:
-    """Raises RefusedError for what cannot be a whole refresh token of tastytrade, a signed JWT."""
+    """Raises RefusedError for what cannot be a complete tastytrade refresh token, a signed JWT."""
     header, *rest = token.reveal().split(".")
     sizes = (86, 152) if _part(header).get("alg") == "EdDSA" else ()  # RFC 8037, section 3.1
     is_signed = rest and re.fullmatch(r"[\w-]+", rest[-1], re.ASCII) and len(rest[-1]) % 4 != 1
@@ -252,8 +253,8 @@ def check_scopes(
 ) -> None:
     """Raises RefusedError for a grant that may do more or less than is declared.
 
-    None are declared where it may do anything. `openid` makes no difference: it is for signing in.
-    No fragment of `secrets` is quoted.
+    With none declared, it may do anything. `openid` makes no difference: it is for signing in. No
+    fragment of `secrets` is quoted.
     """
     if not declared or found is None or set(found) - {"openid"} == set(declared):
         return

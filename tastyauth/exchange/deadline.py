@@ -18,7 +18,7 @@ CONNECTED = "connection.connect_tcp.complete"
 """The event of httpcore when a connection is made, before anything is written to it."""
 
 _HEAD_START = 0.2
-"""Seconds an address has before the next one is tried as well (RFC 8305, section 5)."""
+"""Seconds until the next address is tried as well (RFC 8305, section 5)."""
 
 _Address = tuple[Any, ...]
 """As socket.getaddrinfo gives it."""

@@ -1,4 +1,4 @@
-"""Reading an answer of the token endpoint: an answer in, a token or an error out."""
+"""Reads an answer of the token endpoint: an answer in, a token or an error out."""
 
 import math
 import re
@@ -32,10 +32,10 @@ _DEFAULT_LIFETIME = 900
 """Seconds that a token of tastytrade lives (developer.tastytrade.com, OAuth2)."""
 
 _LONGEST_LIFETIME = 86400
-"""Seconds. A server that promises more is not believed: a dead token could be served for long."""
+"""Seconds. A longer promise is not believed: a dead token could be served for too long."""
 
 _LONGEST_WAIT = 86400.0
-"""Seconds of a Retry-After that are believed; the longest block the vendor speaks of is hours."""
+"""Seconds. A longer Retry-After is cut; the longest block that the vendor mentions is hours."""
 
 _CLOCK_TOLERANCE = 60
 """Seconds by which the clocks may differ before tokens are wrongly taken for fresh."""
@@ -47,7 +47,7 @@ _THE_CLOCK = "the clock of this machine"
 SET_IT = "set it, or tokens are renewed too early or too late"
 
 _ACCESS_TOKEN = re.compile(r"[A-Za-z0-9\-._~+/]+=*")  # b64token, RFC 6750, section 2.1
-_REFRESH_TOKEN = re.compile(r"[!-~](?:[ -~]*[!-~])?")  # what a reference can hold
+_REFRESH_TOKEN = re.compile(r"[!-~](?:[ -~]*[!-~])?")  # the characters that a reference can hold
 _NUMBER = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,20})?")
 _WAIT = re.compile(rf"(?:^|,)\s*({DATE}|[0-9]+)\s*(?=,|$)")
 
@@ -56,7 +56,7 @@ _NEW_GRANT = steps(f"make a new grant: {CREATE_GRANT}", _STORE)
 _ONE = steps(ONE_APPLICATION, "store them: tastyauth secret set")
 
 _REFUSED = {"invalid_grant": "grant", "invalid_client": "client", "unauthorized_client": "client"}
-"""The codes of RFC 6749, section 5.2, that no waiting repairs, and what each is about."""
+"""The permanent error codes of RFC 6749, section 5.2, and what each is about."""
 
 _WHY = {
     "grant revoked": (
@@ -178,7 +178,7 @@ def _token(fields: Fields, name: str, shape: re.Pattern[str], grant: RefreshGran
 
 
 def _expires_in(fields: Fields, grant: RefreshGrant) -> int:
-    """Seconds; a missing value means what the vendor documents, a longer life is cut."""
+    """Seconds; a missing value means the vendor's documented default, a longer life is cut."""
     value = fields.get("expires_in")
     if value is None:
         return _DEFAULT_LIFETIME
@@ -280,12 +280,12 @@ def _not_a_customer(said: str, grant: RefreshGrant) -> TastyauthError:
 
 
 def is_temporary(status: int) -> bool:
-    """Whether asking again within seconds may help."""
+    """Whether another try within seconds may help."""
     return status in (408, 425, 429) or 500 <= status < 600
 
 
 def retry_after(answer: Answer, now: float) -> float | None:
-    """The seconds for which the server asked to be left alone (RFC 9110, section 10.2.3), if any.
+    """The seconds to wait that the server asked for (RFC 9110, section 10.2.3), if any.
 
     A date is read by the server's own clock when the answer has one. Of a header that was sent
     twice, as by a gateway and the server behind it, the longer wait counts.

@@ -14,7 +14,7 @@ from tastyauth.secret import MASK, Secret
 
 _HOST = r"(?P<host>\[[0-9a-f:.]{2,45}\]|[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63}){0,20})"
 _PLACE = rf"{_HOST}(?::(?P<port>[0-9]{{1,5}}))?"
-_ANY_CASE = re.IGNORECASE | re.ASCII  # else a Kelvin sign would pass for a k
+_ANY_CASE = re.IGNORECASE | re.ASCII  # otherwise a Kelvin sign would match k
 _ENDPOINT = re.compile(rf"(?P<scheme>https?)://{_PLACE}(?:/[!-~]*)?", _ANY_CASE)
 _PROXY = re.compile(
     r"(?:(?P<scheme>[a-z][a-z0-9+.-]*)://)?(?:(?P<username>[^@:/]*)(?::(?P<password>.*))?@)?"
@@ -25,7 +25,7 @@ _PROXY = re.compile(
 _DEFAULT_PORT = {"http": 80, "https": 443}
 
 _BUNDLES = ("ca-certificates.crt", "ca-bundle.crt", "ca-bundle.pem")
-"""Names that distributions give to the bundle beside the hashed certificates."""
+"""The bundle beside the hashed certificates, as distributions name it."""
 
 _HASHED = re.compile(r"[0-9a-f]{8}\.[0-9]+")
 """The links by which OpenSSL finds a certificate in a directory (openssl-rehash)."""

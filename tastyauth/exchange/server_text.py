@@ -24,7 +24,7 @@ DATE = (
     rf"|[A-Z][a-z]{{2}} [A-Z][a-z]{{2}} [ 0-9][0-9] {_TIME} [0-9]{{4}}"
 )
 
-# a row of backslashes is tried once, from its beginning: else a long one would take for ever
+# a row of backslashes is tried once, from its beginning: a long one would take forever otherwise
 _ESCAPED = re.compile(r"(?<!\\)\\+(?:u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2}))|%([0-9a-fA-F]{2})")
 _NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/]")
 

@@ -81,13 +81,13 @@ def get_credential(
 
     `profile` and `config` are what `-p` and `--config` are; without them `$TASTYAUTH_PROFILE` and
     the same search as on the command line. `min_valid` is in seconds, 0 to 840; the default is 60,
-    or a sixth of a shorter life. `refresh` gets a new token in any case, but leaves a server alone
+    or a sixth of a shorter life. `refresh` gets a new token in any case, but does not ask a server
     that has just failed.
 
     Call it before each request; a cached answer takes a fraction of a millisecond. Threads and
     processes that ask at once cause one exchange; where there can be no cache, this process keeps
-    the token. It shows itself only to `credential.access_token.reveal()` and in
-    `credential.headers()`. Raises TastyauthError, whose branches say who must act.
+    the token. The text of the token is only in `credential.access_token.reveal()` and in
+    `credential.headers()`. Raises TastyauthError, whose subclasses say who has to act.
     """
     wanted = want(profile, min_valid, config)
     return credential_of(wanted.obtain(time.time(), refresh=refresh))
@@ -109,7 +109,7 @@ async def aget_credential(
     wanted, started_at = want(profile, min_valid, config), time.time()
     entry = None if refresh else wanted.cached()
     if entry is None or wanted.decide(entry) != cache.SERVE:
-        from tastyauth.library.workers import renewed  # threads, which most programs need not
+        from tastyauth.library.workers import renewed  # brings threads
 
         work = partial(wanted.obtain, started_at, refresh=refresh)
         entry = await renewed(wanted, entry, work)
@@ -141,7 +141,7 @@ def want(
 
 
 def credential_of(entry: Entry) -> Credential:
-    """What a program gets of an entry."""
+    """The part of an entry that a program gets."""
     about = (entry.fields[it] for it in ("profile", "environment", "api_url", "client_id"))
     token = Secret(entry.fields["access_token"])
     return Credential(token, entry.issued_at, entry.expires_at, *about)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     Request = TypeVar("Request")
 
     class _Auth(httpx.Auth):
-        """What a type checker sees, also where httpx2 is missing: an unknown base hides mistakes.
+        """For type checkers, also without httpx2: an unknown base class would hide mistakes.
 
         A client of httpx2 takes a function of a request as well.
         """
@@ -45,17 +45,17 @@ _PAUSE = 60.0
 """Seconds between two forced refreshes, and between two tries while the token is still good."""
 
 _forced_at: dict[tuple[str, str], float] = {}
-"""When the last forced refresh of a profile of a config had ended, on the monotonic clock."""
+"""When the last forced refresh ended, by config and profile, on the monotonic clock."""
 
 
 def forget_forced(config: str) -> None:
-    """Has the tokens of a config replaced at once when the API refuses them; for tests."""
+    """Lets refused tokens of a config be replaced without a pause; for tests."""
     for key in [it for it in _forced_at if it[0] == config]:
         del _forced_at[key]
 
 
 class Bearer:
-    """The token of one profile, in memory; safe from threads, which need no lock but the cache's.
+    """The token of one profile, in memory; thread-safe with no lock but the cache's.
 
     `obtain` and `instead_of` may take as long as an exchange, and tell `on_renewed` of a new token.
     """
@@ -121,12 +121,12 @@ class Bearer:
         """
         started_at = time.time()
         key = self.wanted.found[0], refused.fields["profile"]
-        # before the look, which then sees what came of it
+        # before the look, so that the look sees the outcome
         asked_lately = time.monotonic() < _forced_at.get(key, -_PAUSE) + _PAUSE
         newer = self.newer_than(refused)
         if newer is not None or asked_lately:
             return newer
-        try:  # those who come here at the same time queue for the lock, and share the outcome
+        try:  # threads that come here at the same time queue for the lock, and share the outcome
             newer = self.wanted.obtain(started_at, refresh=True)
         finally:
             _forced_at[key] = time.monotonic()
@@ -145,7 +145,7 @@ class Bearer:
             self._on_renewed(credential_of(entry))
 
     def obtain_for(self, request: Any) -> Entry:  # noqa: ANN401
-        """A token for `request`; for one to another API nobody is asked for a token in vain.
+        """A token for `request`; one to another API fails before a token is fetched.
 
         Raises WrongOrigin and what `obtain` raises.
         """
@@ -170,7 +170,7 @@ class TastytradeAuth(_Auth):
       not sent; the client drops the token when it follows a redirect to another origin.
     * A request whose URL or headers were made from a masked value is a UsageError, and not sent;
       nor is one while a variable of the environment was.
-    * It is renewed before it expires. When the API answers 401 all the same, it is replaced, at
+    * It is renewed before it expires. When the API answers 401 anyway, it is replaced, at
       most once a minute, and the request is sent once more, unless its body was a stream, which is
       consumed by then. What is answered after that is the answer.
     * One object serves any number of clients, threads, and tasks of asyncio or trio, whose event
@@ -213,7 +213,7 @@ class TastytradeAuth(_Auth):
             return _kind_of(tuple(each for each in loaded if each is not None))
 
     def sync_auth_flow(self, request: Any) -> Generator[Any, Any, None]:  # noqa: ANN401
-        """What a client runs; its requests and responses are those of its package."""
+        """Called by a client, with the requests and responses of its own package."""
         if self.only_bearers and "Authorization" not in request.headers:
             yield request
             return
@@ -294,7 +294,7 @@ def _require_origin(request: Any, api_url: str) -> None:  # noqa: ANN401
 
 
 def _is_refused(request: Any, response: Any) -> bool:  # noqa: ANN401
-    """Whether the API itself says 401, and not somebody to whom the client was redirected."""
+    """Whether the API itself answered 401, not a host that the client was redirected to."""
     return response.status_code == 401 and _origin(response.url) == _origin(request.url)
 
 

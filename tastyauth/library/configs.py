@@ -42,7 +42,7 @@ class Problem:
 
 
 def profiles(config: str | os.PathLike[str] | None = None) -> tuple[DeclaredProfile, ...]:
-    """The profiles of a config, in its order; it need not be approved, since nothing is done.
+    """The profiles of a config, in its order; it need not be approved, since nothing in it is run.
 
     `config` is that of `get_credential`. Raises ConfigNotFound, ConfigError.
     """

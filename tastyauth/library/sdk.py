@@ -75,7 +75,7 @@ def _session_class() -> Any:  # noqa: ANN401
             del self.provider_secret, self.refresh_token
             # Not through `client_kwargs`: the streamers make clients of those, for other hosts.
             self._client.base_url = profile.api_url
-            # The SDK takes it away from requests that are to be sent without.
+            # The SDK removes it from requests that should go without.
             self._client.headers["Authorization"] = "Bearer"
             auth.only_bearers = True
             self._client.auth = auth

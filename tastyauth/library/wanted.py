@@ -33,10 +33,7 @@ _IN_PYTHON = (
 
 
 def is_first(seen: dict[float, object], entry: Entry) -> bool:
-    """Whether no other thread has asked this of `seen` about this token or a newer one.
-
-    It needs no lock.
-    """
+    """Whether this thread is the first to ask about this token or a newer one; needs no lock."""
     mine = object()
     if seen.setdefault(entry.stored_at, mine) is not mine:
         return False
@@ -53,10 +50,10 @@ _logged: dict[tuple[str, str], dict[float, object]] = {}
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Whose token a program wants: a profile of a config, and how long it must live.
+    """The token that a program wants: a profile of a config, and how long it must live.
 
-    The config was found once. A program that changes its directory or its variables later must
-    not get the token of another account for that.
+    The config was found once. A program that later changes its directory or variables must not get
+    another account's token.
     """
 
     found: tuple[str, str]
@@ -100,7 +97,7 @@ class Wanted:
         return cache.decide(entry, None, Terms(self.min_valid), time.time())
 
     def check(self) -> None:
-        """Raises what `profile` raises; of a config that is cached, without reading YAML."""
+        """Raises what `profile` raises; reads no YAML if the config is cached."""
         with InPython(self._flags), suppress(OSError):
             if cache.look(self._asked()).profile is not None:
                 return
@@ -150,7 +147,7 @@ REVEAL = (
 
 
 class InPython:
-    """A context at whose end an error is made fit for a program.
+    """A context that adapts an error for a program.
 
     Its hint names arguments of Python, not flags, and its commands have `flags`. Its traceback
     begins here: error trackers log local variables, and further in those hold the environment,

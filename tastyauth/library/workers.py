@@ -61,10 +61,10 @@ def _event() -> tuple[Callable[[], object], Callable[[], Awaitable[object]]]:
     """A function that wakes this task from another thread, and one to wait with."""
     trio = sys.modules.get("trio")
     if trio is not None:
-        with suppress(RuntimeError):  # trio is loaded, and not what runs this
+        with suppress(RuntimeError):  # trio is loaded, but does not run this
             token, event = trio.lowlevel.current_trio_token(), trio.Event()
             return partial(token.run_sync_soon, event.set), event.wait
-    import asyncio  # costs more than all that a program without it loads
+    import asyncio  # costs more than everything else such a program loads
 
     loop, done = asyncio.get_running_loop(), asyncio.Event()
     return partial(loop.call_soon_threadsafe, done.set), done.wait
@@ -83,7 +83,7 @@ class _Worker:
         self.is_busy = False
 
     def put(self, work: Callable[[], None]) -> None:
-        """Has `work` done, which raises nothing; raises TemporaryError without a thread."""
+        """Runs `work`, which raises nothing; raises TemporaryError if no thread can be started."""
         if not self._begun:
             try:
                 Thread(target=self._run, name="tastyauth", daemon=True).start()

@@ -19,7 +19,7 @@ _ENOEXEC = 8
 """The same on every Unix; `errno` is one more module to load."""
 
 _BUILTINS = ("alias", "cd", "eval", "exec", "export", "set", "source", ".", ":", "ulimit", "unset")
-"""Of every shell, and seldom programs: what somebody types who expects one."""
+"""Built into shells, and seldom programs: typed by somebody who expects a shell."""
 
 _core_limit: tuple[int, int] | None = None
 """The caller's limit, once it was changed."""
@@ -31,7 +31,7 @@ class CannotStart(TastyauthError):
     def __init__(
         self, program: str, error: OSError | ValueError, environ: locate.Environ | None = None
     ) -> None:
-        """`environ` is what the program was to get: where there is a PATH, it is looked up."""
+        """`environ` is the program's environment, whose PATH was searched."""
         reason = (error.strerror if isinstance(error, OSError) else None) or "not a program name"
         reason = reason.lower()
         missing = isinstance(error, FileNotFoundError | NotADirectoryError | ValueError)
@@ -51,7 +51,7 @@ class CannotStart(TastyauthError):
 def _fault_of_script(
     program: str, error: OSError | ValueError, environ: locate.Environ | None
 ) -> tuple[str, str] | None:
-    """What is wrong with a script that is there, and what to do; None when nothing is known."""
+    """What is wrong with an existing script, and what to do; None when nothing is known."""
     is_absent = isinstance(error, FileNotFoundError)
     is_denied = isinstance(error, PermissionError)
     if not (is_absent or is_denied or (isinstance(error, OSError) and error.errno == _ENOEXEC)):
@@ -82,13 +82,13 @@ def _fault_of_script(
 
 
 def quote(word: str) -> str:
-    """`word` for a shell, as `shlex.quote` has it, which takes longer to load than a hit has."""
+    """`word` quoted for a shell, as by `shlex.quote`, whose import costs more than a whole hit."""
     is_plain = word and not word.strip(export.LETTERS + "@%+=:,-")
     return word if is_plain else "'" + word.replace("'", "'\"'\"'") + "'"
 
 
 def forbid_core_dumps(*, undo: bool = False) -> None:
-    """From now on a crash leaves no image of the memory, of this process or of those it starts.
+    """Turns off core dumps, of this process and of those it starts.
 
     `undo` gives the caller's limit back, if it was changed. A sandbox may forbid either; the token
     matters more.
@@ -107,7 +107,7 @@ def forbid_core_dumps(*, undo: bool = False) -> None:
 
 
 def heed_children() -> None:
-    """Lets a caller that ignored SIGCHLD not make every child seem to succeed."""
+    """Stops ignoring SIGCHLD, which would make every child seem to succeed."""
     if hasattr(_signal, "SIGCHLD"):
         signal(_signal.SIGCHLD, SIG_DFL)
 
@@ -129,7 +129,8 @@ def become(
     """Replaces this process by `argv`, run with `environment`; raises CannotStart.
 
     Its core limit is the caller's. Python ignores SIGPIPE and SIGXFSZ for itself; a program that
-    should be ended by them must be. Who ignores SIGCHLD never learns how its children ended.
+    should be ended by them must be. A program that ignores SIGCHLD never learns how its children
+    ended.
     """
     variables = environment(environ, removed, exports)
     forbid_core_dumps(undo=True)
@@ -146,7 +147,7 @@ def environment(
 ) -> dict[str, str]:
     """The variables of a program: `environ` with `exports` set and `removed` gone.
 
-    So is LC_CTYPE where it is Python's own doing (PEP 538): it was not there when this began.
+    So is LC_CTYPE if Python itself set it (PEP 538): it was not there at the start.
     """
     variables = {name: value for name, value in environ.items() if name not in removed}
     try:
@@ -154,7 +155,7 @@ def environment(
             if not any(part.startswith(b"LC_CTYPE=") for part in file.read().split(b"\0")):
                 variables.pop("LC_CTYPE", None)
     except OSError:
-        pass  # without /proc nobody can tell
+        pass  # without /proc there is no telling
     variables.update(exports)
     return variables
 
@@ -176,7 +177,7 @@ def _stop(number: int, _: object) -> None:
 
 
 class HeldBack:
-    """A context at whose end a signal takes effect that has come in it, whatever handles it.
+    """A context that delays signals to its end, whatever handles them.
 
     For what must not be left half-done: a new refresh token that is nowhere else, a program that
     has been started and that nobody could end yet. Threads other than the main one are never
@@ -224,7 +225,7 @@ def interpreter() -> str | None:
 
 
 def how_to_install(package: str) -> str:
-    """What to type so that this very tastyauth has a package."""
+    """What to type to install a package for this tastyauth."""
     with_pipx = f"pipx inject tastyauth {package}"
     if "/pipx/" in sys.prefix:
         return f"install it: {with_pipx}"

@@ -1,4 +1,4 @@
-"""Ends a call in time that no limit of its own can end: a name server may hang, a server drip."""
+"""Ends a call that has no reliable time limit of its own: a name server may hang, a server drip."""
 
 import threading
 import time
@@ -21,7 +21,7 @@ def within(
     cut: Callable[[], object],
     meanwhile: Callable[[], object] | None = None,
 ) -> T:
-    """What `call` returns or raises; TimeoutError when it has not after `seconds`.
+    """What `call` returns or raises; TimeoutError when it takes longer than `seconds`.
 
     It runs in a thread, and `cut` ends what that waits for, also when the call has ended;
     `meanwhile` is done when it takes a while. Raises TemporaryError where no thread can be started

@@ -17,7 +17,7 @@ UNFINISHED = 3600.0
 """Seconds after which nobody writes a temporary file any more."""
 
 _MOST_STEPS = 1000
-"""Steps to a file; more are a loop of links."""
+"""Links followed to a file; more are taken for a loop."""
 
 _ACCESS_ACL = "system.posix_acl_access"
 """Where Linux keeps the access ACL of a file (acl(5)); the standard library reads none of macOS."""
@@ -55,8 +55,8 @@ def write(path: str, content: bytes, *, durable: bool = False, mode: int = 0o600
     """Replaces `path` with a new file, mode 0600 from the start; raises OSError.
 
     A file without a secret may get another `mode` before it takes the place of `path`. Readers see
-    the old or the new file, both whole. With `durable` that holds after a power cut, too; what can
-    be fetched again is not worth the wait for the disk.
+    the old or the new file, both whole. With `durable` that holds after a power cut, too; a file
+    that can be fetched again is not worth waiting for the disk.
     """
     temporary = _beside(path)
     try:
@@ -120,7 +120,7 @@ def discard_all(paths: "Iterable[str]") -> None:
         try:
             remove(_beside(path))
         except OSError:
-            continue  # there is nothing, not even a directory
+            continue  # nothing was written, not even a directory
 
 
 def leads_out(path: str, directory: str) -> bool:
@@ -130,7 +130,7 @@ def leads_out(path: str, directory: str) -> bool:
 
 
 def remove_unfinished(path: str) -> None:
-    """Removes what killed processes have left of `path`, as far as that is possible."""
+    """Removes temporary files that killed processes have left beside `path`, where it can."""
     directory, name = os.path.split(path)
     try:
         for other in os.listdir(directory):
@@ -145,7 +145,7 @@ def remove_unfinished(path: str) -> None:
 
 
 def is_older(path: str, seconds: float) -> bool:
-    """Whether the last change of `path` is so long ago; False when it is gone. Raises OSError."""
+    """Whether `path` was last changed that long ago; False when it is gone. Raises OSError."""
     try:
         return time.time() - os.lstat(path).st_mtime > seconds
     except FileNotFoundError:
@@ -202,7 +202,7 @@ def writable_by_others(path: str) -> str | None:
 
 
 def how_to_close(reason: str) -> str:
-    """What to type about a `reason` that `writable_by_others` has given."""
+    """What to type to fix a `reason` from `writable_by_others`."""
     for words, command in (
         (" can be written by somebody", "setfacl -b"),
         (" can be written", "chmod go-w"),
@@ -216,7 +216,7 @@ def how_to_close(reason: str) -> str:
 
 
 def _steps_to(path: str) -> list[str]:
-    """Every directory and link on the way to `path`, and what is at its end."""
+    """Every directory and link on the way to `path`, and the file at its end."""
     steps = ["/"]
     here, ahead = "", path.split("/")
     while ahead:
@@ -250,7 +250,7 @@ def _writers_of(path: str) -> str | None:
             if hasattr(os, "getxattr") and os.getxattr(path, _ACCESS_ACL):
                 return f"{path} can be written by somebody named in its ACL"
         except OSError:
-            pass  # none, or a file system without any
+            pass  # no ACL, or a file system without them
         if _has_other_members(found.st_gid):
             return f"{path} can be written by its group"
     return None

@@ -1,4 +1,4 @@
-"""Runs programs without a shell and within a time limit; they have answered when they exit."""
+"""Runs programs without a shell and within a time limit; an answer is complete at the exit."""
 
 import atexit
 import os
@@ -26,7 +26,7 @@ _DRAIN = 0.1
 """Seconds. How long after the exit a last filter (`cmd > >(sed …)`) may still be writing."""
 
 _GRACE = 0.2
-"""Seconds. What a program gets for putting the terminal and its lock files in order."""
+"""Seconds. How long a program may take to restore the terminal and remove its lock files."""
 
 _LOOK = 0.05
 """Seconds. How often the exit is looked for while somebody keeps a pipe open."""
@@ -39,7 +39,7 @@ _REAP = 1.0
 
 
 class ProcessError(Exception):
-    """A program gave no answer; its subclasses say why."""
+    """A program gave no answer; the subclasses say why."""
 
 
 class CannotStart(ProcessError):
@@ -161,7 +161,7 @@ class Running:
         return self._program.returncode
 
     def _transfer(self, pipes: selectors.BaseSelector, seconds: float) -> None:
-        """Moves what the pipes give and take within `seconds`; closes those that are done."""
+        """Reads and writes the pipes for at most `seconds`; closes those that are done."""
         if not pipes.get_map():
             time.sleep(min(seconds, _BREATH))
             return

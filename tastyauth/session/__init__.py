@@ -23,13 +23,13 @@ if TYPE_CHECKING:  # a hit needs none of these: no YAML, no source, no HTTP
     from tastyauth.sources import Surroundings
 
 LONGEST_MIN_VALID = 840
-"""Seconds: a token lives 900, and one that is just asked for must be able to satisfy it."""
+"""Seconds: a token lives 900, and one fetched just now must be able to satisfy this."""
 
 granted: deque[float] = deque(maxlen=64)
 """When the last tokens that the server granted to this process were stored."""
 
 _GRACE = 5.0
-"""Seconds a holder promises on top of its time limits: imports, files, a slow machine."""
+"""Seconds that a holder promises on top of its time limits, for imports, files, a slow machine."""
 
 
 class Session:
@@ -62,7 +62,7 @@ class Session:
     def obtain(self) -> Entry:
         """A token that lives long enough.
 
-        Raises UsageError for an unknown profile, and whatever keeps the token from coming.
+        Raises UsageError for an unknown profile, and whatever prevents a token.
         """
         try:
             entry = self._obtained()
@@ -98,7 +98,7 @@ class Session:
                     record = attempts.read(view.attempt_path)
                     self._hold_back(record)
                     entry = self._attempt(view, held, record)
-            held.let_go()  # at once, also where a child of another thread has it open for a moment
+            held.let_go()  # at once, even if a child of another thread has it open
         if entry.expires_at - time.time() < (self._terms.min_valid or 0):
             self._audience.warn("the new token has less time left than you asked for")
         return entry
@@ -170,7 +170,7 @@ class Session:
         say(f"the token could not be renewed ahead of time: {error.message}")
 
     def _hold_back(self, record: Attempt, secrets: str | None = None) -> None:
-        """Raises the last failure, when the server must be left alone for it."""
+        """Raises the last failure, if it is too soon to ask the server again."""
         if self._decide(None, record, secrets) == cache.HOLD:
             raise record.failure(self._terms.started_at, time.time())
 
@@ -194,7 +194,7 @@ class Session:
         return None
 
     def _look(self) -> View:
-        """What the cache holds, else what this process has kept where that is not to be had."""
+        """What the cache holds, else what this process has kept because it could not be cached."""
         view = cache.look(self.asked)
         if view.profile is not None:
             self.require(view.profile)
@@ -226,7 +226,7 @@ class Session:
         return False
 
     def _from_cache(self, view: View, held: Lock) -> Entry:
-        """The entry, or a new one before it expires when this is the caller to renew it."""
+        """The entry; or a new one before it expires, if it falls to this caller to renew it."""
         assert view.entry is not None
         entry = view.entry
         if self._decide(entry, None) != cache.AHEAD:
@@ -242,7 +242,7 @@ class Session:
             return view.entry or entry
         record = record.having(soft_at=time.time())
         with self._storing():
-            attempts.write(view.attempt_path, record)  # it may end before anybody is asked
+            attempts.write(view.attempt_path, record)  # it may end without asking anybody
         try:
             return self._attempt(view, held, record, in_a_hurry=True)
         except TastyauthError as error:
@@ -269,7 +269,9 @@ class Session:
         with suppress(OSError):
             record = store.same_secrets(view, record, used)
         self._hold_back(record, used)
-        held.promise(2 * refresh.longest(profile) + _GRACE)  # it may wait for the grant as long
+        held.promise(
+            2 * refresh.longest(profile) + _GRACE
+        )  # it may have to wait that long for the grant
         policy = self._policy(used)
         with self._recorded(view, record, used, in_a_hurry=in_a_hurry):
             refreshed = refresh.refresh_stored(
@@ -286,7 +288,7 @@ class Session:
         with self._storing():
             if refreshed.moved:  # a rotated refresh token has changed the file it is declared in
                 view = cache.look(self.asked)
-            if view.name:  # else it was cleared meanwhile
+            if view.name:  # otherwise it was cleared meanwhile
                 store.write_entry(view.entry_path, view.belongs_to, entry)
                 written = record.succeeded(
                     time.time(), from_another=refreshed.from_another, trouble=refreshed.trouble
@@ -300,7 +302,7 @@ class Session:
     def _recorded(
         self, view: View, record: Attempt, secrets: str, *, in_a_hurry: bool
     ) -> Iterator[None]:
-        """Records a failure for those who wait."""
+        """Records a failure for the processes that wait."""
         try:
             yield
         except TastyauthError as error:
@@ -326,7 +328,7 @@ class Session:
 
 
 def duration(seconds: float) -> str:
-    """How long that is, for people."""
+    """The duration in words, for people."""
     if seconds < 120:
         return f"{max(seconds, 0):.0f} s"
     if seconds < 2 * 3600:

@@ -46,7 +46,7 @@ class Secrets(NamedTuple):
     refresh_token: Secret
 
     def digest(self, key: bytes, profile: str) -> str:
-        """Tells these secrets, of a profile, from others without revealing them."""
+        """A digest that tells these secrets of a profile from others without revealing them."""
         parts = (profile, self.client_id, self.client_secret.reveal(), self.refresh_token.reveal())
         return locate.digest("\0".join(parts).encode(), key)
 
@@ -67,7 +67,7 @@ class Refreshed(NamedTuple):
 
 
 def load_exchange() -> None:
-    """Loads httpx, while a program or an engine keeps this one waiting."""
+    """Loads httpx while this process waits for a program or an engine."""
     from tastyauth import exchange  # noqa: F401
 
 
@@ -82,10 +82,10 @@ def with_others(
     *,
     in_a_hurry: bool,
 ) -> Refreshed:
-    """What comes of `exchange`, or of that of another machine where the profile shares tokens."""
+    """The outcome of `exchange`, or of another machine's where the profile shares tokens."""
     if profile.shared is None:
         return exchange()
-    from tastyauth.shared import fleet, not_used  # only those who share load what they need
+    from tastyauth.shared import fleet, not_used  # loaded only when tokens are shared
 
     grant = fleet.Grant(profile.token_endpoint, profile.scopes, *secrets)
     around = surroundings.withholding(profile.withheld)
@@ -120,7 +120,7 @@ def exchange_once(
     tries: int,
     keep: Callable[[Secret], bool],
 ) -> Refreshed:
-    """What comes of an exchange that this machine makes (RFC 6749, section 6).
+    """The outcome of an exchange by this machine (RFC 6749, section 6).
 
     `keep` stores a rotated refresh token, and says whether its source holds it.
     """
@@ -149,7 +149,7 @@ def exchange_once(
         keep(error.refresh_token)
         raise ProtocolError(error.message, error.hint) from None
     moved = answer.refresh_token is not None and keep(answer.refresh_token)
-    for scopes in answer.scopes:  # no sooner: a new refresh token is kept first
+    for scopes in answer.scopes:  # not earlier: a new refresh token is kept first
         claims.check_scopes(scopes, grant.scopes, (*grant.secrets, answer.access_token))
     for warning in answer.warnings:
         audience.warn(warning)

@@ -25,12 +25,12 @@ from tastyauth.secret import Secret
 
 _PASSED_ON = (signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 _FROM_TERMINAL = (signal.SIGINT, signal.SIGQUIT, signal.SIGTSTP, signal.SIGWINCH)
-"""What a terminal sends to the command itself: passed on too, it would arrive twice."""
+"""Signals that a terminal sends to the command itself: passed on, they would arrive twice."""
 
 _HANDLED = (*_PASSED_ON, *_FROM_TERMINAL, signal.SIGCONT, signal.SIGCHLD)
 
 _JOB_CONTROL = (signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU)
-"""What stops a job; its shell must see the job stopped, and that is this process."""
+"""Signals that stop a job; the shell watches this process, so it has to stop as well."""
 
 _LOOK = 15.0
 """Seconds between two looks at the clock, since timers stand still while a machine sleeps; a
@@ -40,10 +40,10 @@ _DRAIN = 0.2
 """Seconds between two looks at the pipe of a renewal; its end is a signal, and seen at once."""
 
 _LONGEST_PAUSE = 60.0
-"""Seconds between two tries at a token that does not come."""
+"""Seconds between two tries after a failure."""
 
 _SILENCE = 300.0
-"""Seconds between two reports that it does not."""
+"""Seconds between two reports of a failure."""
 
 Renewal = tuple[Entry | None, tuple[str, ...]]
 """How an attempt at a new token ended: with a token, with troubles to report, or with both."""
@@ -71,12 +71,14 @@ class Background:
             os.close(writer)
             raise
         if self._pid == 0:
-            os.close(self._reader)  # else it would wait for itself to read, once nobody else can
+            os.close(
+                self._reader
+            )  # otherwise it would wait for itself to read once nobody else can
             _work(work, writer, handled)
         os.close(writer)
 
     def wait(self, seconds: float) -> bytes | None:
-        """As `read`, once it has ended or so many seconds have passed."""
+        """As `read`, once it has ended or `seconds` have passed."""
         until = time.monotonic() + seconds
         while (answer := self.read()) is None and (left := until - time.monotonic()) > 0:
             select.select([self._reader], [], [], left)
@@ -90,7 +92,7 @@ class Background:
         except BlockingIOError:
             return None
         os.close(self._reader)
-        with suppress(ChildProcessError):  # somebody has waited for all children
+        with suppress(ChildProcessError):  # somebody else has waited for all children
             os.waitpid(self._pid, 0)
         return self._answer
 
@@ -103,7 +105,7 @@ def _work(work: Callable[[], bytes], writer: int, handled: Iterable[signal.Signa
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, handled)
         nowhere = os.open(os.devnull, os.O_RDWR)
-        for descriptor in (0, 1, 2):  # a reader of these waits for the parent only
+        for descriptor in (0, 1, 2):  # whoever reads these waits for the parent only
             os.dup2(nowhere, descriptor)
         answer = work()
         while answer:
@@ -134,7 +136,9 @@ class Supply:
         self._renewing: Background | None = None
         self._failures = 0
         self._not_before = time.monotonic() + self._pause()
-        self._silent_until: dict[bool, float] = {}  # by whether the command still has a good token
+        self._silent_until: dict[
+            bool, float
+        ] = {}  # indexed by whether the command still has a good token
 
     def attend(self, handled: Iterable[signal.Signals]) -> float:
         """Begins a renewal when it is time, takes what one has brought; seconds to the next look.
@@ -197,7 +201,7 @@ class Supply:
 
 
 def keep(argv: list[str], environment: Mapping[str, str], supply: Supply) -> int:
-    """Runs `argv` and has it supplied until it ends; returns its exit code, 128+n for a signal.
+    """Runs `argv`, supplies it until it ends, and returns its exit code, 128+n for a signal.
 
     What the caller had ignored stays ignored, here and in the command. Raises CannotStart.
     """
@@ -229,7 +233,7 @@ def keep(argv: list[str], environment: Mapping[str, str], supply: Supply) -> int
 def _next_signal(handled: list[signal.Signals], seconds: float) -> tuple[int, bool]:
     """The next signal, 0 when there is none in time, and whether the kernel sent it by itself.
 
-    Where that cannot be known (macOS), everything seems to come from there.
+    Where that cannot be known (macOS), every signal counts as the kernel's.
     """
     if hasattr(signal, "sigtimedwait"):
         info = signal.sigtimedwait(handled, seconds)
@@ -264,7 +268,7 @@ class _Command:
             os.kill(self._pid, number)
 
     def code(self) -> int | None:
-        """The exit code, if it has ended; others may end as well, where this is init."""
+        """The exit code, if it has ended; other children may end too, when this process is init."""
         with suppress(ChildProcessError):
             while True:
                 pid, status = os.waitpid(-1, os.WNOHANG | os.WUNTRACED | os.WCONTINUED)
@@ -288,7 +292,7 @@ def _stop_too(number: int) -> None:
     if number not in _JOB_CONTROL or not has_terminal():
         return
     before = signal.signal(number, signal.SIG_DFL)
-    os.kill(os.getpid(), number)  # where the terminal's own is waiting too, they are one
+    os.kill(os.getpid(), number)  # if the terminal's own is pending too, the two become one
     mask = signal.pthread_sigmask(signal.SIG_UNBLOCK, [number])
     signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     signal.signal(number, before)
@@ -309,7 +313,7 @@ def token_file(token: Secret, environ: locate.Environ, prefix: str) -> Iterator[
 
     It lies in a directory of its own (mode 0700): below `$XDG_RUNTIME_DIR`, which is in memory and
     ends with the session, where that is there and private, else among the temporary files. Raises
-    OutputError when there is room in neither.
+    OutputError when neither can be used.
     """
     runtime = environ.get("XDG_RUNTIME_DIR", "")
     directory = None

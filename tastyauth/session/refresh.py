@@ -34,7 +34,7 @@ _WHERE_FROM = {
         f"a new refresh token comes from Manage → Create Grant on {APPLICATIONS_PAGE}"
     ),
 }
-"""Where a person gets each credential (developer.tastytrade.com, OAuth2)."""
+"""Where to get each credential (developer.tastytrade.com, OAuth2)."""
 
 UNSAID = (
     "scopes cannot be checked: neither the refresh token nor the server's answer says what the"
@@ -42,10 +42,10 @@ UNSAID = (
 )
 
 _STORE = "store it: tastyauth secret set"
-"""The hint of a source that does not know which of the two is missing."""
+"""The hint of a source that does not know which of the two secrets is missing."""
 
 HURRY = 3.0
-"""Seconds for an exchange, in one try, that somebody waits for who has a token still."""
+"""Seconds for an exchange, in one try, while the caller still has a good token."""
 
 
 _ONE_MACHINE_ALONE = (
@@ -109,7 +109,7 @@ def _read_again(kept: Grant, newest: Secret, profile: Profile, surroundings: Sur
 
 
 def longest(profile: Profile, limit: float = 0.0) -> float:
-    """Seconds that an exchange of `limit` seconds may take with the waiting for other machines."""
+    """Seconds that an exchange of `limit` seconds may take, waiting for other machines included."""
     limit = limit or profile.timeout
     return profile.shared.longest(limit) if profile.shared else limit
 
@@ -125,7 +125,7 @@ def refresh_stored(
 ) -> Refreshed:
     """What `refresh` returns or raises, with secrets resolved again whenever they have moved.
 
-    Once they have worked, what they replaced untried is no longer kept.
+    Once they have worked, the secrets that they replaced untested are no longer kept.
     """
     while True:
         try:
@@ -148,14 +148,14 @@ def refresh_stored(
 
 
 def untried_mark(profile: Profile, surroundings: Surroundings) -> str:
-    """The file that is there while the secrets of `profile` are untried, and older ones kept."""
+    """The file that exists while the secrets of `profile` are untested and older ones are kept."""
     places = "\0".join(it.describe() for it in (profile.client_secret, profile.refresh_token))
     name = locate.digest(places.encode(), b"")
     return f"{locate.state_directory(surroundings.environ)}/untried/{name}"
 
 
 def forget_earlier(profile: Profile, surroundings: Surroundings) -> None:
-    """Removes the secrets that were kept when untried ones replaced them."""
+    """Removes the secrets that were kept when untested ones replaced them."""
     unasked = replace(surroundings, interactive=False, patience=HURRY)
     for reference in (profile.client_secret, profile.refresh_token):
         for member in reference.members:
@@ -177,7 +177,7 @@ def resolve_secrets(profile: Profile, surroundings: Surroundings, audience: Audi
     """All three, one after the other: a locked store asks once, not twice at the same time."""
     surroundings = surroundings.withholding(profile.withheld)
     with _named("client_secret"), profile.client_secret.begin(surroundings) as collect:
-        if profile.shared is None:  # else no exchange may be needed
+        if profile.shared is None:  # otherwise it may need no exchange
             load_exchange()
         with audience.waiting(f"client_secret from {profile.client_secret.describe()}"):
             client_secret = collect()
@@ -192,14 +192,14 @@ def resolve(
     surroundings: Surroundings,
     audience: Audience,
 ) -> Secret:
-    """What `reference` yields now; errors name the field and the profile."""
+    """The present value of `reference`; errors name the field and the profile."""
     waiting = audience.waiting(f"{field} from {reference.describe()}")
     with _named(field), waiting:
         return reference.resolve(surroundings.withholding(profile.withheld))
 
 
 def time_limit(profile: Profile, surroundings: Surroundings) -> float:
-    """Seconds within which a refresh has ended, well or badly."""
+    """Seconds within which a refresh has succeeded or failed."""
     return profile.timeout + sum(
         reference.time_limit(surroundings) for reference in profile.references
     )
@@ -267,7 +267,7 @@ def _keep(
 
 
 def or_if_lost(field: str, error: SecretError) -> str:
-    """The hint of an error, and what to do when the credential is not merely out of reach."""
+    """The hint of an error, and what to do if the credential is lost."""
     if error.reason == OPEN:
         return error.hint
     known = "store it there" if field == "client_id" else f"{_STORE} --only {field}"

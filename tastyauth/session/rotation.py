@@ -18,7 +18,7 @@ from tastyauth.posix import files
 from tastyauth.secret import Secret
 
 _NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
-"""What a file system says that can keep files and no locks."""
+"""The errors of a file system that has files but no locks."""
 
 
 class MovedError(RefusedError):
@@ -51,7 +51,7 @@ class Grant:
                     f"point the profile at that one, or make a new grant: {CREATE_GRANT}",
                 )
         except OSError:
-            pass  # it is only there to explain
+            pass  # the note only explains
         return chain[-1]
 
     def keep(self, new: Secret) -> None:
@@ -71,7 +71,7 @@ class Grant:
     def moved(self, new: Secret, where: str) -> None:
         """Removes the file of the newest token, which is now in the declared source.
 
-        Those who read that source before it changed find `where` the newest one is.
+        A process that read that source before it changed can see `where` the newest one is.
         """
         with suppress(OSError):
             if new != self.declared:
@@ -86,9 +86,9 @@ class Grant:
 
     @contextmanager
     def sole_use(self, seconds: float) -> Iterator[Secret]:
-        """The newest token, with nobody else exchanging it; waits so many seconds at the most.
+        """Yields the newest token while nobody else exchanges it; waits at most `seconds`.
 
-        Where there can be no lock, it goes on without. Raises TemporaryError when another process
+        Where locks do not work, it goes on without one. Raises TemporaryError when another process
         keeps it longer, SecretError as `newest` does, or when the grant was rotated and its next
         token could not be kept.
         """
@@ -126,7 +126,7 @@ class Grant:
             places, user = (self.directory, os.path.dirname(self.directory)), os.geteuid()
             own = any(os.path.isdir(it) and os.stat(it).st_uid == user for it in places)
             if raised.errno is not None and not own:
-                return None  # a home that is hidden, as services have it, or of somebody else
+                return None  # a home that is hidden, as from services, or somebody else's
             error = raised
         what = f"{self.directory} may hold a newer refresh token, but it cannot be used"
         raise self._unusable(what, error, path)
@@ -146,10 +146,10 @@ class Grant:
 
 @contextmanager
 def sole_writer(directory: str, source: str, seconds: float) -> Iterator[None]:
-    """While nobody else writes to `source`, where there can be locks.
+    """Keeps others from writing to `source`, where locks work.
 
     `secret set` and a rotation may both want to, and a store may be slow. Raises TemporaryError
-    when another process takes longer than so many seconds.
+    when another process takes longer than `seconds`.
     """
     path = os.path.join(directory, f"{sha256(source.encode()).hexdigest()}.lock")
     with _locked(directory, path, seconds):
@@ -158,10 +158,10 @@ def sole_writer(directory: str, source: str, seconds: float) -> Iterator[None]:
 
 @contextmanager
 def _locked(directory: str, path: str, seconds: float) -> Iterator[OSError | None]:
-    """While this process holds the lock at `path`; yields why there can be none, if so.
+    """Holds the lock at `path`; yields the reason if locks do not work.
 
-    However the block ends, the file is gone then. Raises TemporaryError when another process keeps
-    it longer than so many seconds.
+    The file is gone afterwards, however the block ends. Raises TemporaryError when another process
+    keeps it longer than `seconds`.
     """
     with Lock() as lock:
         obstacle = None

@@ -15,7 +15,7 @@ from tastyauth.session import Session, granted, refresh
 def obtain(session: Session) -> Entry:
     """A token that only this process keeps, as it does the outcome of the last attempt.
 
-    Raises whatever keeps it from coming.
+    Raises whatever prevents a token.
     """
     found = session.config()
     profile = found.profile(session.asked.profile)
@@ -29,7 +29,7 @@ def obtain(session: Session) -> Entry:
         return kept.entry
     with lock:
         entry = session._kept()
-        if entry is not None:  # another thread has got it meanwhile
+        if entry is not None:  # another thread has fetched it meanwhile
             return entry
         record = attempts.read(place)
         kept = store.kept(session.asked)

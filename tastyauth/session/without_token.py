@@ -7,7 +7,7 @@ from tastyauth.session import Session
 
 
 def outlined(session: Session) -> ProfileOutline:
-    """What the cache keeps of the profile, without a token; waits for nobody.
+    """What the cache knows of the profile, without a token; never waits.
 
     Raises UsageError for an unknown profile, ConfigError and ConfigNotAllowed.
     """
@@ -21,7 +21,7 @@ def outlined(session: Session) -> ProfileOutline:
                 session._write_outline(view)
                 view = cache.look(session.asked)
             found = view.profile
-        except OSError:  # then it is read from the config each time
+        except OSError:  # the profile is read from the config each time
             found = None
     if found is None:
         config = session.config()

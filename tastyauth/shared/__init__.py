@@ -8,10 +8,10 @@ from tastyauth.sources import Reference
 _PORT = 6379
 
 _GRACE = 5.0
-"""Seconds that a lease lasts longer than the exchange that it is for: imports, a slow engine."""
+"""Seconds that a lease outlasts its exchange, for imports and a slow engine."""
 
 _PATIENCE = 2
-"""Leases for which a machine waits for others."""
+"""How many leases a machine waits out before it goes on alone."""
 
 _CALLS = 6.0
 """Seconds that calls to the engine may take before it counts as unreachable."""
@@ -26,7 +26,7 @@ def lease_of(limit: float) -> float:
 
 
 def patience_of(limit: float) -> float:
-    """Seconds for which a machine whose own exchange may take `limit` seconds waits for others."""
+    """Seconds that a machine waits for others, if its own exchange may take `limit` seconds."""
     return _PATIENCE * lease_of(limit)
 
 
@@ -50,7 +50,7 @@ class Engine:
         self.is_here = bool(self.socket) or host in LOOPBACK or f"[{host}]" in LOOPBACK
 
     def longest(self, limit: float) -> float:
-        """Seconds within which a machine has a token through it, or none, whatever others do.
+        """Seconds within which a machine gets a token through it or gives up, whatever others do.
 
         `limit` is for how many its own exchange may take.
         """
@@ -58,9 +58,9 @@ class Engine:
 
 
 class Trouble(Exception):
-    """Why the engine is not used, in words that follow a colon; nothing in them is the engine's."""
+    """Why the engine is not used, as text after a colon; never the engine's own text."""
 
 
 def not_used(engine: Engine, trouble: object) -> str:
-    """The warning of a machine that cannot use what the others share through."""
+    """The warning that the engine cannot be used."""
     return f"{engine.url} is not used: {trouble}; {ALONE}"

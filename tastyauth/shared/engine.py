@@ -16,7 +16,7 @@ from tastyauth.shared import Engine, Trouble, protocol
 from tastyauth.shared.sealing import Seal as Seal
 
 _CONNECT, _READ = 1.0, 1.0
-"""Seconds to connect, and for each answer. An engine that is slower than this is no help, and one
+"""Seconds to connect, and for each answer. A slower engine is no help, and one
 that is frozen must not delay a token by more than a second."""
 
 _FIRST, _NEXT = 3.0, 2.0
@@ -44,13 +44,13 @@ elseif ARGV[2] == 'attempt' then
 end
 return 1
 """
-"""A machine that is late, and has lost the lease, changes nothing."""
+"""A machine that is too late, and has lost the lease, changes nothing."""
 
 _BROKEN = (
     exceptions.ValkeyError, OSError, ValueError, TypeError, LookupError, AttributeError,
     ArithmeticError, RuntimeError, MemoryError, EOFError,
 )  # fmt: skip
-"""What the client raises for what is no answer; what it is raised with may quote that."""
+"""What the client raises when there is no proper answer; the text may quote what came instead."""
 
 _REFUSALS = {
     "NOPERM": "its user lacks the rights that tastyauth needs",
@@ -69,7 +69,7 @@ _REFUSALS = {
     "invalid DB": "it has no such database",
     "losed": "it closed the connection",
 }
-"""What an error reply means, by words in it."""
+"""The meaning of an error reply, by words in it."""
 
 
 class Connected:
@@ -95,7 +95,7 @@ class Connected:
         if engine.is_encrypted:
             kind = SSLConnection
             given |= {"ssl_cert_reqs": "required", "ssl_ca_certs": engine.authorities or None}
-            given["ssl_check_hostname"] = True  # which the client leaves off
+            given["ssl_check_hostname"] = True  # the client removes them
         self._connection = kind(**given)
 
     def __enter__(self) -> "Connected":
@@ -105,11 +105,11 @@ class Connected:
         self._connection.disconnect()
 
     def look(self, name: str) -> protocol.Found:
-        """What there is of a grant; raises Trouble, as all that follow."""
+        """What the engine holds for a grant; raises Trouble, as do the methods below."""
         return self._found(LOOK, name)
 
     def take(self, name: str, own: bytes, seconds: float) -> protocol.Found:
-        """What there is after the lease was taken, if it was free."""
+        """Takes the lease if it is free; returns what the engine holds then."""
         return self._found(TAKE, name, own, round(seconds * 1000))
 
     def finish(
@@ -141,7 +141,9 @@ class Connected:
         except _BROKEN as error:
             reason = self._reason(error)
         self._connection.disconnect()
-        raise Trouble(reason)  # here, so that what may quote an answer does not hang on it
+        raise Trouble(
+            reason
+        )  # raised here, so that an error that may quote an answer is not chained to it
 
     def _reason(self, error: Exception) -> str:
         causes = (error, error.__cause__, error.__context__)

@@ -31,8 +31,8 @@ class Made(Protocol):
 T = TypeVar("T", bound=Made)
 
 _SHORTEST, _LONGEST = 0.05, 0.5
-"""Seconds between two looks of a machine that waits; drawn anew each time, and longer ones with
-each look, so that a thousand machines do not look at the same moment."""
+"""Seconds between two looks of a machine that waits: random, and longer each time, so that a
+thousand machines do not look at the same moment."""
 
 NOT_INSTALLED = (
     "the extra is not installed (pipx inject tastyauth valkey cryptography,"
@@ -41,7 +41,7 @@ NOT_INSTALLED = (
 
 
 class Grant(NamedTuple):
-    """What machines must have in common to share a token."""
+    """What must be the same on machines that share a token."""
 
     token_endpoint: str
     scopes: tuple[str, ...]
@@ -94,7 +94,7 @@ class Fleet:
         self._own = os.urandom(16).hex().encode()
 
     def obtain(self, exchange: Callable[[], T]) -> Entry | T:
-        """A token of another machine, or what `exchange` returns.
+        """Another machine's token, or what `exchange` returns.
 
         Raises the failure of another machine, UNDER_WAY, and what `exchange` raises.
         """
@@ -108,7 +108,7 @@ class Fleet:
         return exchange()  # alone
 
     def _join(self, connection: "Connected", seal: "Seal") -> tuple[Found, Entry | None]:
-        """What was found, and the token that another machine has got; else the lease is held."""
+        """What was found, and another machine's token; if none, this machine has the lease."""
         with ExitStack() as stack:
             found, entry, attempt, step = self._settled(connection, seal, stack)
         if step == protocol.EXCHANGE:
@@ -128,7 +128,7 @@ class Fleet:
     def _settled(
         self, connection: "Connected", seal: "Seal", stack: ExitStack
     ) -> tuple[Found, Entry | None, Attempt, str]:
-        """What was found once there is nothing to take or wait for, and the step to do then."""
+        """Looks until nothing is left to take or wait for; what was found, and the next step."""
         patience = 0.0 if self._in_a_hurry else patience_of(self._limit)
         until = time.monotonic() + max(patience, _LONGEST)
         pause = _SHORTEST
@@ -159,20 +159,20 @@ class Fleet:
     def _lead(
         self, connection: "Connected", seal: "Seal", found: Found, exchange: Callable[[], T]
     ) -> T:
-        """The exchange for all machines; what comes of it is theirs."""
+        """Makes the exchange for all machines, and shares the outcome."""
         began = time.monotonic()
         kind, content, life = "", b"", 0.0
         try:
             made = exchange()
             entry, now, stored = made.entry, time.time(), found.time_at(time.monotonic())
-            # by the clock of this machine, unless that was set meanwhile
+            # by this machine's clock, unless it was set meanwhile
             issued = max(found.time_at(began), min(stored - (now - entry.issued_at), stored))
             bare = Secret(entry.fields["access_token"])
             token = Token(bare, entry.issued_at, entry.life, entry.stored_at)
             kind, (content, life) = "token", protocol.write_token(token, issued, stored, now)
             return made
         except TastyauthError as error:
-            if error.is_answer:  # what keeps this machine alone from an answer is not for others
+            if error.is_answer:  # a problem of this machine alone is not shared
                 last = self._read(found, seal)[1]
                 attempt = last.failed(error, self._policy.secrets, time.time())
                 kind = "attempt"

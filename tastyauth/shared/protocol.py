@@ -26,8 +26,8 @@ _MEMORY = 3600.0
 is longer."""
 
 _ALIKE = 300.0
-"""Seconds by which the clocks of two machines may differ: a token of 900 s must not seem fresh
-for ever, or be thrown away at once."""
+"""Seconds by which the clocks of two machines may differ: a token of 900 s must neither seem fresh
+forever nor be thrown away at once."""
 
 ADOPT, FAIL, TAKE, EXCHANGE, WAIT, LATER, ALONE = (
     "adopt", "fail", "take", "exchange", "wait", "later", "alone"
@@ -61,7 +61,7 @@ class Found(NamedTuple):
 
 
 def read(reply: object, asked_at: float, read_at: float) -> Found:
-    """What a look has found; raises Trouble for what no engine answers."""
+    """Parses the answer to a look; raises Trouble for one that no engine gives."""
     match reply:
         case [
             bytes() | None as token,
@@ -75,7 +75,7 @@ def read(reply: object, asked_at: float, read_at: float) -> Found:
                 time = int(seconds) + int(micros) / 1e6
             except (ValueError, OverflowError):
                 raise Trouble("its answer is not a time") from None
-            # -2: there is no such key; -1: it has no end (PTTL)
+            # -2: no such key; -1: it never expires (PTTL)
             lease_left = None if left == -2 else left / 1000
             return Found(token, attempt, lease, lease_left, time, asked_at, read_at)
     raise Trouble("its answer does not fit the request")
@@ -114,7 +114,7 @@ class Token(NamedTuple):
 
 
 def write_token(token: Token, issued: float, stored: float, clock: float) -> tuple[bytes, float]:
-    """What others are to read, and after how many seconds it is worthless.
+    """The value for others to read, and the seconds until it is worthless.
 
     `issued` and `stored` are the engine's time before the request and now; `clock` is this
     machine's, now.
@@ -146,7 +146,7 @@ def read_token(content: bytes | None, found: Found) -> Token | None:
             "this machine's clock and that of the machine that got the token differ by"
             f" {abs(stored_at - clock):.0f} s"
         )
-    if issued > found.time + 1:  # the engine's clock was set back, or it is another one
+    if issued > found.time + 1:  # the engine's clock was set back, or this is a different engine
         return None
     issued_at = int(found.asked_at - (found.time - issued))
     return Token(Secret(token), issued_at, life, stored_at)
@@ -156,10 +156,10 @@ _ATTEMPT = ("code", "kind", "reason", "asked_for", "message", "hint", "secrets",
 
 
 def write_attempt(attempt: Attempt, ended: float) -> tuple[bytes, float]:
-    """What others are to read, and after how many seconds it is worthless.
+    """The value for others to read, and the seconds until it is worthless.
 
-    `ended` is the engine's time, now. Of the digest of the secrets, which is of this machine alone,
-    only whether there is one: all that can read this hold the same.
+    `ended` is the engine's time, now. The digest of the secrets is this machine's own, so it only
+    says whether there is one: every machine that can read this has the same secrets.
     """
     pause = max(attempt.not_before - attempt.ended_at, 0.0)
     said = {name: getattr(attempt, name) for name in _ATTEMPT}

@@ -1,6 +1,6 @@
 """Seals what machines share, so that the engine's owner can neither read nor forge it.
 
-The key comes from the client secret and the refresh token: only who holds the grant can open a
+The key comes from the client secret and the refresh token: only a holder of the grant can open a
 value, or make one that others accept.
 """
 
@@ -38,7 +38,7 @@ class Seal:
         return nonce + self._aead.encrypt(nonce, content, self._bound_to(kind))
 
     def open(self, kind: str, sealed: bytes) -> bytes | None:
-        """The content; None when it is not of this grant and kind, or was altered."""
+        """The content; None if it belongs to another grant or kind, or was altered."""
         try:
             return self._aead.decrypt(sealed[:_NONCE], sealed[_NONCE:], self._bound_to(kind))
         except (InvalidTag, ValueError):

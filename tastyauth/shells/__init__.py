@@ -15,7 +15,7 @@ _PLACE = re.compile("@([A-Z]+)@")
 
 
 def filled(text: str, **values: str) -> str:
-    """`text` with every `@NAME@` replaced, in one pass: a value may look like a place."""
+    """`text` with every `@NAME@` replaced, in one pass: a value may look like a placeholder."""
     return _PLACE.sub(lambda place: values[place[1]], text)
 
 
@@ -92,8 +92,8 @@ def json(emission: Emission) -> str:
 def dotenv(emission: Emission) -> str:
     """Lines that docker's --env-file, systemd's EnvironmentFile= and python-dotenv read alike.
 
-    docker takes quotes for part of the value and the others take them away, so nothing may need
-    any; nothing that is exported does. Raises ConfigError if it should.
+    docker keeps quotes as part of the value and the others remove them, so no value may need any;
+    none that is exported does. Raises ConfigError if it should.
     """
     for name, value in emission.pairs:
         if _DOTENV_SPECIAL.intersection(value) or value != value.strip():
@@ -135,10 +135,10 @@ def unset(output: str, names: tuple[str, ...]) -> str:
 
 
 def usage(output: str, command: str = "tastyauth env") -> str:
-    """What to type to use what `command` prints in a format; nothing for one that is data."""
+    """What to type to use the output of `command` in this format; empty for a data format."""
     return _USAGE[output].format(command) if output in _USAGE else ""
 
 
 def for_shell(shell: str) -> str:
-    """The format that somebody needs who types into `shell`, which is a path ($SHELL)."""
+    """The format for `shell`, a path ($SHELL)."""
     return _NOT_POSIX.get(shell.rpartition("/")[2], "sh")

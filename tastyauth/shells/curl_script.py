@@ -1,7 +1,7 @@
 """A shell script that does the same with curl, with references as shell words.
 
-The script holds no secret: it says where they are. Nor does any program that it starts get one as
-an argument, which every user of the machine can read: they go through stdin.
+The script holds no secrets, only where they are. No program that it starts gets one as an argument,
+which every user of the machine could read: they go through stdin.
 """
 
 import shlex
@@ -82,6 +82,6 @@ def script(profile: Profile, surroundings: Surroundings) -> str:
         ACCOUNTS=shlex.quote(f"{profile.api_url}/customers/me/accounts"),
         AGENT=shlex.quote(f"User-Agent: {profile.user_agent}"),
         TIMEOUT=f"{profile.timeout:g}",
-        # plain http is for this machine alone, and goes by no proxy
+        # plain http stays on this machine, and uses no proxy
         PROXY=" --noproxy '*'" if profile.api_url.startswith("http:") else "",
     )

@@ -25,13 +25,13 @@ USAGE = {
 """The shells, and what to write into the file that each reads when it starts."""
 
 FIRST, AGAIN, CHANGED = CASES = ("first", "again", "changed")
-"""What a shell holds when it asks: what it was started with, what the hook has set, or neither."""
+"""Where the shell's token comes from when it asks: inherited, set by the hook, or neither."""
 
 _LONGEST_PAUSE = 60.0
 """Seconds between two tries at a token that is about to expire."""
 
 _CHANGING = ("access_token", "authorization", "expires_at")
-"""What every new token changes; the rest says whose it is."""
+"""The fields that change with every token; the others say whose it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Binding:
 
     @property
     def identity(self) -> str:
-        """Tells it from the hook of another profile."""
+        """An ID that differs from that of another profile's hook."""
         settings = (f"{name}={value}" for name, value in self.settings)
         return " ".join((*settings, *self.command, *self.flags))
 
@@ -83,7 +83,7 @@ def script(shell: str, binding: Binding) -> str:
 
 
 class Held:
-    """What a shell holds under the names of `exports`, where `variables` are all it exports."""
+    """What a shell holds under the names of `exports`; `variables` are all its exports."""
 
     def __init__(self, variables: Mapping[str, str], exports: Exports) -> None:
         self._exports = exports
@@ -104,10 +104,10 @@ class Held:
 
         `fields` are the profile's present token, or one that has expired; without any, this tells
         whether it is worth getting one. What a hook has set is its own, and so is the present
-        token, no matter who evaluated it. Of anything else, what has expired and is of the same
-        account is taken over, as in a new pane of a terminal multiplexer or where direnv restored
-        it; a valid token stays, for it may be what `tastyauth exec -p paper -- bash` was typed for.
-        An account is recognized by the profile's name, unless the config has this one `alone`.
+        token, no matter who evaluated it. Of the others, an expired token of the same account is
+        taken over, as in a new pane of a terminal multiplexer or where direnv restored it; a valid
+        token stays, for it may be what `tastyauth exec -p paper -- bash` was typed for. An account
+        is recognized by the profile's name, unless the config has this one `alone`.
         """
         if case == AGAIN or (fields and self._held == dict(export.assign(self._exports, fields))):
             return True
@@ -126,7 +126,7 @@ class Held:
 
 
 def renewal(shell: str, emission: Emission, entry: Entry, now: float, *, warned: bool) -> str:
-    """The answer that hands a token out, and says when to ask again.
+    """The code that sets a token, and says when to ask again.
 
     `warned` says that the user has just seen a warning, and need not see it again.
     """
@@ -143,9 +143,9 @@ def renewal(shell: str, emission: Emission, entry: Entry, now: float, *, warned:
 
 
 def stepping_aside(shell: str, left: int) -> str:
-    """The answer that leaves the variables alone while they are not changed.
+    """The code that leaves the variables alone until they change.
 
-    What ends in `left` seconds is asked about again then; after anything else there is silence.
+    If the token ends in `left` seconds, the shell asks again then; otherwise it does not.
     """
     if left > 0:
         return _assigned(shell, {"state": "waits", "told": 0, "left": left, "wait": left})

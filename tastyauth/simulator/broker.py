@@ -97,7 +97,7 @@ def open_broker(
 
 
 def hand_out(broker: Broker, now: float) -> tuple[Secret, Broker]:
-    """An access token, and the broker that has handed it out (and has rotated, if it does)."""
+    """An access token, and the broker after handing it out (and rotating, if it does)."""
     after = replace(broker, exchanges=broker.exchanges + 1)
     claims = {
         "iss": broker.issuer,

@@ -174,7 +174,7 @@ def _call(request: Request, broker: Broker, now: float) -> Answer:
         return api_error(401, "token_invalid", "This token is invalid or has expired")
     content = _CONTENT[endpoint]
     if content is None:
-        if broker.environment == "sandbox":  # which has no market data
+        if broker.environment == "sandbox":  # the sandbox has no market data
             return api_error(
                 404, "quote_streamer.customer_not_found_error", "Customer is not found for streamer"
             )

@@ -115,7 +115,7 @@ class Simulator:
         self._fail = kind
 
     def expire(self) -> None:
-        """Accepts none of the access tokens any more that were handed out so far."""
+        """Stops accepting the access tokens handed out so far."""
         with self._lock:
             self._broker = replace(self._broker, ended=self._broker.exchanges)
 

@@ -49,7 +49,7 @@ LINE_ENDING = r"\r?\n\Z"
 """The one that editors and programs add to a value."""
 
 GUARD = "TASTYAUTH_SOURCE"
-"""Set for every program that is run for a secret: one that ran tastyauth again would never end."""
+"""Set for every program run for a secret: if one ran tastyauth again, it would never end."""
 
 ASKS, HANGS, OPEN = "asks", "hangs", "open"
 """Reasons of a SecretError: nobody is there to answer; the time limit ended it; others can read."""
@@ -133,9 +133,9 @@ class Reference(ABC):
         yield partial(self.resolve, around)
 
     def look(self, around: Surroundings) -> bool:
-        """Raises what `resolve` raises, as far as it shows without opening or running anything.
+        """Raises what `resolve` would, as far as that shows without opening or running anything.
 
-        False when only resolving could tell.
+        False when only resolving can tell.
         """
         return False
 
@@ -160,7 +160,7 @@ class Reference(ABC):
         raise self._not_ours(around.home)
 
     def earlier(self) -> "Reference":
-        """Where the value that `store` replaces is kept, beside it; raises SecretError."""
+        """The place beside it where the value that `store` replaces is kept; raises SecretError."""
         raise self._not_ours()
 
     def _not_ours(self, home: str = "") -> SecretError:
@@ -207,7 +207,7 @@ class Reference(ABC):
         return (self,)
 
     def first(self, act: Callable[["Reference"], T]) -> tuple[T | None, list[SecretAbsent]]:
-        """What `act` makes of the first member that is here, and why those before it are not.
+        """The result of `act` for the first member that exists, and why those before it do not.
 
         None when `act` raised SecretAbsent for all of them.
         """

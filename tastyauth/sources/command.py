@@ -36,7 +36,7 @@ _COMPLAINT = 200
 """Characters of a program's stderr that an error quotes."""
 
 _SHORTEST_ANSWER = 8
-"""Characters. Less on stdout is no secret, and hiding it would only blot the complaint."""
+"""Characters. Less on stdout is not a secret, and hiding it would only garble the complaint."""
 
 _TERMINAL_SEQUENCE = re.compile(
     r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[ -/]*[0-~])"  # ECMA-48, 5.3-5.6
@@ -151,7 +151,7 @@ class Program(Reference):
             raise SecretError(what, hint) from None
 
     def _collect(self, running: process.Running, around: Surroundings) -> Secret:
-        """The secret that the started program gives, within its time limit from its start."""
+        """The secret that the started program prints, within its time limit."""
         label = self.describe(around.home)
         limit = self.time_limit(around)
         try:
@@ -259,7 +259,7 @@ def complaint(stderr: bytes, private: bytes = b"") -> str:
 
 
 def reason_in(message: str, label: str) -> str:
-    """ASKS when a `message` on `label` says that there is nobody to answer, else an empty one."""
+    """ASKS if a `message` about `label` says that nobody is there to answer, otherwise empty."""
     said = message.replace(label, "")  # the name of an entry may contain any of these words
     return ASKS if re.search(_ASKING, said, re.IGNORECASE) else ""
 

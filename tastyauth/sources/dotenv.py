@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _PRINT = (
     "import sys, dotenv; print(dotenv.dotenv_values(sys.argv[1], interpolate=False)[sys.argv[2]])"
 )
-"""For scripts: what quotes and comments mean in a .env is known to its reader, not to sed."""
+"""For scripts: python-dotenv knows what quotes and comments mean in a .env, sed does not."""
 
 
 @dataclass(frozen=True, slots=True)

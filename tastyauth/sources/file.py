@@ -1,4 +1,4 @@
-"""Secrets in files and named pipes: opened once, and judged by what was opened."""
+"""Secrets in files and named pipes: opened once, and the opened file is checked, not the path."""
 
 import errno
 import os
@@ -26,7 +26,7 @@ _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
 """O_NONBLOCK: opening a named pipe without a writer would never return."""
 
 _IN_MEMORY = ("tmpfs", "ramfs")
-"""File systems of which nothing is on a disk."""
+"""File systems that are not on a disk."""
 
 _WITHOUT_MODES = ("9p", "drvfs", "vfat", "exfat", "msdos", "ntfs", "ntfs3", "cifs", "smb3")
 """File systems, such as the drives of Windows in WSL, on which chmod changes nothing."""
@@ -122,7 +122,7 @@ class SystemdCredential(Reference):
     )
 
     def resolve(self, around: Surroundings) -> Secret:
-        """systemd sets the mode of the file, so none is judged."""
+        """systemd sets the mode of the file, so it is not checked."""
         label, path, name = self.describe(), self._path(around), printable(self.name)
         hint = f"load it in the unit: LoadCredential={name}:PATH or LoadCredentialEncrypted={name}"
         flag = os.O_NOFOLLOW  # a link could lead outside
@@ -181,7 +181,7 @@ def _look(path: str, label: str, around: Surroundings | None, *, follow_links: b
 
 @contextmanager
 def _explained(label: str, path: str, if_absent: str = "") -> Iterator[None]:
-    """Turns what the system says about a path into a SecretError."""
+    """Turns the system's error about a path into a SecretError."""
     try:
         yield
     except (FileNotFoundError, NotADirectoryError):
@@ -199,7 +199,7 @@ def _explained(label: str, path: str, if_absent: str = "") -> Iterator[None]:
 
 
 def _check(found_at: int | str, path: str, label: str, around: Surroundings | None) -> None:
-    """Raises SecretError for what is no file, or if `around` is given, for one others can read.
+    """Raises SecretError for what is not a file, or if `around` is given, for one others can read.
 
     `found_at` is where to look: the descriptor of what was opened, or `path` itself.
     """

@@ -10,7 +10,7 @@ from tastyauth.sources import Reference, Surroundings, parse
 
 @dataclass(frozen=True, slots=True)
 class FirstOf(Reference):
-    """The first of `references` that is here at all; never nested."""
+    """The first of `references` that exists here; never nested."""
 
     references: tuple[Reference, ...]
     kind = "first_of"
@@ -20,7 +20,7 @@ class FirstOf(Reference):
         if not isinstance(value, list) or not value:
             return None
         parsed = (parse(member, directory=directory, home=home) for member in value)
-        # A list in a list means what one longer list means; flat, no reader can miss a member.
+        # A nested list means the same as one longer list; flattened, no code can miss a member.
         return cls(tuple(member for reference in parsed for member in reference.members))
 
     @property
@@ -53,7 +53,7 @@ class FirstOf(Reference):
 
 
 def none_of(reasons: list[SecretAbsent]) -> SecretAbsent:
-    """The error for a list of sources of which none is here."""
+    """The error for a list of sources none of which exists here."""
     why = "; ".join(it.message for it in reasons)
     what = f"none of {len(reasons)} sources has the secret: {why}"
     return SecretAbsent(what, "make one of them available")

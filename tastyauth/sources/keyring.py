@@ -1,7 +1,7 @@
 """Secrets in the desktop's keyring, asked in a child process (extra `keyring`).
 
-A keyring that waits to be unlocked waits for ever; a child can be ended at its time limit. Back
-ends that keep nothing, or keep it in plain text, are refused by name.
+A keyring that waits to be unlocked waits forever; a child can be ended at its time limit. Back ends
+that keep nothing, or keep it in plain text, are refused by name.
 """
 
 import json
@@ -83,7 +83,7 @@ class Keyring(Reference):
         return Keyring(self.service, f"{self.username}.old")
 
     def shell_word(self, around: Surroundings) -> str:
-        """By the program, or by the module beside this one: pipx does not link injected ones."""
+        """Through the program or the module: pipx does not link programs of injected packages."""
         program = ["keyring"]
         if not resolve_program("keyring", around.environ, around.home):
             program = [interpreter() or "python3", "-P", "-m", "keyring"]

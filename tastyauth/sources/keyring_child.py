@@ -4,8 +4,7 @@ import json
 import sys
 
 _NOT_KEYRINGS = ("keyring.backends.null", "keyrings.alt.file")
-"""Back ends that keep nothing, or keep it in plain text; both are taken silently where no other
-is there."""
+"""Back ends that keep nothing, or keep it in plain text; chosen silently if there is no other."""
 
 _MACOS_LOCKED, _MACOS_DENIED = "-25308", "-128"
 """errSecInteractionNotAllowed, userCanceledErr (Security framework, SecBase.h)."""
@@ -56,8 +55,8 @@ def _state_of(error: Exception, no_keyring: tuple[type[Exception], ...]) -> dict
         if _MACOS_DENIED in text or "denied" in text.lower() or "cancel" in text.lower():
             return {"state": "denied"}
         if isinstance(error, RuntimeError):
-            return {"state": "no keyring"}  # there is no telling what it quotes
-        missing = isinstance(error, FileNotFoundError | ConnectionError)  # a bus
+            return {"state": "no keyring"}  # its text may quote anything
+        missing = isinstance(error, FileNotFoundError | ConnectionError)  # there is a session bus
         if not missing and "NotAvailable" not in text:
             return {"state": "broken"}
     return {"state": "no keyring", "reason": _reason(error)}

@@ -108,7 +108,7 @@ def _refused(document: Document, data: Data) -> list[Problem]:
 
 
 def _problem(failure: Failure) -> Problem | None:
-    """None when there is one source beside an unknown key, which is a problem of its own."""
+    """None for one source beside an unknown key, which is reported on its own."""
     document, path, on_key = failure.document, failure.path, failure.on_key
     labels: tuple[Label, ...] = ()
     span = document.key_span(path) if on_key else document.value_span(path)

@@ -1,4 +1,4 @@
-"""What a JSON Schema cannot say about a config: which key was meant, and what does not fit."""
+"""Checks that JSON Schema cannot express: which key was meant, and what contradicts."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,7 +16,7 @@ _Exported: TypeAlias = dict[str, list[tuple[str, str, bool]]]
 
 
 def problems(document: Document, installed: Callable[[str], bool]) -> Iterator[Problem]:
-    """What does not fit together in `document`; parts of a wrong type are skipped."""
+    """Contradictions in `document`; parts of a wrong type are skipped."""
     data = _mapping(document.data)
     profiles = {
         name: profile
@@ -62,7 +62,7 @@ _NO_HOSTS = (
     r"(?!api\.sandbox\.tastytrade)(?:(?:api|cert|sandbox)\.)+tasty(?:works|trade)\.com"
     r"|signin\.tastytrade\.com"
 )
-"""What people mistake for a host of the broker: the right words in the wrong order or domain."""
+"""Mistaken hosts of the broker: the right words in the wrong order or domain."""
 
 
 def _api_url(document: Document, path: Path, profile: _Mapping) -> Iterator[Problem]:
@@ -239,8 +239,8 @@ def unknown_keys(
 ) -> tuple[list[Problem], set[Path]]:
     """The problems of those keys of the mapping at `path` that are not `known`, of all `present`.
 
-    Also what these explain: the places of keys that were only misspelt, misplaced or not indented,
-    since that those are missing, or empty, is no second mistake.
+    Also the places that these explain: a key that was only misspelt, misplaced or not indented is
+    not reported as missing or empty as well.
     """
     unknown = [key for key in present if key not in known]
     found: list[Problem] = []

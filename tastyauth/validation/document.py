@@ -30,7 +30,7 @@ DEEPEST = 20
 """Levels of mappings and lists. A real config has 7."""
 
 _NO_KEY = "\0"
-"""Stands for what is not a key; a key that is written so is refused anyway."""
+"""Stands for something that is not a key; no valid key looks like this."""
 
 _LINE_END = re.compile("\r\n|[\n\r\x85\u2028\u2029]")  # where PyYAML ends a line
 
@@ -303,7 +303,7 @@ def _number(text: str) -> int | float | None:
     if len(text) > _LONGEST_NUMBER:
         return None
     if text.isascii() and text.isdecimal() and text[0] != "0":
-        return int(text)  # as nearly all numbers of a config are written
+        return int(text)  # the usual form of numbers in a config
     if re.fullmatch(_INTEGER, text):
         return int(text)
     if re.fullmatch(_HEXADECIMAL, text):

@@ -1,4 +1,4 @@
-"""Secrets in files that are not configs: only what can hardly be something else is reported.
+"""Finds secrets in files that are not configs; reports only what can hardly be anything else.
 
 A refresh token is recognised anywhere. A client secret is 40 hexadecimal digits, like a commit, so
 its line (or the key on the line before) must speak of it. Base64 is decoded.
@@ -150,7 +150,7 @@ def _is_client_secret(around: _Context, *, name_speaks: bool) -> bool:
 
 
 def _in_base64(run: str) -> tuple[str, Shape | None]:
-    """The ASCII text that `run` encodes, if it does, and the secret in it."""
+    """The ASCII text that `run` encodes, if any, and the secret in it."""
     try:
         inner = b64decode(run + "=" * (-len(run) % 4)).decode("ascii")
     except ValueError:

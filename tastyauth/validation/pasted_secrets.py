@@ -62,7 +62,7 @@ class Find(NamedTuple):
 
 
 def shape(text: str) -> Shape | None:
-    """What `text` holds that looks like a secret, if anything does."""
+    """The secret-looking part of `text`, if any."""
     return next((find.shape for find in _finds(text)), None)
 
 
@@ -116,7 +116,7 @@ def _finds(text: str) -> Iterator[Find]:
 
 
 def _decoded(segment: str) -> str:
-    """The base64url text of a segment (RFC 7515, section 2), of a cut one what is whole of it."""
+    """The decoded base64url segment (RFC 7515, section 2); the complete bytes of a cut one."""
     whole = segment[: len(segment) // 4 * 4]
     rest = segment[len(whole) :]
     try:

@@ -36,7 +36,7 @@ class Label(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """One thing that is wrong, told without repeating anything that may be a secret.
+    """One thing that is wrong, reported without repeating anything that may be a secret.
 
     `message` is one sentence, `label` what is said under the carets at `span`, `help` what to do
     next, each ready to paste (further lines of one help are indented by the report). `path` leads
@@ -71,7 +71,7 @@ class Scalar(NamedTuple):
 
 
 class Document(NamedTuple):
-    """A file as it was read: its text, its data, where everything stands, and what is wrong.
+    """A file as it was read: its text, its data, the position of everything, and what is wrong.
 
     `data` is None when the text yields none; `problems` then says why. It may also hold data *and*
     have problems (a key given twice): only a document without errors is a config.

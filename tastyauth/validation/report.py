@@ -214,7 +214,7 @@ class _Lines:
 
 
 def _offset(pieces: list[_Piece], column: int, *, end: bool = False) -> int:
-    """Where in what is shown `column` is; with `end`, the end of the character before it."""
+    """Where `column` is in the shown text; with `end`, the end of the character before it."""
     offset = 0
     for piece in pieces:
         if column < piece.end + end:
@@ -229,7 +229,7 @@ _BETWEEN = re.compile(
     r"(?P<comment>(?:(?<=\s)|^)\#.*)"
     r"|(?P<tab>\t)"
     r"|(?P<structure>[ ]+|---$|\.\.\.$|[|>][0-9+-]{0,2}$|[-?:](?=\s|$)|[][{},='\"&*!])"
-    r"|(?P<name>[A-Za-z_][A-Za-z0-9_]*):?"  # whole, or a line of letters would take for ever
+    r"|(?P<name>[A-Za-z_][A-Za-z0-9_]*):?"  # as a whole, or a line of letters would take forever
     r"|(?P<other>.)",
     re.DOTALL | re.VERBOSE,
 )

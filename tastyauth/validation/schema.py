@@ -79,7 +79,7 @@ def _resolved(node: Node) -> Node:
 
 
 def keys(path: Path) -> tuple[str, ...]:
-    """The keys of the mapping at `path`, also where another type is allowed as well."""
+    """The keys of the mapping at `path`, even if another type is allowed there too."""
     node = at(path)
     inner = node.get("properties") or node.get("then", {}).get("properties", {})
     return tuple(inner)
@@ -150,7 +150,7 @@ _HARMLESS = r"(?i:[-+]?[0-9]{1,4}(?:\.[0-9]{0,3})?|~|null|true|false|yes|no|on|o
 
 
 def is_harmless(text: str) -> bool:
-    """Whether `text` is too short a number, or too plain a word, to be anybody's secret."""
+    """Whether `text` is too short a number, or too common a word, to be anybody's secret."""
     return re.fullmatch(_HARMLESS, text) is not None
 
 

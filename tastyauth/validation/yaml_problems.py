@@ -29,7 +29,7 @@ _AT_THE_BEGINNING = (
     "PyYAML: found unexpected document separator",
     "PyYAML: could not find expected ':'",
 )
-"""Complaints whose cause is where the construct began, not where reading stopped."""
+"""Complaints whose cause is at the start of the construct, not where reading stopped."""
 
 _UNCLOSED = {
     "PyYAML: expected ',' or '}'": "PyYAML: unclosed brace",
