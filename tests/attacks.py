@@ -366,9 +366,9 @@ a file of the cache belongs to another user
 a left-over temporary file is a link
     posix/test_files.py::test_a_leftover_that_is_a_link_is_not_followed
     O_EXCL
-the lock is a link
-    cache/test_lock.py::test_there_is_no_lock_behind_a_symbolic_link
-    O_NOFOLLOW
+the lock is a symbolic or hard link
+    cache/test_lock.py::test_there_is_no_lock_behind_a_link
+    O_NOFOLLOW; a lock has one name
 as root, files are made in the home of another user
     session/test_places.py::test_root_creates_nothing_in_the_home_of_another_user
     files.make_ancestors
@@ -390,9 +390,6 @@ a kill in the middle of a write of a rotated token loses the one before
 a hard link stands in the place of a file
     posix/test_files.py::test_a_link_is_replaced_and_its_target_left_alone
     O_EXCL, rename
-a hard link stands in the place of a lock
-    cache/test_lock.py::test_there_is_no_lock_behind_a_hard_link
-    a lock has one name
 a kill at any system call leaves half a file, or a secret in the cache
     e2e/test_kills.py::test_whoever_gets_a_token_and_is_killed_leaves_everything_whole
     rename; a link that ends with its line

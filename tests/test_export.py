@@ -88,7 +88,7 @@ def run_in_shell(shell: Shell, script: str, directory: str, **environ: str) -> t
         env={"PATH": os.environ["PATH"], "LC_ALL": "C", "HOME": directory, **environ},
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        timeout=30,
+        timeout=300,
         check=False,
     )
     assert done.stderr == b""
@@ -171,7 +171,7 @@ def _with_separators(shell: Shell, text: str) -> list[tuple[str, str, str, str]]
             env={"PATH": os.environ["PATH"], "ODD": separators, "TEXT": text, "V0": "stale"},
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=300,
             check=False,
         )
         code, _, value = done.stdout.removesuffix("\n").partition(" ")
@@ -217,7 +217,7 @@ def test_a_variable_that_is_read_only_fails_the_eval(
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=300,
         check=False,
     )
     assert "went on" not in done.stdout
@@ -240,7 +240,7 @@ def test_what_a_shell_was_told_to_do_with_a_variable_does_not_change_the_token(
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=300,
         check=False,
     )
     assert (done.stdout, TOKEN in done.stderr) == (f"{TOKEN}\n" * 3, False)

@@ -558,24 +558,16 @@ def test_there_is_no_lock_in_a_directory_that_is_not_there(path: str) -> None:
         try_acquire(f"{path}/name.lock")
 
 
-def test_there_is_no_lock_behind_a_symbolic_link(path: str) -> None:
-    precious = f"{path}.precious"
-    with open(precious, "w", encoding="ascii") as file:
-        file.write("precious")
-    os.symlink(precious, path)
-    with pytest.raises(OSError, match="link"):
-        try_acquire(path)
-    with open(precious, encoding="ascii") as file:
-        assert file.read() == "precious"
-
-
-def test_there_is_no_lock_behind_a_hard_link(path: str) -> None:
+@pytest.mark.parametrize(("link", "said"), [(os.symlink, "link"), (os.link, "is a hard link")])
+def test_there_is_no_lock_behind_a_link(
+    path: str, link: Callable[[str, str], None], said: str
+) -> None:
     """It would be written into: somebody may have linked it here while the directory was open."""
     precious = f"{path}.precious"
     with open(precious, "w", encoding="ascii") as file:
         file.write("precious")
-    os.link(precious, path)
-    with pytest.raises(OSError, match="is a hard link"):
+    link(precious, path)
+    with pytest.raises(OSError, match=said):
         try_acquire(path)
     with open(precious, encoding="ascii") as file:
         assert file.read() == "precious"

@@ -17,7 +17,7 @@ from world import World
 from tastyauth.cli.console import Console
 from tastyauth.errors import ConfigError, OutputError, UsageError
 
-LIMIT = 30.0
+LIMIT = 120.0
 
 
 @pytest.fixture

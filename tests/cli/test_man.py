@@ -33,7 +33,7 @@ def formatted() -> str:
         capture_output=True,
         text=True,
         check=True,
-        timeout=30,
+        timeout=300,
     )
     assert done.stderr == ""
     return " ".join(done.stdout.split())

@@ -151,7 +151,7 @@ def test_a_pipe_is_read_once(examine: Examine, world: World) -> None:
     writer = threading.Thread(target=write, daemon=True)
     writer.start()
     assert examine().state("exchange") == "passed"
-    writer.join(5)
+    writer.join(60)
 
 
 def test_a_rotated_token_is_followed_to_its_end(tmp_path: os.PathLike[str]) -> None:

@@ -10,7 +10,7 @@ from needs import missing
 from .parts import program
 from .processes import Place
 
-_LONGEST = 60.0
+_LONGEST = 180.0
 """Seconds. All jobs of one run are started at once."""
 
 # In a mount namespace, so that nothing of the machine's own cron is seen or touched. cron alone

@@ -24,7 +24,7 @@ from tastyauth.simulator import Simulator
 
 from .parts import program
 
-_LONGEST = 60.0
+_LONGEST = 180.0
 """Seconds for all jobs of one crontab."""
 
 _PREDICTED = re.compile("would (?:[a-z ]+)(?:, [a-z ]+)?: ")

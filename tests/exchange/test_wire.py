@@ -629,7 +629,7 @@ def test_it_works_in_a_thread() -> None:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(5)
+            thread.join(60)
     assert sorted(outcomes) == ["abc.def"] * 5 + ["late"] * 5
 
 

@@ -158,7 +158,7 @@ def test_an_agent_that_keeps_stdout_open_is_not_waited_for_and_lives_on(pulse: P
     os.kill(int(agent), signal.SIGKILL)
     assert value == b"value"
     assert alive
-    assert took < 5
+    assert took < 30
 
 
 def test_all_that_was_written_before_the_exit_is_kept_though_an_agent_holds_the_pipe() -> None:
@@ -477,8 +477,8 @@ def test_a_program_that_fails_has_failed_though_its_parent_ignores_sigchld() -> 
     """Two at once, of which the first ends first; and afterwards the parent ignores it again."""
     script = f"""{SIGCHLD_IGNORED}
 with start("exit 3") as first, start("sleep 0.3; kill -9 $$") as second:
-    print(first.wait(10).returncode)
-    print(second.wait(10).returncode)
+    print(first.wait(60).returncode)
+    print(second.wait(60).returncode)
 try:
     start("\\0")
 except process.CannotStart:
@@ -504,7 +504,7 @@ signal.signal(signal.SIGCHLD, reap)
 with start("exit 3") as program:
     own = os.fork() or os._exit(0)
     time.sleep(0.2)
-    print(program.wait(10).returncode)
+    print(program.wait(60).returncode)
 print(heard == [own], signal.getsignal(signal.SIGCHLD) is reap)
 """
     assert _said_by(script) == ["3", "True True"]
@@ -517,7 +517,7 @@ signal.signal(signal.SIGCHLD, signal.SIG_DFL)
 with start("exit 3") as program:
     os.waitpid(-1, 0)
     try:
-        print(program.wait(10))
+        print(program.wait(60))
     except process.ExitCodeLost:
         print("lost")
 """

@@ -456,7 +456,7 @@ def test_work_in_the_background_is_finished_though_its_parent_ends(
         "os._exit(0)\n"
     )
     process = subprocess.run(
-        [sys.executable, "-c", script, done], capture_output=True, timeout=30, check=True
+        [sys.executable, "-c", script, done], capture_output=True, timeout=300, check=True
     )
     assert (process.stdout, process.stderr) == (b"", b"")
     assert not os.path.exists(done)

@@ -32,7 +32,7 @@ from tastyauth.simulator.broker import Application, Broker, open_broker
 from tastyauth.simulator.endpoints import respond
 from tastyauth.simulator.messages import Answer, Request
 
-LIMIT = 30
+LIMIT = 120
 """Seconds after which a test has failed; none needs more than one."""
 NOW = 1_750_000_000.0
 JSON = {"user-agent": "tastyauth/1.0", "content-type": "application/json"}

@@ -599,7 +599,7 @@ def pipe_fed_with(path: Path, *chunks: bytes, pause: float = 0.1) -> Iterator[Fi
     feeder = threading.Thread(target=feed, daemon=True)
     feeder.start()
     yield File(str(path))
-    feeder.join(10)
+    feeder.join(60)
     assert not feeder.is_alive()
 
 
@@ -612,7 +612,7 @@ def test_a_named_pipe_without_a_writer_does_not_hang(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe", 0o600)
     began = time.monotonic()
     assert "named pipe" in refusal(File(str(tmp_path / "pipe")), around(patience=0.2)).message
-    assert 0.2 <= time.monotonic() - began < 5
+    assert 0.2 <= time.monotonic() - began < 60
 
 
 def test_a_writer_that_leaves_without_a_word_is_not_taken_for_the_end(tmp_path: Path) -> None:
@@ -970,7 +970,7 @@ def test_a_command_that_may_ask_does_so_on_the_terminal(
         ["-c", DRIVER],
         env={"PATH": f"{bin_directory}:{PATH}", "HOME": str(tmp_path)},
         encoding="utf-8",
-        timeout=30,
+        timeout=300,
     )
     terminal.expect_exact("opening the store")
     terminal.expect_exact("PIN: ")
