@@ -34,6 +34,9 @@ SECRETS = ("client_secret", "refresh_token")
 _COMMAND = re.compile(r"tastyauth secret set(?: --only \w+)?$", re.MULTILINE)
 """The commands in hints that store a secret."""
 
+_IN_CONFIG = re.compile(r"set environment: |declare what it has, scopes: ")
+"""What hints have the user change in the config, which has been read already."""
+
 
 def run_secret(arguments: Arguments, console: Console) -> int:
     """Asks for one secret or both, tests them, stores all or none; or goes back to the old ones."""
@@ -140,7 +143,8 @@ def enter_until_accepted(
 def say_again(error: RefusedError, console: Console) -> None:
     """Reports what was refused, before it is asked for again."""
     below = "enter it below", "enter them below"
-    error.advise(_COMMAND.sub(lambda it: below["--only" not in it[0]], error.hint))
+    hint = _COMMAND.sub(lambda it: below["--only" not in it[0]], error.hint)
+    error.advise(_IN_CONFIG.sub(r"quit and \g<0>", hint))
     console.error(error)
     console.say("try again (Enter keeps the current value, Ctrl-C quits)")
 

@@ -65,6 +65,20 @@ def test_what_is_refused_is_asked_for_again_and_enter_keeps_what_is_right(awaiti
     assert awaiting.run("env").code == 0
 
 
+def test_what_only_the_config_can_change_is_not_proposed_in_the_middle(awaiting: World) -> None:
+    """One has to quit for that, and it says so."""
+    with open(awaiting.config, encoding="utf-8") as file:
+        config = file.read()
+    origin = f"custom\n    api_url: {awaiting.simulator.origin}"
+    assert origin in config
+    awaiting.write(awaiting.config, config.replace(origin, "production"))
+    with sitting(awaiting, "secret", "set") as it:
+        it.answer(SECRET, awaiting.client_secret)
+        it.answer(TOKEN, awaiting.refresh_token)
+        it.expect("nothing was stored; quit and set environment: sandbox, or make a grant")
+        it.expect(SECRET)
+
+
 @pytest.mark.parametrize("ending", ["\n", "\r\n", ""])
 def test_from_stdin_they_are_a_line_each(awaiting: World, ending: str) -> None:
     secret, token = awaiting.client_secret, awaiting.refresh_token
