@@ -123,7 +123,7 @@ an argument with escape sequences or marks from right to left hides part of the 
     config/test_plan.py::test_whatever_is_in_a_reference_is_shown_whole_and_in_plain_ascii
     the plan is ASCII
 rows of blanks push a part of the plan out of sight
-    test_attack_trust.py::test_blanks_push_no_part_of_an_argument_out_of_sight
+    test_attack_trust.py::test_spaces_push_no_part_of_an_argument_out_of_sight
     blanks in a row are spelled out
 two long plans are made so that their difference takes hours
     test_attack_trust.py::test_a_long_plan_is_shown_again_in_time
@@ -193,7 +193,7 @@ SSLKEYLOGFILE records the keys of every exchange
     exchange/test_tls.py::test_no_key_log_is_written
     a context of our own, without a key log
 roots that cannot be read are replaced by others
-    exchange/test_route.py::test_roots_that_cannot_be_read_are_named
+    exchange/test_route.py::test_certificate_authorities_that_cannot_be_read_are_named
     78, by the name of the variable
 a token of production is sent to the sandbox, or the reverse
     exchange/test_claims.py::test_a_sandbox_token_is_not_for_production
@@ -278,7 +278,7 @@ a secret's program steers the terminal
     sources/test_sources.py::test_what_a_failing_command_says_is_cut_and_cannot_steer_the_terminal
     its complaint is stripped and cut
 a secret pasted into the config is repeated by the report
-    validation/test_report.py::test_a_secret_is_never_echoed_wherever_it_stands
+    validation/test_report.py::test_a_secret_is_never_echoed_wherever_it_is
     reports are made of known words
 a secret typed on the command line is repeated
     test_sentinel.py::test_a_secret_typed_by_mistake_is_not_repeated
@@ -391,10 +391,10 @@ a hard link stands in the place of a file
     posix/test_files.py::test_a_link_is_replaced_and_its_target_left_alone
     O_EXCL, rename
 a kill at any system call leaves half a file, or a secret in the cache
-    e2e/test_kills.py::test_whoever_gets_a_token_and_is_killed_leaves_everything_whole
+    e2e/test_kills.py::test_a_process_killed_while_it_gets_a_token_leaves_everything_whole
     rename; a link that ends with its line
 a kill at any system call of `secret set` leaves neither the old nor the new secret
-    e2e/test_kills.py::test_whoever_stores_a_secret_and_is_killed_leaves_the_old_or_the_new
+    e2e/test_kills.py::test_a_process_killed_while_it_stores_a_secret_leaves_the_old_or_the_new_one
     rename
 what a kill left beside a secret file stays there
     session/test_rotating_server.py::test_what_a_killed_writer_has_left_beside_the_file_goes_with_the_next_rotation
@@ -502,7 +502,7 @@ the writer of a file is killed at it
     a token ends with its line
 # Sharing
 the engine of `shared`, and the way to it, are searched for tokens, secrets and names
-    e2e/test_fleet.py::test_nothing_that_is_secret_is_in_the_engine_or_on_the_way_to_it
+    e2e/test_fleet.py::test_nothing_that_is_secret_is_in_the_engine_or_in_transit_to_it
     AES-256-GCM, keyed by the grant
 a sealed value with any bit altered, or cut
     shared/test_sealing.py::test_a_value_with_any_bit_altered_or_cut_off_is_not_opened

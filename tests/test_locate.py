@@ -146,7 +146,7 @@ def i_linked_to_a_strangers(tree: Path) -> str:
     "strange",
     [stranger_wrote, stranger_linked_to_mine, stranger_linked_to_nothing, i_linked_to_a_strangers],
 )
-def test_a_strangers_config_is_passed_over(tree: Path, strange: Callable[[Path], str]) -> None:
+def test_a_strangers_config_is_ignored(tree: Path, strange: Callable[[Path], str]) -> None:
     """In a shared directory it would shadow one's own."""
     passed_over: list[str] = []
     path = strange(tree)

@@ -237,7 +237,7 @@ def test_an_editable_install_has_its_schema(world: World) -> None:
     assert json.loads(done.out) == json.loads(bytes_of(SCHEMA))
 
 
-def test_neither_is_found_from_the_directory_one_stands_in(installed: str, world: World) -> None:
+def test_neither_is_found_from_the_working_directory(installed: str, world: World) -> None:
     """A `tastyauth` or `yaml` of a project is not what the console script imports."""
     for name in ("tastyauth", "yaml", "httpx", "jsonschema"):
         world.write(f"{world.project}/{name}.py", "raise SystemExit('imported from the project')\n")

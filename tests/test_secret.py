@@ -322,7 +322,7 @@ def test_a_home_at_the_root_hides_nothing() -> None:
         ("gc7b8898-a2f1-49bb-a23d-843e47b68631", False),
     ],
 )
-def test_a_client_id_is_told_by_its_shape(text: str, expected: bool) -> None:
+def test_a_client_id_is_recognized_by_its_shape(text: str, expected: bool) -> None:
     assert is_uuid(text) is expected
 
 
@@ -354,9 +354,7 @@ def test_what_a_message_quotes_is_tame_and_holds_no_credential(text: str, expect
         ("0c7b8898-a2f1-49bb-a23d-843e47b68631", False),
     ],
 )
-def test_a_line_that_surely_holds_a_credential_is_told_from_others(
-    text: str, expected: bool
-) -> None:
+def test_a_line_that_surely_holds_a_credential_is_recognized(text: str, expected: bool) -> None:
     assert has_credential(text) is expected
 
 

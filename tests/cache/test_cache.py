@@ -169,9 +169,7 @@ def test_an_outline_without_a_default_and_with_any_approval_is_read_back(
 
 
 @pytest.mark.parametrize("path", ["/a\tb", "/a\udcffb"], ids=["tab", "not UTF-8"])
-def test_what_stands_in_odd_directories_is_read_as_it_was_written(
-    directory: str, path: str
-) -> None:
+def test_odd_directories_are_read_as_they_were_written(directory: str, path: str) -> None:
     outline = Outline(b"version: 1", "5a" * 16, path, "live", {"live": alone(("file", path))})
     of = f"{path}\0/home/me"
     store.write_outline(directory, of, outline)

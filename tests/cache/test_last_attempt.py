@@ -132,7 +132,7 @@ def test_a_record_of_any_message_can_be_written_and_read(
         (ConfigNotAllowed("not approved", "allow it"), ConfigNotAllowed),
     ],
 )
-def test_a_failure_is_told_as_it_was_raised(
+def test_a_failure_is_reported_as_it_was_raised(
     path: str, error: TastyauthError, kind: type[TastyauthError]
 ) -> None:
     last_attempt.write(path, Attempt().failed(error, "", NOW))
@@ -157,7 +157,7 @@ def test_a_failure_is_told_as_it_was_raised(
         (NOW - 1, NOW + 1, False),  # by a clock that was set back
     ],
 )
-def test_a_failure_is_the_outcome_of_whoever_had_started_before_it_ended(
+def test_a_failure_is_the_outcome_of_every_caller_that_had_started_before_it_ended(
     started: float, ended: float, is_its_outcome: bool
 ) -> None:
     record = Attempt().failed(DOWN, "5ec2e7", ended)

@@ -188,7 +188,7 @@ def test_what_is_denied_is_inert_again(world: World, project: str) -> None:
     assert "0 approvals" in world.run("deny").err
 
 
-def test_an_approval_that_cannot_be_forgotten_is_told(world: World, project: str) -> None:
+def test_an_approval_that_cannot_be_forgotten_is_reported(world: World, project: str) -> None:
     allow(world, "y")
     [record] = records(world)
     path = f"{world.home}/.local/state/tastyauth/allowed/{record}"
@@ -373,7 +373,7 @@ def test_a_record_that_cannot_be_used_is_no_obstacle(world: World, project: str)
         child.expect_exact("allow it? [y/N] ")
 
 
-def test_an_approval_that_cannot_be_recorded_is_told(world: World, project: str) -> None:
+def test_an_approval_that_cannot_be_recorded_is_reported(world: World, project: str) -> None:
     code, _, said = allow(world, "y", XDG_STATE_HOME="/proc/self/nowhere")
     assert code == 78
     assert "cannot be recorded" in said
@@ -391,7 +391,7 @@ def test_the_way_that_is_named_for_an_exposed_file_leads_there(world: World) -> 
     assert world.run("status", "--config", path).code == 0
 
 
-def test_standing_in_ones_own_directory_changes_nothing(world: World) -> None:
+def test_being_in_ones_own_directory_changes_nothing(world: World) -> None:
     """Where the config is edited, it is also tried."""
     done = world.shell(f"cd {world.config_directory} && tastyauth env")
     assert done.code == 0

@@ -266,7 +266,7 @@ def test_a_question_needs_stdin_and_stderr(redirect: str, expected: bool) -> Non
         assert everything(child).strip() == str(expected)
 
 
-def test_where_no_terminal_is_nobody_is_asked(console: Console) -> None:
+def test_without_a_terminal_nobody_is_asked(console: Console) -> None:
     reading, writing = os.pipe()
     saved = os.dup(0)
     os.dup2(reading, 0)
@@ -405,20 +405,20 @@ print("after")
 """
 
 
-def test_a_long_wait_is_told_and_leaves_no_trace() -> None:
+def test_a_long_wait_is_shown_and_leaves_no_trace() -> None:
     with at_terminal(WAIT.format(seconds=1.2)) as child:
         child.expect_exact("tastyauth: waiting for the broker ...")
         assert everything(child) == "\r\x1b[Kafter\r\n"
 
 
 @for_each("before", ["", "console.quiet = True\n"])
-def test_a_short_wait_is_not_told(before: str) -> None:
+def test_a_short_wait_is_not_shown(before: str) -> None:
     seconds = 0.9 if before else 0.05  # and with --quiet none at all
     with at_terminal(before + WAIT.format(seconds=seconds)) as child:
         assert everything(child) == "after\r\n"
 
 
-def test_where_no_terminal_is_no_wait_is_told() -> None:
+def test_without_a_terminal_no_wait_is_shown() -> None:
     code, said = with_console("import time\n" + WAIT.format(seconds=0.9), "")
     assert (code, said) == (0, "")
 

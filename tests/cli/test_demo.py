@@ -40,7 +40,7 @@ def test_no_other_config_is_written_over(world: World) -> None:
         assert file.read() == before
 
 
-def test_it_shows_the_main_job_from_start_to_end(world: World) -> None:
+def test_it_shows_a_whole_run_from_start_to_end(world: World) -> None:
     done = world.run("demo")
     assert (done.code, done.err) == (0, "")
     assert "status 0, sandbox at http://127.0.0.1:" in done.out

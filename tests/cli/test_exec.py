@@ -140,7 +140,7 @@ def test_the_command_learns_how_its_children_end_whoever_started_it(ready: World
 
 
 @needs_linux
-def test_a_command_that_is_kept_fresh_ends_with_its_code_whoever_started_it(ready: World) -> None:
+def test_a_command_that_is_kept_fresh_ends_with_its_code_whatever_started_it(ready: World) -> None:
     done = ready.run_program(*UNAWARE, "exec", "--keep-fresh", "--", "sh", "-c", "exit 7")
     assert done.code == 7, done
 

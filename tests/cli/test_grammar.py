@@ -70,7 +70,7 @@ def test_without_flags_everything_has_its_default() -> None:
         (["exec"], [], None),
     ],
 )
-def test_what_stands_behind_the_dashes_is_the_commands_own(
+def test_what_follows_the_dashes_belongs_to_the_command(
     words: list[str], argv: list[str], profile: str | None
 ) -> None:
     arguments = parse(words)
@@ -102,7 +102,7 @@ def mistake(words: Sequence[str]) -> UsageError:
         ["-p"],
     ],
 )
-def test_a_mistake_is_told_with_what_to_do(words: list[str]) -> None:
+def test_a_mistake_is_reported_with_what_to_do(words: list[str]) -> None:
     mistake(words)
 
 

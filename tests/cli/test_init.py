@@ -157,7 +157,7 @@ def test_a_newcomer_pastes_two_values_and_gives_three_answers_at_most(newcomer: 
     assert newcomer.shell("eval $(tastyauth env)").code == 0
 
 
-def test_where_the_network_is_down_the_secrets_are_kept_untried(newcomer: World) -> None:
+def test_where_the_network_is_down_the_secrets_are_kept_untested(newcomer: World) -> None:
     newcomer.simulator.fail = "429"
     done = newcomer.run("init", *flags(newcomer), given=credentials(newcomer))
     assert done.code == 0

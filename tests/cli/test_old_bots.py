@@ -108,7 +108,7 @@ def test_what_an_existing_config_lacks_comes_from_the_file(newcomer: World) -> N
     assert newcomer.run("env").code == 0
 
 
-def test_a_file_that_others_can_read_is_told_how_to_be_closed(newcomer: World) -> None:
+def test_a_file_that_others_can_read_comes_with_how_to_close_it(newcomer: World) -> None:
     needs.is_on_disk(newcomer.root)
     path = env_file(newcomer, NAMINGS["tastyware"])
     os.chmod(f"{newcomer.project}/.env", 0o644)

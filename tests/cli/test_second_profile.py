@@ -149,7 +149,7 @@ def test_where_no_line_can_be_added_nothing_is_asked(form: str, world: World) ->
     assert content(world.config) == before
 
 
-def test_an_invalid_config_is_told_before_anything_is_asked(world: World) -> None:
+def test_an_invalid_config_is_reported_before_anything_is_asked(world: World) -> None:
     world.write(world.config, "version: 2\n")
     with sitting(world, "init", "-p", "paper") as it:
         it.expect("tastyauth validate")
@@ -201,9 +201,7 @@ def test_a_complete_profile_asks_nothing(world: World) -> None:
         "--from {root}/.env",
     ],
 )
-def test_flags_that_say_something_else_than_the_profile_are_not_passed_over(
-    world: World, words: str
-) -> None:
+def test_flags_that_contradict_the_profile_are_not_ignored(world: World, words: str) -> None:
     world.write(f"{world.root}/.env", f"TT_SECRET={world.client_secret}\n")
     before = everything(world.home)
     done = world.run("init", *words.format(root=world.root).split())
@@ -242,7 +240,7 @@ def test_what_cannot_be_stored_comes_with_what_to_type(world: World) -> None:
     assert "read -rs TT_REFRESH && export TT_REFRESH" in done.err
 
 
-def test_a_client_id_that_is_not_there_is_told_before_a_secret_is_asked_for(world: World) -> None:
+def test_a_missing_client_id_is_reported_before_a_secret_is_asked_for(world: World) -> None:
     world.configure(CONFIG.replace("client_id: {client_id}", "client_id: {{ env: TT_ID }}"))
     os.unlink(f"{world.config_directory}/live.refresh-token")
     with sitting(world, "init") as it:

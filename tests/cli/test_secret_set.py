@@ -103,7 +103,7 @@ def test_one_alone_is_tried_with_the_other_that_is_there(
     assert it.shown.count("stored the ") == 1
 
 
-def test_the_first_of_two_is_stored_untried(awaiting: World) -> None:
+def test_the_first_of_two_is_stored_untested(awaiting: World) -> None:
     done = awaiting.run("secret", "set", "--only", "client_secret", given=awaiting.client_secret)
     assert done.code == 0
     assert "not tested: the refresh token is not there yet" in done.err
@@ -165,7 +165,7 @@ def test_what_was_not_in_a_store_before_is_not_there_after_a_failure(
     assert holding(kept, world) == []
 
 
-def test_in_an_outage_they_are_stored_untried(awaiting: World) -> None:
+def test_in_an_outage_they_are_stored_untested(awaiting: World) -> None:
     awaiting.simulator.fail = "429"
     done = awaiting.run("secret", "set", given=both(awaiting))
     assert (done.code, "could not be tested now" in done.err) == (0, True)

@@ -127,7 +127,9 @@ UNFIT = {
 
 
 @pytest.mark.parametrize("unfit", UNFIT)
-def test_what_no_token_comes_of_is_told_in_the_words_of_the_error(unfit: str, world: World) -> None:
+def test_what_yields_no_token_is_reported_in_the_words_of_the_error(
+    unfit: str, world: World
+) -> None:
     world.environ |= {"EMPTY": "", "BLANK": " x", "GOOD": world.client_secret}
     world.configure(CONFIG.replace("{{ file: live.client-secret }}", UNFIT[unfit]))
     world.write(f"{world.config_directory}/open", f"TT={world.client_secret}", 0o644)
@@ -165,14 +167,14 @@ def test_without_its_directory_a_credential_is_missing(home: Path) -> None:
         ("{ env: NOWHERE }, { env: EMPTY }", "first_of (env NOWHERE, env EMPTY)", "missing"),
     ],
 )
-def test_of_a_list_the_one_that_would_answer_is_told(
+def test_of_a_list_the_member_that_would_be_used_is_shown(
     home: Path, members: str, source: str, state: str
 ) -> None:
     found = secret_of(home, f"{{ first_of: [{members}] }}", HERE=SECRET, EMPTY="")
     assert (found.source, found.state) == (source, state)
 
 
-def test_a_profile_is_told_as_it_is_configured(home: Path) -> None:
+def test_a_profile_is_described_as_it_is_configured(home: Path) -> None:
     config = config_of(home, "{ file: here }")
     [profile] = status_of(home, config)
     assert (profile.name, profile.environment) == ("live", "production")
@@ -217,7 +219,7 @@ def test_a_report_abbreviates_only_what_is_below_the_home_directory(world: World
 
 
 @pytest.mark.parametrize(("output", "home"), [("human", "~"), ("json", "{home}")])
-def test_a_report_is_fit_to_paste_also_where_commands_and_failures_are_told(
+def test_a_report_is_fit_to_paste_even_with_commands_and_failures_in_it(
     output: str, home: str, world: World
 ) -> None:
     """But for the paths in JSON, which are whole."""
@@ -232,7 +234,7 @@ def test_a_report_is_fit_to_paste_also_where_commands_and_failures_are_told(
     assert output == "json" or world.home not in out
 
 
-def test_an_account_number_in_a_path_is_masked_wherever_it_is_told(home: Path) -> None:
+def test_an_account_number_in_a_path_is_masked_wherever_it_is_shown(home: Path) -> None:
     found = secret_of(home, "{ file: of 5WT00001 }")
     assert found.source == "file ~/of ****0001"
     assert found.reason == "file ~/of ****0001 does not exist"
@@ -247,7 +249,7 @@ def test_an_account_number_in_a_path_is_masked_wherever_it_is_told(home: Path) -
         ("file: .", "none yet"),
     ],
 )
-def test_before_the_first_token_it_is_told_how_one_comes(
+def test_before_the_first_token_it_says_how_to_get_one(
     secret: str, said: str, world: World
 ) -> None:
     world.configure(CONFIG.replace("file: live.client-secret", secret))

@@ -84,7 +84,7 @@ def test_a_hidden_lock_alone_is_enough_for_that(world: World) -> None:
     assert "token needs Linux, macOS or WSL" in done.err
 
 
-def test_a_program_can_import_it_and_is_told_so_when_it_asks(world: World) -> None:
+def test_a_program_can_import_it_and_gets_an_error_when_it_asks(world: World) -> None:
     program = (
         f"{HIDDEN}import importlib, tastyauth\n"
         "from tastyauth import errors, Secret\n"

@@ -665,7 +665,7 @@ BROKEN = (
 
 
 @pytest.mark.parametrize("case", BROKEN, ids=lambda case: case.title)
-def test_a_broken_set_up_is_told_with_its_culprit_and_what_to_do(
+def test_a_broken_set_up_is_reported_with_its_culprit_and_what_to_do(
     case: Case, world: World, examine: Examine
 ) -> None:
     with ExitStack() as stack:
@@ -705,7 +705,7 @@ def test_secret_files_that_others_can_read_come_with_the_chmod(
     assert "run: chmod 600 ~/.config/tastyauth/live.client-secret" in check["hint"]
 
 
-def test_a_warning_of_the_config_is_told(examine: Examine, world: World) -> None:
+def test_a_warning_of_the_config_is_reported(examine: Examine, world: World) -> None:
     with open(world.config, encoding="utf-8") as file:
         text = file.read()
     world.write(world.config, text.replace("\n", "\r\n"))
@@ -715,7 +715,7 @@ def test_a_warning_of_the_config_is_told(examine: Examine, world: World) -> None
     assert check["hint"].endswith("tastyauth validate ~/.config/tastyauth/tastyauth.yaml")
 
 
-def test_it_is_told_why_a_config_may_act(examine: Examine, world: World) -> None:
+def test_it_says_why_a_config_may_act(examine: Examine, world: World) -> None:
     assert examine("--offline").checks["trust"]["message"] == "in your own config directory"
     by_flag = examine("--offline", "--config", world.config)
     assert by_flag.checks["trust"]["message"] == "named by --config"
@@ -870,7 +870,7 @@ def test_the_clock_is_warned_of_once(examine: Examine, world: World) -> None:
     assert (report.state("clock"), report.state("exchange")) == ("warned", "passed")
 
 
-def test_what_the_exchange_warns_of_is_told(examine: Examine, world: World) -> None:
+def test_a_warning_of_the_exchange_is_reported(examine: Examine, world: World) -> None:
     """Without a cache there is still a token."""
     with ExitStack() as stack:
         linked(".cache/tastyauth")(world, stack)
@@ -910,7 +910,7 @@ def test_an_untrusted_config_makes_nothing_happen(examine: Examine, world: World
 # -- a refusal is not asked for again -------------------------------------------------------------
 
 
-def test_a_remembered_refusal_is_told_and_not_asked_again(examine: Examine, world: World) -> None:
+def test_a_remembered_refusal_is_reported_without_a_request(examine: Examine, world: World) -> None:
     world.simulator.fail = "grant-revoked"
     assert world.run("token").code == 77
     message = examine().checks["exchange"]["message"]
@@ -954,7 +954,7 @@ def test_other_secrets_are_asked_anew(examine: Examine, world: World) -> None:
 # -- references -----------------------------------------------------------------------------------
 
 
-def test_of_several_sources_the_one_that_answered_is_told(examine: Examine, world: World) -> None:
+def test_of_several_sources_the_one_that_answered_is_named(examine: Examine, world: World) -> None:
     members = "{{ env: TT }}, {{ file: nowhere }}, {{ file: live.client-secret }}, {{ env: U }}"
     with ExitStack() as stack:
         reference(f"{{{{ first_of: [{members}] }}}}")(world, stack)
@@ -966,7 +966,7 @@ def test_of_several_sources_the_one_that_answered_is_told(examine: Examine, worl
     assert check["outcome"] == "resolved"
 
 
-def test_a_source_that_is_broken_is_not_passed_over(examine: Examine, world: World) -> None:
+def test_a_source_that_is_broken_is_not_skipped(examine: Examine, world: World) -> None:
     world.script("vault", "exit 1")
     with ExitStack() as stack:
         reference("{{ first_of: [{{ command: [vault] }}, {{ file: live.client-secret }}] }}")(
@@ -999,7 +999,7 @@ def test_a_slow_source_is_seen_to_be_slow(examine: Examine, world: World) -> Non
         ("sleep 60", "hangs"),
     ],
 )
-def test_what_became_of_a_program_is_told_apart(
+def test_what_became_of_a_program_is_distinguished(
     body: str, outcome: str, examine: Examine, world: World
 ) -> None:
     """By what it says, not by what it is called: its argument is `password`."""

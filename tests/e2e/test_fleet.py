@@ -128,7 +128,7 @@ def test_a_wrong_password_is_trouble(
 
 
 @pytest.mark.parametrize("fail", [None, "grant-revoked"])
-def test_nothing_that_is_secret_is_in_the_engine_or_on_the_way_to_it(
+def test_nothing_that_is_secret_is_in_the_engine_or_in_transit_to_it(
     fail: str | None, tmp_path: os.PathLike[str], simulator: Simulator
 ) -> None:
     """Tokens, secrets, the client ID, the name of the profile, where it belongs: all is sealed."""

@@ -136,7 +136,7 @@ def used(config: str) -> Callable[[str, Simulator], World]:
     [fresh(CONFIG), used(JOURNALED)],
     ids=["the first, a file is written back", "another, the journal keeps the grant"],
 )
-def test_whoever_gets_a_token_and_is_killed_leaves_everything_whole(
+def test_a_process_killed_while_it_gets_a_token_leaves_everything_whole(
     make: Callable[[str, Simulator], World], tmp_path: os.PathLike[str]
 ) -> None:
     """The next one goes on from there.
@@ -221,7 +221,7 @@ def content(path: str) -> str:
 OLD = "the-old-secret"
 
 
-def test_whoever_stores_a_secret_and_is_killed_leaves_the_old_or_the_new(
+def test_a_process_killed_while_it_stores_a_secret_leaves_the_old_or_the_new_one(
     tmp_path: os.PathLike[str],
 ) -> None:
     words = ("secret", "set", "--only", "client_secret")

@@ -141,7 +141,7 @@ def test_no_call_fails_though_tokens_expire(lives: dict[str, Life], name: str) -
 
 
 @pytest.mark.parametrize("name", [name for name in BOTS if name not in ON_ITS_OWN])
-def test_a_token_is_asked_for_when_the_last_one_is_nearly_over(
+def test_a_token_is_asked_for_when_the_last_one_is_about_to_expire(
     lives: dict[str, Life], name: str
 ) -> None:
     asked = lives[name].broker.asked

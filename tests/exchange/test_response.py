@@ -548,7 +548,7 @@ def test_an_echo_that_was_cut_out_of_base64_is_hidden() -> None:
         assert piece not in failure(429, {"message": piece}).message
 
 
-def test_eight_characters_of_a_secret_between_an_escape_and_a_blank_are_hidden() -> None:
+def test_eight_characters_of_a_secret_between_an_escape_and_a_space_are_hidden() -> None:
     """Whether the escape is one, or belongs to them."""
     text = f"\\u016{CLIENT_SECRET[-8:-4]} {CLIENT_SECRET[-4:]}"
     assert CLIENT_SECRET[-4:] not in failure(429, {"message": text}).message

@@ -145,7 +145,7 @@ def test_a_proxy_that_cannot_be_used_is_named_by_its_variable(variable: str, val
     "endpoint",
     ["http://127.0.0.1:8080/oauth/token", "http://[::1]:80/oauth/token", "HTTP://LocalHost/x"],
 )
-def test_http_on_loopback_has_neither_proxy_nor_roots(endpoint: str) -> None:
+def test_http_on_loopback_has_neither_proxy_nor_certificate_authorities(endpoint: str) -> None:
     """Not even an unusable one, and whatever no_proxy says."""
     environ = {"all_proxy": "socks5://p", "http_proxy": "http://p", "SSL_CERT_FILE": "/none"}
     assert route(endpoint, environ)[0] == "none"
@@ -223,7 +223,7 @@ def test_without_a_choice_the_system_is_trusted(monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize("bundle", ["cert.pem", "certs/ca-certificates.crt", None])
-def test_where_the_system_keeps_its_roots(
+def test_where_the_system_keeps_its_certificate_authorities(
     bundle: str | None,
     authority: str,
     tmp_path: "os.PathLike[str]",
@@ -244,7 +244,7 @@ def test_where_the_system_keeps_its_roots(
 
 @pytest.mark.parametrize("variable", ["SSL_CERT_FILE", "SSL_CERT_DIR"])
 @pytest.mark.parametrize("kind", ["missing", "empty", "garbage", "device", "other kind"])
-def test_roots_that_cannot_be_read_are_named(
+def test_certificate_authorities_that_cannot_be_read_are_named(
     variable: str, kind: str, authority: str, tmp_path: "os.PathLike[str]"
 ) -> None:
     """Trusting somebody else instead would not be what was asked for."""

@@ -178,7 +178,7 @@ def test_a_mix_up_is_found_before_anything_is_sent(httpx_mock: HTTPXMock) -> Non
 
 
 @for_each("user_agent", ["a\nb", "a\0"])
-def test_a_user_agent_that_is_no_header_is_a_setting_to_mend(user_agent: str) -> None:
+def test_a_user_agent_that_is_not_a_header_is_a_config_error(user_agent: str) -> None:
     """It ends with 78, and no half of a request is sent."""
     with serving(says(TOKEN), reads=False) as server:
         error = failure(server.url(), user_agent=user_agent)
@@ -592,7 +592,7 @@ def test_a_pause_and_a_second_try_are_within_the_limit() -> None:
     assert len(server.requests) == 2
 
 
-def test_where_no_thread_can_be_started_it_is_told_as_what_it_is(
+def test_where_no_thread_can_be_started_the_error_says_so(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """As with RLIMIT_NPROC; nothing is sent."""

@@ -400,7 +400,7 @@ def at(world: World, simulator: Broker) -> Iterator[Broker]:
         yield simulator
 
 
-def test_a_token_is_renewed_before_it_is_over(world: World, network: Network, clock: Clock) -> None:
+def test_a_token_is_renewed_before_it_expires(world: World, network: Network, clock: Clock) -> None:
     auth = tastyauth.TastytradeAuth()
     with at(world, Simulator(now=clock)) as broker:
         for after, exchanges in ((0, 1), (599, 1), (2, 2), (590, 2), (20, 3), (900, 4)):

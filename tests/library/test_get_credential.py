@@ -357,7 +357,7 @@ def test_a_task_that_is_cancelled_is_so_at_once_and_its_token_is_kept(
 TWO = (CONFIG + profile_named("paper")).replace("profiles:", "default_profile: live\nprofiles:")
 
 
-def test_where_no_thread_can_be_started_each_task_is_told(
+def test_where_no_thread_can_be_started_each_task_gets_an_error(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As with RLIMIT_NPROC; and the next one, when there is a thread again, gets its token."""
@@ -494,7 +494,7 @@ def test_a_failure_is_an_error_of_its_kind_and_is_not_printed(
     ("fail", "kind", "pause"),
     [("429", errors.TemporaryError, 30), ("grant-revoked", errors.RefusedError, 300)],
 )
-def test_whoever_waits_or_comes_later_learns_what_the_first_one_did(
+def test_callers_that_wait_or_come_later_learn_what_the_first_one_did(
     world: World, simulator: Gated, fail: str, kind: type, pause: int
 ) -> None:
     """The kind of failure, and for how long the server is left alone, as the first one does."""

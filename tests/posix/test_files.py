@@ -65,7 +65,7 @@ def test_an_open_file_is_replaced_by_a_closed_one(place: str) -> None:
     assert mode(f"{place}/a") == 0o600
 
 
-def test_whoever_has_the_old_file_open_keeps_it_whole(place: str) -> None:
+def test_a_reader_with_the_old_file_open_keeps_it_whole(place: str) -> None:
     files.write(f"{place}/a", b"old content")
     with open(f"{place}/a", "rb") as old:
         files.write(f"{place}/a", b"new")

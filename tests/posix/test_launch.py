@@ -244,7 +244,7 @@ def test_a_script_that_is_there_but_whose_text_is_no_fault_is_missing(
     assert (said.message, said.exit_code) == (f"cannot start {file.name}: missing", 127)
 
 
-def test_a_missing_program_is_told(tmp_path: os.PathLike[str]) -> None:
+def test_a_missing_program_is_reported(tmp_path: os.PathLike[str]) -> None:
     assert become([f"{tmp_path}/bot"], PATH) == (
         127,
         f"cannot start {tmp_path}/bot: no such file or directory\n",
@@ -344,7 +344,7 @@ def test_a_program_has_the_callers_limit_of_core_dumps() -> None:
 
 
 @for_each("error", [PermissionError(1, "no"), ValueError("no")])
-def test_where_a_sandbox_forbids_limits_a_program_is_started_all_the_same(error: Exception) -> None:
+def test_where_a_sandbox_forbids_limits_a_program_is_started_anyway(error: Exception) -> None:
     """As with seccomp, where prlimit(2) gives EPERM."""
 
     def forbidden(*_: object) -> Any:

@@ -107,7 +107,7 @@ def test_a_new_refresh_token_is_kept_before_its_answer_is_refused(machine: Machi
             assert file.read() == f"{new}\n"
 
 
-def test_what_is_odd_about_an_answer_is_told(machine: Machine) -> None:
+def test_what_is_odd_about_an_answer_is_reported(machine: Machine) -> None:
     machine.world.simulator.close()
     with Simulator(now=lambda: time.time() - 5000) as machine.world.simulator:
         machine.configure(CONFIG)

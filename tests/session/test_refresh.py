@@ -68,7 +68,7 @@ def content(path: str) -> str:
 # A rotated refresh token.
 
 
-def test_a_rotated_token_goes_to_its_source_and_who_has_the_old_one_is_told_where(
+def test_a_rotated_token_goes_to_its_source_and_a_holder_of_the_old_one_learns_where(
     machine: Machine,
 ) -> None:
     before, where = machine.world.refresh_token, f"file {machine.source}"
@@ -167,7 +167,9 @@ def test_who_has_read_the_source_before_the_newest_token_came_there_reads_it_aga
     assert machine.world.simulator.exchanges == 2
 
 
-def test_who_is_sent_elsewhere_and_finds_the_same_there_is_told_so(machine: Machine) -> None:
+def test_a_caller_sent_elsewhere_that_finds_the_same_token_there_gets_an_error(
+    machine: Machine,
+) -> None:
     machine.configure(FROM_ENV)
     declared = machine.world.refresh_token
     machine.grant(declared).keep(Secret("eyJ.newer.one"))

@@ -228,7 +228,7 @@ def test_a_file_that_cannot_be_replaced_stays_and_the_journal_has_the_token(
     assert os.path.islink(file_of(rotating))
 
 
-def test_where_nothing_can_be_written_the_access_token_comes_and_the_loss_is_told(
+def test_where_nothing_can_be_written_the_access_token_comes_and_the_loss_is_reported(
     rotating: World,
 ) -> None:
     rotating.configure(FROM_ENV)
@@ -270,7 +270,7 @@ def test_a_journal_that_cannot_be_used_is_named_and_no_old_token_is_sent(
 
 
 @pytest.mark.parametrize("words", ["exec -- printenv MY_REFRESH", "doctor --offline"])
-def test_who_asks_for_the_newest_token_is_told_that_it_cannot_be_read(
+def test_asking_for_the_newest_token_fails_when_it_cannot_be_read(
     rotating: World, words: str
 ) -> None:
     exports = "    exports: {{ MY_TOKEN: access_token, MY_REFRESH: refresh_token }}\n"

@@ -105,7 +105,7 @@ def test_a_token_that_is_in_its_source_is_nowhere_else(grant: Grant, directory: 
     assert newest(grant_of(directory, 1)) == "refresh-token-1"
 
 
-def test_who_has_read_a_source_before_it_was_written_is_told_to_read_it_again(
+def test_a_process_that_read_a_source_before_it_was_written_reads_it_again(
     grant: Grant, directory: str
 ) -> None:
     grant.keep(token(1))
@@ -281,7 +281,7 @@ def somebodys() -> Iterator[str]:
         shutil.rmtree(root)
 
 
-def test_a_process_that_can_open_no_more_files_is_told_so(grant: Grant) -> None:
+def test_a_process_that_can_open_no_more_files_gets_an_error_that_says_so(grant: Grant) -> None:
     """Whatever is in the file can be read a moment later."""
     grant.keep(token(1))
     before = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -125,7 +125,7 @@ def test_where_neither_says_anything_there_is_one_warning(world: World) -> None:
         assert world.run("token").err == ""  # nothing is declared
 
 
-def test_a_new_profile_is_told_so_when_its_credentials_are_tried(newcomer: World) -> None:
+def test_a_new_profile_is_named_when_its_credentials_are_tested(newcomer: World) -> None:
     newcomer.simulator.close()
     with Simulator(scopes="") as newcomer.simulator:
         place = ("--environment", "custom", "--api-url", newcomer.simulator.origin)
@@ -143,7 +143,7 @@ def test_a_new_profile_is_told_so_when_its_credentials_are_tried(newcomer: World
         assert newcomer.run("token").err == ""
 
 
-def test_without_a_cache_the_warning_comes_all_the_same(world: World) -> None:
+def test_without_a_cache_the_warning_comes_anyway(world: World) -> None:
     world.simulator.close()
     with Simulator(scopes="") as world.simulator:
         world.configure(CONFIG + READ)

@@ -468,7 +468,7 @@ def test_min_valid_is_what_a_token_has_left_at_least(
     assert broker.exchanges == exchanges
 
 
-def test_a_token_that_is_over_the_very_next_moment_is_no_bug(
+def test_a_token_that_expires_the_next_moment_is_no_bug(
     caller: Caller, broker: Broker, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The clock goes on between one look at it and the next."""
@@ -537,7 +537,7 @@ def test_a_clock_that_steps_back_does_not_prolong_a_refusal(
     assert caller.ask()
 
 
-def test_how_long_is_told_in_the_largest_unit_that_tells_enough() -> None:
+def test_a_duration_is_given_in_the_largest_unit_that_is_precise_enough() -> None:
     table = {-5: "0 s", 0.4: "0 s", 119: "119 s", 120: "2 min", 7199: "120 min", 7200: "2 h"}
     assert {it: duration(it) for it in table} == table
     assert duration(2000 * HOUR) == "2000 h"
@@ -676,7 +676,7 @@ def test_a_retry_after_is_obeyed_and_refresh_asks_anew(
 
 
 @pytest.mark.parametrize("failure", ["429", "grant-revoked"])
-def test_what_forbids_asking_is_looked_at_and_told_once_a_minute_while_a_token_lives(
+def test_a_failure_that_forbids_asking_is_checked_and_reported_once_a_minute_while_a_token_lives(
     anywhere: Caller, broker: Broker, clock: Clock, failure: str
 ) -> None:
     """No secret command runs, and no warning comes, with every prompt of a shell."""
@@ -746,7 +746,9 @@ def test_renewing_ahead_asks_nobody_for_a_password(anywhere: Caller, clock: Cloc
         assert file.read().split() == ["yes", "false"]
 
 
-def test_a_secret_that_is_absent_is_told_and_not_remembered(caller: Caller, broker: Broker) -> None:
+def test_a_secret_that_is_absent_is_reported_and_not_remembered(
+    caller: Caller, broker: Broker
+) -> None:
     path = f"{caller.world.config_directory}/live.client-secret"
     os.rename(path, f"{path}.away")
     with pytest.raises(SecretError):
@@ -756,7 +758,7 @@ def test_a_secret_that_is_absent_is_told_and_not_remembered(caller: Caller, brok
     assert broker.token_requests == 1
 
 
-def test_an_unknown_profile_is_told_and_leaves_nothing_held(caller: Caller) -> None:
+def test_an_unknown_profile_is_reported_and_leaves_nothing_locked(caller: Caller) -> None:
     for _ in range(2):
         with pytest.raises(UsageError):
             caller.ask(profile="unknown")

@@ -62,7 +62,7 @@ def test_a_machine_in_a_hurry_waits_for_nobody_and_keeps_no_token_that_it_is_to_
     assert step(cache.SERVE) == protocol.ADOPT
 
 
-def test_an_exchange_ends_before_its_lease_and_whoever_waits_outlasts_two() -> None:
+def test_an_exchange_ends_before_its_lease_and_a_waiter_outlasts_two() -> None:
     for limit in (1.0, 15.0, 120.0):
         assert limit < lease_of(limit) <= protocol.LONGEST_LEASE
         assert patience_of(limit) == 2 * lease_of(limit)

@@ -307,7 +307,7 @@ def test_sourced_twice_it_is_there_once(shell: Shell, world: World) -> None:
 
 
 @EVERY_CLOCK
-def test_a_token_that_is_nearly_over_is_renewed(shell: Shell, world: World) -> None:
+def test_a_token_that_is_about_to_expire_is_renewed(shell: Shell, world: World) -> None:
     lines = ("p", "tastyauth token --refresh", "later", "p", f"printenv {TOKEN}")
     done = shell.run_lines(world, shell.hook(), *lines)
     renewed, held = done.out.splitlines()
@@ -359,7 +359,7 @@ def test_the_way_back_is_to_evaluate_its_profile(shell: Shell, two: World) -> No
     assert done.err.count("leaves it ") == 1
 
 
-def test_what_was_evaluated_by_hand_is_renewed_when_it_is_nearly_over(world: World) -> None:
+def test_what_was_evaluated_by_hand_is_renewed_when_it_is_about_to_expire(world: World) -> None:
     held = dict(line.split("=", 1) for line in world.run("env", "--format", "dotenv").out.split())
     aging.set_left(world.cache, 200, time.time())
     old = aging.only_entry(world.cache)

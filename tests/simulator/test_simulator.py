@@ -357,7 +357,7 @@ def test_a_session_can_be_validated() -> None:
     assert call(after, body["access_token"], "POST", "/sessions/validate").status == 200
 
 
-def test_an_access_token_is_over_when_it_says_so() -> None:
+def test_an_access_token_expires_when_it_says_so() -> None:
     body, after = exchange(a_broker())
     path = "/customers/me/accounts"
     assert call(after, body["access_token"], "GET", path, NOW + 899).status == 200
@@ -817,7 +817,7 @@ def test_a_seed_gives_the_same_credentials_at_each_start() -> None:
         assert application.refresh_token.reveal() != rehearsed["refresh_token"]
 
 
-def test_the_command_fails_as_it_is_told() -> None:
+def test_the_command_fails_as_it_is_asked_to() -> None:
     with command("--fail", "503") as running:
         netloc = urlsplit(first_line(running)["origin"]).netloc
         connection = http.client.HTTPConnection(netloc, timeout=LIMIT)

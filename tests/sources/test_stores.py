@@ -548,7 +548,7 @@ def test_a_password_manager_that_hangs_ends_at_the_limit(
     assert "did not end within 1 s" in refusal(reference, around(tmp_path, patience=1)).message
 
 
-def test_without_a_terminal_1password_is_told_not_to_ask_its_app(tmp_path: Path) -> None:
+def test_without_a_terminal_1password_does_not_ask_its_app(tmp_path: Path) -> None:
     program(tmp_path, "op", 'printf "%s" "$OP_LOAD_DESKTOP_APP_SETTINGS-xxxxx"')
     surroundings = around(tmp_path)
     assert OnePassword("op://v/i/f").resolve(surroundings).reveal() == "false-xxxxx"

@@ -467,7 +467,7 @@ def test_a_missing_space_is_found_on_whichever_line_it_is(position: int) -> None
         profile(client_secret="{ file: live.client\u2011secret }"),
     ],
 )
-def test_such_characters_may_stand_in_comments_and_quotes(text: str) -> None:
+def test_such_characters_are_allowed_in_comments_and_quotes(text: str) -> None:
     assert not of(text).errors
 
 
@@ -506,7 +506,7 @@ def test_a_mistyped_source_is_recognised(written: str, meant: str | None) -> Non
 
 
 @for_each("piece", ["", "5", "true", "text", "[a]", "[[a]]", "{ b: c }", "{ b: 1 }"])
-def test_whatever_stands_wherever_gets_a_message(piece: str) -> None:
+def test_any_value_in_any_place_gets_a_message(piece: str) -> None:
     """Each value of a valid file replaced by each kind of value."""
     with open(f"{EXAMPLES}/valid/everything.yaml", encoding="utf-8") as file:
         text = file.read()

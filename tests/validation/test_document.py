@@ -56,7 +56,7 @@ def test_an_empty_value_has_a_place() -> None:
     assert found.value_span(("a",)) == Span(1, 3, 1, 3)
 
 
-def test_of_a_key_given_twice_both_places_are_told() -> None:
+def test_both_places_of_a_key_given_twice_are_reported() -> None:
     (problem,) = document_of("a: 1\nb: 2\na: 3\n").problems
     assert problem.code == "TA003"
     assert problem.span == Span(3, 1, 3, 2)
@@ -75,7 +75,7 @@ def test_tags_are_refused_and_never_run() -> None:
     assert found.data == {"a": [3], "b": "abc", "c": {"d": "x"}}
 
 
-def test_an_alias_is_told_where_it_stands_and_never_followed() -> None:
+def test_an_alias_is_reported_at_its_place_and_never_followed() -> None:
     found = document_of("a: &x [1]\nb: *x\nc: &y [*y]\n<<: *x\n")
     assert [(problem.code, problem.span.line) for problem in found.problems] == [
         ("TA009", 1),

@@ -48,7 +48,7 @@ def test_reports_are_printable_ascii() -> None:
         assert re.fullmatch(r"[\n -~]*", text(path))
 
 
-def test_several_files_are_told_one_after_the_other() -> None:
+def test_several_files_are_reported_one_after_the_other() -> None:
     both = [of("x: 1\n", "one.yaml"), of("", "two.yaml")]
     told = report.FORMATS["human"](both, False)
     assert (
@@ -206,7 +206,7 @@ def _leaks(canary: str, told: str) -> bool:
 
 
 @pytest.mark.parametrize("shape", CANARIES)
-def test_a_secret_is_never_echoed_wherever_it_stands(shape: str) -> None:
+def test_a_secret_is_never_echoed_wherever_it_is(shape: str) -> None:
     """No six characters of it in any format, in an exception, or in what `repr` shows.
 
     The first shape is tried at every position, each of the others at every fourth.
