@@ -210,7 +210,7 @@ def _default(only: str, new: str, console: Console) -> str:
     if not console.interactive:
         console.say(f"added default_profile: {only}, so that {only} is still used without -p")
         return only
-    console.say("which profile should be used without -p?")
+    console.say("this adds default_profile to the config: which profile should be used without -p?")
     both = {only: "as before", new: "the new one"}
     return console.choose("default_profile", both, "", default=only)
 

@@ -99,7 +99,9 @@ def test_it_is_added_in_a_sitting_too(world: World) -> None:
     before = content(world.config)
     with sitting(world, "init", "-p", "paper", *custom(world)) as it:
         answer_all(it, world)
-        it.expect("which profile should be used without -p?")
+        it.expect(
+            "this adds default_profile to the config: which profile should be used without -p?"
+        )
         it.answer("default_profile (live, paper) [live]: ", "")
         it.expect("next, type: eval $(tastyauth env -p paper)")
         assert it.end() == 0
