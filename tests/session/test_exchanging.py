@@ -205,6 +205,19 @@ def test_who_is_in_a_hurry_does_not_wait_for_another_machine(
     assert error.value.reason == UNDER_WAY
 
 
+def test_a_refusal_to_another_machine_counts_without_a_cache_too(
+    machine: Machine, valkey: Running
+) -> None:
+    machine.configure(sharing(valkey.url))
+    machine.world.environ["TASTYAUTH_CACHE_DIR"] = "/proc/tastyauth"
+    machine.world.simulator.fail = "grant-revoked"
+    with pytest.raises(RefusedError):
+        machine.stored(policy=policy())
+    with pytest.raises(RefusedError, match="no retry for"):
+        machine.session().obtain()
+    assert machine.world.simulator.token_requests == 1
+
+
 def test_who_waits_for_another_machine_says_so(machine: Machine, valkey: Running) -> None:
     machine.configure(sharing(valkey.url))
     machine.refresh(policy=policy())

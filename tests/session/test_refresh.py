@@ -1,5 +1,6 @@
 """A refresh in this process: the secrets it needs, what it sends, keeps and says."""
 
+import errno
 import json
 import os
 import time
@@ -135,6 +136,23 @@ def test_a_rotated_token_is_kept_wherever_it_can_be_and_that_is_said(
         assert machine.grant(before).newest().reveal() == machine.world.refresh_token
     with suppress(FileNotFoundError):
         assert content(machine.source) in (before, "by-hand")
+
+
+@pytest.mark.parametrize("full", ["the source", "everywhere"])
+def test_a_source_is_written_over_only_where_a_rotated_token_would_be_lost(
+    full: str, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, write = content(machine.source), files.write
+
+    def no_space(path: str, *more: Any, **options: Any) -> None:
+        if full == "everywhere" or path == machine.source:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        write(path, *more, **options)
+
+    monkeypatch.setattr(files, "write", no_space)  # stands in for a disk that has just filled up
+    assert machine.refresh().moved == (full == "everywhere")
+    newest = f"{machine.world.refresh_token}\n"
+    assert content(machine.source) == (newest if full == "everywhere" else before)
 
 
 def test_the_newest_token_is_sent_until_its_source_has_another(machine: Machine) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ import pytest
 from aging import only_entry, only_record
 from listener import Listener
 from locks import acquired, try_acquire
+from refreshing import Machine
 from world import CONFIG, World
 
 from tastyauth import cache
@@ -592,6 +594,21 @@ FROM_A_COMMAND = CONFIG.replace("{{ file: live.client-secret }}", "{{ command: [
 """A source that cannot be looked at cheaply: only its value tells that it has changed."""
 
 
+def test_while_nobody_may_ask_the_server_no_secret_command_runs_and_the_error_says_how_long(
+    anywhere: Caller, broker: Broker
+) -> None:
+    world = anywhere.world
+    world.configure(FROM_A_COMMAND)
+    world.script("cat-secret", f"echo run >>{world.root}/runs; echo {world.client_secret}")
+    broker.fail, broker.retry_after = "429", 120
+    for _ in range(3):
+        with pytest.raises(TemporaryError) as error:
+            anywhere.ask()
+        assert error.value.retry_after == pytest.approx(120, abs=2)
+    with open(f"{world.root}/runs", encoding="ascii") as file:
+        assert file.read() == "run\n"
+
+
 def test_a_changed_secret_asks_at_once_whatever_it_comes_from(
     anywhere: Caller, broker: Broker
 ) -> None:
@@ -825,6 +842,32 @@ def test_profiles_whose_tokens_only_this_process_keeps_do_not_wait_for_each_othe
     assert [it.fields["profile"] for it in others] == ["other"]
 
 
+def test_who_has_a_good_token_in_memory_waits_for_nobody_and_who_has_none_for_one_exchange(
+    meddler: Meddler, clock: Clock, tmp_path: os.PathLike[str]
+) -> None:
+    caller = caller_of(meddler, clock, os.fspath(tmp_path))
+    caller.world.environ["TASTYAUTH_CACHE_DIR"] = "/proc/tastyauth"
+    served: list[str] = []
+    threads: list[threading.Thread] = []
+
+    def ask() -> None:
+        served.append(token_of(caller.ask()))
+
+    def ask_beside() -> None:
+        threads.append(threading.Thread(target=ask))
+        threads[0].start()
+        time.sleep(0.2)  # it has come to the lock by then, or finds the token when it comes
+
+    meddler.meanwhile = ask_beside
+    first = token_of(caller.ask())
+    threads[0].join()
+    clock.now = START + 650
+    meddler.meanwhile = ask
+    assert token_of(caller.ask(refresh=True)) != first
+    assert served == [first, first]
+    assert meddler.exchanges == 2
+
+
 def test_a_cache_that_is_cleared_during_the_exchange_costs_no_token(
     meddler: Meddler, clock: Clock, tmp_path: os.PathLike[str]
 ) -> None:
@@ -871,6 +914,16 @@ def test_the_record_tells_the_last_success_and_the_last_failure(
     record = only_record(caller.world.cache)
     assert (record.succeeded_at, record.failed_code, record.failures) == (succeeded_at, 75, 3)
     assert START + 1000 <= record.failed_at <= clock.now
+
+
+def test_secrets_that_worked_before_they_were_stored_are_a_success(caller: Caller) -> None:
+    world = caller.world
+    before = time.time()
+    Machine(world).session().worked()
+    assert before <= only_record(world.cache).succeeded_at <= time.time()
+    Machine(world).session("unknown").worked()  # which is no reason to fail
+    world.environ["TASTYAUTH_CACHE_DIR"] = "/proc/tastyauth"
+    Machine(world).session().worked()
 
 
 # The table: an hour of somebody who asks every few seconds.
