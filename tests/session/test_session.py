@@ -62,7 +62,7 @@ class Broker(Simulator):
     """A broker whose every answer takes a moment, and who may ask to be left alone for long."""
 
     def __init__(self, clock: Clock, **settings: Any) -> None:
-        super().__init__(**settings)
+        super().__init__(now=clock, **settings)
         self.clock = clock
         self.takes = 0.2  # of that clock
         self.sleeps = 0.0
