@@ -155,6 +155,14 @@ def test_no_hint_leaves_open_what_is_known() -> None:
     assert [it for it in sorted(left_open) if it[0] not in {*UNKNOWN, *_WORDS}] == []
 
 
+def test_only_a_profile_that_does_not_exist_yet_is_called_name() -> None:
+    """`NAME` is among the words that stand for what nobody can know, but not for other commands."""
+    found = [it for it in texts() if re.search(r"(?:-p|--profile) [A-Z]{3}", it)]
+    hints_alone = [it for it in found if len(it) < 1000]  # the rest are pages and the schema
+    assert hints_alone
+    assert [it for it in hints_alone if re.search(r"(?<!init )(?:-p|--profile) [A-Z]{3}", it)] == []
+
+
 def test_no_hint_prints_a_token_or_a_secret() -> None:
     printing = r"tastyauth token(?! is)|(?:keyring get|pass show)\b(?!.*/dev/null)"
     assert [line for line in hints() if re.search(printing, line)] == []
