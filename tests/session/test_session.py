@@ -29,7 +29,7 @@ from tastyauth.errors import (
     TemporaryError,
     UsageError,
 )
-from tastyauth.session import Session, duration, refresh
+from tastyauth.session import Session, duration, granted, refresh
 from tastyauth.simulator import Simulator
 from tastyauth.simulator.messages import Answer, Request
 from tastyauth.sources import Surroundings
@@ -914,6 +914,41 @@ def test_the_record_tells_the_last_success_and_the_last_failure(
     record = only_record(caller.world.cache)
     assert (record.succeeded_at, record.failed_code, record.failures) == (succeeded_at, 75, 3)
     assert START + 1000 <= record.failed_at <= clock.now
+
+
+@pytest.mark.parametrize("directory", ["", "/proc/tastyauth"])
+def test_what_cannot_be_known_of_scopes_is_said_once_and_own_tokens_can_be_told(
+    directory: str, clock: Clock, tmp_path: os.PathLike[str]
+) -> None:
+    granted.clear()
+    with Broker(clock, scopes="") as broker:
+        caller = caller_of(broker, clock, os.fspath(tmp_path))
+        caller.world.configure(f"{CONFIG}    scopes: [read]\n")
+        caller.world.environ["TASTYAUTH_CACHE_DIR"] = directory
+        for count in (1, 0, 0):
+            entry = caller.ask(refresh=True)
+            assert caller.warnings.count(refresh.UNSAID) == count
+            assert entry.stored_at in granted
+
+
+def test_a_profile_that_is_not_the_default_one_has_a_token_of_its_own(anywhere: Caller) -> None:
+    other = CONFIG.partition("profiles:\n")[2].replace("live:", "other:")
+    anywhere.world.configure(f"{CONFIG}{other}default_profile: live\n")
+    first = anywhere.ask(profile="other")
+    assert first.fields["profile"] == "other"
+    assert anywhere.ask().fields["profile"] == "live"
+    assert token_of(anywhere.ask(profile="other")) == token_of(first)
+
+
+def test_who_waits_is_promised_the_time_that_sources_and_server_may_take(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    promised: list[float] = []
+    monkeypatch.setattr(lock.Lock, "promise", lambda _, seconds: promised.append(seconds))
+    caller.world.configure(f"{CONFIG}    timeout: 7\n")
+    caller.ask()
+    grace = 5.0
+    assert promised[:2] == [7.0 + 30.0 + 30.0 + grace, 2 * 7.0 + grace]
 
 
 def test_secrets_that_worked_before_they_were_stored_are_a_success(caller: Caller) -> None:
