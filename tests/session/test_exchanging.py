@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
+from aging import only_record
 from engines import Running
 from exchange_fakes import http, jwt, says, serving
 from machines import sharing
@@ -13,7 +14,7 @@ from refreshing import Machine
 from tables import for_each
 from world import CONFIG, World, closed_port
 
-from tastyauth.cache import Entry, Terms, decide
+from tastyauth.cache import Entry, Terms, decide, store
 from tastyauth.cache.last_attempt import Attempt, Policy
 from tastyauth.errors import UNDER_WAY, ProtocolError, RefusedError, TastyauthError, TemporaryError
 from tastyauth.session import exchanging
@@ -216,6 +217,21 @@ def test_a_refusal_to_another_machine_counts_without_a_cache_too(
     with pytest.raises(RefusedError, match="no retry for"):
         machine.session().obtain()
     assert machine.world.simulator.token_requests == 1
+
+
+def test_the_record_says_whether_another_machine_got_the_token_and_why_none_could(
+    machine: Machine, valkey: Running
+) -> None:
+    machine.configure(sharing(valkey.url))
+    machine.stored(policy=policy())
+    machine.session().obtain()
+    record = only_record(machine.world.cache)
+    assert (record.shared_at > 0, record.alone_because) == (True, "")
+    store.clear(machine.world.cache)
+    machine.configure(sharing(f"valkey://127.0.0.1:{closed_port()}"))
+    machine.session().obtain()
+    record = only_record(machine.world.cache)
+    assert (record.shared_at, record.alone_because != "") == (0.0, True)
 
 
 def test_who_waits_for_another_machine_says_so(machine: Machine, valkey: Running) -> None:

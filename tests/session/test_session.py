@@ -1,5 +1,6 @@
 """The main path over time: one token for everybody, renewed in time, never served expired."""
 
+import errno
 import os
 import shutil
 import threading
@@ -164,6 +165,7 @@ def test_a_token_is_fetched_once_and_served_while_it_is_fresh(
     caller: Caller, broker: Broker, clock: Clock
 ) -> None:
     first = caller.ask()
+    assert caller.warnings == []
     assert first.expires_at == int(START) + 900
     for _ in range(5):
         clock.now += 119
@@ -949,6 +951,39 @@ def test_who_waits_is_promised_the_time_that_sources_and_server_may_take(
     caller.ask()
     grace = 5.0
     assert promised[:2] == [7.0 + 30.0 + 30.0 + grace, 2 * 7.0 + grace]
+
+
+def test_a_rotated_refresh_token_does_not_cost_the_access_token_that_came_with_it(
+    clock: Clock, tmp_path: os.PathLike[str]
+) -> None:
+    with Broker(clock, rotate=True) as broker:
+        caller = caller_of(broker, clock, os.fspath(tmp_path))
+        assert token_of(caller.ask()) == token_of(caller.ask())
+        assert broker.exchanges == 1
+
+
+def test_on_a_full_disk_this_process_keeps_the_token(
+    caller: Caller, broker: Broker, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(store, "write_entry", full)
+    first = caller.ask()
+    assert token_of(caller.ask()) == token_of(first)
+    clock.now = START + 650
+    assert token_of(caller.ask()) != token_of(first)
+    assert broker.exchanges == 2
+
+
+def test_a_cache_that_cannot_be_read_for_a_moment_costs_no_token(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise OSError
+
+    monkeypatch.setattr(store, "same_secrets", broken)
+    assert caller.ask()
 
 
 def test_secrets_that_worked_before_they_were_stored_are_a_success(caller: Caller) -> None:
