@@ -269,9 +269,7 @@ class Session:
         with suppress(OSError):
             record = store.same_secrets(view, record, used)
         self._hold_back(record, used)
-        held.promise(
-            2 * refresh.longest(profile) + _GRACE
-        )  # it may have to wait that long for the grant
+        held.promise(2 * refresh.longest(profile) + _GRACE)  # it may wait for the grant as long
         policy = self._policy(used)
         with self._recorded(view, record, used, in_a_hurry=in_a_hurry):
             refreshed = refresh.refresh_stored(

@@ -71,9 +71,7 @@ class Background:
             os.close(writer)
             raise
         if self._pid == 0:
-            os.close(
-                self._reader
-            )  # otherwise it would wait for itself to read once nobody else can
+            os.close(self._reader)  # or it would wait for itself to read, once nobody else can
             _work(work, writer, handled)
         os.close(writer)
 
@@ -136,9 +134,8 @@ class Supply:
         self._renewing: Background | None = None
         self._failures = 0
         self._not_before = time.monotonic() + self._pause()
-        self._silent_until: dict[
-            bool, float
-        ] = {}  # indexed by whether the command still has a good token
+        # by whether the command still has a good token
+        self._silent_until: dict[bool, float] = {}
 
     def attend(self, handled: Iterable[signal.Signals]) -> float:
         """Begins a renewal when it is time, takes what one has brought; seconds to the next look.
