@@ -55,7 +55,7 @@ def exchange(
     *,
     environ: Mapping[str, str],
     tries: int = 3,
-    now: Callable[[], float] = time.time,
+    now: Callable[[], float] | None = None,
     monotonic: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
     jitter: Callable[[], float] = random.random,
@@ -77,7 +77,7 @@ def exchange(
         tried, answer = tried + 1, None
         try:
             answer = channel.send(lambda: _token_request(grant), remaining, grant.timeout)
-            return read_response(answer, grant, now())
+            return read_response(answer, grant, (now or time.time)())
         except TastyauthError as error:
             error.is_answer = answer is not None
             # Full jitter, so that callers who fail together do not return together.

@@ -111,7 +111,9 @@ class Session:
         with suppress(TastyauthError, OSError):
             files.make_directory(locate.cache_directory(self.asked.environ))
             self._write_outline(self._look())
-            attempts.write(self._look().attempt_path, Attempt(succeeded_at=time.time()))
+            view = self._look()
+            attempts.write(view.attempt_path, Attempt(succeeded_at=time.time()))
+            store.prune(view)
 
     def config(self, known: str = "") -> "Config":
         """The config, parsed or recalled from what an outline keeps of it, and trusted.

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import pexpect
 import pytest
+from world import until
 
 from tastyauth.simulator import Simulator
 
@@ -213,12 +214,14 @@ def test_atuin_notes_the_command_and_its_status(name: str, first: str, user: Pla
             renewed = user.run_program(tastyauth(), "token", "--refresh").out.strip()
             assert renewed in it.type(command)
         it.type("sh -c 'exit 3'")
-    noted = user.run_program(
-        atuin, "history", "list", "--format", "{exit} {command}", ATUIN_SESSION="any"
-    ).out
-    assert "0 printenv TASTYTRADE_ACCESS_TOKEN\n" in noted
-    assert "3 sh -c 'exit 3'\n" in noted
-    assert "_tastyauth_before" not in noted
+    listing = (atuin, "history", "list", "--format", "{exit} {command}")
+
+    def noted() -> str:
+        return user.run_program(*listing, ATUIN_SESSION="any").out
+
+    until(lambda: "3 sh -c 'exit 3'\n" in noted())  # it writes the status in the background
+    assert "0 printenv TASTYTRADE_ACCESS_TOKEN\n" in noted()
+    assert "_tastyauth_before" not in noted()
 
 
 def test_others_hooks_of_zsh_see_the_status_and_the_command(user: Place) -> None:
