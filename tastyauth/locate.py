@@ -83,7 +83,7 @@ def read_config(path: str) -> bytes:
             return content
         finally:
             os.close(descriptor)
-    except (OSError, ValueError) as error:  # a program may name what is no path
+    except (OSError, ValueError) as error:  # a program may name what is not a path
         reason = getattr(error, "strerror", None) or "unreadable"
         what = f"cannot read the config {path}: {reason.lower()}"
         raise _not_found(what, "name another one with --config FILE, or make it readable") from None

@@ -96,7 +96,7 @@ def run_simulator(arguments: Arguments, console: Console) -> int:
         text = HEAD + NewProfile("simulator", *where).block()
         if arguments.config:
             _write(arguments.config, f"{_MADE}\n{text}", accepted, console)
-        # first, so that whoever reads the credentials may stop it at once
+        # first, so that a reader of the credentials may stop it at once
         console.say(f"serving {simulator.origin} until interrupted")
         console.out(json.dumps(accepted) + "\n")
         threading.Event().wait()

@@ -103,7 +103,7 @@ def _work(work: Callable[[], bytes], writer: int, handled: Iterable[signal.Signa
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, handled)
         nowhere = os.open(os.devnull, os.O_RDWR)
-        for descriptor in (0, 1, 2):  # whoever reads these waits for the parent only
+        for descriptor in (0, 1, 2):  # a reader of these waits for the parent only
             os.dup2(nowhere, descriptor)
         answer = work()
         while answer:
