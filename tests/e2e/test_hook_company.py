@@ -28,10 +28,13 @@ _EXPORTS = """\
 
 SHELLS = {
     "bash": (("bash", "--norc", "--noprofile", "-i"), 'eval "$({})"', "PS1='$ '"),
-    "zsh": (("zsh", "-f", "-i"), 'eval "$({})"', "PS1='$ '; unsetopt prompt_sp zle"),
+    "zsh": (("zsh", "-f", "-i", "+o", "zle"), 'eval "$({})"', "PS1='$ '; unsetopt prompt_sp"),
     "fish": (("fish", "--no-config", "-i"), "{} | source", "function fish_prompt; echo '$ '; end"),
 }
-"""How to start one without its user's settings, how it runs what a program prints, its prompt."""
+"""How to start one without its user's settings, how it runs what a program prints, its prompt.
+
+The line editor of zsh, were it on at first, would throw away what is typed while it starts.
+"""
 
 OVERDUE = {
     "bash": "late() { _tastyauth_due=0; }; PROMPT_COMMAND+=$'\\n'late",
