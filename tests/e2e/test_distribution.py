@@ -66,7 +66,8 @@ class Release:
 def python(version: str) -> str | None:
     """The path of a Python of that minor version with which an environment can be made."""
     own = os.path.dirname(os.path.realpath(sys.executable))
-    pyenv = sorted(glob(f"{CALLERS.get('HOME')}/.pyenv/versions/{version}.*/bin"))
+    root = CALLERS.get("PYENV_ROOT") or f"{CALLERS.get('HOME')}/.pyenv"
+    pyenv = sorted(glob(f"{root}/versions/{version}.*/bin"))
     for place in (own, *PATH.split(":"), *pyenv):
         path = f"{place}/python{version}"
         if os.access(path, os.X_OK) and not anywhere(path, "-c", "import venv, ctypes").returncode:
