@@ -49,7 +49,7 @@ def is_made_up(text: str) -> bool:
     digits = text.lower()
     if not re.fullmatch("[0-9a-f]{40}", digits):
         return False
-    if digits.isalpha() or digits.isdecimal() or len(set(digits)) < 8:
+    if digits.isdecimal() or len(set(digits)) < 8:
         return True
     return any(digits[period:] == digits[:-period] for period in range(1, 21))
 

@@ -21,6 +21,7 @@ from tastyauth.secret import (
     Secret,
     fit_to_paste,
     has_credential,
+    is_made_up,
     is_uuid,
     mask,
     shown,
@@ -356,6 +357,29 @@ def test_what_a_message_quotes_is_tame_and_holds_no_credential(text: str, expect
 )
 def test_a_line_that_surely_holds_a_credential_is_recognized(text: str, expected: bool) -> None:
     assert has_credential(text) is expected
+
+
+OF_EIGHT = CLIENT_SECRET.translate(str.maketrans("456789ef", "0123abcd"))
+"""In no order, of eight different digits."""
+
+
+@for_each(
+    ("digits", "expected"),
+    [
+        ("0" * 40, True),
+        ("DEADBEEF" * 5, True),
+        ("0123456789abcdef" * 2 + "01234567", True),
+        ("3141592653589793238462643383279502884197", True),
+        (OF_EIGHT.replace("d", "c"), True),
+        (OF_EIGHT, False),
+        (CLIENT_SECRET, False),
+        (CLIENT_SECRET[:21] + CLIENT_SECRET[:19], False),  # it may begin again by chance
+        ("0" * 39, False),
+        ("g" * 40, False),
+    ],
+)
+def test_filler_is_told_from_what_may_be_a_client_secret(digits: str, expected: bool) -> None:
+    assert is_made_up(digits) is expected
 
 
 @for_each("value", [None, 5, b"bytes", Secret("another")])

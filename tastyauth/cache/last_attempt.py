@@ -89,7 +89,7 @@ class Attempt:
     def forbids(self, now: float, secrets: str | None) -> bool:
         """Whether it is too soon to ask again with these secrets, or with any."""
         # the clock was set back: the record no longer counts
-        is_meant = self.asked_for >= 0 or self.secrets in ("", secrets)
+        is_meant = self.asked_for >= 0 or self.secrets == secrets
         return is_meant and self.ended_at <= now < self.not_before
 
     def succeeded(self, now: float, *, from_another: bool = False, trouble: str = "") -> "Attempt":

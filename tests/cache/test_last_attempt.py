@@ -202,12 +202,18 @@ def test_a_refusal_forbids_asking_with_the_same_secrets(
     assert record.forbids(NOW + after, secrets) is forbidden
 
 
-@for_each(("after", "forbidden"), [(0, True), (119.9, True), (120, False), (-1, False)])
+@for_each(
+    ("seconds", "after", "forbidden"),
+    [
+        *((120.0, 0, True), (120.0, 119.9, True), (120.0, 120, False), (120.0, -1, False)),
+        *((0.0, 1.9, True), (0.0, 2, False)),  # as long as without one
+    ],
+)
 @for_each("secrets", [None, "5ec2e7", "0ther"])
 def test_a_retry_after_forbids_asking_with_any_secrets(
-    after: float, forbidden: bool, secrets: str | None
+    seconds: float, after: float, forbidden: bool, secrets: str | None
 ) -> None:
-    record = Attempt().failed(BUSY, "5ec2e7", NOW)
+    record = Attempt().failed(TemporaryError("429", retry_after=seconds), "5ec2e7", NOW)
     assert record.forbids(NOW + after, secrets) is forbidden
 
 
@@ -370,7 +376,14 @@ def test_failures_are_counted_as_long_as_they_are_of_one_kind() -> None:
 
 @pytest.mark.parametrize(
     ("asked_for", "after", "left"),
-    [(30.0, 10, 20.0), (30.0, 31, 0.0), (0.0, 3, 0.0), (None, 1, 1.0), (None, 3, None)],
+    [
+        (30.0, 10, 20.0),
+        (30.0, 31, 0.0),
+        (0.0, 3, 0.0),
+        (None, 1, 1.0),
+        (None, 2, None),
+        (None, 3, None),
+    ],
 )
 def test_those_who_waited_learn_how_long_the_server_is_still_to_be_left_alone(
     asked_for: float | None, after: float, left: float | None

@@ -6,6 +6,7 @@ import resource
 import signal
 import stat
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -209,6 +210,35 @@ def test_what_must_survive_a_power_cut_is_on_the_disk_before_it_takes_its_place(
     assert [seen for _, seen in synced] == [False]
     files.rename_all(contents)
     assert synced == [(os.stat(f"{place}/a").st_ino, False), (directory, True)]
+
+
+def test_a_full_disk_has_room_in_the_file_that_is_there_or_the_error_stays(
+    place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    files.write(f"{place}/a", b"something longer")
+    inode = os.stat(f"{place}/a").st_ino
+    files.overwrite(f"{place}/a", b"new", full)
+    assert locate.read_private(f"{place}/a") == b"new"
+    assert os.stat(f"{place}/a").st_ino == inode
+    os.symlink("a", f"{place}/link")
+    for name in ("gone", "link", "a"):
+        if name == "a":
+            monkeypatch.setattr(os, "pwrite", lambda *_: 2)
+        with pytest.raises(OSError) as caught:
+            files.overwrite(f"{place}/{name}", b"more", full)
+        assert caught.value is full
+    assert locate.read_private(f"{place}/a") == b"new"
+
+
+def test_a_file_is_older_once_that_long_has_passed_and_never_once_it_is_gone(
+    place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path(f"{place}/a").touch()
+    os.utime(f"{place}/a", (1000, 1000))
+    monkeypatch.setattr(time, "time", lambda: 1060.0)
+    assert [files.is_older(f"{place}/a", age) for age in (59.0, 60.0, 61.0)] == [True, False, False]
+    assert not files.is_older(f"{place}/gone", 0.0)
 
 
 def test_what_cannot_be_written_leaves_everything_as_it_was(place: str) -> None:
@@ -525,7 +555,7 @@ def test_a_path_leads_out_by_a_link_on_the_way_or_at_its_end(place: str) -> None
         ("/a b can be written by somebody named in its ACL", "setfacl -b '/a b'"),
         ("/a b can be written by everybody", "chmod go-w '/a b'"),
         ("/a can be written by its group", "chmod go-w /a"),
-        ("/can be written/a can be written by its group", "chmod go-w '/can be written/a'"),
+        ("/a can be written/b can be written by its group", "chmod go-w '/a can be written/b'"),
         ("/a belongs to another user", "sudo chown $(id -u) /a"),
         ("/a cannot be checked", "look at it: ls -ld /a"),
         ("anything else", "remove that permission"),
