@@ -198,6 +198,13 @@ def _word(failure: Failure) -> str:
     return word if known and "://" not in failure.text else ""
 
 
+def _item(failure: Failure) -> str:
+    """The first item of a list, as it should be written, if its dash lacks the space."""
+    line, column, _, _ = failure.document.value_span(failure.path)
+    before, rest = (text := failure.document.lines[line - 1])[: column - 1], text[column - 1 :]
+    return "" if before.strip() else schema.corrected_item(rest)
+
+
 def _upper(failure: Failure) -> str:
     """The key as the name of a variable, if it can be shown."""
     upper = failure.text[:80].replace("-", "_").upper()
@@ -211,6 +218,7 @@ WORDS: dict[str, Callable[[Failure], str]] = {
     "count": lambda failure: str(len(_sources(failure))),
     "example": _example,
     "fixed": lambda failure: schema.corrected(_word(failure), failure.text.partition(":")[2]),
+    "item": _item,
     "keys": _keys,
     "kind": lambda failure: _KINDS.get(type(failure.value), "a number"),
     "kinds": lambda _: ", ".join(schema.source_kinds()),

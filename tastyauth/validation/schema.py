@@ -291,6 +291,15 @@ def corrected(key: str, value: str) -> str:
     return f"{key}: {value}".rstrip()
 
 
+def corrected_item(line: str) -> str:
+    """`- item` for the start of a line whose dash lacks its space; "" for any other."""
+    found = re.match(r"-([A-Za-z_.~/][^\s:]*)(:?)", line)
+    if not found:
+        return ""
+    item = found[1] if shown(found[1]) == found[1] else "..."
+    return f"- {item}{': ...' if found[2] else ''}"
+
+
 _LONGEST_MISTYPED = 28
 """Letters. No word of a config is half as long."""
 

@@ -126,6 +126,11 @@ def _unpunctuated(lines: tuple[str, ...], line: int) -> Problem | None:
     indentation = len(below) - len(below.lstrip())
     for number in range(min(line, len(lines)), max(line - _MOST_ABOVE, 0), -1):
         text = lines[number - 1]
+        if fixed := _glued(lines, number):
+            column = len(text) - len(text.lstrip()) + 1
+            words = {"missing": "space", "where": "after a dash", "written": "-", "fixed": fixed}
+            span = Span(number, column, number, column + 1)
+            return problem("unpunctuated line", span, on_key=False, labels=(), **words)
         has_key, found = _KEY.match(text), _LINE.match(text)
         if found and not has_key and found[1] in schema.vocabulary():
             lacks = ("space", "after a colon") if found[2] else ("colon", "after a key")
@@ -144,6 +149,15 @@ def _unpunctuated(lines: tuple[str, ...], line: int) -> Problem | None:
                 "unpunctuated line", span, on_key=False, labels=(), fixed=f"{key}:", **words
             )
     return None
+
+
+def _glued(lines: tuple[str, ...], number: int) -> str:
+    """How an item of a list, beside others, should be written whose dash lacks its space, or ""."""
+    text = lines[number - 1]
+    dash = text[: len(text) - len(text.lstrip())] + "- "
+    beside = (*lines[max(number - 2, 0) : number - 1], *lines[number : number + 1])
+    is_item = any(line.startswith(dash) for line in beside)
+    return schema.corrected_item(text.lstrip()) if is_item else ""
 
 
 # Characters that look like those of YAML

@@ -391,6 +391,32 @@ def test_a_character_that_looks_right_is_named_on_its_line(
     assert len(of(text).problems) == 1
 
 
+@for_each(
+    ("lines", "number", "fixed"),
+    [
+        ("first_of:|-env: A|-file: b", 8, "- env: ..."),
+        ("first_of:|- env: A|-file: b", 9, "- file: ..."),
+        ("first_of:|-env: A|- file: b", 8, "- env: ..."),
+        ("command:|-op|- read", 8, "- op"),
+        ("command:|- op|-read|- --flag", 9, "- read"),
+        ("command:|- op|-x7Q9zK2m", 9, "- ..."),
+        ("command:|-op|-read", 8, "- op"),
+    ],
+)
+def test_a_dash_without_a_space_is_named_on_its_line(lines: str, number: int, fixed: str) -> None:
+    above, *items = lines.split("|")
+    block = f"\n      {above}\n" + "\n".join(f"        {item}" for item in items)
+    problem, *more = of(profile(client_secret=block)).problems
+    assert (problem.span.line, problem.span.column, more) == (number, 9, [])
+    assert problem.label == 'add a space after "-"'
+    assert problem.help == (f"write {fixed}",)
+
+
+def test_a_dash_without_a_space_is_named_in_a_list_of_words() -> None:
+    problem, *more = of(profile() + "    scopes:\n      -read\n").problems
+    assert (problem.span.line, problem.help, more) == (9, ("write - read",), [])
+
+
 def test_an_odd_space_or_dash_is_named_before_keys_that_nobody_knows() -> None:
     for text, line, label in (
         (profile().replace("  live", "\xa0\xa0live"), 3, "no-break space"),
