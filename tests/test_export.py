@@ -367,7 +367,7 @@ def test_the_failure_lines(code: int) -> None:
 
 @for_each(("names", "expected"), [((), "\n"), (("A",), "unset A;\n"), (("A", "B"), "unset A B;\n")])
 def test_the_unset_line(names: tuple[str, ...], expected: str) -> None:
-    assert export.sh_unset(names) == expected
+    assert export.sh_unset(names) == shells.unset("sh", names) == expected
 
 
 @settings(deadline=None)
@@ -400,6 +400,47 @@ def test_env_never_hands_out_a_long_lived_secret(secret: str) -> None:
     ]
     assert export.for_shell(exports) == (("TOKEN", "access_token"),)
     assert export.assign(exports, FIELDS | {secret: "x"})[0] == ("LONG_LIVED", "x")
+
+
+@for_each(
+    ("fields", "is_needed"),
+    [
+        ((), True),
+        (("profile",), True),
+        (("access_token",), True),
+        (("client_secret", "profile"), False),
+        (("refresh_token",), False),
+        (("client_secret", "expires_at"), True),
+        (("refresh_token", "authorization"), True),
+    ],
+)
+def test_exec_needs_no_token_where_it_hands_out_the_long_lived_secrets_alone(
+    fields: tuple[str, ...], is_needed: bool
+) -> None:
+    assert export.need_token(tuple((field.upper(), field) for field in fields)) is is_needed
+
+
+@for_each(
+    ("shell", "output", "line"),
+    [
+        ("/usr/bin/fish", "fish", "tastyauth env --format fish | source"),
+        ("/bin/csh", "csh", "eval `tastyauth env --format csh`"),
+        ("tcsh", "csh", "eval `tastyauth env --format csh`"),
+        ("/fish/zsh", "sh", "eval $(tastyauth env)"),
+        ("", "sh", "eval $(tastyauth env)"),
+    ],
+)
+def test_each_shell_is_shown_the_line_that_it_understands(
+    shell: str, output: str, line: str
+) -> None:
+    assert shells.for_shell(shell) == output
+    assert shells.usage(output) == line
+    assert shells.usage(output, "other") == line.replace("tastyauth env", "other")
+    assert shells.usage("json") == ""
+
+
+def test_what_is_filled_in_may_look_like_a_place() -> None:
+    assert shells.filled("@A@ @b@ @BC@@A@", A="@BC@", BC="2") == "@BC@ @b@ 2@BC@"
 
 
 def test_the_defaults_are_those_of_the_readme() -> None:
