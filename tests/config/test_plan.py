@@ -111,6 +111,27 @@ def test_the_digest_is_the_sha256_of_the_lines_so_that_approvals_outlast_a_relea
     assert plan.digest(("a", "  b")) == hashlib.sha256(b"a\n  b").hexdigest()
 
 
+def test_the_plan_says_what_is_shared_and_what_a_server_of_ones_own_stands_for(
+    programs: Path,
+) -> None:
+    custom = MINIMAL.replace("sandbox", "custom\n    api_url: http://127.0.0.1:1")
+    custom += "    scopes: [read, trade]\n    stands_for: production\n"
+    shared = "    shared: {{ valkey: {{ url: valkeys://h{} }} }}\n"
+    secured = ", password: { command: [vault] }, certificate_authorities: /ca"
+    lines = plan_of(custom + shared.format(secured), around(programs / "second"))
+    assert lines[1] == "profile live: custom, stands for production"
+    assert lines[3] == "  scopes: read trade, and no more"
+    assert lines[-3:] == (
+        "  shares access tokens, sealed, through: valkeys://h, trusting /ca",
+        '  password of valkeys://h: command ["vault"]',
+        f'                           runs: "{programs}/second/vault"',
+    )
+    assert plan_of(custom + shared.format(""))[-2:] == (
+        "  shares access tokens, sealed, through: valkeys://h",
+        "  password of valkeys://h: none",
+    )
+
+
 # -- what needs no new approval -------------------------------------------------------------------
 
 MINIMAL = f"""\
@@ -372,6 +393,13 @@ def test_a_project_file_may_use_this_machine(url: str) -> None:
     plan.refuse_outlaws(at(url), around())
 
 
+def test_a_project_file_shares_through_no_other_machine() -> None:
+    shared = "    shared: {{ valkey: {{ url: {} }} }}\n"
+    error = refusal(config_of(MINIMAL + shared.format("valkeys://192.0.2.1")))
+    assert error.message.endswith("shares tokens through another machine: valkeys://192.0.2.1")
+    plan.refuse_outlaws(config_of(MINIMAL + shared.format("valkey://127.0.0.1")), around())
+
+
 @for_each("environment", ENVIRONMENTS)
 def test_a_project_file_may_use_the_brokers_hosts(environment: str) -> None:
     plan.refuse_outlaws(config_of(MINIMAL.replace("sandbox", environment)), around())
@@ -470,7 +498,7 @@ def test_ones_home_directory_and_what_is_above_it_are_no_project(tmp_path: Path)
             refusal(config, around_me)
 
 
-@pytest.mark.parametrize("directory", ["/opt", "/usr/local", "{sticky}"])
+@pytest.mark.parametrize("directory", ["/opt", "/usr/local", "/not-there", "{sticky}"])
 def test_what_many_things_lie_in_is_no_unpacked_tree(tmp_path: Path, directory: str) -> None:
     (tmp_path / "sticky").mkdir()
     os.chmod(tmp_path / "sticky", 0o1777)
@@ -479,6 +507,8 @@ def test_what_many_things_lie_in_is_no_unpacked_tree(tmp_path: Path, directory: 
     install(tmp_path / "sticky/bin/vault")
     config = config_of(MINIMAL.replace("vault", program), f"{directory}/project/tastyauth.yaml")
     plan.refuse_outlaws(config, around())
+    directory = os.path.realpath(directory)
+    assert plan._projects_of(config.path, "/home/me") == {f"{directory}/project"}
 
 
 @pytest.mark.parametrize("mark", plan._VERSION_CONTROL)

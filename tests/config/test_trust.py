@@ -333,8 +333,9 @@ def test_records_in_a_directory_that_others_can_write_approve_nothing(
     error = refusal(config, "project", surroundings)
     assert f"{home}/{place} can be written by everybody" in error.message
     assert "chmod" in error.hint
+    assert error.hint.endswith(f"tastyauth allow {config.path}")
     assert trust.last_approved(config.path, surroundings.environ) == ()
-    with pytest.raises(OSError):
+    with pytest.raises(OSError, match=f"{place} (can be written by everybody|is open to other)"):
         trust.allow(config, surroundings)
     os.chmod(home / place, 0o700)
     assert trust.require(config, "project", surroundings)
@@ -437,8 +438,9 @@ def test_another_hash_is_none(home: Path, given: str, said: str) -> None:
     config = config_in(home)
     value = given.replace("{right}", digest(config, around(home)))
     error = refusal(config, "project", around(home, TASTYAUTH_TRUST_SHA256=value))
+    assert "was found in the project" in error.message
     assert error.message.endswith(said)
-    assert ("tastyauth allow --print" in error.hint) == bool(value)
+    assert (f"tastyauth allow --print {config.path} - and" in error.hint) == bool(value)
 
 
 @pytest.mark.parametrize(
@@ -479,7 +481,9 @@ def test_at_a_terminal_the_hash_does_not_count(home: Path) -> None:
     """Where somebody can be asked, they are asked: any `.env` can set a variable."""
     config = config_in(home)
     right = digest(config, around(home))
-    refusal(config, "project", around(home, interactive=True, TASTYAUTH_TRUST_SHA256=right))
+    error = refusal(config, "project", around(home, interactive=True, TASTYAUTH_TRUST_SHA256=right))
+    said = "was found in the project; at a terminal, $TASTYAUTH_TRUST_SHA256 is ignored"
+    assert error.message.endswith(said)
 
 
 # -- what was approved ----------------------------------------------------------------------------
@@ -550,6 +554,37 @@ def test_the_hash_of_one_profile_allows_nothing_that_goes_too_far(home: Path) ->
     surroundings = around(home, TASTYAUTH_TRUST_SHA256=one)
     with pytest.raises(ConfigNotAllowed, match=r"evil\.example"):
         trust.admitted(config, "project", surroundings, "live")
+
+
+def test_the_hash_of_one_profile_counts_where_one_is_needed_and_that_of_all_still_does(
+    home: Path,
+) -> None:
+    config, alone = config_in(home), config_in(home, CONFIG.partition("  paper:")[0])
+    one = plan.digest(trust.approvable(config, "project", around(home), "live"))
+    of_one = around(home, TASTYAUTH_TRUST_SHA256=one)
+    assert trust.admitted(config, "flag", of_one, "live") == (config, "")
+    assert trust.admitted(alone, "project", of_one, "live")[1] == one
+    of_all = around(home, TASTYAUTH_TRUST_SHA256=digest(config, around(home)))
+    for profile in ("live", "paper", "none of them"):
+        approval = trust.admitted(config, "project", of_all, profile)
+        assert approval == (config, digest(config, around(home)))
+
+
+def test_ones_own_file_that_others_can_write_may_do_with_a_hash_what_a_found_one_may_not(
+    home: Path,
+) -> None:
+    writable(home)
+    config = config_in(home, OUTLAWS["a host"])
+    own = trust.approvable(config, "flag", around(home), "paper")
+    assert own == plan.lines(config.only("paper"), around(home))[1:]
+    for lines, approved in (
+        (plan.lines(config, around(home)), config),
+        (own, config.only("paper")),
+    ):
+        given = around(home, TASTYAUTH_TRUST_SHA256=plan.digest(lines))
+        assert trust.admitted(config, "flag", given, "paper") == (approved, plan.digest(lines))
+        with pytest.raises(ConfigNotAllowed, match=r"evil\.example"):
+            trust.admitted(config, "project", given, "paper")
 
 
 MORE = """\
