@@ -1,5 +1,6 @@
 """Checks that JSON Schema cannot express: which key was meant, and what contradicts."""
 
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
@@ -109,7 +110,9 @@ def _shared(
 
 def _extra(document: Document, path: Path, kind: str, packages: str) -> Problem:
     library, span = packages.replace(" ", " and "), document.key_span(path)
-    return problem("extra", span, path, kind=kind, library=library, packages=packages)
+    name = "extra in pre-commit" if os.environ.get("PRE_COMMIT") else "extra"
+    listed = packages.replace(" ", ", ")
+    return problem(name, span, path, kind=kind, library=library, packages=packages, listed=listed)
 
 
 def _exported(profiles: _Mapping) -> _Exported:

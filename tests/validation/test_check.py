@@ -327,6 +327,26 @@ def test_what_only_a_shell_or_windows_understands_is_a_warning(text: str, refere
     assert not found.errors
 
 
+def test_in_pre_commit_the_hint_is_about_its_own_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What pipx installs is not there."""
+    config = profile(client_secret="{ keyring: { service: a, username: b } }")
+    config += "    shared: { valkey: rediss://valkey.example }\n"
+    monkeypatch.setenv("PRE_COMMIT", "1")
+    found = validation.check(document.read(config.encode(), "a.yaml"), lambda _: False)
+    assert [problem.help for problem in found] == [
+        (
+            f"to have it here, give this hook additional_dependencies: [{packages}]",
+            f"where tokens are fetched, install it: pipx inject tastyauth {words}",
+        )
+        for packages, words in [
+            ("keyring", "keyring"),
+            ("valkey, cryptography", "valkey cryptography"),
+        ]
+    ]
+
+
 @for_each("word", ["|", "||", "&&", ";", "&", ">", ">>", "<", "2>", "2>/dev/null"])
 def test_an_operator_of_a_shell_is_a_warning_as_an_argument(word: str) -> None:
     found = of(profile(client_secret=f"{{ command: [a, '{word}', b] }}"))
