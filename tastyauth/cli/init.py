@@ -117,8 +117,9 @@ def _make(place: _Place, name: str | None, arguments: Arguments, console: Consol
         content, config = _filled(place, room, new, console)
         profile = config.profile(new.name)
         console.about = profile.about
+        task = refresh.Task.of(profile, console.surroundings, console)
         try:
-            worked = try_out(profile, found.client_id, found.secrets, console)
+            worked = try_out(task, found.client_id, found.secrets, console)
         except RefusedError as error:
             error.advise(_without_config(error.hint, arguments, console))
             if not console.interactive:
@@ -131,7 +132,7 @@ def _make(place: _Place, name: str | None, arguments: Arguments, console: Consol
         content, config = _filled(place, room, new, console)
     targets = {field: getattr(profile, field).members[0] for field in SECRETS}
     beside = _written(place.path, content, console)
-    store_all(config.path, profile, targets, found.secrets, beside, console)
+    store_all(config.path, task, targets, found.secrets, beside, console)
     if place.approved and not (
         place.origin == locate.USER and _may_act(config, locate.USER, console)
     ):
@@ -251,10 +252,10 @@ def _complete(
     """Asks for what an existing profile cannot resolve, and for nothing else."""
     missing: tuple[str, ...] = ()
     console.about = profile.about
+    task = refresh.Task.of(profile, console.surroundings, console)
     for field in SECRETS:
-        reference = getattr(profile, field)
         try:
-            refresh.resolve(field, reference, profile, console.surroundings, console)
+            refresh.resolve(task, field)
         except SecretAbsent:
             missing += (field,)
     words = f"tastyauth secret set -p {profile.name}"
@@ -267,10 +268,10 @@ def _complete(
         console.say(what_next)
         return
     targets = {field: writable(field, profile, console) for field in missing}
-    client_id = refresh.client_id_of(profile, console.surroundings, console)
+    client_id = refresh.client_id_of(task)
     old = interview.old_bot(arguments.dotenv, console) if arguments.dotenv else {}
-    values, worked = enter_until_accepted(profile, client_id, missing, old, console)
-    store_all(config.path, profile, targets, values, {}, console)
+    values, worked = enter_until_accepted(task, client_id, missing, old, console)
+    store_all(config.path, task, targets, values, {}, console)
     if worked:
         _session((config.path, origin), content, profile, console).worked()
     _say_next(config, profile, arguments, console)

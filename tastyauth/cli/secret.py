@@ -44,33 +44,33 @@ def run_secret(arguments: Arguments, console: Console) -> int:
     profile = session.config().profile(session.asked.profile)
     console.about, console.withheld = profile.about, profile.withheld
     wanted = (arguments.only,) if arguments.only else SECRETS
+    task = refresh.Task.of(profile, console.surroundings, console)
     if arguments.undo:
-        _go_back(session.asked.path, profile, wanted, console)
+        _go_back(session.asked.path, task, wanted, console)
         return 0
     targets = {field: writable(field, profile, console) for field in wanted}
-    client_id = refresh.client_id_of(profile, console.surroundings, console)
-    values, worked = enter_until_accepted(profile, client_id, wanted, {}, console)
+    client_id = refresh.client_id_of(task)
+    values, worked = enter_until_accepted(task, client_id, wanted, {}, console)
     if worked:
-        store_all(session.asked.path, profile, targets, values, {}, console)
+        store_all(session.asked.path, task, targets, values, {}, console)
         session.worked()
-        if os.path.exists(refresh.untried_mark(profile, console.surroundings)):
-            refresh.forget_earlier(profile, console.surroundings)
+        if os.path.exists(refresh.untried_mark(task)):
+            refresh.forget_earlier(task)
     else:
-        _store_untried(session.asked.path, profile, targets, values, console)
+        _store_untried(session.asked.path, task, targets, values, console)
     return 0
 
 
 def _store_untried(
     config: str,
-    profile: Profile,
+    task: refresh.Task,
     targets: dict[str, Reference],
     values: dict[str, Secret],
     console: Console,
 ) -> None:
     """Stores the values; keeps the old ones beside them until the new ones have worked."""
-    surroundings = console.surroundings.withholding(profile.withheld)
-    unasked = replace(surroundings, interactive=False)
-    mark = refresh.untried_mark(profile, surroundings)
+    unasked = replace(task.around, interactive=False)
+    mark = refresh.untried_mark(task)
     kept: dict[str, Reference] = {}
     for field, target in {} if os.path.exists(mark) else targets.items():
         with suppress(SecretError):
@@ -78,7 +78,7 @@ def _store_untried(
             if old is not None and old != values[field]:
                 kept[f"earlier {field}"] = target.earlier()
                 values[f"earlier {field}"] = old
-    store_all(config, profile, {**targets, **kept}, values, {}, console)
+    store_all(config, task, {**targets, **kept}, values, {}, console)
     if kept:
         try:
             files.make_directory(os.path.dirname(mark))
@@ -90,7 +90,7 @@ def _store_untried(
             )
     elif not os.path.exists(mark):
         return
-    words = f"tastyauth secret set --undo -p {profile.name}"
+    words = f"tastyauth secret set --undo -p {task.profile.name}"
     console.say(
         f"the earlier ones are kept until the new ones yield a token; to go back to them: {words}"
     )
@@ -100,24 +100,23 @@ def _store_untried(
         console.warn(f"they are in a repository; make git ignore them: {to_ignore(exposed)}")
 
 
-def _go_back(config: str, profile: Profile, wanted: tuple[str, ...], console: Console) -> None:
+def _go_back(config: str, task: refresh.Task, wanted: tuple[str, ...], console: Console) -> None:
     """Puts back what untried secrets have replaced; raises SecretAbsent when nothing is kept."""
-    surroundings = console.surroundings.withholding(profile.withheld)
     targets, values = {}, {}
     for field in wanted:
-        for member in getattr(profile, field).members:
-            old = _held(member.earlier(), surroundings) if member.can_store else None
+        for member in getattr(task.profile, field).members:
+            old = _held(member.earlier(), task.around) if member.can_store else None
             if old is not None:
                 targets[field], values[field] = member, old
     if not targets:
-        hint = f"store new ones: tastyauth secret set -p {profile.name}"
+        hint = f"store new ones: tastyauth secret set -p {task.profile.name}"
         raise SecretAbsent("no earlier secrets are kept", hint)
-    store_all(config, profile, targets, values, {}, console)
-    refresh.forget_earlier(profile, surroundings)
+    store_all(config, task, targets, values, {}, console)
+    refresh.forget_earlier(task)
 
 
 def enter_until_accepted(
-    profile: Profile,
+    task: refresh.Task,
     client_id: str,
     fields: tuple[str, ...],
     old: Mapping[str, Secret],
@@ -128,11 +127,11 @@ def enter_until_accepted(
     At a terminal they are asked for again until it does. Raises RefusedError where nobody can be
     asked, or where a value that is not among `fields` may be at fault.
     """
-    ask = partial(entered, console=console, is_custom=profile.environment == "custom")
+    ask = partial(entered, console=console, is_custom=task.profile.environment == "custom")
     values = {it: old[it] if it in old else ask(it) for it in fields}
     while True:
         try:
-            return values, try_out(profile, client_id, values, console)
+            return values, try_out(task, client_id, values, console)
         except RefusedError as error:
             if not console.interactive or fields != SECRETS:
                 raise
@@ -184,25 +183,23 @@ def entered(field: str, console: Console, *, is_custom: bool, kept: Secret | Non
 
 
 def try_out(
-    profile: Profile, client_id: str, entered: Mapping[str, Secret], console: Console
+    task: refresh.Task, client_id: str, entered: Mapping[str, Secret], console: Console
 ) -> bool:
     """Makes one exchange with what is about to be stored; the profile supplies the rest.
 
     Returns whether there was one. Raises what the server's answer means, unless it is temporary.
     """
     values = dict(entered)
-    surroundings = console.surroundings
     for field in SECRETS:
         if field not in values:
             try:
-                reference: Reference = getattr(profile, field)
-                values[field] = refresh.resolve(field, reference, profile, surroundings, console)
+                values[field] = refresh.resolve(task, field)
             except SecretAbsent:
                 console.say(f"not tested: the {_spoken(field)} is not there yet")
                 return False
     secrets = refresh.Secrets(client_id, values["client_secret"], values["refresh_token"])
     try:
-        tried = refresh.refresh(profile, secrets, surroundings, console, is_stored=False)
+        tried = refresh.refresh(task, secrets, is_stored=False)
     except TemporaryError as error:
         console.warn(f"could not be tested now: {error.message}")
     except TastyauthError as error:
@@ -238,7 +235,7 @@ def is_available(kind: str, console: Console) -> bool:
 
 def store_all(
     config: str,
-    profile: Profile,
+    task: refresh.Task,
     targets: Mapping[str, Reference],
     values: Mapping[str, Secret],
     beside: Mapping[str, tuple[bytes, int]],
@@ -249,8 +246,7 @@ def store_all(
     Files are written beside their places and renamed at the end. Other stores can only be set back
     to what they held. Raises SecretError, or ConfigError for a file without a secret.
     """
-    surroundings = console.surroundings.withholding(profile.withheld)
-    directory = os.path.dirname(config)
+    surroundings, directory = task.around, os.path.dirname(config)
     in_files = _paths_of(targets, directory, surroundings)
     contents = {it: (values[key].reveal().encode() + b"\n", 0o600) for key, it in in_files.items()}
     everything = {**contents, **beside}
@@ -259,7 +255,7 @@ def store_all(
     earlier: list[tuple[Reference, Secret | None]] = []
     unasked = replace(surroundings, interactive=False)  # nobody unlocks a store just for a look
     is_rotated = "refresh_token" in targets  # by another process, perhaps right now
-    alone = refresh.sole_writer_of(profile, surroundings) if is_rotated else nullcontext()
+    alone = refresh.sole_writer_of(task) if is_rotated else nullcontext()
     try:
         with _undone_if_it_fails(everything, earlier, unasked):
             files.write_beside(everything)
@@ -282,7 +278,7 @@ def store_all(
         files.remove_unfinished(path)
     with suppress(OSError):  # what is cached came from other secrets
         store.clear(locate.cache_directory(console.environ), config_of(config, console.environ))
-    _tell(profile, targets, surroundings, console)
+    _tell(task, targets, console)
 
 
 def _paths_of(
@@ -295,11 +291,8 @@ def _paths_of(
         if path is None:
             continue
         if path.startswith(f"{directory}/") and files.leads_out(os.path.dirname(path), directory):
-            label, hint = (
-                target.describe(surroundings.home),
-                "name the real directory in the config",
-            )
-            raise SecretError(f"{label} is behind a link that leads out of {directory}", hint)
+            what = f"{target.describe(surroundings.home)} is behind a link that leads out of"
+            raise SecretError(f"{what} {directory}", "name the real directory in the config")
         paths[field] = path
     return paths
 
@@ -330,26 +323,24 @@ def _held(target: Reference, surroundings: Surroundings) -> Secret | None:
         return None
 
 
-def _tell(
-    profile: Profile, targets: Mapping[str, Reference], surroundings: Surroundings, console: Console
-) -> None:
+def _tell(task: refresh.Task, targets: Mapping[str, Reference], console: Console) -> None:
     """Says where the secrets are now, and which other source of a list comes before that."""
     for field, target in targets.items():
-        where = target.describe(surroundings.home)
+        where = target.describe(task.around.home)
         if field not in SECRETS:
             console.say(f"kept the {_spoken(field)} in {where}")
             continue
         console.say(f"stored the {_spoken(field)} in {where}")
-        for member in getattr(profile, field).members:
+        for member in getattr(task.profile, field).members:
             if member == target:
                 break
             try:
-                member.resolve(surroundings)
+                member.resolve(task.around)
             except SecretAbsent:
                 continue
             except SecretError:
                 pass  # it exists, so its failure ends every search
-            first = member.describe(surroundings.home)
+            first = member.describe(task.around.home)
             console.warn(f"the {_spoken(field)} in {first} comes first, so that one is used")
             break
 

@@ -98,7 +98,8 @@ def check_type(findings: Findings) -> Verdict:
     """It is a refresh token, the newest of its grant."""
     declared = findings.secrets["refresh_token"]
     client_id = findings.secrets["client_id"].reveal()
-    newest = refresh.grant_of(findings.profile, client_id, declared, findings.around).newest()
+    task = refresh.Task(findings.profile, findings.around, findings.audience)
+    newest = refresh.grant_of(task, client_id, declared).newest()
     findings.claims = claims.read_claims(newest)
     claims.check_type(findings.claims)
     rotated = "" if newest == declared else "; the server replaced it, and the newest one is used"

@@ -5,7 +5,6 @@ import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -259,24 +258,17 @@ class Session:
 
         assert view.outline is not None
         profile = self.config(view.outline.data).profile(self.asked.profile)
-        surroundings = self._surroundings
-        if in_a_hurry:
-            surroundings = replace(surroundings, interactive=False, patience=refresh.HURRY)
-        held.promise(refresh.time_limit(profile, surroundings) + _GRACE)
+        task = refresh.Task.of(profile, self._surroundings, self._audience, in_a_hurry=in_a_hurry)
+        held.promise(refresh.time_limit(task) + _GRACE)
         with self._recorded(view, record, "", in_a_hurry=in_a_hurry):
-            secrets = self._secrets or refresh.resolve_secrets(
-                profile, surroundings, self._audience
-            )
+            secrets = self._secrets or refresh.resolve_secrets(task)
         used = secrets.digest(bytes.fromhex(view.outline.salt), profile.name)
         with suppress(OSError):
             record = store.same_secrets(view, record, used)
         self._hold_back(record, used)
         held.promise(2 * refresh.longest(profile) + _GRACE)  # it may wait for the grant as long
-        policy = self._policy(used)
         with self._recorded(view, record, used, in_a_hurry=in_a_hurry):
-            refreshed = refresh.refresh_stored(
-                profile, secrets, surroundings, self._audience, policy, in_a_hurry=in_a_hurry
-            )
+            refreshed = refresh.refresh_stored(task, secrets, self._policy(used))
         entry = refreshed.entry
         if refreshed.unsaid and not record.succeeded_at:  # once, not with each token
             self._audience.warn(refresh.UNSAID)

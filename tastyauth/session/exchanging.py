@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
 from functools import partial
 from random import uniform
 from typing import NamedTuple, Protocol
@@ -14,6 +15,9 @@ from tastyauth.config import Profile
 from tastyauth.errors import ProtocolError
 from tastyauth.secret import Secret
 from tastyauth.sources import Surroundings
+
+HURRY = 3.0
+"""Seconds for an exchange, in one try, while the caller still has a good token."""
 
 
 class Audience(Protocol):
@@ -36,6 +40,32 @@ class Audience(Protocol):
 
     def detail(self, text: str) -> None:
         """Takes what only --verbose shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A profile to get a token for, what its sources may look at, and who hears about it."""
+
+    profile: Profile
+    around: Surroundings
+    audience: Audience
+    in_a_hurry: bool = False  # a token is still good
+
+    @classmethod
+    def of(
+        cls, profile: Profile, around: Surroundings, audience: Audience, *, in_a_hurry: bool = False
+    ) -> "Task":
+        """The task, with no secret for other programs, and little time for sources in a hurry."""
+        around = around.withholding(profile.withheld)
+        if in_a_hurry:
+            around = replace(around, interactive=False, patience=HURRY)
+        return cls(profile, around, audience, in_a_hurry)
+
+    @property
+    def limit(self) -> float:
+        """Seconds for one exchange."""
+        timeout = self.profile.timeout
+        return min(timeout, HURRY) if self.in_a_hurry else timeout
 
 
 class Secrets(NamedTuple):
@@ -72,30 +102,22 @@ def load_exchange() -> None:
 
 
 def with_others(
-    profile: Profile,
-    secrets: Secrets,
-    surroundings: Surroundings,
-    audience: Audience,
-    limit: float,
-    policy: Policy,
-    exchange: Callable[[], Refreshed],
-    *,
-    in_a_hurry: bool,
+    task: Task, secrets: Secrets, policy: Policy, exchange: Callable[[], Refreshed]
 ) -> Refreshed:
     """The outcome of `exchange`, or of another machine's where the profile shares tokens."""
+    profile, audience = task.profile, task.audience
     if profile.shared is None:
         return exchange()
     from tastyauth.shared import fleet, not_used  # loaded only when tokens are shared
 
     grant = fleet.Grant(profile.token_endpoint, profile.scopes, *secrets)
-    around = surroundings.withholding(profile.withheld)
     machines = fleet.Fleet(
-        partial(fleet.connected, profile.shared, grant, around, load_exchange),
+        partial(fleet.connected, profile.shared, grant, task.around, load_exchange),
         policy,
-        limit,
+        task.limit,
         entry=lambda it: _entry(profile, secrets.client_id, *it),
         waiting=audience.waiting,
-        in_a_hurry=in_a_hurry,
+        in_a_hurry=task.in_a_hurry,
     )
     try:
         found = machines.obtain(exchange)
@@ -111,21 +133,14 @@ def with_others(
     return found._replace(trouble=machines.trouble)
 
 
-def exchange_once(
-    profile: Profile,
-    secrets: Secrets,
-    surroundings: Surroundings,
-    audience: Audience,
-    limit: float,
-    tries: int,
-    keep: Callable[[Secret], bool],
-) -> Refreshed:
+def exchange_once(task: Task, secrets: Secrets, keep: Callable[[Secret], bool]) -> Refreshed:
     """The outcome of an exchange by this machine (RFC 6749, section 6).
 
     `keep` stores a rotated refresh token, and says whether its source holds it.
     """
     from tastyauth.exchange import claims, exchange, response, route
 
+    profile, audience, environ = task.profile, task.audience, task.around.environ
     grant = claims.RefreshGrant(
         token_endpoint=profile.token_endpoint,
         environment=profile.environment,
@@ -133,18 +148,18 @@ def exchange_once(
         client_secret=secrets.client_secret,
         refresh_token=secrets.refresh_token,
         user_agent=profile.user_agent,
-        timeout=limit,
+        timeout=task.limit,
         scopes=profile.scopes,
     )
     claims.check_offline(grant)
     if audience.verbose:
-        proxy, authorities = route.route(grant.token_endpoint, surroundings.environ)
+        proxy, authorities = route.route(grant.token_endpoint, environ)
         audience.detail(f"asking {grant.token_endpoint}, proxy: {proxy},")
         audience.detail(f"certificate authorities: {authorities}")
     asked_at = time.time()
     try:
         with audience.waiting(profile.token_endpoint):
-            answer = exchange(grant, environ=surroundings.environ, tries=tries)
+            answer = exchange(grant, environ=environ, tries=1 if task.in_a_hurry else 3)
     except response.RotatedError as error:
         keep(error.refresh_token)
         raise ProtocolError(error.message, error.hint) from None

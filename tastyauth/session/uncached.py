@@ -1,7 +1,6 @@
 """A token where there can be no cache: this process keeps it, and how the last attempt ended."""
 
 import time
-from dataclasses import replace
 
 from tastyauth import cache
 from tastyauth.cache import Entry, store
@@ -51,24 +50,21 @@ def _ask(
     session: Session, profile: Profile, place: str, record: Attempt, *, in_a_hurry: bool = False
 ) -> Entry:
     """One exchange, its outcome remembered at `place`."""
-    around, audience = session._surroundings, session._audience
-    if in_a_hurry:
-        around = replace(around, interactive=False, patience=refresh.HURRY)
+    audience = session._audience
+    task = refresh.Task.of(profile, session._surroundings, audience, in_a_hurry=in_a_hurry)
     session._hold_back(record)
-    secrets = session._secrets or refresh.resolve_secrets(profile, around, audience)
+    secrets = session._secrets or refresh.resolve_secrets(task)
     used = secrets.digest(b"", profile.name)
     session._hold_back(record, used)
     try:
-        refreshed = refresh.refresh_stored(
-            profile, secrets, around, audience, session._policy(used), in_a_hurry=in_a_hurry
-        )
+        refreshed = refresh.refresh_stored(task, secrets, session._policy(used))
     except TastyauthError as error:
         failed = record.failed(error, used, time.time(), in_a_hurry=in_a_hurry)
         error.retry_after = failed.retry_after(time.time())
         attempts.remember(place, failed)
         raise
     if refreshed.unsaid and not record.succeeded_at:
-        session._audience.warn(refresh.UNSAID)
+        audience.warn(refresh.UNSAID)
     attempts.remember(place, record.succeeded(time.time()))
     session.has_asked = True
     granted.append(refreshed.entry.stored_at)

@@ -39,9 +39,9 @@ def secret_fields(session: Session) -> dict[str, str]:
     from tastyauth.session import refresh  # most that `exec` starts need none of it
 
     profile = session.config().profile(session.asked.profile)
-    around = session._surroundings
-    secrets = refresh.resolve_secrets(profile, around, session._audience)
-    grant = refresh.grant_of(profile, secrets.client_id, secrets.refresh_token, around)
+    task = refresh.Task.of(profile, session._surroundings, session._audience)
+    secrets = refresh.resolve_secrets(task)
+    grant = refresh.grant_of(task, secrets.client_id, secrets.refresh_token)
     return {
         "environment": profile.exported_environment,
         "profile": profile.name,

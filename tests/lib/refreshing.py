@@ -12,7 +12,7 @@ from tastyauth.cache.last_attempt import Policy
 from tastyauth.config import Profile, parse
 from tastyauth.secret import Secret
 from tastyauth.session import Session, refresh
-from tastyauth.session.exchanging import Refreshed, Secrets
+from tastyauth.session.exchanging import Refreshed, Secrets, Task
 from tastyauth.session.rotation import Grant
 from tastyauth.sources import Surroundings
 
@@ -51,12 +51,18 @@ class Machine:
         started = Terms(started_at=time.time(), **terms)
         return Session(asked, started, self.around, self.listener)
 
-    def secrets(self) -> Secrets:
-        return refresh.resolve_secrets(self.profile, self.around, self.listener)
+    def task(self, *, in_a_hurry: bool = False) -> Task:
+        return Task.of(self.profile, self.around, self.listener, in_a_hurry=in_a_hurry)
 
-    def refresh(self, **more: Any) -> Refreshed:
-        """With what its sources hold now."""
-        return refresh.refresh(self.profile, self.secrets(), self.around, self.listener, **more)
+    def secrets(self) -> Secrets:
+        return refresh.resolve_secrets(self.task())
+
+    def refresh(
+        self, secrets: Secrets | None = None, *, in_a_hurry: bool = False, **more: Any
+    ) -> Refreshed:
+        """With these secrets, or with what its sources hold now."""
+        task = self.task(in_a_hurry=in_a_hurry)
+        return refresh.refresh(task, secrets or self.secrets(), **more)
 
     def stored(
         self,
@@ -66,10 +72,9 @@ class Machine:
         in_a_hurry: bool = False,
     ) -> Refreshed:
         """The same, with secrets read again when they have moved."""
-        more = self.around, self.listener, policy
-        secrets = secrets or self.secrets()
-        return refresh.refresh_stored(self.profile, secrets, *more, in_a_hurry=in_a_hurry)
+        task = self.task(in_a_hurry=in_a_hurry)
+        return refresh.refresh_stored(task, secrets or self.secrets(), policy)
 
     def grant(self, declared: str) -> Grant:
         of = self.world.simulator.application.client_id
-        return refresh.grant_of(self.profile, of, Secret(declared), self.around)
+        return refresh.grant_of(self.task(), of, Secret(declared))

@@ -166,9 +166,7 @@ def test_each_machine_draws_the_moment_at_which_it_renews(
     assert drawn == []
     machine.configure(sharing(valkey.url))
     others = exchanging.with_others(
-        *(machine.profile, machine.secrets(), machine.around, machine.listener, 5.0, policy()),
-        lambda: Refreshed(found.entry),
-        in_a_hurry=False,
+        machine.task(), machine.secrets(), policy(), lambda: Refreshed(found.entry)
     )
     assert others.entry.ahead == last + 1
     assert drawn == [(last, first)]

@@ -27,7 +27,7 @@ from tastyauth.errors import (
 )
 from tastyauth.posix import files
 from tastyauth.secret import Secret
-from tastyauth.session import refresh
+from tastyauth.session import exchanging, refresh
 from tastyauth.session.rotation import Grant, MovedError
 from tastyauth.simulator import Simulator
 from tastyauth.simulator.messages import Answer, Request
@@ -175,9 +175,8 @@ def test_who_has_read_the_source_before_the_newest_token_came_there_reads_it_aga
     machine.refresh(is_stored=False)
     newest = machine.world.refresh_token
     machine.world.write(machine.source, newest)
-    around, listener = machine.around, machine.listener
     with pytest.raises(MovedError, match=f"^file {machine.source} no longer has the refresh token"):
-        refresh.refresh(machine.profile, secrets, around, listener)
+        machine.refresh(secrets)
     with pytest.raises(MovedError, match="the newest one is in") as moved:
         machine.grant(before).newest()
     assert machine.source in moved.value.message
@@ -201,9 +200,7 @@ def test_secrets_that_are_in_no_source_yet_are_used_as_they_are(machine: Machine
     secrets = machine.secrets()
     os.unlink(machine.source)
     for _ in range(2):
-        refresh.refresh(
-            *(machine.profile, secrets, machine.around, machine.listener), is_stored=False
-        )
+        machine.refresh(secrets, is_stored=False)
     assert machine.world.simulator.exchanges == 2
 
 
@@ -278,15 +275,15 @@ def test_a_server_that_is_busy_is_asked_again_unless_there_is_a_hurry(
 def test_while_new_secrets_are_untried_a_refusal_says_how_to_go_back_and_success_ends_that(
     machine: Machine,
 ) -> None:
-    profile, around = machine.profile, machine.around
-    mark = refresh.untried_mark(profile, around)
+    task = machine.task()
+    mark = refresh.untried_mark(task)
     assert os.path.dirname(mark) == f"{os.path.dirname(machine.grants)}/untried"
     other = parse(
         content(machine.world.config).replace("live.client", "other.client").encode(),
         machine.world.config,
         home=machine.world.home,
     ).profile(None)
-    assert refresh.untried_mark(other, around) != mark
+    assert refresh.untried_mark(replace(task, profile=other)) != mark
     back = "to go back to the secrets before these: tastyauth secret set --undo"
     machine.world.simulator.fail = "grant-revoked"
     with pytest.raises(RefusedError) as plain:
@@ -306,14 +303,14 @@ def test_earlier_secrets_that_cannot_be_removed_are_no_reason_to_withhold_a_toke
     machine: Machine, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Neither is a store that asks for its password: nobody is to answer for this."""
-    monkeypatch.setattr(refresh, "HURRY", 0.3)
+    monkeypatch.setattr(exchanging, "HURRY", 0.3)
     world = machine.world
     machine.configure(CONFIG.replace("file: live.client-secret", "pass: bots/live"))
     told = f"{world.root}/told"
     world.script(
         "pass", f"[ $1 = show ] && exec echo {world.client_secret}; echo $* | tee {told} >&2"
     )
-    mark = refresh.untried_mark(machine.profile, machine.around)
+    mark = refresh.untried_mark(machine.task())
     for slow in (False, True):
         files.make_directory(os.path.dirname(mark))
         world.write(mark, "")
@@ -321,13 +318,14 @@ def test_earlier_secrets_that_cannot_be_removed_are_no_reason_to_withhold_a_toke
         if slow:
             world.script("pass", "exec sleep 20")
         started = time.monotonic()
-        refresh.forget_earlier(machine.profile, replace(machine.around, interactive=True))
+        at_a_terminal = replace(machine.around, interactive=True)
+        refresh.forget_earlier(replace(machine.task(), around=at_a_terminal))
         assert time.monotonic() - started < 10
         assert content(told) == "rm --force bots/live.old\n"
         assert not os.path.exists(mark)
         os.rmdir(f"{machine.source}.old")
     os.mkdir(mark)
-    refresh.forget_earlier(machine.profile, machine.around)
+    refresh.forget_earlier(machine.task())
     assert capfd.readouterr().err == ""  # where only a person would look for it
 
 
@@ -426,9 +424,8 @@ def test_the_limit_of_a_refresh_is_that_of_its_server_and_its_sources(machine: M
     machine.configure(
         CONFIG.replace("{{ file: live.client-secret }}", command) + "    timeout: 7\n"
     )
-    assert refresh.time_limit(machine.profile, machine.around) == 7.0 + 20.0 + 30.0
-    in_a_hurry = replace(machine.around, patience=3.0)
-    assert refresh.time_limit(machine.profile, in_a_hurry) == 7.0 + 3.0 + 3.0
+    assert refresh.time_limit(machine.task()) == 7.0 + 20.0 + 30.0
+    assert refresh.time_limit(machine.task(in_a_hurry=True)) == 7.0 + 3.0 + 3.0
     assert refresh.longest(machine.profile) == 7.0
     assert refresh.longest(machine.profile, 3.0) == 3.0
     machine.configure(sharing("valkey://127.0.0.1:1", "    timeout: 7\n"))

@@ -463,7 +463,7 @@ def test_a_token_is_followed_for_as_long_as_its_source_has_another(
     monkeypatch.setattr(refresh, "refresh", moved)
     monkeypatch.setattr(refresh, "resolve_secrets", lambda *_: later.pop(0))
     with pytest.raises(MovedError):  # the last one is where the source says, and no use either
-        refresh.refresh_stored(nothing, secrets[0], *[nothing] * 3, in_a_hurry=False)
+        refresh.refresh_stored(nothing, secrets[0])
     assert sent == secrets[:3]
     assert later == []
 
