@@ -11,7 +11,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from needs import needs_linux
 from tables import for_each
-from world import CONFIG, PYTHON, World
+from world import CONFIG, PYTHON, World, profile_named
 
 from tastyauth import _entry
 from tastyauth.cli import grammar, parser
@@ -132,16 +132,9 @@ profiles:
       MY_END: expires_at
       MY_PROFILE: profile
       MY_CLIENT: client_id
-  paper:
-    environment: custom
-    api_url: {origin}
-    client_id: {client_id}
-    client_secret: {{ file: live.client-secret }}
-    refresh_token: {{ file: live.refresh-token }}
-    exports:
-      PAPER_TOKEN: access_token
-      MY_SECRET: client_secret
 """
+TWO_PROFILES += profile_named("paper")
+TWO_PROFILES += "    exports: {{ PAPER_TOKEN: access_token, MY_SECRET: client_secret }}\n"
 
 PRINT = "env | grep -E '^(MY|PAPER|TT|TASTYTRADE)_' | sort; exit 3"
 

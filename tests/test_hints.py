@@ -10,6 +10,7 @@ from itertools import chain
 
 import pytest
 from golden import Golden
+from tables import words
 from world import CONFIG, REPOSITORY, World
 
 import tastyauth
@@ -39,23 +40,7 @@ UNKNOWN = {
 }
 """Words in capitals that stand for what nobody can know, and what that is."""
 
-_WORDS = (
-    "PEM",
-    "JSON",
-    "UUID",
-    "RFC",
-    "TMPDIR",
-    "API",
-    "SSL",
-    "UTF",
-    "ID",
-    "CI",
-    "URL",
-    "TLS",
-    "WSL",
-    "YAML",
-    "BOM",
-)
+_WORDS = words("PEM JSON UUID RFC TMPDIR API SSL UTF ID CI URL TLS WSL YAML BOM")
 """Words in capitals that are only that."""
 
 _HINT = re.compile("hint|advice|remedy|_LITERALS|_IN_ARGUMENTS|^help$")

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from tables import for_each
+from tables import for_each, words
 
 from tastyauth import export
 from tastyauth.config import ENVIRONMENTS, Config, Profile, parse
@@ -272,35 +272,22 @@ def test_what_is_known_to_be_valid_reads_the_same_without_the_schema(text: str) 
 
 
 def test_the_names_of_a_config_are_those_that_tastyauth_may_set() -> None:
-    assert config_of(FULL).shell_names() == (
-        "BOT_SECRET",
-        "BOT_TOKEN_EXPIRES",
-        "TASTYTRADE_ACCESS_TOKEN",
-        "TASTYTRADE_ACCESS_TOKEN_EXPIRES_AT",
-        "TASTYTRADE_ACCESS_TOKEN_FILE",
-        "TASTYTRADE_API_URL",
-        "TASTYTRADE_ENV",
-        "TASTYTRADE_PROFILE",
-        "TASTYAUTH_HOOK",
+    assert config_of(FULL).shell_names() == words(
+        "BOT_SECRET BOT_TOKEN_EXPIRES TASTYTRADE_ACCESS_TOKEN "
+        "TASTYTRADE_ACCESS_TOKEN_EXPIRES_AT TASTYTRADE_ACCESS_TOKEN_FILE TASTYTRADE_API_URL "
+        "TASTYTRADE_ENV TASTYTRADE_PROFILE TASTYAUTH_HOOK"
     )
 
 
 def test_foreign_names_are_those_of_the_other_profiles_alone() -> None:
     config = config_of(FULL)
     profiles = config.outline(b"", "", "").profiles
-    assert profiles["live"].foreign == (
-        "BOT_SECRET",
-        "BOT_TOKEN_EXPIRES",
-        "TASTYAUTH_HOOK",
-        "TASTYTRADE_ACCESS_TOKEN_FILE",
+    assert profiles["live"].foreign == words(
+        "BOT_SECRET BOT_TOKEN_EXPIRES TASTYAUTH_HOOK TASTYTRADE_ACCESS_TOKEN_FILE"
     )
-    assert profiles["paper"].foreign == (
-        "TASTYAUTH_HOOK",
-        "TASTYTRADE_ACCESS_TOKEN_EXPIRES_AT",
-        "TASTYTRADE_ACCESS_TOKEN_FILE",
-        "TASTYTRADE_API_URL",
-        "TASTYTRADE_ENV",
-        "TASTYTRADE_PROFILE",
+    assert profiles["paper"].foreign == words(
+        "TASTYAUTH_HOOK TASTYTRADE_ACCESS_TOKEN_EXPIRES_AT TASTYTRADE_ACCESS_TOKEN_FILE "
+        "TASTYTRADE_API_URL TASTYTRADE_ENV TASTYTRADE_PROFILE"
     )
 
 

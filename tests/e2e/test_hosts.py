@@ -11,6 +11,7 @@ import time
 from typing import Any
 
 import pytest
+from tables import words
 
 from .brokers import HOSTS, PLAIN_URL, Brokers
 from .certificates import Authority
@@ -147,14 +148,7 @@ def test_a_proxy_is_never_used_for_loopback(brokers: Brokers, home: str) -> None
     """Not by http, where it would read the secrets; curl in the same environment does use it."""
     place = brokers.seen_from(home)
     configure(place, brokers.credentials["plain"], "custom", PLAIN_URL)
-    for name in (
-        "http_proxy",
-        "HTTP_PROXY",
-        "https_proxy",
-        "HTTPS_PROXY",
-        "all_proxy",
-        "ALL_PROXY",
-    ):
+    for name in words("http_proxy HTTP_PROXY https_proxy HTTPS_PROXY all_proxy ALL_PROXY"):
         place.variables[name] = PROXY
     with tinyproxy(place) as log:
         finished = place.run_program(tastyauth(), "token")

@@ -1,8 +1,9 @@
-"""A broker whose answers to token requests wait at a gate, for tests of what goes on meanwhile."""
+"""Brokers for tests of what goes on before a token request is answered."""
 
 import asyncio
 import threading
 import time
+from collections.abc import Callable
 
 from world import LIMIT
 
@@ -35,3 +36,15 @@ class Gated(Simulator):
         """Waits until a request is at the gate; never returns in a blocked event loop."""
         while not self.is_asked.is_set():
             await asyncio.sleep(0.01)
+
+
+class Meddling(Simulator):
+    """A broker that rotates, and during whose answer something else happens."""
+
+    def __init__(self) -> None:
+        super().__init__(rotate=True)
+        self.meanwhile: Callable[[], object] = str
+
+    def answer(self, request: Request) -> Answer:
+        self.meanwhile()
+        return super().answer(request)

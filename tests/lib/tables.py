@@ -1,4 +1,4 @@
-"""Tests that walk a table: one case for all of its rows."""
+"""Tests that walk a table, one case for all of its rows; and tables of single words."""
 
 import inspect
 from collections.abc import Callable, Iterable
@@ -40,3 +40,8 @@ def for_each(names: str | tuple[str, ...], rows: Iterable[Any]) -> Callable[[Any
 
 def _named(names: tuple[str, ...], row: Iterable[Any]) -> dict[str, Any]:
     return dict(zip(names, row, strict=True))
+
+
+def words(text: str) -> tuple[str, ...]:
+    """Many short words that would take a line each as a list."""
+    return tuple(text.split())

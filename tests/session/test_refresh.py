@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from exchange_fakes import http, says, serving
+from gated import Meddling
 from machines import sharing
 from refreshing import Machine
 from tables import for_each
@@ -29,24 +30,10 @@ from tastyauth.posix import files
 from tastyauth.secret import Secret
 from tastyauth.session import exchanging, refresh
 from tastyauth.session.rotation import Grant, MovedError
-from tastyauth.simulator import Simulator
-from tastyauth.simulator.messages import Answer, Request
 from tastyauth.sources import OPEN
 
 FROM_ENV = CONFIG.replace("{{ file: live.refresh-token }}", "{{ env: TT_REFRESH }}")
 ROTATED = "the server rotated the refresh token"
-
-
-class Meddling(Simulator):
-    """A broker that rotates, and during whose answer something else happens."""
-
-    def __init__(self) -> None:
-        super().__init__(rotate=True)
-        self.meanwhile: Callable[[], object] = str
-
-    def answer(self, request: Request) -> Answer:
-        self.meanwhile()
-        return super().answer(request)
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from dataclasses import replace
 
 import pytest
 from aging import entries
+from gated import Meddling
 from herds import Gate
 from needs import missing
 from world import COMMAND, CONFIG, LIMIT, Completed, World, finish, until
@@ -64,18 +65,6 @@ class Ponderous(Simulator):
         answer = super().answer(request)
         time.sleep(self.takes)
         return answer
-
-
-class Meddling(Simulator):
-    """A broker that rotates, and during whose answer something else happens."""
-
-    def __init__(self) -> None:
-        super().__init__(rotate=True)
-        self.meanwhile: Callable[[], object] = str
-
-    def answer(self, request: Request) -> Answer:
-        self.meanwhile()
-        return super().answer(request)
 
 
 class Odd(Ponderous):

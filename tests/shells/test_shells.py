@@ -162,17 +162,8 @@ def test_another_profile_leaves_no_name_of_the_first_behind(
     assert "TASTYTRADE_ENV=sandbox\n" in back.out
 
 
-NESTED = (
-    TWO_ACCOUNTS.replace("BOT_TOKEN:", "BOT_SECRET: client_secret, BOT_TOKEN:")
-    + """\
-  third:
-    environment: custom
-    api_url: {origin}
-    client_id: {client_id}
-    client_secret: {{ file: live.client-secret }}
-    refresh_token: {{ file: live.refresh-token }}
-"""
-)
+NESTED = TWO_ACCOUNTS.replace("BOT_TOKEN:", "BOT_SECRET: client_secret, BOT_TOKEN:")
+NESTED += profile_named("third")
 
 SHOW = 'echo "${TASTYTRADE_ACCESS_TOKEN_FILE-gone} ${BOT_SECRET-gone} ${BOT_TOKEN-gone}"'
 
@@ -279,6 +270,7 @@ def test_every_shell_format_unsets_the_file_of_another_account(
     ("shell", "statement"), [("bash", "unset"), ("zsh", "unset"), ("fish", "set -e")]
 )
 def test_so_does_the_hook(shell: str, statement: str, world: World) -> None:
+    assert world.run("token").code == 0  # the hook waits two seconds for one, and no longer
     words = ("hook", shell, "-p", "live", "--answer", "first")
     out = world.run(*words, TASTYTRADE_ACCESS_TOKEN_FILE="/of/another").out
     assert re.search(f"{statement} [A-Z_ ]*TASTYTRADE_ACCESS_TOKEN_FILE\\b", out), out

@@ -14,7 +14,7 @@ import reserved_names
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
-from tables import for_each
+from tables import for_each, words
 from told import BEYOND_A_SCHEMA, EXAMPLES, INVALID, VALID, checked, errors, of
 
 from tastyauth import config, validation
@@ -113,15 +113,7 @@ def test_the_schema_keeps_to_keywords_that_mean_the_same_everywhere() -> None:
     }
     annotations = {"$schema", "$id", "$defs", "title", "description", "examples"}
     editors = {"markdownDescription", "defaultSnippets", "errorMessage"}
-    ours = {
-        "x-problems",
-        "x-usual-problems",
-        "x-help",
-        "x-aliases",
-        "x-extra",
-        "x-meant",
-        "x-leaked",
-    }
+    ours = {*words("x-problems x-usual-problems x-help x-aliases x-extra x-meant x-leaked")}
     ours |= {"x-programs", "x-unneeded"}
     names_of_things = {"properties", "$defs", "defaultSnippets", "examples"}
 
@@ -184,29 +176,10 @@ def test_the_bare_schema_agrees_on_every_example() -> None:
 @for_each(
     "name",
     [
-        *(
-            "PATH",
-            "HOME",
-            "IFS",
-            "ENV",
-            "UID",
-            "PPID",
-            "SECONDS",
-            "RANDOM",
-            "LINENO",
-            "OPTIND",
-            "PS1",
-        ),
-        *(
-            "PROMPT_COMMAND",
-            "BASH_ENV",
-            "BASHOPTS",
-            "ZSH_NAME",
-            "LD_PRELOAD",
-            "DYLD_INSERT_LIBRARIES",
-        ),
-        *("PYTHONPATH", "NODE_OPTIONS", "PERL5OPT", "RUBYOPT", "GIT_SSH_COMMAND", "SSL_CERT_FILE"),
-        *("HTTPS_PROXY", "NO_PROXY", "TASTYAUTH_CONFIG", "GITHUB_ENV", "SHELLOPTS", "CDPATH"),
+        *words("PATH HOME IFS ENV UID PPID SECONDS RANDOM LINENO OPTIND PS1 PROMPT_COMMAND CDPATH"),
+        *words("BASH_ENV BASHOPTS SHELLOPTS ZSH_NAME LD_PRELOAD DYLD_INSERT_LIBRARIES PYTHONPATH"),
+        *words("NODE_OPTIONS PERL5OPT RUBYOPT GIT_SSH_COMMAND SSL_CERT_FILE HTTPS_PROXY NO_PROXY"),
+        *words("TASTYAUTH_CONFIG GITHUB_ENV"),
     ],
 )
 def test_names_that_change_how_programs_behave_are_refused(name: str) -> None:
@@ -217,16 +190,7 @@ def test_names_that_change_how_programs_behave_are_refused(name: str) -> None:
     "name",
     [
         *("TASTYTRADE_ACCESS_TOKEN", "TT_TOKEN", "ACCESS_TOKEN", "TOKEN", "BEARER", "X"),
-        *(
-            "PATHS",
-            "MY_PATH",
-            "HOMEPAGE",
-            "ENVIRONMENT",
-            "PROXY",
-            "MY_GIT_TOKEN",
-            "TASTY",
-            "API_URL",
-        ),
+        *words("PATHS MY_PATH HOMEPAGE ENVIRONMENT PROXY MY_GIT_TOKEN TASTY API_URL"),
     ],
 )
 def test_other_names_may_be_exported(name: str) -> None:
@@ -647,8 +611,8 @@ PIECES = [
         "{ first_of: [[]] }",
         "{ keyring: {} }",
         "{ dotenv: [] }",
-        "\t",
         "{ file: { path: 1 } }",
+        "\t",
         "😀",
     ),
 ]
