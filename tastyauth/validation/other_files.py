@@ -6,7 +6,7 @@ its line (or the key on the line before) must speak of it. Base64 is decoded.
 
 import re
 from base64 import b64decode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import NamedTuple
 
@@ -23,11 +23,22 @@ _ALLOW = f"if it is a harmless example, add a comment to this line: {ALLOWANCE}"
 _AROUND = 400
 """Characters before and after a find, on its line, that are looked at."""
 
-_FORTY_DIGITS = re.compile(r"(?<![0-9A-Za-z+/_])(?<!(?<!:)-)[0-9A-Fa-f]{40}(?![0-9A-Za-z+/_-])")
+_FAR = 4000
+"""Characters before a find in which a heading may say what it is."""
+
+_FORTY_DIGITS = re.compile(  # also in a URL, after an encoded `=`
+    r"(?:(?<![0-9A-Za-z+/_])(?<!(?<!:)-)|(?<=%3[Dd]))[0-9A-Fa-f]{40}(?![0-9A-Za-z+/_-])"
+)
 _BASE64 = re.compile(r"[A-Za-z0-9+/]{54,}")  # 54 characters are 40 bytes
 _SECRET = re.compile(r"secret|(?<![a-z0-9])tt_", re.IGNORECASE)
 _TASTY = re.compile(r"tasty", re.IGNORECASE)
 _KUBERNETES = re.compile(r"""^ *["']?kind["']?: *["']?Secret\b""", re.MULTILINE)
+_STRING_DATA = re.compile(  # up to a line that is in it
+    r"""^( *)["']?stringData["']?:[^\n]*\n(?:(?:\1[ \t]+[^\n]*)?\n)*\Z""", re.MULTILINE
+)
+_NETRC = re.compile(r"\bmachine\s+\S*tasty\S*\s+(?:(?:login|account)\s+\S+\s+)*password\s+\Z")
+_CELL_ENDS = re.compile("[,;\t]")
+_COLUMN = re.compile(r"""\s*["']?(?:\w+ )?[\w.-]*secret[\w.-]*["']?\s*""", re.IGNORECASE)
 
 _ASSIGNED = re.compile(r"""(?:=>?\s*|:\s+|:-|["'])["']?$""")
 _PINNED = re.compile(  # what precedes a commit, a checksum or the tag of an image
@@ -66,13 +77,16 @@ class _Context(NamedTuple):
 
 
 def decoded(content: bytes) -> str:
-    """Any file as text in which ASCII is found, also UTF-16 without a byte order mark."""
+    """Any file as text in which ASCII is found, also UTF-16 without a byte order mark, or UTF-32.
+
+    Decoded as UTF-16, ASCII in UTF-32 is interspersed with NULs, which are removed.
+    """
     if content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        return content.decode("utf-16", "replace")
+        return content.decode("utf-16", "replace").replace("\0", "")
     sample = content[:4096]
     for encoding, zeros in (("utf-16-le", sample[1::2]), ("utf-16-be", sample[::2])):
         if zeros.count(0) * 2 > len(zeros):
-            return content.decode(encoding, "replace")
+            return content.decode(encoding, "replace").replace("\0", "")
     return content.decode("utf-8", "replace")
 
 
@@ -102,7 +116,10 @@ def _finds(text: str, *, name_speaks: bool) -> Iterator[Find]:
             yield Find(start, end, shape)
     for digits in _FORTY_DIGITS.finditer(text):
         around = None if is_made_up(digits.group()) else _around(text, *digits.span())
-        if around and _is_client_secret(around, name_speaks=name_speaks):
+        if not around:
+            continue
+        speaks = _under_a_heading(text, digits.start(), around, is_kubernetes)
+        if speaks or _is_client_secret(around, name_speaks=name_speaks):
             yield Find(*digits.span(), "client secret")
     for run in _BASE64.finditer(text):
         inner, found = _in_base64(run.group())
@@ -131,6 +148,22 @@ def _around(text: str, start: int, end: int) -> _Context | None:
             above = above if _OPENS.search(above) else ""
     found = _Context(before, after, above)
     return None if any(ALLOWANCE in part for part in found) else found
+
+
+def _under_a_heading(
+    text: str, start: int, around: _Context, is_kubernetes: Callable[[], bool]
+) -> bool:
+    """Whether .netrc, a column of a table or a Kubernetes Secret says that this is a secret."""
+    before, after, _ = around
+    if _NETRC.search(text[max(0, start - _AROUND) : start]):
+        return True
+    names, column = _CELL_ENDS.split(text[:_AROUND].partition("\n")[0]), _CELL_ENDS.findall(before)
+    if len(names) == len(column) + len(_CELL_ENDS.findall(after)) + 1 > 1:
+        return bool(_COLUMN.fullmatch(names[len(column)]))
+    if not is_kubernetes() or _PINNED.search(before[-40:]):
+        return False
+    line = start - len(before)
+    return bool(_STRING_DATA.search(text[max(0, line - _FAR) : line]))
 
 
 def _is_client_secret(around: _Context, *, name_speaks: bool) -> bool:

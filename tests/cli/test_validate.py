@@ -197,11 +197,12 @@ def test_a_file_that_is_called_like_a_config_is_searched_like_one(here: World) -
 
 
 def test_any_encoding_is_searched(here: World) -> None:
-    with open(f"{here.project}/utf-16.txt", "wb") as file:
-        file.write(f"secret {SECRET}\n".encode("utf-16"))
+    for encoding in ("utf-16", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"):
+        with open(f"{here.project}/wide.txt", "wb") as file:
+            file.write(f"secret {SECRET}\n".encode(encoding))
+        assert here.run("no-secrets", "wide.txt").code == 1, encoding
     with open(f"{here.project}/latin-1.txt", "wb") as file:
         file.write(b"caf\xe9 \x00 secret " + SECRET.encode())
-    assert here.run("no-secrets", "utf-16.txt").code == 1
     assert here.run("no-secrets", "latin-1.txt").code == 1
 
 

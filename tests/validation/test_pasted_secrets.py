@@ -97,6 +97,12 @@ def test_a_secret_is_known_by_its_shape(text: str, shape: str | None) -> None:
         f"client_secret = <<-EOF\n{CLIENT_SECRET}\nEOF",
         f"kind: Secret\ndata:\n  a: {base64.b64encode(CLIENT_SECRET.encode()).decode()}",
         f"  client_secret: {base64.b64encode(f'{CLIENT_SECRET} '.encode()).decode()}",
+        f"kind: Secret\nstringData:\n  a: b\n\n  c: {CLIENT_SECRET}",
+        f"kind: Secret\nstringData:\n  a: |\n    {CLIENT_SECRET}",
+        f"body: client_secret%3D{CLIENT_SECRET}%26x%3Dy",
+        f"body: refresh_token%3D{REFRESH_TOKEN}%26x%3Dy",
+        f"machine api.tastyworks.com login me password {CLIENT_SECRET}",
+        f"machine api.cert.tastyworks.com\n  login me\n  password {CLIENT_SECRET}",
         f"data: {base64.b64encode(REFRESH_TOKEN.encode()).decode()}",
         f"env: {base64.b64encode(f'A=b TT_SECRET={CLIENT_SECRET} C=d'.encode()).decode()}",
     ],
@@ -180,10 +186,30 @@ def test_pins_checksums_and_foreign_tokens_raise_no_alarm(line: str) -> None:
         f"- name: TASTY_COMMIT\n  value: {CLIENT_SECRET}",
         f"a secret\n\n```\n{CLIENT_SECRET}\n```",
         f"tasty-{CLIENT_SECRET}",
+        f"kind: Secret\nmetadata:\n  a: {CLIENT_SECRET}\nstringData:\n  b: c",
+        f"kind: Secret\nstringData:\n  b: c\nmetadata:\n  a: {CLIENT_SECRET}",
+        f"kind: ConfigMap\nstringData:\n  b: {CLIENT_SECRET}",
+        f"kind: Secret\nstringData:\n  commit: {CLIENT_SECRET}",
+        f"machine example.com login tasty password {CLIENT_SECRET}",
+        f"secret,commit\nx,{CLIENT_SECRET}",
+        f"from secrets import a, b\n'{CLIENT_SECRET}', b",
+        f"path%3D{CLIENT_SECRET}",
     ],
 )
 def test_nor_does_a_name_that_belongs_to_something_else(text: str) -> None:
     assert other_files.problems(text) == []
+
+
+@for_each(
+    "text",
+    [
+        f"name,client_secret\nme,{CLIENT_SECRET}",
+        f'"Client Secret";"name"\r\n"{CLIENT_SECRET}";"me"\r\n',
+        f"id\tTT_SECRET\tx\n1\t\t2\n1\t{CLIENT_SECRET}\t2",
+    ],
+)
+def test_a_cell_is_a_secret_when_its_column_is_called_so(text: str) -> None:
+    assert [problem.code for problem in other_files.problems(text)] == ["TA204"]
 
 
 def test_a_line_may_be_allowed() -> None:
