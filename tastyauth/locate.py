@@ -197,6 +197,15 @@ def approved_hash(environ: Environ) -> str:
     return "".join(given.lower().split()).removeprefix("sha256:")
 
 
+def is_approved(approval: str, origin: str, environ: Environ) -> bool:
+    """Whether what allowed a config to act still does: its origin, a file, or the variable."""
+    if not approval:
+        return origin in TRUSTED_ORIGINS
+    if approval.startswith("/"):
+        return os.path.lexists(approval)
+    return approved_hash(environ) == approval
+
+
 def meets(required: str, environ: Environ, environment: str) -> bool:
     """Whether a profile is for the environment that a flag or the variable requires, if any.
 

@@ -6,7 +6,6 @@ belongs to: an outline, a profile, and what those inputs hold now, so a changed 
 finds no entry. Both hold fields, one per line, and no shell code. Any damage is a miss.
 """
 
-import os
 from _imp import source_hash  # SipHash, in every interpreter, where `_blake2` is a library to load
 
 from tastyauth import __version__, export, locate
@@ -162,7 +161,9 @@ def look(asked: Asked) -> View:
     locate.check_private(directory)
     view = View(directory, name_of(asked.config))
     outline = read_outline(directory, asked.config)
-    if outline is None or outline.config != asked.content or not is_approved(outline, asked):
+    if outline is None or outline.config != asked.content:
+        return view
+    if not locate.is_approved(outline.approval, asked.origin, environ):
         return view
     view.outline, view.profile = outline, outline.profiles.get(asked.profile or outline.default)
     if view.profile is not None:
@@ -170,15 +171,6 @@ def look(asked: Asked) -> View:
         view.name = f"{view.outline_name}.{name_of(view.belongs_to)}"
         view.entry = read_entry(view.entry_path, view.belongs_to)
     return view
-
-
-def is_approved(outline: Outline, asked: Asked) -> bool:
-    """Whether the approval under which the config was outlined still holds."""
-    if outline.approval == "":
-        return asked.origin in locate.TRUSTED_ORIGINS
-    if outline.approval.startswith("/"):
-        return os.path.lexists(outline.approval)
-    return locate.approved_hash(asked.environ) == outline.approval
 
 
 def config_of(path: str, environ: locate.Environ) -> str:
@@ -247,8 +239,7 @@ def read_entry(path: str, belongs_to: str) -> Entry | None:
     try:
         fields = dict(line.split("\t") for line in _lines(content))
         issued_at, stored_at = int(fields.pop("issued_at")), float(fields.pop("stored_at"))
-        ahead = fields.pop("ahead", None)
-        entry = Entry(fields, issued_at, stored_at, None if ahead is None else float(ahead))
+        entry = Entry(fields, issued_at, stored_at, float(fields.pop("ahead")))
     except (ValueError, KeyError):
         return None
     # a larger number is not a time, and may be infinite or not a number

@@ -174,7 +174,9 @@ def kept(asked: Asked) -> Kept | None:
     if found is None or found.outline.config != asked.content:
         return None
     same = found.belongs_to == cache.belongs_to(found.outline, found.profile, asked.environ)
-    return found if same and cache.is_approved(found.outline, asked) else None
+    approval = found.outline.approval
+    is_approved = same and locate.is_approved(approval, asked.origin, asked.environ)
+    return found if is_approved else None
 
 
 def forget(asked: Asked, outline: Outline, profile: ProfileOutline) -> None:

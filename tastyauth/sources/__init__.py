@@ -288,13 +288,11 @@ def _defect(text: str, several_lines: str) -> tuple[str, str] | None:
     """What is wrong with a value, and what to do about it."""
     if not text:
         return "is empty", "store the secret there"
-    if "\n" in text:
-        lines = text.count("\n") + 1
-        return f"has {lines} lines, not one", several_lines
+    if line_breaks := text.count("\n"):
+        return f"has {line_breaks + 1} lines, not one", several_lines
     if len(text) > LIMIT:
         return f"is longer than {LIMIT} characters", "store only the secret there"
-    if "\r" in text:
-        position = text.index("\r") + 1
+    if position := text.find("\r") + 1:
         advice = "store it without Windows line endings"
         return f"has a carriage return at position {position}", advice
     if text[0] == "\ufeff":

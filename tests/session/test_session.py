@@ -30,7 +30,7 @@ from tastyauth.errors import (
     TemporaryError,
     UsageError,
 )
-from tastyauth.session import Session, duration, granted, refresh
+from tastyauth.session import Session, duration, exchanging, granted, refresh
 from tastyauth.simulator import Simulator
 from tastyauth.simulator.messages import Answer, Request
 from tastyauth.sources import Surroundings
@@ -721,7 +721,7 @@ def test_a_failure_that_forbids_asking_is_checked_and_reported_once_a_minute_whi
 def test_renewing_ahead_does_not_wait_for_a_slow_secret_command(
     anywhere: Caller, broker: Broker, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(refresh, "HURRY", 0.3)  # three seconds in earnest
+    monkeypatch.setattr(exchanging, "HURRY", 0.3)  # three seconds in earnest
     world = anywhere.world
     world.configure(
         CONFIG.replace(
@@ -742,7 +742,7 @@ def test_renewing_ahead_does_not_wait_for_a_slow_secret_command(
 def test_renewing_ahead_does_not_wait_for_a_slow_server(
     anywhere: Caller, broker: Broker, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(refresh, "HURRY", 0.3)
+    monkeypatch.setattr(exchanging, "HURRY", 0.3)
     first = anywhere.ask()
     broker.sleeps = 0.8
     clock.now = START + 650
