@@ -20,7 +20,7 @@ from refreshing import Machine
 from world import CONFIG, World
 
 from tastyauth import cache
-from tastyauth.cache import Asked, Entry, Terms, lock, store
+from tastyauth.cache import Asked, Entry, Outline, Terms, lock, store
 from tastyauth.errors import (
     ConfigError,
     ProtocolError,
@@ -86,6 +86,7 @@ class Caller:
         self.clock = clock
         self.warnings: list[str] = []
         self.details: list[str] = []
+        self.waits: list[str] = []
 
     def ask(
         self,
@@ -110,6 +111,7 @@ class Caller:
             return Session(asked, terms, surroundings, listener).obtain()
         finally:
             self.warnings, self.details = listener.warnings, listener.details
+            self.waits = listener.waits
 
 
 @pytest.fixture
@@ -501,12 +503,13 @@ def test_a_token_that_lives_shorter_than_was_asked_for_is_served_with_a_warning(
     clock: Clock, tmp_path: os.PathLike[str]
 ) -> None:
     with Broker(clock, lifetime=30) as broker:
+        broker.takes = 0.0
         caller = caller_of(broker, clock, os.fspath(tmp_path))
-        served = caller.ask(min_valid=300)
-        assert served.expires_at > clock.now
-        assert caller.warnings != []
-        assert caller.ask()
-        assert caller.warnings == []
+        warning = "the new token has less time left than you asked for"
+        for min_valid, warnings in [(300, [warning]), (30.5, [warning]), (29, []), (None, [])]:
+            served = caller.ask(min_valid=min_valid)
+            assert served.expires_at > clock.now
+            assert caller.warnings == warnings
 
 
 def test_expiry_counts_from_before_the_request(caller: Caller, broker: Broker) -> None:
@@ -545,6 +548,45 @@ def test_a_duration_is_given_in_the_largest_unit_that_is_precise_enough() -> Non
     table = {-5: "0 s", 0.4: "0 s", 119: "119 s", 120: "2 min", 7199: "120 min", 7200: "2 h"}
     assert {it: duration(it) for it in table} == table
     assert duration(2000 * HOUR) == "2000 h"
+
+
+def test_the_salt_changes_with_the_config_and_not_with_its_approval(caller: Caller) -> None:
+    def outline() -> Outline:
+        with open(caller.world.config, "rb") as file:
+            content = file.read()
+        environ = caller.world.environ
+        asked = Asked((caller.world.config, "user"), content, None, environ)
+        found = cache.look(asked).outline
+        assert found is not None
+        return found
+
+    token = token_of(caller.ask())
+    first = outline()
+    assert len(bytes.fromhex(first.salt)) >= 16
+    caller.world.environ["TASTYAUTH_CACHE_DIR"] = caller.world.cache
+    config = cache.config_of(caller.world.config, caller.world.environ)
+    first.approval = "/approval/of/before"
+    store.write_outline(caller.world.cache, config, first)
+    assert token_of(caller.ask()) == token
+    assert (outline().salt, outline().approval) == (first.salt, "")
+    caller.world.configure(f"{CONFIG}# newer\n")
+    assert token_of(caller.ask()) != token
+    assert outline().salt != first.salt
+
+
+def test_a_cache_that_forgets_what_is_written_is_not_used(
+    caller: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replaced = os.replace
+
+    def replace_and_cut(source: str, target: str) -> None:
+        replaced(source, target)
+        os.truncate(target, 0)
+
+    monkeypatch.setattr(os, "replace", replace_and_cut)
+    assert caller.ask()
+    why = f"{caller.world.cache}: what was written there cannot be read back"
+    assert caller.warnings[0].startswith(f"the token cache is not used: {why}; ")
 
 
 # Refusals are remembered.
