@@ -86,7 +86,9 @@ def read_config(path: str) -> bytes:
     except (OSError, ValueError) as error:  # a program may name what is not a path
         reason = getattr(error, "strerror", None) or "unreadable"
         what = f"cannot read the config {path}: {reason.lower()}"
-        raise _not_found(what, "name another one with --config FILE, or make it readable") from None
+        raise _not_found(
+            what, "name another one with --config FILE or $TASTYAUTH_CONFIG, or make it readable"
+        ) from None
 
 
 def project_directories(environ: Environ) -> list[str]:
@@ -327,13 +329,14 @@ def _is_strangers(path: str) -> bool:
 def _not_found(message: str, hint: str) -> Exception:
     from tastyauth.errors import ConfigNotFound  # brings fourteen classes that a hit does not need
 
-    return ConfigNotFound(message, hint)
+    # a line break in the name of a directory is no line of the hint
+    return ConfigNotFound(message, hint.replace("\n", "\\n"))
 
 
 def _advice(looked_at: list[str], strangers: list[str]) -> str:
     if strangers:
         path = strangers[0]
-        return f"{path} belongs to another user; to use it anyway: --config {path}"
+        return f"{path} belongs to another user; to use it anyway, name it with --config"
     for path in looked_at:
         for name in _NEAR_MISSES:
             near = f"{os.path.dirname(path)}/{name}"

@@ -162,5 +162,9 @@ def addressed(hint: str, flags: str) -> str:
 
 
 def fit_to_paste(text: str, home: str) -> str:
-    """`text` on one line, with `~` for the home directory and four digits of account numbers."""
-    return with_tilde(re.sub(_ACCOUNT_NUMBER, "****", printable(text)), home)
+    """`text` on one line, with `~` for the home directory and four digits of account numbers.
+
+    The `~` goes before the quotes of a word, since a shell does not expand it inside.
+    """
+    text = re.sub(_ACCOUNT_NUMBER, "****", printable(text))
+    return with_tilde(text.replace(f"'{home}/", f"{home}/'") if home.strip("/") else text, home)

@@ -2,6 +2,8 @@
 
 import os
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 
@@ -230,6 +232,35 @@ def test_a_directory_forges_no_line(world: World) -> None:
         for text in (done.out, done.err):
             assert all(letter.isprintable() for letter in text.replace("\n", "")), words
             assert not re.search("^(tastyauth: )?forged", text, re.MULTILINE), words
+
+
+def test_a_hint_about_an_odd_directory_is_one_line_that_can_be_typed(world: World) -> None:
+    """With a line break, a wide space as in Japanese, marks from right to left, or no UTF-8."""
+    os.unlink(world.config)  # which would be found in place of a near miss
+    for name in ("a\nforged: allowed\x1b[2K", "ト\u3000bot", "\u202egnp", "o'k %s\\\t", "\udcff"):
+        world.project = f"{world.root}/{name}"
+        world.configure(directory=world.project)
+        hint = world.run("token").err.splitlines()[1:]
+        assert len(hint) == 1, name
+        words = hint[0].partition("tastyauth allow ")[2]
+        typed = subprocess.run(["sh", "-c", f"printf %s {words}"], capture_output=True, check=True)
+        assert typed.stdout == os.fsencode(f"{world.project}/tastyauth.yaml"), name
+        os.rename(f"{world.project}/tastyauth.yaml", f"{world.project}/tastyauth.yml")
+        assert len(world.run("token").err.splitlines()) == 2, name
+
+
+def test_an_exception_about_an_odd_directory_is_one_line(world: World) -> None:
+    """What a program logs: its message, and each line of its hint."""
+    world.project = f"{world.root}/a\nERROR forged\x1b[2K"
+    world.configure(directory=world.project)
+    code = (
+        "import tastyauth\n"
+        "try: tastyauth.get_credential()\n"
+        "except tastyauth.TastyauthError as error: print(error, *error.args, error.hint, sep='\\n')"
+    )
+    done = world.run_program(sys.executable, "-c", code)
+    assert len(done.out.splitlines()) == 3
+    assert all(line.isprintable() for line in done.out.splitlines())
 
 
 def test_a_line_for_the_crontab_is_one_line(world: World) -> None:

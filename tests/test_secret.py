@@ -297,7 +297,7 @@ def test_a_report_shows_the_home_directory_as_a_tilde(path: str, home: str, expe
     [
         ("file /home/me/x, /home/me/y", "file ~/x, ~/y"),
         ("A=/home/me", "A=~"),
-        ("'/home/me/a b'", "'~/a b'"),
+        ("'/home/me/a b'", "~/'a b'"),
         ("/copy/home/me/x", "/copy/home/me/x"),
         ("/home/meer/x", "/home/meer/x"),
         ("account 5WT00001 is closed", "account ****0001 is closed"),

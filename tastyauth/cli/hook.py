@@ -4,7 +4,6 @@ import time
 from contextlib import suppress
 from json import dumps, loads
 from math import ceil
-from shlex import quote
 
 from tastyauth import cache, export, locate, shells
 from tastyauth.cache import Asked, Entry, Terms
@@ -14,6 +13,7 @@ from tastyauth.cli.inputs import cached, open_session, read_config, shipped, thi
 from tastyauth.cli.keep_fresh import noting
 from tastyauth.errors import ConfigNotFound, TastyauthError, TemporaryError, UsageError, reason_of
 from tastyauth.export import Exports
+from tastyauth.posix import quote
 from tastyauth.session import Session
 from tastyauth.session.keep_fresh import Background, has_terminal
 from tastyauth.shells import hook

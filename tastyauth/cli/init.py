@@ -2,7 +2,6 @@
 
 import os
 import re
-import shlex
 import stat
 import webbrowser
 from dataclasses import dataclass, replace
@@ -34,7 +33,7 @@ from tastyauth.errors import (
     reason_of,
 )
 from tastyauth.exchange.claims import check_shape
-from tastyauth.posix import files
+from tastyauth.posix import files, quote
 from tastyauth.secret import Secret, with_tilde
 from tastyauth.session import Session, refresh
 from tastyauth.validation import document
@@ -80,7 +79,7 @@ def run_init(arguments: Arguments, console: Console) -> int:
         _complete(config, config.profile(name), origin, content, arguments, console)
         return 0
     if origin not in locate.TRUSTED_ORIGINS and files.leads_out(path, os.path.dirname(path)):
-        hint = f"name the file itself: --config {shlex.quote(os.path.realpath(path))}"
+        hint = f"name the file itself: --config {quote(os.path.realpath(path))}"
         raise ConfigError(f"{origin} names {path}, a link that leads out of its directory", hint)
     approved = origin != locate.FLAG or _may_act(config, locate.PROJECT, console)
     _make(_Place(path, origin, content, approved), name, arguments, console)
@@ -139,7 +138,7 @@ def _make(place: _Place, name: str | None, arguments: Arguments, console: Consol
         try:
             trust.allow(config, console.surroundings)  # the user has just entered everything in it
         except OSError as error:
-            words = f"tastyauth allow {shlex.quote(config.path)}"
+            words = f"tastyauth allow {quote(config.path)}"
             console.warn(f"it is not approved yet: {reason_of(error)}; run: {words}")
     if worked:
         _session((config.path, place.origin), content, profile, console).worked()
@@ -304,7 +303,7 @@ def _say_next(config: Config, profile: Profile, arguments: Arguments, console: C
     except ConfigNotFound:
         path, origin = "", ""
     if path != config.path or not _may_act(config, origin, console):
-        words += f" --config {shlex.quote(config.path)}"
+        words += f" --config {quote(config.path)}"
     if profile.name != config.default_name:
         words += f" -p {profile.name}"
     output = shells.for_shell(console.environ.get("SHELL", ""))

@@ -1,7 +1,6 @@
 """Turns a parsed command line into a session: finds and reads the config, names the profile."""
 
 import os
-import shlex
 import sys
 from typing import TYPE_CHECKING
 
@@ -9,6 +8,7 @@ from tastyauth import cache, locate
 from tastyauth.cache import Asked, Terms, View
 from tastyauth.cli.command import Arguments
 from tastyauth.cli.console import Console
+from tastyauth.posix import quote
 from tastyauth.secret import printable
 from tastyauth.session import Session
 
@@ -73,7 +73,7 @@ def read_config(
 def flags_of(profile: str | None, config: str | None) -> str:
     """The flags that name this profile and this config."""
     flags = (("-p", profile), ("--config", config))
-    return " ".join(f"{flag} {shlex.quote(value)}" for flag, value in flags if value)
+    return " ".join(f"{flag} {quote(value)}" for flag, value in flags if value)
 
 
 def shipped(name: str, folder: str = "") -> str:

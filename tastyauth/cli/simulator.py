@@ -2,7 +2,6 @@
 
 import json
 import os
-import shlex
 import shutil
 import subprocess
 import sys
@@ -16,7 +15,7 @@ from tastyauth.cli.command import Arguments
 from tastyauth.cli.console import Console
 from tastyauth.config.new_profile import HEAD, NewProfile
 from tastyauth.errors import OutputError, TastyauthError, UsageError, reason_of
-from tastyauth.posix import files
+from tastyauth.posix import files, quote
 from tastyauth.simulator import Simulator
 
 _MADE = "# made by tastyauth simulator"
@@ -120,7 +119,7 @@ def _write(path: str, ready: str, accepted: Mapping[str, str], console: Console)
         what = f"{path} cannot be written: {reason_of(error)}"
         raise OutputError(what, "name another file") from None
     output = shells.for_shell(console.environ.get("SHELL", ""))
-    line = shells.usage(output, f"tastyauth env --config {shlex.quote(path)}")
+    line = shells.usage(output, f"tastyauth env --config {quote(path)}")
     console.say(f"wrote {path}; next, type in another terminal: {line}")
 
 

@@ -11,10 +11,10 @@ from tastyauth.cache import last_attempt as attempts
 from tastyauth.cache.last_attempt import Attempt
 from tastyauth.cli.command import Arguments
 from tastyauth.cli.console import Console
-from tastyauth.cli.inputs import cached, find, open_session, read_config
+from tastyauth.cli.inputs import cached, find, flags_of, open_session, read_config
 from tastyauth.config import Config, Profile
 from tastyauth.errors import ConfigError, SecretAbsent, SecretError, UsageError, reason_of
-from tastyauth.secret import fit_to_paste, printable, with_tilde
+from tastyauth.secret import addressed, fit_to_paste, printable, with_tilde
 from tastyauth.session import duration
 from tastyauth.shells import curl_script
 from tastyauth.sources import Reference, Surroundings
@@ -147,7 +147,10 @@ def run_status(arguments: Arguments, console: Console) -> int:
     for profile in profiles:
         default = " (default)" if profile.is_default else ""
         lines += ["", f"{profile.name}{default}: {profile.environment}, {profile.api_url}"]
-        lines += [f"  {name:<13}  {text}" for name, text in _facts(profile, now)]
+        flags = fit_to_paste(flags_of(profile.name, arguments.config), home)
+        for name, text in _facts(profile, now, flags):
+            text = addressed(text, flags) if arguments.config else text
+            lines.append(f"  {name:<13}  {text}")
     console.out("\n".join(lines) + "\n")
     return 0
 
@@ -282,7 +285,7 @@ def _field_status(
     return FieldStatus(field, fit_to_paste(value.describe(home), home), MISSING, reason)
 
 
-def _facts(profile: ProfileStatus, now: float) -> Iterator[tuple[str, str]]:
+def _facts(profile: ProfileStatus, now: float, flags: str) -> Iterator[tuple[str, str]]:
     """What is reported about a profile, a line for each name."""
     for it in profile.fields:
         yield it.field, f"{_SAID.get(it.state, it.state)}: {it.reason or it.source}"
@@ -315,5 +318,5 @@ def _facts(profile: ProfileStatus, now: float) -> Iterator[tuple[str, str]]:
         yield "last failure", f"{ago} ago, code {profile.last_failure_code}{times}{said}"
     if profile.asks_again_at > now:
         wait = duration(profile.asks_again_at - now)
-        words = f"tastyauth clear -p {profile.name}"
-        yield "no retry", f"for {wait} with the same secrets; to retry now: {words}"
+        words = f"with the same secrets; to retry now: tastyauth clear {flags}"
+        yield "no retry", f"for {wait} {words}"

@@ -10,6 +10,7 @@ from tastyauth.cli.console import Console
 from tastyauth.cli.inputs import read_config
 from tastyauth.config import plan, trust
 from tastyauth.errors import ConfigNotAllowed, UsageError, reason_of
+from tastyauth.posix import quote
 from tastyauth.secret import printable
 
 _MOST_COMPARED = 400
@@ -33,7 +34,7 @@ def run_allow(arguments: Arguments, console: Console) -> int:
     if not console.interactive:
         raise ConfigNotAllowed(
             "approving needs a terminal, where somebody can read the plan",
-            f"look at it with: tastyauth allow --print {config.path}"
+            f"look at it with: tastyauth allow --print {quote(config.path)}"
             f" - and set {trust.HASH_VARIABLE} to the hash it shows",
         )
     before = trust.last_approved(config.path, surroundings.environ)

@@ -123,7 +123,9 @@ class Config:
             raise UsageError(message, f"name one with -p: {names}")
         if wanted not in profiles:  # somebody may have typed a secret there
             message = f"no profile {mask(wanted)!r} in {self.path}"
-            raise UsageError(message, f"its profiles are: {names}")
+            raise UsageError(
+                message, f"its profiles are: {names}; name one with -p or $TASTYAUTH_PROFILE"
+            )
         return profiles[wanted]
 
     def only(self, name: str) -> "Config":

@@ -1,11 +1,11 @@
 """The text of a new profile, and where it fits into a config."""
 
 import os
-import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from tastyauth.errors import APPLICATIONS_PAGE, ConfigError
+from tastyauth.posix import quote
 from tastyauth.sources import kind_of
 from tastyauth.validation import document
 
@@ -128,8 +128,8 @@ def to_ignore(paths: Iterable[str]) -> str:
     names: dict[str, list[str]] = {}
     for path in dict.fromkeys(paths):
         directory, name = os.path.split(path)
-        names.setdefault(directory, []).append(shlex.quote(name))
+        names.setdefault(directory, []).append(quote(name))
     return " && ".join(  # the empty text ends a last line without a newline
-        f"printf '%s\\n' '' {' '.join(found)} >>{shlex.quote(f'{directory}/.gitignore')}"
+        f"printf '%s\\n' '' {' '.join(found)} >>{quote(f'{directory}/.gitignore')}"
         for directory, found in names.items()
     )

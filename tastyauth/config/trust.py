@@ -2,7 +2,6 @@
 
 import os
 import re
-import shlex
 from contextlib import suppress
 from hashlib import sha256
 from json import dumps
@@ -10,7 +9,7 @@ from json import dumps
 from tastyauth import locate
 from tastyauth.config import Config, plan
 from tastyauth.errors import ConfigNotAllowed, steps
-from tastyauth.posix import files
+from tastyauth.posix import files, quote
 from tastyauth.sources import Surroundings
 
 HASH_VARIABLE = "TASTYAUTH_TRUST_SHA256"
@@ -76,7 +75,7 @@ def require(config: Config, origin: str, around: Surroundings) -> str:
     lines = approvable(config, origin, around)
     earlier = plan.lines(config, around, plan.FIRST_EXPORTS)
     plans = {plan.digest(it): it for it in (lines, earlier)}
-    word = shlex.quote(config.path)
+    word = quote(config.path)
     # a config named by the user may do more than one that was found
     named = f"--config {word}" if origin in locate.TRUSTED_ORIGINS else word
     look = f"look at what it would do and approve it: tastyauth allow {named}"

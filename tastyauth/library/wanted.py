@@ -7,12 +7,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from shlex import quote
 
 from tastyauth import cache, locate
 from tastyauth.cache import Asked, Entry, Terms, store
 from tastyauth.config import Profile
 from tastyauth.errors import TastyauthError, UsageError
+from tastyauth.posix import quote
 from tastyauth.secret import MASK, addressed, shown
 from tastyauth.session import Session, granted
 from tastyauth.sources import Surroundings
@@ -25,7 +25,7 @@ _LONG = 0.5
 _IN_PYTHON = (
     (r"(?<!allow )(?<!--print )--config FILE", "config=FILE"),
     (r"(?<!allow )(?<!--print )--config (\S+)", r"config='\1'"),
-    (r"with -p:", "with profile=NAME:"),
+    (r"with -p\b", "with profile=NAME"),
     (r"(?:(?<=: )|(?<=or ))-p (\S+)", r"profile='\1'"),
     (r"-v (names|shows)", r"the logger tastyauth at DEBUG \1"),
 )
@@ -118,7 +118,8 @@ class Wanted:
         """What names this profile and config on a command line."""
         flags = [f"-p {self.profile_name}"] if self.profile_name else []
         if self.found[1] == locate.FLAG:
-            flags.append(f"--config {quote(self.found[0])}")
+            with suppress(UnicodeError):  # what cannot be a path is reported as soon as it is read
+                flags.append(f"--config {quote(self.found[0])}")
         return " ".join(flags)
 
     def _session(self, terms: Terms) -> Session:
@@ -149,7 +150,8 @@ REVEAL = (
 class InPython:
     """A context that adapts an error for a program.
 
-    Its hint names arguments of Python, not flags, and its commands have `flags`. Its traceback
+    Its hint names arguments of Python, not flags, and its commands have `flags`. Its text is one
+    line of printable characters, whatever a path in it is called. Its traceback
     begins here: error trackers log local variables, and further in those hold the environment,
     in which there may be secrets.
     """
@@ -165,7 +167,10 @@ class InPython:
             hint = error.hint
             for flag, argument in _IN_PYTHON:
                 hint = re.sub(flag, argument, hint)
-            error.advise(addressed(hint, self._flags) if self._flags else hint)
+            hint = addressed(hint, self._flags) if self._flags else hint
+            error.advise("\n".join(map(shown, hint.split("\n"))))
+            error.message = shown(error.message)  # for logs and terminals that take anything
+            error.args = (error.message,)
         if isinstance(error, TastyauthError | KeyboardInterrupt):
             raise error.with_traceback(None)
 

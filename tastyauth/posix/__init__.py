@@ -15,7 +15,7 @@ _NO_CORE = 1
 _ENDING = ("SIGINT", "SIGQUIT", "SIGTERM", "SIGHUP")
 _STOPPING = tuple(getattr(_signal, name) for name in _ENDING if hasattr(_signal, name))
 
-_ENOEXEC = 8
+_ENOEXEC, _E2BIG = 8, 7
 """The same on every Unix; `errno` is one more module to load."""
 
 _BUILTINS = ("alias", "cd", "eval", "exec", "export", "set", "source", ".", ":", "ulimit", "unset")
@@ -42,6 +42,8 @@ class CannotStart(TastyauthError):
             hint = "check the command after --, and whether its directory is on PATH"
             if " " in program or program in _BUILTINS:
                 hint += "\nexec runs no shell; for shell syntax, write -- sh -c 'ls -l'"
+        elif isinstance(error, OSError) and error.errno == _E2BIG:
+            hint = "make its arguments shorter, or its environment smaller"
         else:
             hint = "check that this user may execute it: ls -l"
         super().__init__(f"cannot start {program or 'nothing'}: {reason}", hint)
@@ -82,7 +84,16 @@ def _fault_of_script(
 
 
 def quote(word: str) -> str:
-    """`word` quoted for a shell, as by `shlex.quote`, whose import costs more than a whole hit."""
+    """`word` quoted for a shell, on one line and in characters that a terminal shows.
+
+    Does not use `shlex.quote`, whose import costs more than a whole hit.
+    """
+    if not word.isprintable():  # as it stands, a report would show it escaped: another word
+        octal = (
+            chr(it) if 32 <= it < 127 and it not in b"%\\'" else f"\\{it:03o}"
+            for it in os.fsencode(word)
+        )
+        return f"\"$(printf '{''.join(octal)}')\""
     is_plain = word and not word.strip(export.LETTERS + "@%+=:,-")
     return word if is_plain else "'" + word.replace("'", "'\"'\"'") + "'"
 

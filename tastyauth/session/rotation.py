@@ -6,7 +6,6 @@ section 4.14.2). The file is named by a digest of where the declared token belon
 
 import errno
 import os
-import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from hashlib import sha256
@@ -14,7 +13,7 @@ from hashlib import sha256
 from tastyauth import locate
 from tastyauth.cache.lock import Lock, remove_unless_held
 from tastyauth.errors import CREATE_GRANT, RefusedError, SecretError, TemporaryError, reason_of
-from tastyauth.posix import files
+from tastyauth.posix import files, quote
 from tastyauth.secret import Secret
 
 _NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS)
@@ -135,7 +134,7 @@ class Grant:
         return SecretError(
             f"{what}: {reason_of(error).replace(path, 'it')}",
             "make it writable only by you: chmod -R u=rwX,go="
-            f" {shlex.quote(self.directory)}\n"
+            f" {quote(self.directory)}\n"
             f"if it is damaged, make a new grant: {CREATE_GRANT}",
         )
 

@@ -3,7 +3,6 @@
 import errno
 import os
 import select
-import shlex
 import stat
 import time
 from collections.abc import Iterator
@@ -11,7 +10,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from tastyauth.errors import SecretAbsent, SecretError, reason_of
-from tastyauth.posix import files
+from tastyauth.posix import files, quote
 from tastyauth.secret import Secret, printable
 from tastyauth.sources import HANGS, OPEN, Reference, Surroundings, absolute, accept
 
@@ -188,7 +187,7 @@ def _explained(label: str, path: str, if_absent: str = "") -> Iterator[None]:
         raise SecretAbsent(f"{label} does not exist", if_absent or _MAKE_IT) from None
     except PermissionError:
         what = "is not readable by this user"
-        hint = f"check its owner and mode: ls -l {shlex.quote(path)}"
+        hint = f"check its owner and mode: ls -l {quote(path)}"
     except OSError as error:
         what, hint = f"cannot be opened: {reason_of(error)}", "name a file"
     except ValueError:
@@ -221,7 +220,7 @@ def _check(found_at: int | str, path: str, label: str, around: Surroundings | No
     above = os.path.realpath(directory).rstrip("/") + "/"
     if directory.startswith("/") and os.path.realpath(path).startswith(above):
         return
-    hint = f"run: chmod 600 {printable(shlex.quote(path))}"
+    hint = f"run: chmod 600 {quote(path)}"
     if file_system in _WITHOUT_MODES:
         hint = (
             f"file modes have no effect on this file system ({file_system}): move the file,"

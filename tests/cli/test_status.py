@@ -234,6 +234,14 @@ def test_a_report_is_fit_to_paste_even_with_commands_and_failures_in_it(
     assert output == "json" or world.home not in out
 
 
+def test_commands_in_a_report_name_the_config_that_a_flag_has_named(world: World) -> None:
+    path = world.configure(directory=f"{world.home}/my bots")
+    world.write(f"{world.home}/my bots/live.client-secret", "0" * 40)
+    assert world.run("token", "--config", path).code == 77
+    out = world.run("status", "--config", path).out
+    assert "to retry now: tastyauth clear -p live --config ~/'my bots/tastyauth.yaml'\n" in out
+
+
 def test_an_account_number_in_a_path_is_masked_wherever_it_is_shown(home: Path) -> None:
     found = secret_of(home, "{ file: of 5WT00001 }")
     assert found.source == "file ~/of ****0001"

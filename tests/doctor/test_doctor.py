@@ -603,6 +603,17 @@ def test_secret_files_that_others_can_read_come_with_the_chmod(
     assert "run: chmod 600 ~/.config/tastyauth/live.client-secret" in check["hint"]
 
 
+def test_a_command_with_a_path_that_needs_quotes_can_be_typed(world: World) -> None:
+    """A shell does not expand a tilde in quotes."""
+    directory = f"{world.home}/my bots"
+    path = world.configure(directory=directory)
+    os.chmod(f"{directory}/live.client-secret", 0o644)
+    needs.is_on_disk(path)
+    out = world.run("doctor", "--offline", "--config", path).out
+    command = next(it for it in out.splitlines() if "chmod 600" in it).partition("run: ")[2]
+    assert command == "chmod 600 ~/'my bots/live.client-secret'"
+
+
 def test_a_warning_of_the_config_is_reported(examine: Examine, world: World) -> None:
     with open(world.config, encoding="utf-8") as file:
         text = file.read()

@@ -120,7 +120,8 @@ def test_why_it_cannot_be_started_is_said_as_a_shell_says_it(
     assert error.exit_code == code
     assert error.message == f"cannot start bot: {os.strerror(number).lower()}"
     assert ("PATH" in error.hint) is (code == 127)
-    assert ("ls -l" in error.hint) is (code == 126)
+    assert ("ls -l" in error.hint) is (code == 126 and number != errno.E2BIG)
+    assert ("shorter" in error.hint) is (number == errno.E2BIG)
 
 
 @for_each(
@@ -362,7 +363,7 @@ def test_where_a_sandbox_forbids_limits_a_program_is_started_anyway(error: Excep
 
 @for_each(
     "word",
-    ["", "bot", "a b", "it's", "''", "$HOME", "a-b_c.d/e:f=g,h@i%j+k", "ä", "Z9", "~", "a\nb"],
+    ["", "bot", "a b", "it's", "''", "$HOME", "a-b_c.d/e:f=g,h@i%j+k", "ä", "Z9", "~"],
 )
 def test_a_word_is_quoted_as_the_standard_library_does_it(word: str) -> None:
     assert posix.quote(word) == shlex.quote(word)
