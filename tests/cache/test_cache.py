@@ -18,7 +18,9 @@ from tables import for_each
 from world import CONFIG, World
 
 from tastyauth import cache, config, locate
-from tastyauth.cache import Asked, Entry, Outline, ProfileOutline, Terms, store
+from tastyauth.cache import Asked, Entry, Outline, ProfileOutline, Terms, last_attempt, store
+from tastyauth.cache.last_attempt import Attempt
+from tastyauth.errors import RefusedError
 
 pytestmark = pytest.mark.warm
 
@@ -817,6 +819,76 @@ def test_what_belongs_to_a_profile_is_found_for_it_and_for_no_other(
     unknown = look("unknown")
     assert unknown.outline is not None
     assert (unknown.profile, unknown.entry) == (None, None)
+
+
+def asked(profile: str | None = None, content: bytes = OUTLINE.config, **environ: str) -> Asked:
+    return Asked(("/a.yaml", locate.USER), content, profile, {"HOME": "/home/me"} | environ)
+
+
+def test_a_token_file_is_that_of_one_account_and_of_no_other() -> None:
+    """The same profile is another account when a variable or credential directory differs."""
+    given = {"TT_SECRET": "a\udcff", "CREDENTIALS_DIRECTORY": "/run/c"}
+    parts = "/a.yaml", "/home/me", "live", given["TT_SECRET"], "/run/c"
+    of = "\0".join(parts).encode("utf-8", "surrogateescape")
+    own = asked(**given)
+    assert cache.file_prefix(own, LIVE) == f"tastyauth-{locate.digest(of, b'')}-"
+    others = (asked(), asked(**{**given, "TT_SECRET": "b"}), asked(TT_SECRET=given["TT_SECRET"]))
+    prefixes = {cache.file_prefix(it, LIVE) for it in (own, *others)}
+    assert len(prefixes | {cache.file_prefix(own, PAPER)}) == 5
+    within = {FILE: f"/run/{cache.file_prefix(own, LIVE)}x/token"}
+    assert cache.others_names(LIVE, asked(**given, **within)) == ("PAPER_TOKEN",)
+    for it in (own, asked(**within), asked(**given, **{FILE: "/run/x/token"})):
+        assert cache.others_names(LIVE, it) == ("PAPER_TOKEN", FILE)
+
+
+def test_what_this_process_keeps_is_found_as_long_as_nothing_has_changed() -> None:
+    there, elsewhere = asked(), Asked(("/a.yaml2", locate.USER), OUTLINE.config, None, {})
+    for it in (there, elsewhere):
+        store.keep(it, OUTLINE, LIVE, ENTRY)
+    store.keep(there, OUTLINE, PAPER, ENTRY)
+    for profile, found in ((None, LIVE), ("live", LIVE), ("paper", PAPER)):
+        kept = store.kept(asked(profile))
+        assert kept is not None
+        assert (kept.outline, kept.profile, kept.entry) == (OUTLINE, found, ENTRY)
+    found_in_project = Asked(("/a.yaml", locate.PROJECT), OUTLINE.config, None, there.environ)
+    changed = asked(content=b"version: 1"), asked(TT_SECRET="b"), asked("other"), found_in_project
+    assert [store.kept(it) for it in changed] == [None] * 4
+    store.forget(there, OUTLINE, LIVE)
+    store.forget(there, OUTLINE, LIVE)
+    assert store.kept(there) is store.kept(asked("live")) is None
+    assert store.kept(asked("paper")) is not None
+    store.forget_all("/a.yaml")
+    assert store.kept(asked("paper")) is None
+    assert store.kept(elsewhere) is not None
+    store.forget_all("/a.yaml2")
+
+
+def test_one_thread_at_a_time_is_in_one_place() -> None:
+    assert store.alone("a place") is store.alone("a place")
+    assert store.alone("a place") is not store.alone("another")
+
+
+def test_the_last_failure_with_the_same_secrets_counts_until_a_success(directory: str) -> None:
+    """Also where only the file that holds them was written again: its record has another name."""
+    view, record = cache.View(directory, OUTLINE_NAME), Attempt(soft_at=7.0)
+
+    def failed(letter: str, secrets: str, ended: float, of: str = OUTLINE_NAME) -> None:
+        attempt = Attempt().failed(RefusedError("no"), secrets, ended)
+        last_attempt.write(f"{directory}/{of}.{letter * 16}.attempt", attempt)
+
+    assert store.same_secrets(view, record, "same") is record
+    overwrite(f"{directory}/{OUTLINE_NAME}.{'a' * 16}.entry", b"")
+    failed("a", "same", 99.0, of="0" * 16)  # another config
+    failed("b", "other", 50.0)
+    failed("c", "same", 30.0)
+    for other in (20.0, 40.0):
+        failed("d", "same", other)
+        found = store.same_secrets(view, record, "same")
+        assert (found.ended_at, found.soft_at) == (max(30.0, other), 7.0)
+    for succeeded, counts in ((39.0, True), (40.0, False), (41.0, False)):
+        path = f"{directory}/{OUTLINE_NAME}.{'e' * 16}.attempt"
+        last_attempt.write(path, Attempt(succeeded_at=succeeded))
+        assert (store.same_secrets(view, record, "same") is record) is not counts
 
 
 def in_a_project(world: World) -> str:
