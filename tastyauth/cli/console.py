@@ -308,7 +308,11 @@ def _echo_off(prompt: str) -> Iterator[None]:
         if termios.tcgetattr(0)[3] & termios.ECHO:
             hide()  # nothing was stopped: the system spares a group that no shell looks after
 
-    before = [(_signal.SIGCONT, signal(_signal.SIGCONT, hide))]
+    def resume(*_: object) -> None:
+        with suppress(OSError, termios.error):  # SIGCONT also comes when a terminal hangs up
+            hide()
+
+    before = [(_signal.SIGCONT, signal(_signal.SIGCONT, resume))]
     if getsignal(_signal.SIGTSTP) is not SIG_IGN:  # no job control: it stays ignored
         before.append((_signal.SIGTSTP, signal(_signal.SIGTSTP, stop)))
     try:

@@ -166,11 +166,13 @@ def _stray(word: str, parser: Parser, command: Command | None, words: Words) -> 
         line += "".join(f" {mask(it)}" for it in words.argv)
         return UsageError(message, f"write the command after --: {line}")
     if command is not None and word in words.places and _could_be_a_profile(word):
-        is_field = command.name == "secret" and word in ("client_secret", "refresh_token")
-        flag = "--only" if is_field else "-p"
-        others = [mask(it) for it in words.rest if it != word]
-        line = " ".join(["tastyauth", command.name, *others, flag, word])
-        return UsageError(message, f"did you mean: {line}")
+        is_secret = command.name == "secret"
+        strays = [it for it in words.places if it == word or (is_secret and it != "set")]
+        line = ["tastyauth", command.name, *(mask(it) for it in words.rest if it not in strays)]
+        for it in strays:
+            is_field = is_secret and it in ("client_secret", "refresh_token")
+            line += ["--only" if is_field else "-p", mask(it)]
+        return UsageError(message, f"did you mean: {' '.join(line)}")
     known = [*COMMON, *(command.arguments if command is not None else ())]
     flags = [flag for argument in known if not argument.hidden for flag in argument.flags]
     near = nearest(word.partition("=")[0], flags, 0.7)

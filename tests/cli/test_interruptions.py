@@ -27,7 +27,8 @@ from sitting import (
     sitting,
     watched,
 )
-from world import World, until
+from terminals import spawned
+from world import COMMAND, World, until
 
 SHELLS = (("/bin/bash", "--norc", "-i"), ("/bin/dash", "-i"))
 
@@ -166,6 +167,14 @@ def test_a_terminal_that_hangs_up_has_given_up(world: World) -> None:
         it.hang_up()
         until(lambda: everything(world.project) == {f"{world.project}/code": b"2\n"})
     assert everything(world.config_directory) == before
+
+
+def test_a_window_that_is_closed_is_no_bug(world: World) -> None:
+    """The first process in it gets SIGCONT beside SIGHUP, and hides nothing any more."""
+    with spawned(world, COMMAND, "secret", "set") as terminal:
+        terminal.expect_exact(SECRET)
+        terminal.close()
+        assert (terminal.exitstatus, terminal.signalstatus) == (129, None)
 
 
 @pytest.mark.parametrize("shell", SHELLS, ids=lambda shell: os.path.basename(shell[0]))

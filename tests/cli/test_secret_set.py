@@ -402,6 +402,13 @@ def test_where_it_cannot_write_it_says_what_to_type_before_it_asks(
         ("secret get", "set"),
         ("secret set paper", "did you mean: tastyauth secret set -p paper"),
         ("secret set refresh_token", "did you mean: tastyauth secret set --only refresh_token"),
+        *(
+            (f"secret set {words}", "did you mean: tastyauth secret set " + meant)
+            for words, meant in [
+                ("paper refresh_token", "-p paper --only refresh_token"),
+                ("refresh_token paper", "--only refresh_token -p paper"),
+            ]
+        ),
     ],
 )
 def test_a_mistyped_command_says_what_there_is(world: World, words: str, said: str) -> None:
