@@ -168,11 +168,11 @@ def _stray(word: str, parser: Parser, command: Command | None, words: Words) -> 
     if command is not None and word in words.places and _could_be_a_profile(word):
         is_secret = command.name == "secret"
         strays = [it for it in words.places if it == word or (is_secret and it != "set")]
-        line = ["tastyauth", command.name, *(mask(it) for it in words.rest if it not in strays)]
+        typed = ["tastyauth", command.name, *(mask(it) for it in words.rest if it not in strays)]
         for it in strays:
             is_field = is_secret and it in ("client_secret", "refresh_token")
-            line += ["--only" if is_field else "-p", mask(it)]
-        return UsageError(message, f"did you mean: {' '.join(line)}")
+            typed += ["--only" if is_field else "-p", mask(it)]
+        return UsageError(message, f"did you mean: {' '.join(typed)}")
     known = [*COMMON, *(command.arguments if command is not None else ())]
     flags = [flag for argument in known if not argument.hidden for flag in argument.flags]
     near = nearest(word.partition("=")[0], flags, 0.7)

@@ -142,7 +142,7 @@ def check_shape(name: str, value: Secret, *, is_custom: bool = False) -> None:
     if _PLACEHOLDER.fullmatch(text):
         raise RefusedError(f"this is a placeholder, not a {spoken}", _INSTEAD[name])
     if re.fullmatch(r"[\"'`][^=:]*|[^=:]*[\"'`]", text):
-        raise RefusedError(f"the {spoken} has quotes around it", "enter it without them")
+        raise RefusedError(f"the {spoken} has quotes around it", "store it without them")
     looks = _looks_like(text)
     if name == "client_id":
         if is_uuid(text):
@@ -157,7 +157,7 @@ def check_shape(name: str, value: Secret, *, is_custom: bool = False) -> None:
     if not fits and not (is_custom and looks in ("a JWT", "a tastytrade client secret")):
         raise RefusedError(f"this is not a {spoken}, it looks like {looks}", _INSTEAD[name])
     if _NAMED.match(text) or (looks is not None and _MORE.search(text)):
-        hint = "enter the value alone, without NAME= or Bearer"
+        hint = "store the value alone, without NAME= or Bearer"
         raise RefusedError(f"this is more than the {spoken}", hint)
 
 
