@@ -65,7 +65,7 @@ def test_every_field_that_can_be_exported_is_described() -> None:
     assert set(described[1:]) == {f"`{name}`" for name in exports["additionalProperties"]["enum"]}
 
 
-def test_every_variable_of_ours_is_described() -> None:
+def test_every_tastyauth_variable_is_described() -> None:
     """Those that the program reads, but for one that it sets for itself."""
     read: set[str] = set()
     for path in glob(f"{REPOSITORY}/tastyauth/**/*.py", recursive=True):

@@ -152,7 +152,7 @@ def test_pytest_httpx_sees_what_the_bot_asks_and_not_the_exchange(httpx_mock: HT
 
 
 @respx.mock
-def test_nor_does_respx() -> None:
+def test_respx_does_not_see_the_exchange_either() -> None:
     with Tastytrade() as tastytrade:
         route = respx.get(f"{tastytrade.origin}{ACCOUNTS}").respond(json={"made": "up"})
         auth = tastyauth.TastytradeAuth()

@@ -144,7 +144,7 @@ def test_an_outline_is_read_as_it_was_written(directory: str) -> None:
     assert outlined(cache.read_outline(directory, CONFIG_OF)) == outlined(OUTLINE)
 
 
-def test_what_is_set_for_another_profile_alone_is_foreign(directory: str) -> None:
+def test_names_that_only_another_profile_sets_are_foreign(directory: str) -> None:
     """Long-lived secrets, which only `exec` hands out, and the file of `--keep-fresh` are too."""
     store.write_outline(directory, CONFIG_OF, OUTLINE)
     outline = cache.read_outline(directory, CONFIG_OF)
@@ -343,7 +343,7 @@ def with_checksum(head: bytes, content: bytes) -> bytes:
 
 @pytest.mark.parametrize("field", [b"expires_at\t2900", b"issued_at\t2000", b"stored_at\t2000.25"])
 @pytest.mark.parametrize("number", [b"1" * 400, b"-" + b"1" * 400, b"9" * 5000, b"nan", b"inf"])
-def test_a_time_that_nobody_can_reckon_with_is_a_miss(
+def test_a_time_that_is_no_finite_number_is_a_miss(
     directory: str, field: bytes, number: bytes
 ) -> None:
     path = f"{directory}/{NAME}.entry"
@@ -432,7 +432,7 @@ def test_a_file_of_another_user_is_a_miss(directory: str, kind: Kind) -> None:
     assert kind.read(directory) is None
 
 
-def test_what_is_no_regular_file_is_a_miss_at_once(directory: str, kind: Kind) -> None:
+def test_anything_but_a_regular_file_is_a_miss_at_once(directory: str, kind: Kind) -> None:
     path = f"{directory}/{kind.path}"
     os.mkfifo(path, 0o600)
     assert kind.read(directory) is None
@@ -441,7 +441,7 @@ def test_what_is_no_regular_file_is_a_miss_at_once(directory: str, kind: Kind) -
     assert kind.read(directory) is None
 
 
-def test_a_file_larger_than_any_of_ours_is_a_miss(directory: str, kind: Kind) -> None:
+def test_a_file_larger_than_the_cache_writes_is_a_miss(directory: str, kind: Kind) -> None:
     kind.write(directory)
     path = f"{directory}/{kind.path}"
     overwrite(path, bytes_of(path).ljust(locate.LARGEST_FILE + 1, b"\n"))
@@ -1008,7 +1008,7 @@ def test_clear_forgets_one_profile_and_whatever_variables_it_was_asked_with(worl
     assert world.run("clear").err == "tastyauth: 2 cached tokens forgotten\n"
 
 
-def test_what_is_cleared_of_a_profile_is_its_own_alone(directory: str) -> None:
+def test_clearing_a_profile_removes_its_files_and_no_others(directory: str) -> None:
     view = cache.View(directory, OUTLINE_NAME)
     view.name = f"{OUTLINE_NAME}.{'a' * 16}"
     tokens = {
@@ -1075,7 +1075,7 @@ NOT_OURS = (
 """What somebody may keep in a directory that he has named for the cache."""
 
 
-def test_what_is_not_of_the_cache_is_never_removed(world: World) -> None:
+def test_files_that_are_not_the_caches_are_never_removed(world: World) -> None:
     """However old it is, and however similar its name."""
     for name in NOT_OURS:
         os.utime(world.write(f"own/{name}", "precious"), (1, 1))

@@ -206,7 +206,7 @@ def test_a_server_that_asks_to_be_left_alone_is_left_alone_by_all(world: World) 
     assert world.simulator.token_requests == 3
 
 
-def test_an_outage_in_the_soft_window_is_nobodys_problem(world: World) -> None:
+def test_an_outage_while_a_token_is_renewed_ahead_fails_nobody(world: World) -> None:
     old = world.run("token")
     set_left(world.cache, 200, time.time())
     world.simulator.fail = "slow"

@@ -181,7 +181,9 @@ def test_zsh_finds_the_file_that_is_shipped(full: World) -> None:
 
 
 @pytest.mark.parametrize("name", SHELLS)
-def test_an_untrusted_config_names_no_profiles_and_nothing_is_said(name: str, full: World) -> None:
+def test_an_untrusted_config_completes_no_profiles_and_prints_nothing(
+    name: str, full: World
+) -> None:
     full.configure(TWO, directory=full.project)
     assert SHELLS[name](full)("tastyauth -p ") == set()
     done = full.run("completion", name, "--profiles")

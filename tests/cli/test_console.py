@@ -107,7 +107,7 @@ def test_how_much_is_said(
     assert capfd.readouterr().err.splitlines() == [f"tastyauth: {line}" for line in said]
 
 
-def test_what_is_no_text_is_shown_and_not_a_crash(
+def test_a_name_that_is_not_text_is_shown_without_a_crash(
     console: Console, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """File names are bytes."""
@@ -285,7 +285,7 @@ ASK = "print(['no', 'yes'][console.ask('fact one\\nfact two', 'do it?')])"
     ("answer", "expected"),
     [("y", "yes"), ("YES", "yes"), (" y ", "yes"), ("", "no"), ("n", "no"), (" No ", "no")],
 )
-def test_a_yes_is_a_yes_and_a_no_a_no(answer: str, expected: str) -> None:
+def test_yes_and_no_are_understood(answer: str, expected: str) -> None:
     with at_terminal(ASK) as child:
         child.expect_exact("tastyauth: fact one\r\ntastyauth: fact two\r\n")
         child.expect_exact("tastyauth: do it? [y/N] ")
@@ -312,7 +312,7 @@ def test_an_answer_that_is_neither_is_asked_for_again() -> None:
     "question",
     ["ask('', 'do it?')", "ask_text('client ID', '')", "choose('store', {'y': 'one'}, '')"],
 )
-def test_a_secret_at_a_visible_question_is_said_to_be_on_the_screen(
+def test_a_secret_typed_at_a_visible_question_is_reported_as_visible(
     question: str, typed: str
 ) -> None:
     with at_terminal(f"print('<' + str(console.{question}) + '>')") as child:
@@ -323,7 +323,7 @@ def test_a_secret_at_a_visible_question_is_said_to_be_on_the_screen(
         assert everything(child).rstrip().endswith(("<y>", "<True>"))
 
 
-def test_the_end_of_input_is_no_answer() -> None:
+def test_the_end_of_input_does_not_count_as_an_answer() -> None:
     with at_terminal(ASK) as child:
         child.expect_exact("[y/N] ")
         child.sendeof()

@@ -131,7 +131,7 @@ UNAWARE = (
 
 
 @needs_linux
-def test_the_command_learns_how_its_children_end_whoever_started_it(ready: World) -> None:
+def test_the_command_can_wait_for_its_children_whatever_started_it(ready: World) -> None:
     """Whether the token was cached or not: with -q it goes the long way."""
     look = ("--", "sh", "-c", "sh -c 'exit 7'; echo $?; grep SigIgn /proc/self/status")
     short, long = (ready.run_program(*UNAWARE, "exec", *flags, *look) for flags in ((), ("-q",)))

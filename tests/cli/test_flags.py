@@ -159,7 +159,7 @@ def test_help_is_about_the_command_wherever_it_is_asked_for(command: str, two: W
     ],
     ids=" ".join,
 )
-def test_so_does_every_way_to_write_it(flags: list[str], two: World) -> None:
+def test_every_way_to_write_the_flag_does_the_same(flags: list[str], two: World) -> None:
     flags = filled(flags, two)
     assert said("env", [*flags, "env"], two) == said("env", ["env", *flags], two)
 

@@ -190,9 +190,7 @@ def test_giving_up_an_eval_leaves_no_old_token(world: World, shell: tuple[str, .
 @pytest.mark.parametrize(
     "words", ["secret set 2>said", "secret set 2>&1 | tee said", "init -p new {flags} 2>said"]
 )
-def test_where_nobody_is_asked_nobody_types_a_secret_into_the_open(
-    world: World, words: str
-) -> None:
+def test_where_nothing_is_asked_no_secret_is_typed_visibly(world: World, words: str) -> None:
     flags = f"{' '.join(custom(world))} --store file --client-id "
     flags += world.simulator.application.client_id
     with shell_of(world, "/bin/dash", "-i") as it:
@@ -203,7 +201,9 @@ def test_where_nobody_is_asked_nobody_types_a_secret_into_the_open(
 
 
 @pytest.mark.parametrize("variable", ["CI", "TASTYAUTH_NON_INTERACTIVE"])
-def test_nor_where_asking_is_forbidden(world: World, variable: str) -> None:
+def test_where_asking_is_forbidden_no_secret_is_typed_visibly_either(
+    world: World, variable: str
+) -> None:
     with sitting(world, "secret", "set", **{variable: "1"}) as it:
         it.expect("your typing would be visible")
         assert it.end() == 2

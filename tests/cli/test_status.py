@@ -334,7 +334,7 @@ def access_token(world: World, profile: str = "live") -> str:
     )
 
 
-def test_a_config_or_secret_that_changed_is_said(world: World) -> None:
+def test_a_config_or_secret_that_changed_is_reported(world: World) -> None:
     world.configure()
     assert access_token(world) == "none yet; the next command gets one"
     assert world.run("token").code == 0
@@ -419,7 +419,7 @@ def test_it_says_what_this_shell_holds(name: str, world: World) -> None:
     assert (shell and (shell["profile"], shell["environment"], shell["set_by"])) == expected
 
 
-def test_an_expired_token_in_a_shell_is_said_to_be(world: World) -> None:
+def test_an_expired_token_in_a_shell_is_reported_as_expired(world: World) -> None:
     world.configure(BOTH)
     held = {
         "TASTYTRADE_ACCESS_TOKEN": "old",

@@ -51,7 +51,7 @@ def test_several_files_are_all_judged(here: World) -> None:
     assert done.out == contents(beside(MISSPELT))
 
 
-def test_a_warning_alone_is_no_failure(here: World) -> None:
+def test_warnings_alone_do_not_fail(here: World) -> None:
     here.write(f"{here.project}/crlf.yaml", contents(SMALLEST).replace("\n", "\r\n"))
     done = here.run("validate", "crlf.yaml")
     assert done.code == 0
@@ -309,7 +309,7 @@ def test_the_hooks_call_commands_that_exist(here: World) -> None:
         assert here.run(command, "good.yaml").code == 0
 
 
-def test_unreadable_permissions_are_said(here: World) -> None:
+def test_unreadable_permissions_are_reported(here: World) -> None:
     path = here.write(f"{here.project}/closed.yaml", "version: 1\n")
     os.chmod(path, 0)
     needs.is_user()

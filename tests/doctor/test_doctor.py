@@ -91,7 +91,7 @@ def examine(
 # -- what is well ---------------------------------------------------------------------------------
 
 
-def test_when_all_is_well_every_link_was_looked_at(examine: Examine) -> None:
+def test_when_all_is_well_every_check_has_run(examine: Examine) -> None:
     report = examine()
     assert report.code == 0
     assert list(report.checks) == [step.name for step in STEPS if step.name != "shared"]
@@ -125,14 +125,14 @@ def test_offline_nothing_is_sent(examine: Examine, world: World) -> None:
     assert world.simulator.requests == []
 
 
-def test_what_was_got_is_not_lost(examine: Examine, world: World) -> None:
+def test_the_token_of_the_check_is_used_by_the_next_command(examine: Examine, world: World) -> None:
     """The exchange is the one of every command: the next command finds its token."""
     examine()
     assert world.run("token").code == 0
     assert world.simulator.token_requests == 1
 
 
-def test_a_cached_token_is_no_proof(examine: Examine, world: World) -> None:
+def test_a_cached_token_does_not_pass_for_an_exchange(examine: Examine, world: World) -> None:
     examine()
     world.simulator.fail = "grant-revoked"
     assert examine().state("exchange") == "failed"
@@ -584,7 +584,7 @@ def test_the_table_is_as_long_as_was_promised() -> None:
     assert {case.culprit for case in BROKEN} >= names
 
 
-def test_whatever_is_not_well_has_a_next_step(examine: Examine, world: World) -> None:
+def test_every_failure_and_warning_has_a_next_step(examine: Examine, world: World) -> None:
     for prepare in (reference("env: TT"), fails("429"), gone("tastyauth.yaml")):
         with ExitStack() as stack:
             prepare(world, stack)
@@ -624,7 +624,7 @@ def test_a_warning_of_the_config_is_reported(examine: Examine, world: World) -> 
     assert check["hint"].endswith("tastyauth validate ~/.config/tastyauth/tastyauth.yaml")
 
 
-def test_it_says_why_a_config_may_act(examine: Examine, world: World) -> None:
+def test_the_report_says_why_a_config_is_trusted(examine: Examine, world: World) -> None:
     assert examine("--offline").checks["trust"]["message"] == "in your own config directory"
     by_flag = examine("--offline", "--config", world.config)
     assert by_flag.checks["trust"]["message"] == "named by --config"
@@ -667,7 +667,7 @@ def test_what_is_advised_keeps_git_from_the_secrets(world: World) -> None:
 @pytest.mark.parametrize(
     ("ignored", "by"), [("*.client-secret\nlive.refresh-token\n", ".gitignore"), ("*\n", "home")]
 )
-def test_what_git_ignores_is_no_matter(ignored: str, by: str, world: World) -> None:
+def test_files_that_git_ignores_are_not_reported(ignored: str, by: str, world: World) -> None:
     repository = as_repository(world)
     own = f"{world.home}/.config/git/ignore"
     world.write(own if by == "home" else f"{repository}/{by}", ignored)
@@ -705,7 +705,7 @@ def test_the_repository_is_the_one_around_the_file(world: World) -> None:
 
 
 @pytest.mark.parametrize("body", [None, "exit 128", "exec /bin/sleep 60"])
-def test_where_git_cannot_tell_nothing_is_said(body: str | None, world: World) -> None:
+def test_when_git_cannot_answer_nothing_is_reported(body: str | None, world: World) -> None:
     path = f"{as_repository(world)}/tastyauth.yaml"
     if body is not None:
         world.script("git", body)
@@ -788,7 +788,7 @@ def test_a_warning_of_the_exchange_is_reported(examine: Examine, world: World) -
     assert "an access token, valid for 900 s; the token cache is not used" in check["message"]
 
 
-def test_what_rests_on_a_broken_link_is_skipped_and_says_on_which(
+def test_a_check_that_depends_on_a_failed_one_is_skipped_and_names_it(
     examine: Examine, world: World
 ) -> None:
     os.unlink(f"{world.config_directory}/live.refresh-token")
@@ -827,7 +827,7 @@ def test_a_remembered_refusal_is_reported_without_a_request(examine: Examine, wo
     assert world.simulator.token_requests == 1
 
 
-def test_what_is_said_to_ask_at_once_does(examine: Examine, world: World) -> None:
+def test_the_command_that_the_hint_names_asks_at_once(examine: Examine, world: World) -> None:
     world.simulator.fail = "grant-revoked"
     assert world.run("token").code == 77
     words = re.search(r"same one now: (tastyauth .*)$", examine().checks["exchange"]["hint"])
@@ -846,14 +846,14 @@ def test_a_refusal_that_the_doctor_met_is_remembered_by_the_rest(
     assert world.simulator.token_requests == 1
 
 
-def test_a_server_that_asked_for_time_gets_it(examine: Examine, world: World) -> None:
+def test_a_server_that_asked_for_time_is_not_asked_again(examine: Examine, world: World) -> None:
     world.simulator.fail = "429"
     examine()
     assert "no retry for" in examine().checks["exchange"]["message"]
     assert world.simulator.token_requests == 1
 
 
-def test_other_secrets_are_asked_anew(examine: Examine, world: World) -> None:
+def test_changed_secrets_are_tried_at_once(examine: Examine, world: World) -> None:
     world.write(f"{world.config_directory}/live.client-secret", "another secret")
     assert examine().state("exchange") == "failed"
     world.write(f"{world.config_directory}/live.client-secret", world.client_secret)
@@ -875,7 +875,7 @@ def test_of_several_sources_the_one_that_answered_is_named(examine: Examine, wor
     assert check["outcome"] == "resolved"
 
 
-def test_a_source_that_is_broken_is_not_skipped(examine: Examine, world: World) -> None:
+def test_a_broken_source_is_not_skipped(examine: Examine, world: World) -> None:
     world.script("vault", "exit 1")
     with ExitStack() as stack:
         reference("first_of: [{{ command: [vault] }}, {{ file: live.client-secret }}]")(
@@ -884,7 +884,7 @@ def test_a_source_that_is_broken_is_not_skipped(examine: Examine, world: World) 
     assert examine("--offline").checks["client_secret"]["outcome"] == "fails"
 
 
-def test_a_slow_source_is_seen_to_be_slow(examine: Examine, world: World) -> None:
+def test_a_slow_source_is_shown_with_its_time(examine: Examine, world: World) -> None:
     world.script("vault", "sleep 0.3; cat $HOME/.config/tastyauth/live.client-secret")
     with ExitStack() as stack:
         reference("command: [vault]")(world, stack)
@@ -908,7 +908,7 @@ def test_a_slow_source_is_seen_to_be_slow(examine: Examine, world: World) -> Non
         ("sleep 60", "hangs"),
     ],
 )
-def test_what_became_of_a_program_is_distinguished(
+def test_programs_that_ask_fail_or_hang_are_told_apart(
     body: str, outcome: str, examine: Examine, world: World
 ) -> None:
     """By what it says, not by what it is called: its argument is `password`."""
@@ -942,7 +942,7 @@ def test_what_became_of_a_program_is_distinguished(
         ({"aud": "somebody"}, "audience", "skipped", "does not say"),
     ],
 )
-def test_what_a_token_says_of_itself_is_read(
+def test_the_claims_of_a_refresh_token_are_checked(
     claims: dict[str, object], name: str, state: str, message: str, examine: Examine, world: World
 ) -> None:
     world.configure(CONFIG.replace(SANDBOX, "environment: production"))
@@ -982,7 +982,7 @@ def test_the_report_for_people_begins_and_ends_with_what_matters(
     assert lines[-1] == "1 failed, 17 passed, 2 skipped; start with exchange"
 
 
-def test_the_quiet_hear_of_what_is_not_well_alone(examine: Examine, world: World) -> None:
+def test_quiet_reports_show_only_what_failed_or_warned(examine: Examine, world: World) -> None:
     assert examine("-q", output="human").text == ""
     os.unlink(f"{world.config_directory}/live.client-secret")
     lines = examine("-q", "--offline", "--cron", output="human").text.splitlines()
@@ -993,14 +993,14 @@ def test_the_quiet_hear_of_what_is_not_well_alone(examine: Examine, world: World
     ]
 
 
-def test_the_quiet_hear_nothing_when_all_is_well(examine: Examine, world: World) -> None:
+def test_quiet_reports_are_empty_when_all_is_well(examine: Examine, world: World) -> None:
     token = jwt({"typ": "rt+jwt"}, {"scope": "read"})
     world.write(f"{world.config_directory}/live.refresh-token", token)
     assert examine("-q", "--offline", "--cron", output="human") == Report(0, "")
     assert examine("-q", "--offline").document["checks"]
 
 
-def test_what_took_no_time_is_said_without_it(examine: Examine) -> None:
+def test_a_check_that_took_no_time_is_shown_without_a_time(examine: Examine) -> None:
     assert "live.client-secret\n" in examine("--offline", output="human").text
 
 
@@ -1010,7 +1010,7 @@ def test_colours_are_for_terminals_and_on_request(examine: Examine) -> None:
     assert "\x1b[32mpassed\x1b[0m" in painted
 
 
-def test_the_curious_get_the_time_of_every_look(examine: Examine) -> None:
+def test_verbose_reports_show_the_time_of_every_check(examine: Examine) -> None:
     assert "agrees with the server's (0.0" in examine("-v", output="human").text
     assert "agrees with the server's\n" in examine(output="human").text
 
@@ -1029,14 +1029,14 @@ def test_the_sandbox_is_not_asked_for_market_data(world: World) -> None:
 SECOND = profile_named("other")
 
 
-def test_one_profile_is_looked_at_and_it_can_be_chosen(examine: Examine, world: World) -> None:
+def test_the_profile_to_check_can_be_chosen(examine: Examine, world: World) -> None:
     world.configure(CONFIG + SECOND)
     for report in (examine("-p", "other"), examine(TASTYAUTH_PROFILE="other")):
         assert "profile other" in report.checks["config"]["message"]
 
 
 @pytest.mark.parametrize("words", [(), ("-p", "nobody")])
-def test_without_a_profile_there_is_nothing_to_look_at(
+def test_without_a_known_profile_it_is_a_usage_error(
     words: tuple[str, ...], examine: Examine, world: World
 ) -> None:
     world.configure(CONFIG + SECOND)
@@ -1051,7 +1051,7 @@ def test_without_a_profile_there_is_nothing_to_look_at(
 
 
 @pytest.mark.parametrize(("secret", "outcome", "words"), DESK, ids=lambda it: it.strip("{ }"))
-def test_what_becomes_of_a_source_in_cron_is_foretold(
+def test_the_report_predicts_what_a_source_does_in_cron(
     secret: str, outcome: str, words: str, examine: Examine, world: World
 ) -> None:
     """And at the desk all of them answer, but for a keyring that is not there."""
@@ -1143,7 +1143,7 @@ def test_the_report_ends_with_the_line_to_paste(examine: Examine) -> None:
         ("Pacific/Auckland", "NZDT, UTC+1300", "03:30 to 10:00", ["1-10 * * 2-6"]),
     ],
 )
-def test_the_hours_of_the_exchange_are_those_of_the_clock_of_the_machine(
+def test_market_hours_are_shown_in_the_time_zone_of_the_machine(
     zone: str, name: str, open_here: str, schedules: list[str], world: World
 ) -> None:
     program = (
@@ -1163,7 +1163,7 @@ def test_cron_gives_a_job_four_variables(world: World) -> None:
     assert (given["HOME"], given["PATH"]) == (world.home, "/usr/bin:/bin")
 
 
-def test_status_says_who_would_check_what_it_does_not(world: World) -> None:
+def test_status_names_the_command_that_checks_a_program(world: World) -> None:
     world.configure(CONFIG.replace("file: live.client-secret", "command: [vault]"))
     assert "client_secret  not checked (tastyauth doctor): command vault" in world.run("status").out
     assert '"state": "not checked"' in world.run("status", "--format", "json").out

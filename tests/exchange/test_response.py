@@ -241,7 +241,7 @@ def test_what_to_look_at_depends_on_whose_address_it_is(environment: str) -> Non
         assert ("proxy" in error.hint) == (environment != "custom")
 
 
-def test_a_status_without_a_name_is_said_as_it_is() -> None:
+def test_a_status_without_a_name_is_shown_as_a_number() -> None:
     assert failure(999, b"").message == "the server answered 999"
 
 

@@ -172,7 +172,7 @@ def test_making_one_loads_no_client_and_sends_nothing(world: World) -> None:
     assert world.simulator.token_requests == 0
 
 
-def test_a_profile_that_does_not_exist_is_said_when_the_auth_is_made(world: World) -> None:
+def test_an_unknown_profile_is_an_error_when_the_auth_is_made(world: World) -> None:
     """Unless it is lazy; then the error comes at the first request."""
     assert world.run("token").code == 0
     for _ in ("cached", "uncached"):
@@ -188,7 +188,7 @@ def test_a_profile_that_does_not_exist_is_said_when_the_auth_is_made(world: Worl
     assert world.simulator.token_requests == 1
 
 
-def test_a_callback_hears_of_each_new_token_once(
+def test_a_callback_is_called_once_for_each_new_token(
     world: World, network: Network, clock: "Clock"
 ) -> None:
     heard: list[tastyauth.Credential] = []
@@ -213,7 +213,7 @@ class Bot:
 
 
 @pytest.mark.parametrize("wrong", [5, Bot().arenewed, partial(Bot.arenewed, Bot()), Bot().renewed])
-def test_a_callback_that_could_not_hear_of_a_token_is_refused(world: World, wrong: Any) -> None:
+def test_a_callback_that_cannot_take_a_credential_is_refused(world: World, wrong: Any) -> None:
     with pytest.raises(errors.UsageError, match="on_renewed") as raised:
         tastyauth.TastytradeAuth(on_renewed=wrong)
     assert raised.value.hint
@@ -251,7 +251,7 @@ def test_a_request_made_of_a_masked_value_is_not_sent(
     assert world.simulator.token_requests == 0
 
 
-def test_nor_is_one_beside_a_variable_made_of_a_masked_value(
+def test_a_variable_made_of_a_masked_value_stops_requests_too(
     world: World, network: Network, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     auth = tastyauth.TastytradeAuth()
@@ -428,7 +428,7 @@ def test_a_good_token_is_used_while_it_cannot_be_renewed(
     assert len(network.seen) == 6
 
 
-def test_a_config_broken_while_a_program_runs_stops_it_no_sooner_than_must_be(
+def test_a_config_broken_while_a_program_runs_fails_only_when_the_token_expires(
     world: World, network: Network, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     auth = tastyauth.TastytradeAuth()
@@ -553,7 +553,7 @@ def test_a_stream_is_not_sent_again_but_the_next_request_has_a_new_token(
         assert_not_sent_again(broker)
 
 
-def test_nor_is_an_asynchronous_stream(world: World, package: Any) -> None:
+def test_an_asynchronous_stream_is_not_sent_again_either(world: World, package: Any) -> None:
     async def post(origin: str) -> list[int]:
         async with package.AsyncClient(auth=tastyauth.TastytradeAuth()) as client:
             first = await client.post(origin, content=apieces(), headers=LENGTH)
@@ -572,7 +572,7 @@ def assert_not_sent_again(broker: Refusing) -> None:
     assert broker.exchanges == 2
 
 
-def test_a_grant_that_is_gone_is_said_once_and_remembered(world: World, network: Network) -> None:
+def test_a_revoked_grant_is_reported_once_and_remembered(world: World, network: Network) -> None:
     network.answer = always(401)
     auth = tastyauth.TastytradeAuth()
     url = world.simulator.origin
@@ -584,9 +584,7 @@ def test_a_grant_that_is_gone_is_said_once_and_remembered(world: World, network:
     assert world.simulator.token_requests == 2
 
 
-def test_a_grant_of_which_somebody_knows_that_it_is_gone_is_not_asked_for_again(
-    world: World, network: Network
-) -> None:
+def test_a_grant_known_to_be_revoked_is_not_tried_again(world: World, network: Network) -> None:
     network.answer = always(401)
     auth = tastyauth.TastytradeAuth()
     auth.bearer.obtain()

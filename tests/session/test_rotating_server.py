@@ -328,7 +328,7 @@ def test_exec_hands_out_the_newest_refresh_token(rotating: World) -> None:
         assert done.out.strip() == rotating.refresh_token
 
 
-def test_a_secret_that_was_replaced_by_hand_goes_before_the_journal(rotating: World) -> None:
+def test_a_secret_replaced_by_hand_takes_precedence_over_the_journal(rotating: World) -> None:
     rotating.configure(FROM_ENV)
     assert rotating.run("token").code == 0
     rotating.environ["TT_REFRESH"] = rotating.refresh_token
@@ -498,7 +498,9 @@ def test_who_read_a_source_before_a_writer_was_killed_at_it_reads_it_again(
     assert content(shelf) == f"{rotating.refresh_token}\n" != f"{second.reveal()}\n"
 
 
-def test_who_says_that_a_source_cannot_be_written_has_looked(tmp_path: os.PathLike[str]) -> None:
+def test_a_source_that_another_process_has_changed_is_not_reported_as_unwritable(
+    tmp_path: os.PathLike[str],
+) -> None:
     """Another process was faster here: what is there by now is not ours to replace."""
     with Meddling() as simulator:
         world = world_of(simulator, tmp_path)
@@ -561,7 +563,7 @@ def test_an_answer_that_does_not_come_delays_no_stop(tmp_path: os.PathLike[str])
     assert "(exit 143);" in ended.out
 
 
-def test_who_is_killed_before_the_answer_has_come_may_need_a_new_grant(
+def test_a_process_killed_before_the_answer_may_need_a_new_grant(
     tmp_path: os.PathLike[str],
 ) -> None:
     """Nobody can know what was in flight; the next run says what to do, and then all is well."""

@@ -269,7 +269,9 @@ def test_every_shell_format_unsets_the_file_of_another_account(
 @pytest.mark.parametrize(
     ("shell", "statement"), [("bash", "unset"), ("zsh", "unset"), ("fish", "set -e")]
 )
-def test_so_does_the_hook(shell: str, statement: str, world: World) -> None:
+def test_the_hook_takes_the_file_of_another_account_back(
+    shell: str, statement: str, world: World
+) -> None:
     assert world.run("token").code == 0  # the hook waits two seconds for one, and no longer
     words = ("hook", shell, "-p", "live", "--answer", "first")
     out = world.run(*words, TASTYTRADE_ACCESS_TOKEN_FILE="/of/another").out

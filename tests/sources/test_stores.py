@@ -702,7 +702,7 @@ def test_a_source_that_holds_nothing_is_not_made_to_hold_the_new_secret(tmp_path
     assert not os.path.exists(missing.path)
 
 
-def test_what_holds_the_old_secret_and_cannot_be_written_is_said(tmp_path: Path) -> None:
+def test_a_place_with_the_old_secret_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     """As a mounted secret is: a link, or a command."""
     File(f"{tmp_path}/target").store(Secret("the-old-one"), around(tmp_path))
     linked(tmp_path / "secret")
