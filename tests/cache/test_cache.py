@@ -742,20 +742,6 @@ def test_a_profile_by_name_and_by_default_share_one_entry(world: World) -> None:
     assert world.simulator.exchanges == 1
 
 
-def test_two_profiles_have_an_entry_each(world: World) -> None:
-    world.configure(two_profiles())
-    live = world.run("token", "-p", "live").out
-    paper = world.run("token", "-p", "paper").out
-    assert live != paper
-    assert [world.run("token", "-p", name).out for name in ("live", "paper")] == [live, paper]
-    assert world.simulator.exchanges == 2
-
-
-def two_profiles() -> str:
-    head, live = CONFIG.split("  live:\n")
-    return f"{head}  live:\n{live}  paper:\n{live}"
-
-
 def test_a_shell_with_a_variable_beside_a_cron_job_without_it_do_not_flap(world: World) -> None:
     world.configure(EVERY_KIND)
     shells, cron = set(), set()
@@ -937,15 +923,6 @@ def test_an_entry_whose_approval_was_withdrawn_is_a_miss(world: World) -> None:
     assert world.run("token").code == 78
     os.rename(f"{records}/withdrawn", f"{records}/{record}")
     assert world.run("token").code == 0
-    assert world.simulator.exchanges == 1
-
-
-def test_an_approved_config_and_the_same_one_by_config_do_not_flap(world: World) -> None:
-    path = in_a_project(world)
-    approve(world, path)
-    for _ in range(3):
-        assert world.run("token").code == 0
-        assert world.run("--config", path, "token").code == 0
     assert world.simulator.exchanges == 1
 
 

@@ -151,25 +151,6 @@ def test_a_cookie_is_not_sent_back() -> None:
     assert first == second
 
 
-def test_the_request_as_httpx_sees_it(httpx_mock: HTTPXMock) -> None:
-    """The production endpoint, by POST, with JSON."""
-    httpx_mock.add_response(
-        method="POST",
-        url="https://api.tastyworks.com/oauth/token",
-        match_headers={"User-Agent": "tastyauth/1.0", "Content-Type": "application/json"},
-        match_json={
-            "grant_type": "refresh_token",
-            "client_id": CLIENT_ID,
-            "client_secret": CLIENT_SECRET,
-            "refresh_token": REFRESH_TOKEN,
-        },
-        json={"access_token": "abc"},
-    )
-    assert Clock().exchange(grant()).access_token.reveal() == "abc"
-    (request,) = httpx_mock.get_requests()
-    assert "Authorization" not in request.headers
-
-
 def test_a_mix_up_is_found_before_anything_is_sent(httpx_mock: HTTPXMock) -> None:
     """An access token in place of the refresh token reaches no server."""
     with pytest.raises(RefusedError):

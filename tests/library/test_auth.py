@@ -2,7 +2,6 @@
 
 import asyncio
 import io
-import os
 import re
 import sys
 import threading
@@ -690,16 +689,3 @@ def test_a_cached_token_waits_for_no_other_task(
     with at(world, Gated()) as broker:
         asyncio.run(ask(broker))
     assert not list(answers)
-
-
-def test_without_a_token_nothing_is_sent(world: World, network: Network) -> None:
-    world.simulator.fail = "grant-revoked"
-    with pytest.raises(errors.RefusedError):
-        network.send(tastyauth.TastytradeAuth(), world.simulator.origin)
-    assert network.seen == []
-
-
-def test_without_a_config_it_is_said_when_the_auth_is_made(world: World) -> None:
-    os.unlink(world.config)
-    with pytest.raises(errors.ConfigNotFound):
-        tastyauth.TastytradeAuth()

@@ -22,7 +22,7 @@ from unittest.mock import create_autospec
 
 import pexpect
 import pytest
-from aging import only_entry, set_left
+from aging import set_left
 from gated import Gated
 from world import CONFIG, LIMIT, PYTHON, Completed, World, closed_port, finish, profile_named, until
 
@@ -128,16 +128,26 @@ def test_the_profile_and_the_config_are_found_as_on_the_command_line(
 
 
 def test_threads_that_ask_at_once_cause_one_exchange(world: World, simulator: Gated) -> None:
-    together = threading.Barrier(32)
-
-    def ask(_: int) -> str:
-        together.wait()
-        return token(tastyauth.get_credential())
-
-    with ThreadPoolExecutor(32) as threads:
-        tokens = set(threads.map(ask, range(32)))
-    assert len(tokens) == 1
+    assert len(set(at_once(32, lambda: token(tastyauth.get_credential())))) == 1
     assert simulator.token_requests == 1
+
+
+def at_once(number: int, ask: Callable[[], Any]) -> list[Any]:
+    """What that many threads get that ask at the same moment."""
+    together = threading.Barrier(number)
+
+    def asked(_: int) -> Any:
+        together.wait()
+        return ask()
+
+    with ThreadPoolExecutor(number) as threads:
+        return list(threads.map(asked, range(number)))
+
+
+def failure(**terms: Any) -> errors.TastyauthError:
+    with pytest.raises(errors.TastyauthError) as raised:
+        tastyauth.get_credential(**terms)
+    return raised.value
 
 
 def test_threads_that_ask_a_failing_server_at_once_fail_together(
@@ -145,25 +155,7 @@ def test_threads_that_ask_a_failing_server_at_once_fail_together(
 ) -> None:
     """The outcome of the one who asks is that of all who were waiting."""
     simulator.fail = "grant-revoked"
-    together = threading.Barrier(32)
-
-    def ask(_: int) -> int:
-        together.wait()
-        with pytest.raises(errors.RefusedError) as raised:
-            tastyauth.get_credential(refresh=True)
-        return raised.value.exit_code
-
-    with ThreadPoolExecutor(32) as threads:
-        assert set(threads.map(ask, range(32))) == {77}
-    assert simulator.token_requests == 1
-
-
-def test_tasks_that_ask_at_once_cause_one_exchange(world: World, simulator: Gated) -> None:
-    async def ask() -> set[str]:
-        credentials = await asyncio.gather(*(tastyauth.aget_credential() for _ in range(200)))
-        return {token(credential) for credential in credentials}
-
-    assert len(asyncio.run(ask())) == 1
+    assert {it.exit_code for it in at_once(32, lambda: failure(refresh=True))} == {77}
     assert simulator.token_requests == 1
 
 
@@ -307,26 +299,16 @@ def test_a_thread_with_a_good_token_in_memory_waits_for_no_other(
 # -- asyncio --------------------------------------------------------------------------------------
 
 
-def test_the_event_loop_goes_on_while_a_token_comes(world: World, simulator: Gated) -> None:
-    """It is what opens the gate."""
-
-    async def ask() -> str:
-        asking = asyncio.create_task(tastyauth.aget_credential())
-        await simulator.asked()
-        simulator.gate.set()
-        return token(await asking)
-
-    simulator.shut()
-    assert asyncio.run(ask()) == world.run("token").out.strip()
-
-
-def test_tasks_that_wait_leave_asyncios_own_threads_to_others(
+def test_tasks_that_wait_share_one_exchange_and_leave_asyncios_own_threads_to_others(
     world: World, simulator: Gated
 ) -> None:
-    """Those also look up host names, for connections that have nothing to do with tastytrade."""
+    """Those also look up host names, for connections that have nothing to do with tastytrade.
+
+    The event loop goes on meanwhile: it is what opens the gate.
+    """
 
     async def ask() -> set[str]:
-        asking = asyncio.gather(*(tastyauth.aget_credential() for _ in range(100)))
+        asking = asyncio.gather(*(tastyauth.aget_credential() for _ in range(200)))
         await simulator.asked()
         await asyncio.gather(*(asyncio.to_thread(time.sleep, 0) for _ in range(20)))
         assert not asking.done()
@@ -334,7 +316,8 @@ def test_tasks_that_wait_leave_asyncios_own_threads_to_others(
         return {token(credential) for credential in await asking}
 
     simulator.shut()
-    assert len(asyncio.run(ask())) == 1
+    assert asyncio.run(ask()) == {world.run("token").out.strip()}
+    assert simulator.token_requests == 1
 
 
 def test_a_task_that_is_cancelled_is_so_at_once_and_its_token_is_kept(
@@ -499,36 +482,15 @@ def test_callers_that_wait_or_come_later_learn_what_the_first_one_did(
 ) -> None:
     """The kind of failure, and for how long the server is left alone, as the first one does."""
     simulator.fail = fail
-    together = threading.Barrier(8)
-
-    def ask(_: int) -> errors.TastyauthError:
-        together.wait()
-        with pytest.raises(errors.TastyauthError) as raised:
-            tastyauth.get_credential()
-        return raised.value
-
-    with ThreadPoolExecutor(8) as threads:
-        told = list(threads.map(ask, range(8)))
-    with pytest.raises(errors.TastyauthError) as later:
-        tastyauth.get_credential()
-    told.append(later.value)
-    assert {type(error) for error in told} == {kind}
-    assert len({error.reason for error in told}) == 1
-    assert all(0 < (error.retry_after or 0) <= pause for error in told), told
+    raised = [*at_once(8, failure), failure()]
+    assert {type(error) for error in raised} == {kind}
+    assert len({error.reason for error in raised}) == 1
+    assert all(0 < (error.retry_after or 0) <= pause for error in raised), raised
 
 
 def test_a_missing_secret_is_one_to_all_who_ask(world: World) -> None:
     world.configure(NO_SECRET)
-    together = threading.Barrier(4)
-
-    def ask(_: int) -> type:
-        together.wait()
-        with pytest.raises(errors.TastyauthError) as raised:
-            tastyauth.get_credential()
-        return type(raised.value)
-
-    with ThreadPoolExecutor(4) as threads:
-        assert set(threads.map(ask, range(4))) == {errors.SecretAbsent}
+    assert {type(error) for error in at_once(4, failure)} == {errors.SecretAbsent}
 
 
 class InBytes(os.PathLike[bytes]):
@@ -556,12 +518,6 @@ def test_a_wrong_argument_is_a_usage_error_at_once(world: World, wrong: dict[str
             call(**wrong)
         assert raised.value.hint
     assert world.simulator.requests == []
-
-
-def test_without_a_config_it_says_where_it_looked(world: World) -> None:
-    os.unlink(world.config)
-    with pytest.raises(errors.ConfigNotFound, match=world.config):
-        tastyauth.get_credential()
 
 
 def test_a_config_of_a_project_does_nothing_before_it_is_allowed(
@@ -804,7 +760,3 @@ def test_a_type_checker_reads_a_program_and_finds_its_mistakes(world: World) -> 
         if ": error: " in line:
             found[line.partition(":")[0]] = line.rpartition("[")[2].rstrip("]")
     assert found == {f"wrong{number}.py": code for number, code in enumerate(MISTAKES.values())}
-
-
-def test_what_a_program_gets_is_what_the_cache_holds(world: World) -> None:
-    assert token(tastyauth.get_credential()) == only_entry(world.cache).fields["access_token"]

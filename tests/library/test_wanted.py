@@ -48,7 +48,7 @@ def test_a_hint_names_arguments_and_no_flags(world: World, name: str) -> None:
 def test_a_missing_config_can_be_named_by_an_argument(world: World) -> None:
     os.unlink(world.config)
     for call in (tastyauth.get_credential, tastyauth.TastytradeAuth, tastyauth.profiles):
-        with pytest.raises(errors.ConfigNotFound) as raised:
+        with pytest.raises(errors.ConfigNotFound, match=world.config) as raised:
             call()
         assert "config=FILE" in raised.value.hint
         assert not FLAG.search(raised.value.hint)
