@@ -208,7 +208,7 @@ def try_out(
     else:
         console.say("tested: the server issued a token")
         if tried.unsaid:
-            console.warn(refresh.UNSAID)
+            console.warn(tried.unsaid)
         return True
     return False
 

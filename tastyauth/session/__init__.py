@@ -3,7 +3,7 @@
 import os
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from tastyauth.posix import files
 
 if TYPE_CHECKING:  # a hit needs none of these: no YAML, no source, no HTTP
     from tastyauth.config import Config, Profile
+    from tastyauth.session.exchanging import Refreshed
     from tastyauth.session.refresh import Audience, Secrets
     from tastyauth.sources import Surroundings
 
@@ -260,20 +261,16 @@ class Session:
         profile = self.config(view.outline.data).profile(self.asked.profile)
         task = refresh.Task.of(profile, self._surroundings, self._audience, in_a_hurry=in_a_hurry)
         held.promise(refresh.time_limit(task) + _GRACE)
-        with self._recorded(view, record, "", in_a_hurry=in_a_hurry):
+        with self._recorded(view.attempt_path, record, "", in_a_hurry=in_a_hurry):
             secrets = self._secrets or refresh.resolve_secrets(task)
         used = secrets.digest(bytes.fromhex(view.outline.salt), profile.name)
         with suppress(OSError):
             record = store.same_secrets(view, record, used)
         self._hold_back(record, used)
         held.promise(2 * refresh.longest(profile) + _GRACE)  # it may wait for the grant as long
-        with self._recorded(view, record, used, in_a_hurry=in_a_hurry):
+        with self._recorded(view.attempt_path, record, used, in_a_hurry=in_a_hurry):
             refreshed = refresh.refresh_stored(task, secrets, self._policy(used))
-        entry = refreshed.entry
-        if refreshed.unsaid and not record.succeeded_at:  # once, not with each token
-            self._audience.warn(refresh.UNSAID)
-        self.has_asked = True
-        granted.append(entry.stored_at)
+        entry = self._granted(refreshed, record)
         assert view.profile is not None
         kept = (self.asked, view.outline, view.profile)
         store.keep(*kept, entry)
@@ -290,18 +287,32 @@ class Session:
             store.forget(*kept)
         return entry
 
+    def _granted(self, refreshed: "Refreshed", record: Attempt) -> Entry:
+        """The token just granted, by the server or to another machine; counts and reports it."""
+        if refreshed.unsaid and not record.succeeded_at:  # once, not with each token
+            self._audience.warn(refreshed.unsaid)
+        self.has_asked = True
+        granted.append(refreshed.entry.stored_at)
+        return refreshed.entry
+
     @contextmanager
     def _recorded(
-        self, view: View, record: Attempt, secrets: str, *, in_a_hurry: bool
+        self,
+        path: str,
+        record: Attempt,
+        secrets: str,
+        write: Callable[[str, Attempt], None] = attempts.write,
+        *,
+        in_a_hurry: bool,
     ) -> Iterator[None]:
-        """Records a failure for the processes that wait."""
+        """Records a failure for the processes that wait, or the threads of this one."""
         try:
             yield
         except TastyauthError as error:
             failed = record.failed(error, secrets, time.time(), in_a_hurry=in_a_hurry)
             error.retry_after = failed.retry_after(time.time())
             with self._storing():
-                attempts.write(view.attempt_path, failed)
+                write(path, failed)
             raise
 
     @contextmanager

@@ -16,6 +16,11 @@ from tastyauth.errors import ProtocolError
 from tastyauth.secret import Secret
 from tastyauth.sources import Surroundings
 
+UNSAID = (
+    "scopes cannot be checked: neither the refresh token nor the server's answer says what the"
+    " grant may do"
+)
+
 HURRY = 3.0
 """Seconds for an exchange, in one try, while the caller still has a good token."""
 
@@ -84,14 +89,15 @@ class Secrets(NamedTuple):
 class Refreshed(NamedTuple):
     """The outcome of a refresh.
 
-    `moved` says that the declared source now holds a newer token, and `unsaid` that neither the
-    grant nor the answer says which of the declared scopes it has. `from_another` says that another
-    machine got this access token, and `trouble` why the engine that they share was not used.
+    `moved` says that the declared source now holds a newer token; `unsaid` is a warning where
+    neither the grant nor the answer says which of the declared scopes it has. `from_another` says
+    that another machine got this access token, and `trouble` why the engine that they share was not
+    used.
     """
 
     entry: Entry
     moved: bool = False
-    unsaid: bool = False
+    unsaid: str = ""
     from_another: bool = False
     trouble: str = ""
 
@@ -169,9 +175,9 @@ def exchange_once(task: Task, secrets: Secrets, keep: Callable[[Secret], bool]) 
     for warning in answer.warnings:
         audience.warn(warning)
     granted = claims.read_claims(grant.refresh_token).fields.get("scope")
-    unsaid = bool(grant.scopes and not (answer.scopes or claims.scopes_of(granted)))
+    is_said = not grant.scopes or answer.scopes or claims.scopes_of(granted)
     token = answer.access_token, int(asked_at), answer.expires_in, time.time()
-    return Refreshed(_entry(profile, secrets.client_id, *token), moved, unsaid)
+    return Refreshed(_entry(profile, secrets.client_id, *token), moved, "" if is_said else UNSAID)
 
 
 def _entry(

@@ -36,11 +36,6 @@ _WHERE_FROM = {
 }
 """Where to get each credential (developer.tastytrade.com, OAuth2)."""
 
-UNSAID = (
-    "scopes cannot be checked: neither the refresh token nor the server's answer says what the"
-    " grant may do"
-)
-
 _STORE = "store it: tastyauth secret set"
 """The hint of a source that does not know which of the two secrets is missing."""
 

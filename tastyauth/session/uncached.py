@@ -8,7 +8,7 @@ from tastyauth.cache import last_attempt as attempts
 from tastyauth.cache.last_attempt import Attempt
 from tastyauth.config import Profile
 from tastyauth.errors import TastyauthError
-from tastyauth.session import Session, granted, refresh
+from tastyauth.session import Session, refresh
 
 
 def obtain(session: Session) -> Entry:
@@ -50,22 +50,12 @@ def _ask(
     session: Session, profile: Profile, place: str, record: Attempt, *, in_a_hurry: bool = False
 ) -> Entry:
     """One exchange, its outcome remembered at `place`."""
-    audience = session._audience
-    task = refresh.Task.of(profile, session._surroundings, audience, in_a_hurry=in_a_hurry)
+    task = refresh.Task.of(profile, session._surroundings, session._audience, in_a_hurry=in_a_hurry)
     session._hold_back(record)
     secrets = session._secrets or refresh.resolve_secrets(task)
     used = secrets.digest(b"", profile.name)
     session._hold_back(record, used)
-    try:
+    with session._recorded(place, record, used, attempts.remember, in_a_hurry=in_a_hurry):
         refreshed = refresh.refresh_stored(task, secrets, session._policy(used))
-    except TastyauthError as error:
-        failed = record.failed(error, used, time.time(), in_a_hurry=in_a_hurry)
-        error.retry_after = failed.retry_after(time.time())
-        attempts.remember(place, failed)
-        raise
-    if refreshed.unsaid and not record.succeeded_at:
-        audience.warn(refresh.UNSAID)
     attempts.remember(place, record.succeeded(time.time()))
-    session.has_asked = True
-    granted.append(refreshed.entry.stored_at)
-    return refreshed.entry
+    return session._granted(refreshed, record)

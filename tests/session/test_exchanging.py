@@ -58,7 +58,7 @@ def test_the_request_says_who_asks_and_the_entry_whose_token_it_is(machine: Mach
         "client_id": profile.client_id,
     }
     assert before <= entry.issued_at <= entry.stored_at <= time.time()
-    assert refreshed == (entry, False, False, False, "")
+    assert refreshed == Refreshed(entry)
 
 
 def test_details_say_where_a_token_is_asked_for_and_how_it_is_reached(machine: Machine) -> None:
@@ -90,7 +90,8 @@ def test_where_scopes_are_declared_and_nobody_says_them_that_is_noted(
 ) -> None:
     config = CONFIG + (f"    scopes: {declared}\n" if declared else "")
     claims = {"scope": claim} if claim else {"aud": "x"}
-    assert answered(machine, answer, config, **claims)[0].unsaid is unsaid
+    found = answered(machine, answer, config, **claims)[0]
+    assert found.unsaid == (exchanging.UNSAID if unsaid else "")
 
 
 def test_a_new_refresh_token_is_kept_before_its_answer_is_refused(machine: Machine) -> None:

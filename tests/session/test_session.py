@@ -30,7 +30,7 @@ from tastyauth.errors import (
     TemporaryError,
     UsageError,
 )
-from tastyauth.session import Session, duration, exchanging, granted, refresh
+from tastyauth.session import Session, duration, exchanging, granted
 from tastyauth.simulator import Simulator
 from tastyauth.simulator.messages import Answer, Request
 from tastyauth.sources import Surroundings
@@ -971,7 +971,7 @@ def test_what_cannot_be_known_of_scopes_is_said_once_and_own_tokens_can_be_told(
         caller.world.environ["TASTYAUTH_CACHE_DIR"] = directory
         for count in (1, 0, 0):
             entry = caller.ask(refresh=True)
-            assert caller.warnings.count(refresh.UNSAID) == count
+            assert caller.warnings.count(exchanging.UNSAID) == count
             assert entry.stored_at in granted
 
 
