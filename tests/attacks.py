@@ -528,6 +528,9 @@ a project names an engine elsewhere, with any secret as its password
 an engine with a certificate of nobody, or for another name
     e2e/test_fleet.py::test_a_certificate_that_is_not_trusted_or_for_another_name_is_trouble
     ssl_check_hostname
+an engine keeps a sealed refusal, and brings it back with a time of its choosing
+    shared/test_protocol.py::test_a_refusal_that_an_engine_brings_back_is_not_obeyed
+    the clock of the machine that was refused, in the seal
 a machine that was frozen comes back late with its token
     shared/test_machines.py::test_a_holder_that_was_frozen_past_its_lease_changes_nothing
     a lease of its own value

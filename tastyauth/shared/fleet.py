@@ -176,7 +176,9 @@ class Fleet:
                 last = self._read(found, seal)[1]
                 attempt = last.failed(error, self._policy.secrets, time.time())
                 kind = "attempt"
-                content, life = protocol.write_attempt(attempt, found.time_at(time.monotonic()))
+                content, life = protocol.write_attempt(
+                    attempt, found.time_at(time.monotonic()), time.time()
+                )
             raise
         finally:
             value = seal.close(kind, content) if kind else b""

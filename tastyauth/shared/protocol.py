@@ -141,38 +141,52 @@ def read_token(content: bytes | None, found: Found) -> Token | None:
     except (ValueError, KeyError, TypeError, OverflowError):
         return None
     stored_at = found.asked_at - (found.time - stored)
-    if abs(stored_at - clock) > _ALIKE:
-        raise Trouble(
-            "this machine's clock and that of the machine that got the token differ by"
-            f" {abs(stored_at - clock):.0f} s"
-        )
+    _agree(stored_at, clock)
     if issued > found.time + 1:  # the engine's clock was set back, or this is a different engine
         return None
     issued_at = int(found.asked_at - (found.time - issued))
     return Token(Secret(token), issued_at, life, stored_at)
 
 
+def _agree(here: float, there: float) -> None:
+    """Raises Trouble when the clock of the machine that asked says another time than this one's.
+
+    Both are sealed with what was stored, or follow from it: an engine that lies about its time
+    cannot make an old value seem new.
+    """
+    if abs(here - there) > _ALIKE:
+        raise Trouble(
+            "this machine's clock and that of the machine that asked the server differ by"
+            f" {abs(here - there):.6g} s"
+        )
+
+
 _ATTEMPT = ("code", "kind", "reason", "asked_for", "message", "hint", "secrets", "failures")
 
 
-def write_attempt(attempt: Attempt, ended: float) -> tuple[bytes, float]:
+def write_attempt(attempt: Attempt, ended: float, clock: float) -> tuple[bytes, float]:
     """The value for others to read, and the seconds until it is worthless.
 
-    `ended` is the engine's time, now. The digest of the secrets is this machine's own, so it only
-    says whether there is one: every machine that can read this has the same secrets.
+    `ended` is the engine's time, `clock` this machine's, now. The digest of the secrets is this
+    machine's own, so it only says whether there is one: every machine that can read this has the
+    same secrets.
     """
     pause = max(attempt.not_before - attempt.ended_at, 0.0)
     said = {name: getattr(attempt, name) for name in _ATTEMPT}
-    said |= {"secrets": bool(attempt.secrets), "pause": pause, "ended": ended}
+    said |= {"secrets": bool(attempt.secrets), "pause": pause, "ended": ended, "clock": clock}
     return json.dumps(said).encode(), pause + _MEMORY
 
 
 def read_attempt(content: bytes | None, found: Found, secrets: str) -> Attempt:
-    """The failure of another machine as if it were one of this machine, with its `secrets`."""
+    """The failure of another machine as if it were one of this machine, with its `secrets`.
+
+    Raises Trouble when its clock and this one's differ too much.
+    """
     try:
         said = json.loads(content or b"")
         code, failures = int(said["code"]), int(said["failures"])
         ended_at = found.asked_at - (found.time - float(said["ended"]))
+        _agree(ended_at, float(said["clock"]))
         return Attempt(
             ended_at=ended_at,
             code=code,

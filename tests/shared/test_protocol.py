@@ -152,15 +152,15 @@ def test_the_time_of_the_engine_goes_on_with_the_monotonic_clock() -> None:
 
 
 def passed_on(attempt: Attempt, later: float) -> Attempt:
-    """What another machine makes of it, some seconds later; its clock is an hour behind."""
-    content, _ = protocol.write_attempt(attempt, ENGINE)
-    where = found(time=ENGINE + later, asked_at=HERE - 3600 + later)
+    """What another machine makes of it, some seconds later; its clock is two minutes behind."""
+    content, _ = protocol.write_attempt(attempt, ENGINE, HERE)
+    where = found(time=ENGINE + later, asked_at=HERE - 120 + later)
     return protocol.read_attempt(content, where, "theirs")
 
 
 def test_a_refusal_holds_for_every_machine_with_these_secrets() -> None:
     attempt = Attempt().failed(RefusedError("no", "hint"), "mine", HERE)
-    read, now = passed_on(attempt, 10), HERE - 3600 + 10
+    read, now = passed_on(attempt, 10), HERE - 120 + 10
     assert (read.code, read.message, read.hint, read.failures) == (77, "no", "hint", 1)
     assert read.forbids(now, "theirs")
     assert not read.forbids(now, "changed")
@@ -171,23 +171,34 @@ def test_a_refusal_holds_for_every_machine_with_these_secrets() -> None:
 
 def test_retry_after_holds_for_every_machine_whatever_it_sends() -> None:
     attempt = Attempt().failed(TemporaryError("later", retry_after=60), "mine", HERE)
-    assert passed_on(attempt, 10).forbids(HERE - 3600 + 10, "changed")
+    assert passed_on(attempt, 10).forbids(HERE - 120 + 10, "changed")
 
 
 def test_a_failure_is_that_of_callers_who_had_started_before_it_ended() -> None:
     attempt = Attempt().failed(TemporaryError("503"), "mine", HERE)
-    now = HERE - 3600 + 1
-    assert passed_on(attempt, 1).ended_since(HERE - 3600 - 5, now)
-    assert not passed_on(attempt, 1).ended_since(HERE - 3600 + 0.5, now)
+    now = HERE - 120 + 1
+    assert passed_on(attempt, 1).ended_since(HERE - 120 - 5, now)
+    assert not passed_on(attempt, 1).ended_since(HERE - 120 + 0.5, now)
+
+
+@for_each("days", [1, -1])
+def test_a_refusal_that_an_engine_brings_back_is_not_obeyed(days: int) -> None:
+    """It kept the sealed value, and says that no time has passed."""
+    attempt = Attempt().failed(RefusedError("no"), "mine", HERE)
+    content, _ = protocol.write_attempt(attempt, ENGINE, HERE)
+    with pytest.raises(Trouble, match="differ by 86399 s" if days > 0 else "differ by 86401 s"):
+        protocol.read_attempt(
+            content, found(time=ENGINE + 1, asked_at=HERE + days * 86400), "theirs"
+        )
 
 
 def test_no_digest_leaves_the_machine() -> None:
     content, life = protocol.write_attempt(
-        Attempt().failed(RefusedError("no"), "mine", HERE), ENGINE
+        Attempt().failed(RefusedError("no"), "mine", HERE), ENGINE, HERE
     )
     assert b"mine" not in content
     assert set(json.loads(content)) == {
         *("code", "kind", "reason", "asked_for", "message", "hint", "secrets", "failures"),
-        *("pause", "ended"),
+        *("pause", "ended", "clock"),
     }
     assert life > 300
