@@ -310,7 +310,8 @@ def test_a_report_is_fit_to_paste(text: str, expected: str) -> None:
 
 
 def test_a_home_at_the_root_hides_nothing() -> None:
-    assert fit_to_paste("/etc/x", "/") == "/etc/x"
+    assert fit_to_paste("/etc/x '//x'", "/") == "/etc/x '//x'"
+    assert fit_to_paste("'/X/a b'", "/X") == "~/'a b'"
 
 
 @for_each(

@@ -369,6 +369,22 @@ def test_a_word_is_quoted_as_the_standard_library_does_it(word: str) -> None:
     assert posix.quote(word) == shlex.quote(word)
 
 
+@for_each(
+    ("word", "octal"),
+    [
+        ("a\nb", r"a\012b"),
+        ("\x1f ~\x7f", r"\037 ~\177"),
+        ("%\\'X\t", r"\045\134\047X\011"),
+        ("ä\u202e\udcff", r"\303\244\342\200\256\377"),
+    ],
+)
+def test_a_word_that_no_terminal_shows_is_quoted_in_octal(word: str, octal: str) -> None:
+    quoted = posix.quote(word)
+    assert quoted == f"\"$(printf '{octal}')\""
+    printed = subprocess.run(["sh", "-c", f"printf %s {quoted}"], stdout=subprocess.PIPE)
+    assert printed.stdout == os.fsencode(word)
+
+
 def test_a_command_that_needs_posix_says_so_where_that_is_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
