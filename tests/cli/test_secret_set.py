@@ -2,11 +2,12 @@
 
 import os
 import stat
+from collections.abc import Callable
 
 import pytest
 from sitting import SECRET, TOKEN, everything, holding, sitting
 from stand_ins import keyring_in, pass_in
-from world import CONFIG, World
+from world import CONFIG, World, with_references
 
 from tastyauth.simulator import Simulator
 
@@ -25,12 +26,6 @@ def awaiting(world: World) -> World:
 
 def both(world: World) -> str:
     return f"{world.client_secret}\n{world.refresh_token}\n"
-
-
-def refers(client_secret: str, refresh_token: str) -> str:
-    """The usual config, with other references."""
-    text = CONFIG.replace("file: live.client-secret", client_secret)
-    return text.replace("file: live.refresh-token", refresh_token)
 
 
 # -- on a terminal and from stdin -----------------------------------------------------------------
@@ -157,7 +152,7 @@ def test_what_was_not_in_a_store_before_is_not_there_after_a_failure(
 ) -> None:
     kept = keyring_in(world) if store == "keyring" else pass_in(world)
     entry = {"keyring": "keyring: {{ service: a, username: b }}", "pass": "pass: a/b"}[store]
-    world.configure(refers(entry, "file: live.refresh-token"))
+    world.configure(with_references(entry, "file: live.refresh-token"))
     path = f"{world.config_directory}/live.refresh-token"
     os.rename(path, f"{world.root}/elsewhere")
     os.symlink(f"{world.root}/elsewhere", path)
@@ -214,7 +209,9 @@ def test_what_was_kept_goes_when_a_token_has_come(world: World, store: str) -> N
     if store != "file":
         kept = keyring_in(world) if store == "keyring" else pass_in(world)
         entry = {"keyring": "keyring: {{ service: a, username: NAME }}", "pass": "pass: a/NAME"}
-        world.configure(refers(*(entry[store].replace("NAME", name) for name in ("a", "b"))))
+        world.configure(
+            with_references(*(entry[store].replace("NAME", name) for name in ("a", "b")))
+        )
         assert world.run("secret", "set", given=both(world)).code == 0
     else:
         kept = world.config_directory
@@ -246,7 +243,7 @@ def stored(request: pytest.FixtureRequest, world: World) -> World:
     """A world whose secrets are in files, which show that they have changed, or in pass."""
     if request.param == "pass":
         pass_in(world)
-        world.configure(refers("pass: tt/client_secret", "pass: tt/refresh_token"))
+        world.configure(with_references("pass: tt/client_secret", "pass: tt/refresh_token"))
         assert world.run("secret", "set", given=both(world)).code == 0
     return world
 
@@ -292,14 +289,23 @@ def test_what_to_do_when_something_leaked(tmp_path: os.PathLike[str]) -> None:
 # -- where to -------------------------------------------------------------------------------------
 
 
-def test_a_keyring_gets_both(world: World) -> None:
-    ring = keyring_in(world)
-    entry = "keyring: {{ service: tastyauth, username: live/NAME }}"
-    world.configure(refers(*(entry.replace("NAME", name) for name in ("a", "b"))))
+@pytest.mark.parametrize(
+    ("made", "reference", "entry"),
+    [
+        (keyring_in, "keyring: {{ service: tastyauth, username: live/NAME }}", "tastyauth live/a"),
+        (pass_in, "pass: tt/NAME", "tt/a"),
+    ],
+)
+def test_a_keyring_or_pass_gets_both(
+    made: Callable[[World], str], reference: str, entry: str, world: World
+) -> None:
+    store = made(world)
+    world.configure(with_references(*(reference.replace("NAME", name) for name in ("a", "b"))))
     done = world.run("secret", "set", given=both(world))
     assert done.code == 0, done.err
-    assert "stored the client secret in keyring tastyauth live/a" in done.err
-    assert len(holding(ring, world)) == 2
+    assert f"stored the client secret in {reference.partition(':')[0]} {entry}\n" in done.err
+    assert "stored the refresh token in " in done.err
+    assert len(holding(store, world)) == 2
     assert world.run("env").code == 0
 
 
@@ -319,19 +325,9 @@ def test_while_a_store_is_chosen_its_program_sees_no_secret_of_any_profile(world
     assert "TT_SECRET" not in seen
 
 
-def test_pass_gets_both(world: World) -> None:
-    store = pass_in(world)
-    world.configure(refers("pass: tt/client_secret", "pass: tt/refresh_token"))
-    done = world.run("secret", "set", given=both(world))
-    assert done.code == 0, done.err
-    assert "stored the refresh token in pass tt/refresh_token" in done.err
-    assert len(holding(store, world)) == 2
-    assert world.run("env").code == 0
-
-
 def test_the_other_lines_of_an_entry_of_pass_stay(world: World) -> None:
     store = pass_in(world)
-    world.configure(refers("pass: tt", "file: live.refresh-token"))
+    world.configure(with_references("pass: tt", "file: live.refresh-token"))
     path = world.write(f"{store}/tt.gpg", "old\nuser: me\nurl: x\n")
     done = world.run("secret", "set", "--only", "client_secret", given=world.client_secret)
     assert done.code == 0, done.err
@@ -346,7 +342,7 @@ first_of: [{{ env: TT_SECRET }}, {{ keyring: {{ service: a, username: b }} }},
 
 def test_of_several_sources_the_first_that_can_be_written_here_is(awaiting: World) -> None:
     """No keyring is here, so it answers nothing and cannot be written."""
-    awaiting.configure(refers(FIRST_OF, "file: live.refresh-token"))
+    awaiting.configure(with_references(FIRST_OF, "file: live.refresh-token"))
     os.unlink(f"{awaiting.config_directory}/live.client-secret")
     done = awaiting.run("secret", "set", given=both(awaiting))
     assert done.code == 0, done.err
@@ -364,7 +360,7 @@ def test_of_several_sources_the_first_that_can_be_written_here_is(awaiting: Worl
 )
 def test_it_says_when_another_source_answers_first(world: World, earlier: str, first: str) -> None:
     several = f"first_of: [{earlier}, {{{{ file: live.client-secret }}}}]"
-    world.configure(refers(several, "file: live.refresh-token"))
+    world.configure(with_references(several, "file: live.refresh-token"))
     done = world.run("secret", "set", given=both(world), TT_SECRET="old")
     assert done.code == 0
     assert f"warning: live, custom: the client secret in {first} comes first" in done.err
@@ -387,7 +383,7 @@ NOT_WRITABLE = (
 def test_where_it_cannot_write_it_says_what_to_type_before_it_asks(
     world: World, reference: str, command: str
 ) -> None:
-    world.configure(refers(reference, "file: live.refresh-token"))
+    world.configure(with_references(reference, "file: live.refresh-token"))
     with sitting(world, "secret", "set") as it:
         it.expect("cannot be written by tastyauth")
         it.expect(command)

@@ -19,7 +19,7 @@ class Credentials:
 
     @classmethod
     def of(cls, simulator: Simulator) -> Self:
-        """Those that it accepts."""
+        """The credentials that the server accepts."""
         application = simulator.application
         secret, token = application.client_secret, application.refresh_token
         return cls(application.client_id, secret.reveal(), token.reveal())

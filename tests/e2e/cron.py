@@ -52,7 +52,7 @@ class Mail:
     subject: str
     body: str
     text: str
-    """All of it."""
+    """The whole mail."""
 
 
 def run_cron(directory: str, crontabs: Mapping[str, tuple[str, str]], at: str) -> dict[str, Mail]:

@@ -98,7 +98,7 @@ def terminal(place: Place, name: str) -> Iterator[Terminal]:
 
 @pytest.fixture
 def user(place: Place) -> Iterator[Place]:
-    """Somebody whose config exports the name of its profile, `live`."""
+    """A user whose config exports the name of its profile, `live`."""
     with Simulator() as broker:
         configure(place, Credentials.of(broker), "custom", broker.origin, profile="live")
         path = os.path.join(place.home, ".config", "tastyauth", "tastyauth.yaml")
@@ -157,7 +157,7 @@ def test_what_direnv_restores_is_renewed_once_it_has_expired(
 def test_a_new_pane_of_tmux_replaces_what_its_server_was_started_with(
     name: str, user: Place
 ) -> None:
-    """Once that has expired; until then, it is left alone."""
+    """Once that token has expired; until then, it is left alone."""
     argv, source, _ = SHELLS[name]
     show = "printenv TASTYTRADE_ACCESS_TOKEN"
     for number, (ends_in, expected) in enumerate(((-60, "eyJ"), (600, "old"))):

@@ -191,14 +191,14 @@ def unfinished(world: World) -> list[str]:
 
 
 def grow_old(paths: list[str]) -> None:
-    """An hour and more goes by."""
+    """Lets more than an hour pass."""
     long_ago = time.time() - 2 * 3600
     for path in paths:
         os.utime(path, (long_ago, long_ago))
 
 
 def refresh_tokens(world: World) -> list[str]:
-    """All that the broker has ever given or taken."""
+    """Every secret that the broker has ever issued or accepted."""
     return [world.environ["TT_REFRESH"], world.refresh_token]
 
 

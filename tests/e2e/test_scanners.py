@@ -25,7 +25,7 @@ DIGITS = hashlib.sha1(b"a client secret of nobody", usedforsecurity=False).hexdi
 """The same ones each time: gitleaks passes over digits that by chance do not look random."""
 
 NO_SECRETS = ("^[^0-9]*$", "^TA[0-9]{3}$")
-"""detect-secrets takes any word for a password that stands behind `secret` or `password`, also as a
+"""detect-secrets takes any word for a password that follows `secret` or `password`, also as a
 part of another word, like a key of a config. Every secret of tastytrade has digits, and the codes
 of our diagnostics have three."""
 
@@ -111,7 +111,7 @@ def test_detect_secrets_finds_nothing_in_the_files(tree: str) -> None:
 
 @pytest.mark.parametrize("path", VALID, ids=os.path.basename)
 def test_a_valid_config_alarms_no_scanner(path: str, tmp_path: os.PathLike[str]) -> None:
-    """As anybody runs them, without any list of ours."""
+    """As anybody runs them, without the lists of this repository."""
     shutil.copyfile(path, os.path.join(tmp_path, "tastyauth.yaml"))
     assert detect_secrets(os.fspath(tmp_path), "tastyauth.yaml") == []
     assert gitleaks(os.fspath(tmp_path), "dir", ".") == []

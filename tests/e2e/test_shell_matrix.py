@@ -127,7 +127,7 @@ def test_a_failure_leaves_its_code_and_no_variable(
 
 @pytest.mark.parametrize(("name", "label"), LINES)
 def test_a_failure_stops_a_script(places: dict[str, Place], name: str, label: str) -> None:
-    """Those that have a code of their own for a script that fails end with that."""
+    """Shells that have a code of their own for a script that fails end with that."""
     where, command, code = FAILURES["mistyped"]
     shell = SHELLS[name]
     line = shell.lines[label].replace("tastyauth env", command)

@@ -21,7 +21,7 @@ _SHEBANGS = (b"#!/bin/sh\n", b"#!/bin/bash\n", b"#!/usr/bin/env bash\n")
 
 
 def shellcheck(text: str, dialect: str, *, besides: str = "SC0000") -> str:
-    """What it has to say, `besides` one thing; nothing, when all is well."""
+    """What shellcheck reports, `besides` one code; nothing when all is well."""
     flags = (f"--shell={dialect}", f"--exclude={besides}", "--severity=style", "--format=gcc")
     done = subprocess.run(
         (SHELLCHECK, *flags, "-"), input=text, capture_output=True, text=True, check=False

@@ -20,7 +20,7 @@ FAR_AWAY = "https://bao.example.com"
 """The server of the recipe."""
 
 _ROOT = "root"
-"""The token that the development server is told to take."""
+"""The token that the development server is started with."""
 
 _AWS_CONFIG = """\
 [default]

@@ -1,4 +1,4 @@
-"""Time passes for a cache: what it holds becomes older, while the clock of the machine stays."""
+"""Makes the contents of a cache older, without changing the clock of the machine."""
 
 import os
 

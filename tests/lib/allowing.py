@@ -17,7 +17,7 @@ def terminal(world: World, *words: str, **variables: str) -> Iterator["pexpect.s
 
 
 def ended(child: "pexpect.spawn[str]") -> tuple[int, str]:
-    """The exit code, and what was said up to the end."""
+    """Waits for the end; the exit code, and what was shown until then."""
     child.expect(pexpect.EOF)
     child.close()
     return child.exitstatus, (child.before or "").replace("\r\n", "\n")

@@ -155,7 +155,7 @@ class Between:
 
 
 def noise(choice: random.Random) -> bytes:
-    """What is no answer: types of the protocol with lengths and contents that lie."""
+    """Malformed answers: types of the protocol with false lengths and contents."""
     parts = (
         *(b"+OK\r\n", b"$-1\r\n", b":7\r\n", b"$5\r\nab\r\n", b"*-1\r\n", b"*2\r\n", b"$x\r\n"),
         *(

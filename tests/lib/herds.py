@@ -25,7 +25,7 @@ def started(
 
 
 def herd(world: World, commands: list[tuple[str, ...]], **variables: str) -> list[Completed]:
-    """How as many processes at once have ended."""
+    """Starts that many processes at once; how each has ended."""
     with started(world, commands, **variables) as processes:
         return [finish(process) for process in processes]
 
@@ -52,7 +52,7 @@ class Gate(Simulator):
         super().__init__(lifetime=lifetime)
         self.open = threading.Event()
         self.asked = threading.Event()
-        """Somebody stands before the gate."""
+        """Set once a request waits at the gate."""
 
     def answer(self, request: Request) -> Answer:
         self.asked.set()

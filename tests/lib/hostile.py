@@ -10,7 +10,7 @@ _PRINTABLE = "".join(map(chr, range(0x20, 0x7F)))
 _MARKS = [character for character in _PRINTABLE if not character.isalnum()]
 
 TOKEN = "eyJhbGciOiJFZERTQSJ9.eyJpc3MiOiJhcGkifQ.c2ln_bmF0-dXJl"
-"""Shaped like one of the server's."""
+"""A token of the shape that the server gives."""
 
 _WORDS = r"""
 ~ ~root ~+ a:~:b =ls == a=b= -n -e -- --help * a* ?b [a-z]* [!a] **/* {a,b} {1..3} a{,}b $HOME
@@ -57,7 +57,7 @@ def emission(values: tuple[str, ...]) -> Emission:
 
 
 def variables(values: tuple[str, ...]) -> dict[str, str]:
-    """What must have arrived then."""
+    """The variables that a shell must have after evaluating that."""
     return dict(emission(values).pairs)
 
 

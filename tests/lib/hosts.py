@@ -37,7 +37,7 @@ class Made(NamedTuple):
 
 
 def entry(token: Token) -> Entry:
-    """As the session makes it."""
+    """The cache entry, as a session makes it."""
     fields = {
         "access_token": token.access_token.reveal(),
         "expires_at": str(token.issued_at + token.life),

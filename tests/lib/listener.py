@@ -1,4 +1,4 @@
-"""Who hears what a session says."""
+"""Records what a session reports."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -41,7 +41,7 @@ OF_TASTYTRADE = {
     "another environment": "production",
     **dict.fromkeys(("made-up digits", "a filler", "half a token"), "sandbox"),
 }
-"""Those that a server of one's own might take, and the environment of tastytrade that cannot.
+"""Mix-ups that a custom server might accept, and the environment of tastytrade that cannot.
 
 No request may reach the proxy of these.
 """

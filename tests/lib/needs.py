@@ -31,7 +31,7 @@ def is_root() -> None:
 
 
 def is_user() -> None:
-    """Skips the rest of a test of what root may do anyway."""
+    """Skips the rest of a test of a permission that root always has."""
     if IS_ROOT:
         pytest.skip("root may do anything; CI is a user as well")
 

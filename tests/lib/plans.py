@@ -75,7 +75,7 @@ def configs(draw: st.DrawFn) -> Config:
 
 
 def effect(config: Config) -> object:
-    """All that a config does, whatever order it is written in."""
+    """Everything that a config does, in an order that does not depend on how it is written."""
     profiles = sorted(config.profiles, key=lambda profile: profile.name)
     return config.default_name, [
         profile._replace(exports=tuple(sorted(profile.exports))) for profile in profiles

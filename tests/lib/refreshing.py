@@ -45,7 +45,7 @@ class Machine:
         return f"{self.world.config_directory}/live.refresh-token"
 
     def session(self, profile: str | None = None, **terms: Any) -> Session:
-        """Of a caller who starts now."""
+        """The session of a caller who starts now."""
         with open(self.world.config, "rb") as file:
             asked = Asked((self.world.config, "user"), file.read(), profile, self.world.environ)
         started = Terms(started_at=time.time(), **terms)

@@ -34,7 +34,7 @@ CURL_CA_BUNDLE REQUESTS_CA_BUNDLE SSLKEYLOGFILE WGETRC DOCKER_HOST DOCKER_CONFIG
 """
 
 REFUSED = frozenset(f"{_SHELLS} {_SYSTEM} {_PROGRAMS}".split())
-"""Names, whole."""
+"""Names that are refused as a whole; below are beginnings and ends of names."""
 
 REFUSED_BEGINNINGS = tuple(
     """

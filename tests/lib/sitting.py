@@ -19,7 +19,7 @@ STORE = "store ("
 ENVIRONMENT = "environment (production, sandbox): "
 
 UNKNOWN_TOKEN = "eyJ0eXAiOiJydCtqd3QifQ.eyJzY29wZSI6InJlYWQgdHJhZGUifQ.c2ln"
-"""One that may trade, and says neither its environment nor its client."""
+"""A refresh token that may trade, and names neither its environment nor its client."""
 
 CTRL_C, CTRL_D, CTRL_Z, CTRL_BACKSLASH = "\x03", "\x04", "\x1a", "\x1c"
 

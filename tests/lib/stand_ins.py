@@ -62,7 +62,7 @@ def pass_in(world: World) -> str:
 
 
 def patient(world: World) -> World:
-    """Lets a prompt wait for as long as a busy machine takes, and not for two seconds."""
+    """Lets a prompt wait for as long as a busy machine takes, instead of two seconds."""
     program = f"""\
 '''exec' {PYTHON} "$0" "$@"
 ' '''  # a path with a space cannot follow #!

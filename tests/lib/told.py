@@ -33,7 +33,7 @@ def checked(path: str) -> Checked:
 
 
 def of(content: bytes | str, name: str = "tastyauth.yaml") -> Checked:
-    """What is found in `content`."""
+    """What a check of `content` finds."""
     data = content.encode() if isinstance(content, str) else content
     read = document.read(data, name)
     return Checked(read, validation.check(read, lambda _: False))

@@ -22,7 +22,7 @@ for found in pkgutil.walk_packages(tastyauth.__path__, "tastyauth."):
             importlib.import_module(found.name)
 gc.freeze()
 line = socket.socket(fileno=int(sys.argv[1]))
-running = {}  # process to where its end is told
+running = {}  # process to the pipe on which its end is reported
 # A handler in Python would not run when the signal comes just before `recv_fds` begins to wait.
 woken, waker = socket.socketpair()
 waker.setblocking(False)
