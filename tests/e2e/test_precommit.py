@@ -177,6 +177,14 @@ def test_a_config_is_refused_until_it_is_right(project: Project, tool: str) -> N
 
 
 @pytest.mark.parametrize("tool", TOOLS)
+def test_what_the_hook_lacks_is_to_be_added_to_the_hook(project: Project, tool: str) -> None:
+    project.copy(f"{EXAMPLES}/invalid/ta124-extras.yaml", "tastyauth.yaml")
+    said = project.tool(tool, "run", "--all-files").said
+    for package in ("keyring", "python-dotenv"):
+        assert f"give this hook additional_dependencies: [{package}]" in said
+
+
+@pytest.mark.parametrize("tool", TOOLS)
 def test_a_secret_in_any_text_file_is_refused_and_not_shown(project: Project, tool: str) -> None:
     project.put("src/bot.py", f"TT_SECRET = '{HEXADECIMAL}'\n")
     refused = project.tool(tool, "run", "--all-files")
