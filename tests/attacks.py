@@ -131,9 +131,15 @@ two long plans are made so that their difference takes hours
 the name of a directory steers the terminal of `allow`
     cli/test_allow.py::test_an_odd_directory_cannot_steer_the_terminal
     paths are printed escaped
-the name of a directory forges a line of ours
+the name of a directory forges a line of tastyauth's output
     test_attack_trust.py::test_a_directory_forges_no_line
     paths are printed escaped
+the name of a directory forges a line in a hint, or changes the command that it says to type
+    test_attack_trust.py::test_a_hint_about_an_odd_directory_is_one_line_that_can_be_typed
+    paths in commands are quoted, and escaped where they cannot be printed
+the name of a directory forges a line in a program's log
+    test_attack_trust.py::test_an_exception_about_an_odd_directory_is_one_line
+    the text of an exception is one printable line
 the name of a directory adds a job to the crontab
     test_attack_trust.py::test_a_line_for_the_crontab_is_one_line
     what is not printable has no line
