@@ -21,6 +21,7 @@ from world import CONFIG, World
 
 from tastyauth import cache
 from tastyauth.cache import Asked, Entry, Outline, Terms, lock, store
+from tastyauth.cache.last_attempt import Attempt
 from tastyauth.errors import (
     ConfigError,
     ProtocolError,
@@ -1014,8 +1015,28 @@ def test_on_a_full_disk_this_process_keeps_the_token(
     first = caller.ask()
     assert token_of(caller.ask()) == token_of(first)
     clock.now = START + 650
+    broker.fail = "503"
+    assert token_of(caller.ask()) == token_of(first)  # renewing it ahead of time has failed
+    clock.now += 61
+    broker.fail = None
     assert token_of(caller.ask()) != token_of(first)
     assert broker.exchanges == 2
+
+
+def test_what_is_accepted_of_another_machine_is_what_would_be_accepted_of_the_cache(
+    caller: Caller, clock: Clock
+) -> None:
+    """A refusal of these secrets forbids to ask, one of others does not."""
+    asked, environ = asked_by(caller), caller.world.environ
+    around = Surroundings(environ, interactive=False, home=caller.world.home)
+    session = Session(asked, Terms(started_at=clock.now), around, Listener())
+    policy = session._policy("digest")
+    assert (policy.started_at, policy.secrets) == (clock.now, "digest")
+    for secrets, decision in {"digest": cache.HOLD, "others": cache.ASK}.items():
+        refused_before = Attempt(
+            ended_at=clock.now - 9, code=77, secrets=secrets, not_before=clock.now + 300
+        )
+        assert policy.decide(None, refused_before) == decision
 
 
 def test_a_cache_that_cannot_be_read_for_a_moment_costs_no_token(
