@@ -3,11 +3,14 @@
 import errno
 import os
 import signal
+import sys
 import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from itertools import product
 from types import SimpleNamespace
+from typing import cast
 
 import pytest
 from forked import forked
@@ -253,6 +256,7 @@ def test_background_work_has_no_terminal_no_handlers_and_no_streams() -> None:
         return repr(found).encode()
 
     def act() -> None:
+        os.dup2(os.open("/", os.O_RDONLY), 0)
         signal.signal(signal.SIGUSR1, lambda *_: None)
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGUSR1])
         answer = Background(look, [signal.SIGUSR1]).wait(300)
@@ -346,6 +350,177 @@ def test_the_code_of_a_command_is_its_own_also_among_other_children() -> None:
     assert end_of(lambda: os._exit(0)) == "0 None\n"
     assert end_of(killed) == "137 None\n"
     assert end_of(lambda: None, others=2) == "5 None\n"
+
+
+def test_an_answer_is_there_though_somebody_else_has_waited_for_all_children() -> None:
+    def act() -> None:
+        work = Background(lambda: b"done", ())
+        os.wait()
+        print(work.wait(300))
+
+    assert forked(act) == (0, "b'done'\n")
+
+
+def test_a_command_that_stops_and_goes_on_is_known_as_such() -> None:
+    def act() -> None:
+        child = os.fork()
+        if child == 0:
+            os.kill(os.getpid(), signal.SIGSTOP)
+            time.sleep(300)
+            os._exit(5)
+        command = keep_fresh._Command(child)
+        for number, stopped in [(0, True), (signal.SIGCONT, False), (signal.SIGSTOP, True)]:
+            os.kill(child, number)
+            while command._is_stopped is not stopped:
+                assert command.code() is None
+        os.kill(child, signal.SIGKILL)
+        while (code := command.code()) is None:
+            pass
+        print(code)
+
+    assert forked(act) == (0, "137\n")
+
+
+def test_a_signal_is_passed_on_unless_the_terminal_or_the_shell_has_sent_it_to_the_whole_job(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sent: list[tuple[int, int]] = []
+    monkeypatch.setattr(os, "kill", lambda pid, number: sent.append((pid, number)))
+    command = keep_fresh._Command(4711)
+    for terminal, kernel, stopped in product((True, False), repeat=3):
+        monkeypatch.setattr(keep_fresh, "has_terminal", lambda found=terminal: found)
+        for number in (*keep_fresh._PASSED_ON, *keep_fresh._FROM_TERMINAL, signal.SIGCONT):
+            sent.clear()
+            command._is_stopped = stopped
+            command.receive(number, kernel)
+            has_it = number in keep_fresh._FROM_TERMINAL and kernel
+            has_it |= number == signal.SIGCONT and not stopped
+            assert sent == ([] if terminal and has_it else [(4711, number)])
+
+
+def test_a_signal_for_a_command_that_has_ended_or_is_not_ours_is_dropped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for error in (ProcessLookupError, PermissionError):
+
+        def fail(pid: int, number: int, error: type[OSError] = error) -> None:
+            raise error
+
+        monkeypatch.setattr(os, "kill", fail)
+        keep_fresh._Command(4711).receive(signal.SIGTERM, False)
+
+
+@pytest.mark.parametrize(
+    ("number", "terminal", "stops"),
+    [
+        *((each, True, True) for each in (signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU)),
+        (signal.SIGTSTP, False, False),
+        (signal.SIGSTOP, True, False),
+    ],
+)
+def test_who_stops_as_the_command_did_goes_on_with_the_same_handlers_and_mask(
+    number: signal.Signals, terminal: bool, stops: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keep_fresh, "has_terminal", lambda: terminal)
+
+    def job() -> None:
+        os.setpgid(0, 0)  # the kernel stops no job that nobody could continue
+        if number != signal.SIGSTOP:
+            signal.signal(number, keep_fresh._note)
+        signal.pthread_sigmask(signal.SIG_BLOCK, [number])
+        before = signal.getsignal(number), signal.pthread_sigmask(signal.SIG_BLOCK, ())
+        keep_fresh._stop_too(number)
+        after = signal.getsignal(number), signal.pthread_sigmask(signal.SIG_BLOCK, ())
+        os._exit(4 if before == after else 5)
+
+    def shell() -> None:
+        child = os.fork()
+        if child == 0:
+            job()
+        _, status = os.waitpid(child, os.WUNTRACED)
+        if os.WIFSTOPPED(status):
+            print("stopped by", os.WSTOPSIG(status))
+            os.kill(child, signal.SIGCONT)
+            _, status = os.waitpid(child, 0)
+        print(os.waitstatus_to_exitcode(status))
+
+    assert forked(shell) == (0, f"stopped by {int(number)}\n4\n" if stops else "4\n")
+
+
+def test_a_terminal_is_the_one_that_controls_the_process() -> None:
+    def act() -> None:
+        os.setsid()
+        before = os.dup(0)
+        os.close(before)
+        print(keep_fresh.has_terminal())
+        _, terminal = os.openpty()
+        os.close(os.open(os.ttyname(terminal), os.O_RDWR))  # the first becomes that
+        lowest = os.dup(0)
+        os.close(lowest)
+        found = keep_fresh.has_terminal()
+        after = os.dup(0)
+        print(found, lowest == after)
+
+    assert forked(act) == (0, "False\nTrue True\n")
+
+
+def kept(*argv: str, before: Callable[[], object] = lambda: None, looks: int = 300) -> str:
+    """What `keep` prints and returns in a copy of this process, whose supply looks that often."""
+
+    def act() -> None:
+        before()
+        attended: list[list[signal.Signals]] = []
+
+        def attend(handled: list[signal.Signals]) -> float:
+            attended.append(handled)
+            assert len(attended) < looks
+            return 1.0
+
+        supply = cast("Supply", SimpleNamespace(attend=attend))
+        code = keep_fresh.keep(list(argv), dict(os.environ), supply)
+        streams = [os.fstat(number).st_rdev for number in (0, 1)]
+        assert streams == [os.stat(os.devnull).st_rdev] * 2
+        assert os.fstat(2).st_rdev != os.stat(os.devnull).st_rdev
+        os.write(2, f"{code} {len(attended[0])}\n".encode())
+
+    code, printed = forked(act)
+    assert code == 0, printed
+    return printed
+
+
+ALL = len(keep_fresh._HANDLED)
+
+
+def test_a_command_is_kept_until_it_ends() -> None:
+    assert kept("sh", "-c", "exit 3") == f"3 {ALL}\n"
+    assert kept("sh", "-c", "kill -9 $$") == f"137 {ALL}\n"
+    assert kept("sh", "-c", "echo out; echo err >&2; exit 1") == f"out\nerr\n1 {ALL}\n"
+
+
+def test_what_the_caller_ignores_or_blocks_the_command_ignores_and_blocks() -> None:
+    if sys.platform != "linux":
+        missing("only Linux tells the signals of a process")
+
+    def before() -> None:
+        for number in range(1, 32):
+            if number not in (signal.SIGKILL, signal.SIGSTOP, signal.SIGALRM):
+                signal.signal(number, signal.SIG_DFL)
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        signal.pthread_sigmask(signal.SIG_SETMASK, [signal.SIGUSR2])
+
+    ignored, blocked = (1 << signal.SIGHUP - 1, 1 << signal.SIGUSR2 - 1)
+    *lines, end = kept("cat", "/proc/self/status", before=before).splitlines()
+    found = dict(line.split(":\t", 1) for line in lines)
+    masks = [int(found[name], 16) for name in ("SigBlk", "SigIgn", "SigCgt")]
+    assert masks == [blocked, ignored, 0]
+    assert end == f"0 {ALL - 1}"
+
+
+@pytest.mark.parametrize("number", keep_fresh._PASSED_ON)
+def test_a_signal_on_its_way_to_the_command_arrives(number: signal.Signals) -> None:
+    name = number.name.removeprefix("SIG")
+    script = f"trap 'echo got it; exit 6' {name}; kill -{name} $PPID; while :; do sleep 0.1; done"
+    assert kept("sh", "-c", script) == f"got it\n6 {ALL}\n"
 
 
 # The file
