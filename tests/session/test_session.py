@@ -590,6 +590,19 @@ def test_a_cache_that_forgets_what_is_written_is_not_used(
     assert caller.warnings[0].startswith(f"the token cache is not used: {why}; ")
 
 
+def test_a_config_whose_path_no_line_can_hold_is_not_cached_and_gives_a_token(
+    caller: Caller, clock: Clock
+) -> None:
+    path = caller.world.configure(directory=f"{caller.world.root}/new\nline")
+    with open(path, "rb") as file:
+        asked = Asked((path, "user"), file.read(), None, caller.world.environ)
+    around = Surroundings(asked.environ, interactive=False, home=caller.world.home)
+    listener = Listener()
+    assert Session(asked, Terms(started_at=clock.now), around, listener).obtain()
+    why = f"{caller.world.cache}: a line break in a field; "
+    assert listener.warnings[0].startswith(f"the token cache is not used: {why}")
+
+
 # Refusals are remembered.
 
 
