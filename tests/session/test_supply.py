@@ -468,16 +468,17 @@ def kept(*argv: str, before: Callable[[], object] = lambda: None, looks: int = 3
     """What `keep` prints and returns in a copy of this process, whose supply looks that often."""
 
     def act() -> None:
+        os.dup2(os.open("/", os.O_RDONLY), 0)
         before()
         attended: list[list[signal.Signals]] = []
 
         def attend(handled: list[signal.Signals]) -> float:
             attended.append(handled)
             assert len(attended) < looks
-            return 1.0
+            return 300.0  # the end is a signal
 
         supply = cast("Supply", SimpleNamespace(attend=attend))
-        code = keep_fresh.keep(list(argv), dict(os.environ), supply)
+        code = keep_fresh.keep(list(argv), os.environ | {"ADDED": "by the caller"}, supply)
         streams = [os.fstat(number).st_rdev for number in (0, 1)]
         assert streams == [os.stat(os.devnull).st_rdev] * 2
         assert os.fstat(2).st_rdev != os.stat(os.devnull).st_rdev
@@ -493,6 +494,7 @@ ALL = len(keep_fresh._HANDLED)
 
 def test_a_command_is_kept_until_it_ends() -> None:
     assert kept("sh", "-c", "exit 3") == f"3 {ALL}\n"
+    assert kept("sh", "-c", 'echo "$ADDED"') == f"by the caller\n0 {ALL}\n"
     assert kept("sh", "-c", "kill -9 $$") == f"137 {ALL}\n"
     assert kept("sh", "-c", "echo out; echo err >&2; exit 1") == f"out\nerr\n1 {ALL}\n"
 
@@ -514,6 +516,36 @@ def test_what_the_caller_ignores_or_blocks_the_command_ignores_and_blocks() -> N
     masks = [int(found[name], 16) for name in ("SigBlk", "SigIgn", "SigCgt")]
     assert masks == [blocked, ignored, 0]
     assert end == f"0 {ALL - 1}"
+
+
+def test_the_end_of_a_renewal_is_no_signal_for_the_command(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Signals come as listed here, and the command is a stand-in."""
+    coming = [
+        *((0, False), (signal.SIGCHLD, True), (signal.SIGCONT, False)),
+        *((signal.SIGTERM, True), (signal.SIGCHLD, True)),
+    ]
+    heard: list[object] = []
+
+    def code() -> int | None:
+        heard.append("looked")
+        return None if coming else 5
+
+    def receive(number: int, is_from_kernel: bool) -> None:
+        heard.append((int(number), is_from_kernel))
+
+    command = SimpleNamespace(code=code, receive=receive)
+    monkeypatch.setattr(keep_fresh.process, "spawn", lambda *_: 4711)
+    monkeypatch.setattr(keep_fresh, "_Command", lambda pid: command)
+    monkeypatch.setattr(keep_fresh, "_next_signal", lambda *_: coming.pop(0))
+
+    def act() -> None:
+        code = keep_fresh.keep([], {}, cast("Supply", SimpleNamespace(attend=lambda _: 1.0)))
+        os.write(2, f"{code} {heard}".encode())
+
+    passed_on = [(int(signal.SIGCONT), False), (int(signal.SIGTERM), True)]
+    assert forked(act) == (0, f"5 {['looked', 'looked', *passed_on, 'looked']}")
 
 
 @pytest.mark.parametrize("number", keep_fresh._PASSED_ON)
