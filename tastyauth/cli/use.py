@@ -81,7 +81,12 @@ def run_exec(arguments: Arguments, console: Console) -> int:
 
         variables = posix.environment(console.environ, removed, exports)
         return keep_fresh.run(arguments, console, session, entry, variables)
-    posix.become(arguments.argv, console.environ, removed, exports)
+    try:
+        posix.become(arguments.argv, console.environ, removed, exports)
+    except posix.CannotStart as error:
+        if is_shell:
+            error.hint = "set $SHELL to a shell that is installed here, or write a command after --"
+        raise
     return 0
 
 

@@ -406,4 +406,5 @@ def test_elsewhere_it_stays_a_mistake(ready: World) -> None:
 def test_a_shell_that_is_not_there_is_named(ready: World) -> None:
     with sitting(ready, "exec", SHELL="/nowhere/zsh") as it:
         it.expect("error: cannot start /nowhere/zsh: no such file or directory")
+        it.expect("hint: set $SHELL to a shell that is installed here")
         assert it.end() == 127
