@@ -6,7 +6,7 @@ import sys
 
 import pytest
 from needs import missing, needs_linux
-from world import CONFIG, World, until, with_references
+from world import CONFIG, World, content, until, with_references
 
 from tastyauth.simulator import Simulator
 
@@ -50,8 +50,7 @@ def test_a_program_for_a_secret_leaves_no_image_either(world: World) -> None:
     world.script("vault", f"ulimit -c >{world.root}/limit; echo some-secret")
     world.configure(CONFIG.replace("{{ file: live.client-secret }}", "{{ command: [vault] }}"))
     world.shell("ulimit -S -c unlimited && tastyauth token")
-    with open(f"{world.root}/limit", encoding="ascii") as file:
-        assert int(file.read()) in NOTHING
+    assert int(content(f"{world.root}/limit")) in NOTHING
 
 
 @pytest.mark.parametrize("limit", ["-H -c 0", "-S -c 0", "-S -c 12", "-c unlimited"])
@@ -122,8 +121,7 @@ def test_a_secrets_program_sees_no_secret_of_another_profile(words: str, world: 
     world.configure(of_pass.replace("file: live.refresh-token", "pass: a") + ANOTHER)
     others = {"OTHER_SECRET": "o" * 40, "OTHER_REFRESH": "p" * 40}
     done = world.run(*words.split(), "-p", "live", given=f"{world.refresh_token}\n", **others)
-    with open(seen, encoding="utf-8") as file:
-        text = file.read()
+    text = content(seen)
     assert "PATH=" in text, done
     assert "OTHER_" not in text
 
@@ -152,8 +150,7 @@ def test_the_program_that_stores_a_secret_sees_no_other(
         done = world.run(*words.split(), given=f"{first}\n", TT_SECRET=world.client_secret)
         assert done.code == 0, done.err
     for name in ("pass.environ", "pass.argv"):
-        with open(f"{world.home}/{name}", encoding="utf-8") as file:
-            seen = file.read()
+        seen = content(f"{world.home}/{name}")
         assert "insert" in seen or name == "pass.environ"
         for secret in (world.client_secret, first, world.refresh_token):
             assert secret not in seen, name
@@ -168,5 +165,4 @@ def test_the_program_that_is_started_early_sees_no_other_secret(world: World) ->
     )
     world.script("vault", f'env >"$HOME/environ"; cat {world.config_directory}/live.client-secret')
     assert world.run("token", TT_REFRESH=world.refresh_token).code == 0
-    with open(f"{world.home}/environ", encoding="utf-8") as file:
-        assert "TT_REFRESH" not in file.read()
+    assert "TT_REFRESH" not in content(f"{world.home}/environ")

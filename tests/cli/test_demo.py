@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from world import COMMAND, World
+from world import COMMAND, World, content
 
 
 @contextmanager
@@ -26,18 +26,15 @@ def test_a_config_is_written_that_is_ready_to_use(world: World) -> None:
             done = world.shell(line)
             assert (done.code, "http://127.0.0.1:" in done.out) == (0, True), done.err
             assert world.run("validate", "simulator.yaml").code == 0
-        with open(f"{world.project}/simulator.yaml", encoding="utf-8") as file:
-            written.append(re.sub("api_url.*", "", file.read()))
+        written.append(re.sub("api_url.*", "", content(f"{world.project}/simulator.yaml")))
     assert written[0] == written[1]
 
 
 def test_no_other_config_is_written_over(world: World) -> None:
-    with open(world.config, encoding="utf-8") as file:
-        before = file.read()
+    before = content(world.config)
     done = world.run("simulator", "--config", world.config)
     assert (done.code, "was not made by the simulator" in done.err) == (2, True)
-    with open(world.config, encoding="utf-8") as file:
-        assert file.read() == before
+    assert content(world.config) == before
 
 
 def test_it_shows_a_whole_run_from_start_to_end(world: World) -> None:

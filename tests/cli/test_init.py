@@ -21,7 +21,7 @@ from sitting import (
     shell_of,
     sitting,
 )
-from world import REPOSITORY, World, closed_port
+from world import REPOSITORY, World, closed_port, content
 
 from tastyauth.errors import APPLICATIONS_PAGE
 from tastyauth.simulator import Simulator
@@ -259,8 +259,7 @@ def test_everything_that_is_written_is_its_owners_alone(newcomer: World) -> None
 
 def test_the_config_is_no_more_than_the_readme_says(newcomer: World) -> None:
     assert newcomer.run("init", *flags(newcomer), given=credentials(newcomer)).code == 0
-    with open(newcomer.config, encoding="utf-8") as file:
-        lines = file.read().splitlines()
+    lines = content(newcomer.config).splitlines()
     assert lines == [
         "# yaml-language-server: $schema=tastyauth.schema.json",
         "version: 1",
@@ -329,8 +328,10 @@ def test_in_a_repository_git_is_kept_from_the_secrets(newcomer: World) -> None:
     command = done.err.partition("make git ignore them: ")[2].partition("\n")[0]
     newcomer.write(f"{newcomer.project}/.gitignore", "*.log")
     assert newcomer.shell(command).code == 0
-    with open(f"{newcomer.project}/.gitignore", encoding="utf-8") as file:
-        assert file.read() == "*.log\nlive.client-secret\nlive.refresh-token\n"
+    assert (
+        content(f"{newcomer.project}/.gitignore")
+        == "*.log\nlive.client-secret\nlive.refresh-token\n"
+    )
 
 
 # -- by flags -------------------------------------------------------------------------------------
@@ -375,13 +376,11 @@ def test_a_name_that_cannot_be_is_shown(newcomer: World) -> None:
 
 
 def test_an_annotated_example_is_printed(newcomer: World) -> None:
-    with open(f"{REPOSITORY}/tastyauth.yaml.example", encoding="utf-8") as file:
-        assert newcomer.run("init", "--print").out == file.read()
+    assert newcomer.run("init", "--print").out == content(f"{REPOSITORY}/tastyauth.yaml.example")
 
 
 def test_the_page_is_opened_when_it_is_asked_for(newcomer: World) -> None:
     browser = newcomer.script("browser", f'echo "$*" >{newcomer.root}/opened')
     with sitting(newcomer, "init", "--browser", BROWSER=browser) as it:
         it.expect(TOKEN)
-    with open(f"{newcomer.root}/opened", encoding="utf-8") as file:
-        assert file.read() == f"{APPLICATIONS_PAGE}\n"
+    assert content(f"{newcomer.root}/opened") == f"{APPLICATIONS_PAGE}\n"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from sitting import SECRET, TOKEN, everything, holding, sitting
 from stand_ins import keyring_in, pass_in
-from world import CONFIG, World, with_references
+from world import CONFIG, World, content, with_references
 
 from tastyauth.simulator import Simulator
 
@@ -62,8 +62,7 @@ def test_what_is_refused_is_asked_for_again_and_enter_keeps_what_is_right(awaiti
 
 def test_what_only_the_config_can_change_is_not_proposed_in_the_middle(awaiting: World) -> None:
     """One has to quit for that, and it says so."""
-    with open(awaiting.config, encoding="utf-8") as file:
-        config = file.read()
+    config = content(awaiting.config)
     origin = f"custom\n    api_url: {awaiting.simulator.origin}"
     assert origin in config
     awaiting.write(awaiting.config, config.replace(origin, "production"))
@@ -231,8 +230,10 @@ def test_what_is_kept_in_a_repository_is_kept_from_git(world: World) -> None:
     done = world.run("secret", "set", given="new-secret\nnew-token\n")
     line = done.err.partition("make git ignore them: ")[2].partition("\n")[0]
     assert world.shell(line).code == 0
-    with open(f"{world.config_directory}/.gitignore", encoding="utf-8") as file:
-        assert file.read().split() == ["live.client-secret.old", "live.refresh-token.old"]
+    assert content(f"{world.config_directory}/.gitignore").split() == [
+        "live.client-secret.old",
+        "live.refresh-token.old",
+    ]
 
 
 # -- what was there before ------------------------------------------------------------------------
@@ -282,8 +283,7 @@ def test_what_to_do_when_something_leaked(tmp_path: os.PathLike[str]) -> None:
         assert done.code == 0, done.err
         assert world.run("token").code == 0
         for path in files:
-            with open(path, encoding="utf-8") as file:
-                assert "leaked" not in file.read()
+            assert "leaked" not in content(path)
 
 
 # -- where to -------------------------------------------------------------------------------------
@@ -319,8 +319,7 @@ def test_while_a_store_is_chosen_its_program_sees_no_secret_of_any_profile(world
     secret = f"{{{{ first_of: [{{{{ env: TT_SECRET }}}}, {keyring}, {{{{ file: a }}}}] }}}}"
     world.configure(CONFIG.replace("{{ file: live.client-secret }}", secret))
     world.run("secret", "set", "--only", "client_secret", given=f"{SECRET}\n", TT_SECRET="x" * 40)
-    with open(f"{folder}/seen", encoding="utf-8") as file:
-        seen = file.read()
+    seen = content(f"{folder}/seen")
     assert "PYTHON_KEYRING_BACKEND" in seen
     assert "TT_SECRET" not in seen
 
@@ -331,8 +330,7 @@ def test_the_other_lines_of_an_entry_of_pass_stay(world: World) -> None:
     path = world.write(f"{store}/tt.gpg", "old\nuser: me\nurl: x\n")
     done = world.run("secret", "set", "--only", "client_secret", given=world.client_secret)
     assert done.code == 0, done.err
-    with open(path, encoding="utf-8") as file:
-        assert file.read() == f"{world.client_secret}\nuser: me\nurl: x\n"
+    assert content(path) == f"{world.client_secret}\nuser: me\nurl: x\n"
 
 
 FIRST_OF = """\

@@ -219,6 +219,12 @@ def closed_port() -> int:
         return port
 
 
+def content(path: str) -> str:
+    """The text of a file."""
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
 def variables_in(text: str) -> dict[str, str]:
     """What `env` and `printenv` wrote: the variables of a process."""
     return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)

@@ -15,7 +15,7 @@ from gated import Meddling
 from machines import sharing
 from refreshing import Machine
 from tables import for_each
-from world import CONFIG, World
+from world import CONFIG, World, content
 
 from tastyauth.config import parse
 from tastyauth.errors import (
@@ -46,11 +46,6 @@ def simulator() -> Any:
 def machine(world: World) -> Machine:
     world.environ["TT_REFRESH"] = world.refresh_token
     return Machine(world)
-
-
-def content(path: str) -> str:
-    with open(path, encoding="utf-8") as file:
-        return file.read()
 
 
 # A rotated refresh token.

@@ -18,7 +18,7 @@ from aging import entries
 from gated import Meddling
 from herds import Gate
 from needs import missing
-from world import COMMAND, CONFIG, LIMIT, Completed, World, finish, until
+from world import COMMAND, CONFIG, LIMIT, Completed, World, content, finish, until
 
 from tastyauth.secret import Secret
 from tastyauth.session.rotation import Grant
@@ -116,11 +116,6 @@ def journal_of(world: World) -> str:
 
 def file_of(world: World) -> str:
     return f"{world.config_directory}/live.refresh-token"
-
-
-def content(path: str) -> str:
-    with open(path, encoding="ascii") as file:
-        return file.read()
 
 
 def test_a_file_is_written_back(rotating: World) -> None:

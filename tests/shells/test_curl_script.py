@@ -9,7 +9,7 @@ import pytest
 from needs import missing
 from sitting import sitting
 from stand_ins import keyring_in
-from world import CONFIG, PATH, Completed, World
+from world import CONFIG, PATH, Completed, World, content
 
 from tastyauth.simulator import Simulator
 from tastyauth.simulator.messages import Answer, Request
@@ -152,8 +152,7 @@ def test_every_kind_of_reference_has_its_words(kind: str, furnished: World) -> N
     reference, words = REFERENCES[kind]
     furnished.configure(CONFIG.replace("file: live.client-secret", reference))
     path = script(furnished)
-    with open(path, encoding="utf-8") as file:
-        assert words in file.read()
+    assert words in content(path)
     works(furnished, by_hand(furnished, "bash", path))  # and in dash, with witnesses, below
 
 
@@ -253,8 +252,7 @@ def test_settings_of_curl_write_nothing_down_and_send_it_nowhere_else(world: Wor
 
 def test_a_broker_elsewhere_is_reached_by_the_proxy_as_curl_finds_it(world: World) -> None:
     world.configure(CONFIG.replace("custom", "sandbox").replace("    api_url: {origin}\n", ""))
-    with open(script(world), encoding="utf-8") as file:
-        text = file.read()
+    text = content(script(world))
     assert "--noproxy" not in text
     assert "api.cert.tastyworks.com" in text
 
@@ -295,8 +293,7 @@ def test_no_program_gets_a_secret_as_an_argument(kind: str, furnished: World) ->
     for name in ("curl", "sed", "cat", "printf", "python3"):
         witness(furnished, name)
     works(furnished, by_hand(furnished, "dash", path))
-    with open(f"{furnished.root}/argv", encoding="utf-8") as file:
-        seen = file.read()
+    seen = content(f"{furnished.root}/argv")
     assert seen.count("curl --disable --silent") == 2
     unseen(seen, furnished)
 
@@ -313,8 +310,7 @@ def test_nor_does_any_process_at_all(shell: str, world: World) -> None:
     if "Operation not permitted" in done.err:
         missing("no process may be traced here")
     works(world, done)
-    with open(trace, encoding="utf-8") as file:
-        seen = file.read()
+    seen = content(trace)
     assert seen.count('"--data", "@-"') == 1
     unseen(seen, world)
 
