@@ -51,6 +51,7 @@ _PLACEHOLDER = re.compile(r"(?<![\w$/.-])[A-Z][A-Z-]{2,}(?:=value|=)?(?![\w.])|\
 _COMMAND = re.compile(
     r"tastyauth [a-z][a-z-]+(?: set)?"
     r"(?: --(?:print|undo|cron|refresh|only (?:refresh_token|client_secret))(?![\w-]))*"
+    r"(?: -- true)?"
 )
 
 

@@ -11,7 +11,10 @@ if TYPE_CHECKING:
 
 _MAGIC = "tastyauth attempt 3"
 
-_AT_ONCE = "a changed secret is tried at once; to retry the same one now: tastyauth clear"
+_AT_ONCE = (
+    "a changed secret is tried at once; to retry the same one now: tastyauth exec --refresh -- true"
+)
+"""`clear` would not do: with `shared`, the failure may be another machine's."""
 
 _BREAK = "\x1e"
 """Replaces a line break in a field; no message contains it."""

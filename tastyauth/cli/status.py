@@ -318,5 +318,5 @@ def _facts(profile: ProfileStatus, now: float, flags: str) -> Iterator[tuple[str
         yield "last failure", f"{ago} ago, code {profile.last_failure_code}{times}{said}"
     if profile.asks_again_at > now:
         wait = duration(profile.asks_again_at - now)
-        words = f"with the same secrets; to retry now: tastyauth clear {flags}"
-        yield "no retry", f"for {wait} {words}"
+        words = f"with the same secrets; to retry now: tastyauth exec {flags}"
+        yield "no retry", f"for {wait} {words} --refresh -- true"

@@ -338,7 +338,7 @@ def test_a_reminder_is_the_failure_again_and_says_for_how_long() -> None:
     assert reminder.message.startswith(REFUSED.message)
     assert "tried 60 s ago" in reminder.message
     assert "for 240 s" in reminder.message
-    assert reminder.hint.endswith("tastyauth clear")
+    assert reminder.hint.endswith("tastyauth exec --refresh -- true")
     bare = Attempt().failed(RefusedError("no", ""), "5ec2e7", NOW).failure(NOW + 59, NOW + 60)
     assert bare.hint == ""
 

@@ -239,7 +239,7 @@ def test_commands_in_a_report_name_the_config_that_a_flag_has_named(world: World
     world.write(f"{world.home}/my bots/live.client-secret", "0" * 40)
     assert world.run("token", "--config", path).code == 77
     out = world.run("status", "--config", path).out
-    assert "to retry now: tastyauth clear -p live --config ~/'my bots/tastyauth.yaml'\n" in out
+    assert "to retry now: tastyauth exec -p live --config ~/'my bots/tastyauth.yaml'" in out
 
 
 def test_an_account_number_in_a_path_is_masked_wherever_it_is_shown(home: Path) -> None:

@@ -23,7 +23,7 @@ NOBODY = CONFIG.replace("{origin}", f"http://127.0.0.1:{closed_port()}") + "    
 
 # -- hints ----------------------------------------------------------------------------------------
 
-FLAG = re.compile(r"(?:^|[\s;])--?[a-z]")
+FLAG = re.compile(r"(?<!tastyauth exec)(?:^|[\s;])--?[a-z]")
 
 FAILURES: dict[str, tuple[str, str | None, str]] = {
     "several profiles": (TWO, None, "profile=NAME: live, paper"),
