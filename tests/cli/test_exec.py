@@ -98,7 +98,7 @@ def test_a_command_that_cannot_be_started_is_126_or_127(
 
 
 @pytest.mark.parametrize("argv", [["ls -l"], ["cd", "/"]])
-def test_who_expects_a_shell_learns_that_there_is_none(argv: list[str], ready: World) -> None:
+def test_shell_syntax_without_a_shell_comes_with_a_hint(argv: list[str], ready: World) -> None:
     done = ready.run("exec", "--", *argv)
     assert done.code == 127
     said = "tastyauth:   exec runs no shell; for shell syntax, write -- sh -c 'ls -l'\n"

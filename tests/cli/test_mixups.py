@@ -33,7 +33,7 @@ def access_token(newcomer: World, tmp_path_factory: pytest.TempPathFactory) -> s
     return elsewhere.run("token").out.strip()
 
 
-def test_what_is_no_client_id_is_asked_for_again(newcomer: World) -> None:
+def test_a_value_that_cannot_be_a_client_id_is_asked_for_again(newcomer: World) -> None:
     application = newcomer.simulator.application
     typed = (
         ("0c7b8898", "this is not a client ID"),
@@ -61,7 +61,7 @@ def test_what_is_no_client_id_is_asked_for_again(newcomer: World) -> None:
     assert newcomer.simulator.exchanges == 1
 
 
-def test_what_is_no_secret_is_asked_for_again_and_never_shown(
+def test_a_value_that_cannot_be_a_secret_is_asked_for_again_and_never_shown(
     newcomer: World, access_token: str
 ) -> None:
     client_id = newcomer.simulator.application.client_id

@@ -219,7 +219,7 @@ def test_flags_that_say_the_same_may_be_given_again(world: World) -> None:
     assert world.run("init", "-p", "live", *flags).code == 0
 
 
-def test_who_could_read_the_config_still_can(world: World) -> None:
+def test_the_mode_of_an_existing_config_is_kept(world: World) -> None:
     """As the machine's own in /etc, which all of its users read."""
     os.chmod(world.config, 0o644)
     os.rename(f"{world.config_directory}/tastyauth.yaml", f"{world.root}/real.yaml")

@@ -108,7 +108,7 @@ def test_the_first_of_two_is_stored_untested(awaiting: World) -> None:
 
 @pytest.mark.parametrize("given", [b"", b"\n\n", b"\xff\xfe\n", b"x" * 70_000, b"a b\tc\n"])
 @pytest.mark.parametrize("encoding", ["utf-8:strict", "utf-8:surrogateescape"])
-def test_what_can_be_no_secret_is_an_error_and_no_crash(
+def test_a_value_that_cannot_be_a_secret_is_an_error_and_not_a_crash(
     world: World, given: bytes, encoding: str
 ) -> None:
     before = everything(world.home)
@@ -204,7 +204,7 @@ def test_untried_secrets_replace_the_old_ones_which_are_kept_until_a_token_comes
 
 
 @pytest.mark.parametrize("store", ["file", "keyring", "pass"])
-def test_what_was_kept_goes_when_a_token_has_come(world: World, store: str) -> None:
+def test_replaced_secrets_are_removed_once_a_token_has_come(world: World, store: str) -> None:
     if store != "file":
         kept = keyring_in(world) if store == "keyring" else pass_in(world)
         entry = {"keyring": "keyring: {{ service: a, username: NAME }}", "pass": "pass: a/NAME"}

@@ -164,7 +164,7 @@ def test_a_one_key_mapping_becomes_a_reference(value: object, reference: Referen
 
 
 @for_each("value", ["hunter2hunter2", {}, {"vault": "hunter2hunter2"}, {"env": 3}])
-def test_what_is_no_reference_is_refused_without_its_contents(value: object) -> None:
+def test_anything_but_a_reference_is_refused_without_showing_its_contents(value: object) -> None:
     with pytest.raises(ConfigError) as refused:
         parse(value, directory="/cfg", home="/home/me")
     assert "hunter2" not in refused.value.message + refused.value.hint
@@ -421,7 +421,7 @@ def test_a_file_may_have_64_kib_a_secret_a_quarter(secret_file: Path, size: int,
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o644, 0o444])
 @pytest.mark.parametrize("make", [Path.touch, os.mkfifo])
-def test_ones_own_file_that_others_can_read_is_an_error_with_the_chmod_to_run(
+def test_a_users_file_that_others_can_read_is_an_error_with_the_chmod_to_run(
     on_disk: Path, mode: int, make: Callable[[Path], None]
 ) -> None:
     path = on_disk / "it's open"
@@ -615,7 +615,7 @@ def test_a_named_pipe_without_a_writer_does_not_hang(tmp_path: Path) -> None:
     assert 0.2 <= time.monotonic() - began < 60
 
 
-def test_a_writer_that_leaves_without_a_word_is_not_taken_for_the_end(tmp_path: Path) -> None:
+def test_a_writer_that_leaves_without_writing_does_not_end_the_pipe(tmp_path: Path) -> None:
     path = tmp_path / "pipe"
     os.mkfifo(path, 0o600)
 
@@ -631,7 +631,7 @@ def test_a_writer_that_leaves_without_a_word_is_not_taken_for_the_end(tmp_path: 
     assert time.process_time() - before < 0.1, "it waits, it does not look again and again"
 
 
-def test_a_writer_that_never_ends_is_given_up(tmp_path: Path) -> None:
+def test_a_writer_that_never_closes_the_pipe_runs_into_the_limit(tmp_path: Path) -> None:
     path = tmp_path / "pipe"
     os.mkfifo(path, 0o600)
     writer = os.open(path, os.O_RDWR)
@@ -671,13 +671,13 @@ def test_a_credential_that_the_service_was_not_given_is_absent(tmp_path: Path) -
     absence(SystemdCredential("tt"), around({"CREDENTIALS_DIRECTORY": str(tmp_path)}))
 
 
-def test_a_credential_must_be_able_to_be_a_secret(tmp_path: Path) -> None:
+def test_a_credential_that_cannot_be_a_secret_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "tt").write_text("two\nlines\n")
     surroundings = around({"CREDENTIALS_DIRECTORY": str(tmp_path)})
     assert "has 2 lines" in refusal(SystemdCredential("tt"), surroundings).message
 
 
-def test_a_credential_that_is_a_pipe_is_given_as_long_as_any(tmp_path: Path) -> None:
+def test_a_credential_that_is_a_pipe_has_the_time_limit_of_any_pipe(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe", 0o600)
     surroundings = around({"CREDENTIALS_DIRECTORY": str(tmp_path)}, patience=0.1)
     assert "within 0.1 s" in refusal(SystemdCredential("pipe"), surroundings).message
@@ -716,7 +716,7 @@ def test_a_command_runs_in_the_root_when_there_is_no_home(home: str) -> None:
     assert value_of(Command(("pwd",)), around(home=home)) == "/"
 
 
-def test_a_command_has_our_variables_and_knows_that_it_is_one() -> None:
+def test_a_command_inherits_variables_and_is_marked_as_a_source() -> None:
     assert value_of(shell('echo "$A $TASTYAUTH_SOURCE"'), around({"A": "b"})) == "b 1"
 
 
@@ -921,7 +921,7 @@ def test_what_a_failing_command_says_is_quoted(tmp_path: Path, script: str, said
 
 
 @for_each("interactive", [True, False])
-def test_a_command_that_may_ask_is_in_our_session_and_any_other_has_its_own(
+def test_a_command_that_may_ask_stays_in_the_session_and_any_other_has_its_own(
     interactive: bool,
 ) -> None:
     """The terminal belongs to a session."""

@@ -237,14 +237,16 @@ def test_every_variable_of_an_env_file_is_read(tmp_path: Path) -> None:
         variables("/no/.env", around(tmp_path))
 
 
-def test_an_env_file_that_is_no_text_is_an_error(tmp_path: Path) -> None:
+def test_an_env_file_that_is_not_text_is_an_error(tmp_path: Path) -> None:
     path = env_file(tmp_path, "")
     Path(path).write_bytes(b"TT=a\xff\n")
     assert "not UTF-8" in refusal(Dotenv(path, "TT"), around(tmp_path)).message
 
 
 @pytest.mark.parametrize("value", ["ü", "' a'", '"a\\nb"'])
-def test_a_value_of_an_env_file_must_be_able_to_be_a_secret(tmp_path: Path, value: str) -> None:
+def test_a_value_of_an_env_file_that_cannot_be_a_secret_is_an_error(
+    tmp_path: Path, value: str
+) -> None:
     reference = Dotenv(env_file(tmp_path, f"TT={value}\n"), "TT")
     assert not isinstance(refusal(reference, around(tmp_path)), SecretAbsent)
 
@@ -392,7 +394,7 @@ def test_what_a_back_end_fails_with_shows_no_secret(tmp_path: Path) -> None:
     ("executable", "frozen"),
     [("bot", False), ("python3", True), ("bot", True), ("uwsgi", False), ("", False)],
 )
-def test_a_program_that_is_no_python_is_not_started_to_ask_the_keyring(
+def test_only_python_is_started_to_ask_the_keyring(
     tmp_path: Path, executable: str, *, frozen: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A frozen program would be started once more, and ask the keyring again, without end."""
@@ -485,7 +487,7 @@ def test_pass_is_available_with_its_program_and_a_store(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("kind", "available"), [("file", True), ("env", False), ("dotenv", False), ("command", False)]
 )
-def test_a_file_can_always_be_written_and_what_is_only_read_never(
+def test_a_file_can_always_be_written_and_a_read_only_source_never(
     tmp_path: Path, kind: str, available: bool
 ) -> None:
     assert kind_of(kind).is_available(around(tmp_path)) is available
@@ -505,7 +507,7 @@ def test_a_password_manager_is_asked_for_its_entry(
     assert reference.resolve(around(tmp_path)).reveal() == VALUE
 
 
-def test_of_an_entry_of_pass_the_first_line_counts(tmp_path: Path) -> None:
+def test_the_secret_is_the_first_line_of_an_entry_of_pass(tmp_path: Path) -> None:
     program(tmp_path, "pass", f"printf '%s\\nuser: me\\n' '{VALUE}'")
     assert Pass("a").resolve(around(tmp_path)).reveal() == VALUE
 
@@ -522,7 +524,7 @@ def test_of_an_entry_of_pass_the_first_line_counts(tmp_path: Path) -> None:
         (OnePassword("op://v/i/f"), "op", "Session expired", False, "in again"),
     ],
 )
-def test_a_password_manager_that_fails_gets_advice_of_its_own(
+def test_the_hint_for_a_failed_password_manager_is_specific_to_it(
     tmp_path: Path, reference: Reference, name: str, says: str, absent: bool, advice: str
 ) -> None:
     program(tmp_path, name, f"cat >&2 <<'E'\n{says}\nE\nexit 1")
@@ -531,7 +533,7 @@ def test_a_password_manager_that_fails_gets_advice_of_its_own(
     assert advice in error.hint
 
 
-def test_a_program_that_ends_well_without_an_answer_is_quoted(tmp_path: Path) -> None:
+def test_a_program_that_succeeds_without_an_answer_is_quoted(tmp_path: Path) -> None:
     """So does Bitwarden's when its vault is locked and nobody can type the password."""
     program(tmp_path, "bw", "echo '? Master password:' >&2; echo")
     error = refusal(Command(("bw", "get", "password", "tt")), around(tmp_path))
@@ -567,16 +569,18 @@ MALFORMED = ["two\nlines", " blank", "b\u00e4d", "x" * 20_000]
 
 
 @pytest.mark.parametrize("value", MALFORMED, ids=["lines", "blank", "not ASCII", "long"])
-def test_what_a_keyring_holds_must_be_able_to_be_a_secret(tmp_path: Path, value: str) -> None:
+def test_an_entry_of_a_keyring_that_cannot_be_a_secret_is_an_error(
+    tmp_path: Path, value: str
+) -> None:
     error = refusal(KEYRING, keyring(tmp_path, "Full", value))
     assert not isinstance(error, SecretAbsent)
 
 
-def test_what_is_no_text_in_a_keyring_is_an_error(tmp_path: Path) -> None:
+def test_an_entry_of_a_keyring_that_is_not_text_is_an_error(tmp_path: Path) -> None:
     assert "not UTF-8" in refusal(KEYRING, keyring(tmp_path, "NoText")).message
 
 
-def test_one_line_ending_of_a_keyring_is_no_part_of_the_secret(tmp_path: Path) -> None:
+def test_one_line_ending_in_a_keyring_is_not_part_of_the_secret(tmp_path: Path) -> None:
     assert KEYRING.resolve(keyring(tmp_path, "Full", f"{VALUE}\n")).reveal() == VALUE
 
 
@@ -593,9 +597,7 @@ def linked(path: Path) -> None:
 
 
 @pytest.mark.parametrize("make", [linked, os.mkfifo, os.mkdir], ids=["link", "pipe", "directory"])
-def test_what_is_no_plain_file_is_not_replaced(
-    tmp_path: Path, make: Callable[[Path], None]
-) -> None:
+def test_only_a_plain_file_is_replaced(tmp_path: Path, make: Callable[[Path], None]) -> None:
     path = tmp_path / "secret"
     make(path)
     before = os.lstat(path)
@@ -636,7 +638,7 @@ def test_pass_is_written_through_stdin(tmp_path: Path) -> None:
     assert (tmp_path / "argv").read_text() == "insert --multiline --force a/b\n"
 
 
-def test_pass_is_written_at_home_with_our_variables_and_none_that_holds_a_secret(
+def test_pass_is_written_at_home_without_the_variables_that_hold_secrets(
     tmp_path: Path,
 ) -> None:
     program(tmp_path, "pass", f'cd -P . && echo "$PWD $A ${{B-none}}" >{tmp_path}/seen')
@@ -646,7 +648,9 @@ def test_pass_is_written_at_home_with_our_variables_and_none_that_holds_a_secret
 
 
 @pytest.mark.parametrize("interactive", [True, False])
-def test_pass_may_ask_for_a_passphrase_where_we_may(tmp_path: Path, interactive: bool) -> None:
+def test_pass_may_ask_for_a_passphrase_only_where_tastyauth_may_ask(
+    tmp_path: Path, interactive: bool
+) -> None:
     """The terminal belongs to our session."""
     script = f"import os; print(os.getsid(0), file=open('{tmp_path}/session', 'w'))"
     program(tmp_path, "pass", f'exec {PYTHON} -c "{script}"')
@@ -673,7 +677,7 @@ def test_pass_that_cannot_be_written_says_why(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("reference", [Env("A"), OnePassword("op://v/i/f"), Dotenv("/a", "B")])
-def test_what_cannot_be_written_says_so(
+def test_a_source_that_cannot_be_written_says_so(
     tmp_path: Path, reference: Env | OnePassword | Dotenv
 ) -> None:
     assert "cannot be written" in unwritten(reference, around(tmp_path)).message
