@@ -26,7 +26,7 @@ ONE_APPLICATION = (
 )
 _INSTEAD = {
     "client_secret": "store the one shown when the application was created; if it is lost,"
-    f" regenerate it, which ends all grants: {APPLICATIONS_PAGE}",
+    f" regenerate it, which ends all grants; then make a new one: {CREATE_GRANT}",
     "refresh_token": f"store the refresh token that was shown after {CREATE_GRANT}",
     "client_id": f"a client ID is a UUID, shown beside the OAuth application: {APPLICATIONS_PAGE}",
 }

@@ -28,11 +28,9 @@ _WHERE_FROM = {
     "client_id": f"the client ID is shown beside the OAuth application on {APPLICATIONS_PAGE}",
     "client_secret": (
         "the client secret was shown once, when the OAuth application was made; regenerating it"
-        f" ends all its grants: {APPLICATIONS_PAGE}"
+        f" ends all its grants; then make a new one: {CREATE_GRANT}"
     ),
-    "refresh_token": (
-        f"a new refresh token comes from Manage → Create Grant on {APPLICATIONS_PAGE}"
-    ),
+    "refresh_token": f"a new refresh token comes from {CREATE_GRANT}",
 }
 """Where to get each credential (developer.tastytrade.com, OAuth2)."""
 

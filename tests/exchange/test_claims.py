@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tables import for_each
 
-from tastyauth.errors import APPLICATIONS_PAGE, RefusedError
+from tastyauth.errors import APPLICATIONS_PAGE, CREATE_GRANT, RefusedError
 from tastyauth.exchange.claims import check_offline, check_scopes, doubt
 from tastyauth.secret import Secret
 
@@ -303,8 +303,9 @@ def test_half_a_refresh_token_is_not_sent_to_tastytrade(token: str) -> None:
 
 @for_each("digits", ["0" * 40, "deadbeef" * 5, "0123456789ABCDEF" * 2 + "01234567"])
 def test_made_up_digits_are_not_sent_to_tastytrade(digits: str) -> None:
-    with pytest.raises(RefusedError, match="client_secret: this is a placeholder"):
+    with pytest.raises(RefusedError, match="client_secret: this is a placeholder") as caught:
         check_offline(grant(client_secret=Secret(digits)))
+    assert CREATE_GRANT in caught.value.hint
     check_offline(grant(client_secret=Secret(digits), environment="custom"))
 
 

@@ -20,6 +20,7 @@ from world import CONFIG, World, content
 from tastyauth.config import parse
 from tastyauth.errors import (
     APPLICATIONS_PAGE,
+    CREATE_GRANT,
     RefusedError,
     SecretAbsent,
     SecretError,
@@ -341,7 +342,7 @@ def test_a_secret_that_is_absent_is_named_with_where_a_new_one_comes_from(
     first, *_, last = absent.value.hint.split("\n")
     assert first.startswith(f"store {advice}{name if name != 'client_id' else ''}; or ")
     assert last.startswith(f"if it is lost: {LOST[name]}")
-    assert last.endswith(APPLICATIONS_PAGE)
+    assert last.endswith(APPLICATIONS_PAGE if name == "client_id" else CREATE_GRANT)
     assert absent.value.__suppress_context__
 
 
