@@ -264,7 +264,7 @@ def test_env_with_nothing_to_hand_out_fails(world: World) -> None:
     for words in (["env"], ["env", "--format", "json"]):
         done = world.run(*words)
         assert done.code == 2
-        assert "exports nothing that env may print" in done.err
+        assert "error: live, custom: this exports nothing that env may print" in done.err
     assert world.shell("eval $(tastyauth env); echo $?").out == "2\n"
 
 

@@ -40,7 +40,8 @@ def run_hook(arguments: Arguments, console: Console) -> int:
     exports = export.for_shell(profile.exports)
     if not exports:
         hint = "add a name for access_token to its exports"
-        raise UsageError(f"profile {profile.name} exports nothing that a shell may keep", hint)
+        what = f"{profile.name}, {profile.behind}: this exports nothing that a shell may keep"
+        raise UsageError(what, hint)
     console.out(hook.script(shell, _binding(session.asked, profile.name, exports)))
     if console.stdout_is_terminal:
         console.say(f"this is code for {shell} to source; to use it: {hook.USAGE[shell]}")

@@ -25,10 +25,11 @@ def run_env(arguments: Arguments, console: Console) -> int:
     emission = shells.emission(profile, entry.fields, cache.others_names(profile, session.asked))
     if not emission.pairs:
         hint = f"use: tastyauth exec -p {profile.name} -- CMD; or export its access_token"
-        raise UsageError(f"profile {profile.name} exports nothing that env may print", hint)
+        raise UsageError(f"{profile.name}, {profile.behind}: this exports nothing that env may print", hint)
     secret = [name for name, field in profile.exports if field in export.SECRET_FIELDS]
     if secret:
-        console.say(f"left out: {', '.join(secret)}; only exec hands out secrets")
+        left_out = f"left out: {', '.join(secret)}; only exec hands out secrets"
+        console.say(f"{profile.name}, {profile.behind}: {left_out}")
     if output == shells.GITHUB:
         return _run_github(emission, entry.fields, console)
     console.out(shells.RENDER[output](emission))

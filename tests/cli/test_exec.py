@@ -303,7 +303,7 @@ def test_env_says_which_exports_it_leaves_out(world: World, cached: bool) -> Non
         assert world.run("exec", "--", "true").code == 0
     done = world.run("env")
     assert done.code == 0
-    assert "left out: TT_SECRET, TT_REFRESH; only exec" in done.err
+    assert "tastyauth: live, custom: left out: TT_SECRET, TT_REFRESH; only exec" in done.err
     assert world.run("env", "-q").err == ""
 
 

@@ -781,7 +781,7 @@ def test_what_bash_is_given_has_no_fault(world: World) -> None:
         (("hook", "tcsh"), 2, "'bash', 'zsh', 'fish'"),
         (("hook", "bash", "-p", "nobody"), 2, "nobody"),
         (("hook", "bash", "--config", "nowhere.yaml"), 66, "nowhere.yaml"),
-        (("hook", "bash", "-p", "secretive"), 2, "access_token"),
+        (("hook", "bash", "-p", "secretive"), 2, "secretive, custom: this exports nothing"),
     ],
 )
 def test_a_hook_that_cannot_be_made_prints_no_code(
