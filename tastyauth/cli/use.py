@@ -22,14 +22,14 @@ def run_env(arguments: Arguments, console: Console) -> int:
     session = open_session(arguments, console)
     entry = session.obtain()
     profile = session.profile
+    about = f"{profile.name}, {profile.behind}"
     emission = shells.emission(profile, entry.fields, cache.others_names(profile, session.asked))
     if not emission.pairs:
         hint = f"use: tastyauth exec -p {profile.name} -- CMD; or export its access_token"
-        raise UsageError(f"{profile.name}, {profile.behind}: this exports nothing that env may print", hint)
+        raise UsageError(f"{about}: this exports nothing that env may print", hint)
     secret = [name for name, field in profile.exports if field in export.SECRET_FIELDS]
     if secret:
-        left_out = f"left out: {', '.join(secret)}; only exec hands out secrets"
-        console.say(f"{profile.name}, {profile.behind}: {left_out}")
+        console.say(f"{about}: left out: {', '.join(secret)}; only exec hands out secrets")
     if output == shells.GITHUB:
         return _run_github(emission, entry.fields, console)
     console.out(shells.RENDER[output](emission))
