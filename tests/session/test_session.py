@@ -169,6 +169,7 @@ def test_a_token_is_fetched_once_and_served_while_it_is_fresh(
 ) -> None:
     first = caller.ask()
     assert caller.warnings == []
+    assert caller.waits[0] == "another tastyauth that is getting this token"
     assert first.expires_at == int(START) + 900
     for _ in range(5):
         clock.now += 119
@@ -511,6 +512,21 @@ def test_a_token_that_lives_shorter_than_was_asked_for_is_served_with_a_warning(
             served = caller.ask(min_valid=min_valid)
             assert served.expires_at > clock.now
             assert caller.warnings == warnings
+
+
+def test_who_asks_for_no_time_is_content_with_less_than_a_second(
+    clock: Clock, tmp_path: os.PathLike[str]
+) -> None:
+    with Broker(clock, lifetime=1) as broker:
+        caller = caller_of(broker, clock, os.fspath(tmp_path))
+        assert caller.ask().expires_at - clock.now < 1
+        assert caller.warnings == []
+
+
+def test_a_relative_cache_directory_is_ignored_with_a_warning(caller: Caller) -> None:
+    caller.ask(TASTYAUTH_CACHE_DIR="relative")
+    [warning] = caller.warnings
+    assert warning.startswith("TASTYAUTH_CACHE_DIR is not an absolute path and is ignored")
 
 
 def test_expiry_counts_from_before_the_request(caller: Caller, broker: Broker) -> None:
