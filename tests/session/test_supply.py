@@ -334,10 +334,9 @@ def end_of(act: Callable[[], object], *, others: int = 0) -> str:
         if child == 0:
             act()
             os._exit(5)
+        os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)
         command = keep_fresh._Command(child)
-        while (code := command.code()) is None:
-            time.sleep(0.01)
-        print(code, command.code())
+        print(command.code(), command.code())
 
     code, printed = forked(parent)
     assert code == 0, printed
@@ -361,7 +360,12 @@ def test_an_answer_is_there_though_somebody_else_has_waited_for_all_children() -
     assert forked(act) == (0, "b'done'\n")
 
 
-def test_a_command_that_stops_and_goes_on_is_known_as_such() -> None:
+def test_a_command_that_stops_and_goes_on_is_known_as_such(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    by: list[int] = []
+    monkeypatch.setattr(keep_fresh, "_stop_too", by.append)
+
     def act() -> None:
         child = os.fork()
         if child == 0:
@@ -376,9 +380,9 @@ def test_a_command_that_stops_and_goes_on_is_known_as_such() -> None:
         os.kill(child, signal.SIGKILL)
         while (code := command.code()) is None:
             pass
-        print(code)
+        print(code, by == [signal.SIGSTOP] * 2)
 
-    assert forked(act) == (0, "137\n")
+    assert forked(act) == (0, "137 True\n")
 
 
 def test_a_signal_is_passed_on_unless_the_terminal_or_the_shell_has_sent_it_to_the_whole_job(
