@@ -86,14 +86,14 @@ def refuse_outlaws(config: Config, around: Surroundings) -> None:
         else:
             continue
         hint = f"keep this profile in your own config, or use it with --config {config.path}"
-        raise ConfigNotAllowed(f"profile {profile.name} of a project file {does}", hint)
+        raise ConfigNotAllowed(f"{profile.about}: this profile of a project file {does}", hint)
     projects = _projects_of(config.path, around.home)
     for program, profile in programs(config.profiles, around).items():
         for path in (program, os.path.realpath(program)):
             if any(_lies_in(path, project) for project in projects):
                 raise ConfigNotAllowed(
-                    f"profile {profile.name} of a project file runs a program from the project:"
-                    f" {path}",
+                    f"{profile.about}: this profile of a project file runs a program from the"
+                    f" project: {path}",
                     "install the program outside the project, where a pull cannot change it",
                 )
 
@@ -104,7 +104,7 @@ def refuse_replaceable(config: Config, around: Surroundings) -> None:
         reason = files.writable_by_others(program)
         if reason:
             raise ConfigNotAllowed(
-                f"somebody else could replace {program}, which profile {profile.name} runs:"
+                f"{profile.about}: somebody else could replace {program}, which this profile runs:"
                 f" {reason}",
                 f"{files.how_to_close(reason)}; or install the program"
                 " where only you and root can write",

@@ -152,6 +152,7 @@ def test_a_shared_token_is_renewed_at_a_moment_of_each_machine(worlds: list[Worl
 @pytest.mark.warm
 def test_the_hook_asks_again_at_that_moment(worlds: list[World]) -> None:
     for world in worlds:
+        assert world.run("token").code == 0  # the hook itself waits for one for two seconds only
         new = world.run("hook", "bash", "-p", "live", "--answer", "first").out
         left, wait = map(int, re.findall(r"_tastyauth_(?:left|wait)=(\d+)", new))
         assert abs(left - wait - aging.only_entry(world.cache).ahead) <= 1
@@ -395,7 +396,7 @@ def test_a_value_that_nobody_sealed_is_replaced(
 
 
 @pytest.mark.alone
-@pytest.mark.parametrize("delay", [0.1, 0.3, 0.9])
+@pytest.mark.parametrize("delay", [0.1, 0.3, 0.6])
 def test_a_slow_engine_still_saves_the_exchanges(
     delay: float, valkey: Running, simulator: Simulator, tmp_path: os.PathLike[str]
 ) -> None:

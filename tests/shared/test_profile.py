@@ -65,10 +65,10 @@ def test_paths_begin_beside_the_config() -> None:
 
 
 def test_a_variable_with_the_password_is_kept_from_programs() -> None:
+    """And of a file with it a hit knows nothing, since a new password makes no token useless."""
     text = CONFIG.format(
         origin="http://127.0.0.1:1", client_id="0" * 8 + "-0000" * 3 + "-" + "0" * 12
     )
-    """And of a file with it a hit knows nothing, since a new password makes no token useless."""
     for password, inputs in (("env: PW", [("env", "PW")]), ("file: pw", [])):
         shared = f'    shared: {{ valkey: {{ url: "valkey://h", password: {{ {password} }} }} }}\n'
         [bare] = parse(text.encode(), "/x/tastyauth.yaml", home="/").profiles
@@ -105,7 +105,7 @@ def test_an_engine_elsewhere_is_refused_in_a_project(words: tuple[str, ...], wor
     world.configure(sharing("valkey://192.0.2.1"), directory=world.project)
     ended = world.run(*words, TASTYAUTH_TRUST_SHA256="0" * 64)
     assert (ended.code, ended.out) == (78, "")
-    said = "profile live of a project file shares tokens through another machine:"
+    said = "live, custom: this profile of a project file shares tokens through another machine:"
     assert f"{said} valkey://192.0.2.1" in ended.err
 
 
