@@ -807,8 +807,12 @@ def test_what_belongs_to_a_profile_is_found_for_it_and_for_no_other(
     assert (unknown.profile, unknown.entry) == (None, None)
 
 
-def asked(profile: str | None = None, content: bytes = OUTLINE.config, **environ: str) -> Asked:
-    return Asked(("/a.yaml", locate.USER), content, profile, {"HOME": "/home/me"} | environ)
+def asked(profile: str | None = None, content: bytes = OUTLINE.config) -> Asked:
+    return Asked(("/a.yaml", locate.USER), content, profile, {"HOME": "/home/me"})
+
+
+def asked_with(**environ: str) -> Asked:
+    return Asked(("/a.yaml", locate.USER), OUTLINE.config, None, {"HOME": "/home/me"} | environ)
 
 
 def test_a_token_file_is_that_of_one_account_and_of_no_other() -> None:
@@ -816,14 +820,18 @@ def test_a_token_file_is_that_of_one_account_and_of_no_other() -> None:
     given = {"TT_SECRET": "a\udcff", "CREDENTIALS_DIRECTORY": "/run/c"}
     parts = "/a.yaml", "/home/me", "live", given["TT_SECRET"], "/run/c"
     of = "\0".join(parts).encode("utf-8", "surrogateescape")
-    own = asked(**given)
+    own = asked_with(**given)
     assert cache.file_prefix(own, LIVE) == f"tastyauth-{locate.digest(of, b'')}-"
-    others = (asked(), asked(**{**given, "TT_SECRET": "b"}), asked(TT_SECRET=given["TT_SECRET"]))
+    others = (
+        asked(),
+        asked_with(**{**given, "TT_SECRET": "b"}),
+        asked_with(TT_SECRET=given["TT_SECRET"]),
+    )
     prefixes = {cache.file_prefix(it, LIVE) for it in (own, *others)}
     assert len(prefixes | {cache.file_prefix(own, PAPER)}) == 5
     within = {FILE: f"/run/{cache.file_prefix(own, LIVE)}x/token"}
-    assert cache.others_names(LIVE, asked(**given, **within)) == ("PAPER_TOKEN",)
-    for it in (own, asked(**within), asked(**given, **{FILE: "/run/x/token"})):
+    assert cache.others_names(LIVE, asked_with(**given, **within)) == ("PAPER_TOKEN",)
+    for it in (own, asked_with(**within), asked_with(**given, **{FILE: "/run/x/token"})):
         assert cache.others_names(LIVE, it) == ("PAPER_TOKEN", FILE)
 
 
@@ -837,7 +845,12 @@ def test_what_this_process_keeps_is_found_as_long_as_nothing_has_changed() -> No
         assert kept is not None
         assert (kept.outline, kept.profile, kept.entry) == (OUTLINE, found, ENTRY)
     found_in_project = Asked(("/a.yaml", locate.PROJECT), OUTLINE.config, None, there.environ)
-    changed = asked(content=b"version: 1"), asked(TT_SECRET="b"), asked("other"), found_in_project
+    changed = (
+        asked(content=b"version: 1"),
+        asked_with(TT_SECRET="b"),
+        asked("other"),
+        found_in_project,
+    )
     assert [store.kept(it) for it in changed] == [None] * 4
     store.forget(there, OUTLINE, LIVE)
     store.forget(there, OUTLINE, LIVE)
