@@ -113,7 +113,7 @@ def test_a_client_that_reads_the_file_outlives_several_tokens(brief: World) -> N
     )
     done = brief.run("exec", "--keep-fresh", "--min-valid", "5", "--", "sh", "-c", client)
     answers = [line.split() for line in done.out.splitlines()]
-    assert (done.code, done.err) == (0, "")
+    assert done.code == 0, done.err  # a machine that stalls for seconds is warned
     assert [code for code, _ in answers] == ["200"] * 30
     assert len({token for _, token in answers}) >= 3
 
