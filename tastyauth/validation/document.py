@@ -258,7 +258,7 @@ _LONGEST_NUMBER = 15
 # Not compiled until a config holds something of the kind: few do, and it would take a millisecond.
 _INTEGER = r"[-+]?(?:0|[1-9][0-9]*)"
 _HEXADECIMAL = r"0x[0-9a-fA-F]+"
-_DECIMAL = r"[-+]?(?:0|[1-9][0-9]*)?\.[0-9]*(?:[eE][-+][0-9]+)?"
+_DECIMAL = r"(?:[-+]?(?:0|[1-9][0-9]*))?\.[0-9]*(?:[eE][-+][0-9]+)?"  # PyYAML: -.5 is text
 _NUMBER_IN_1_1 = (  # yaml.org/type/int.html, yaml.org/type/float.html
     r"[-+]?(?:0b[01_]+|0x[0-9a-fA-F_]+|0[0-7_]+|(?:0|[1-9][0-9_]*)"
     r"|[1-9][0-9_]*(?::[0-5]?[0-9])+|[0-9][0-9_]*(?::[0-5]?[0-9])+\.[0-9_]*"

@@ -211,6 +211,7 @@ PLAIN = st.one_of(
 @settings(deadline=None)
 @given(PLAIN)
 @example("0:0.")
+@example("-.0")
 def test_what_is_not_doubtful_is_what_pyyaml_reads(text: str) -> None:
     value = document.plain(text)
     if isinstance(value, document.Doubtful) or text in {"-", "?", ":"}:
