@@ -6,7 +6,7 @@ read becomes an age, and the age a time of this machine.
 """
 
 import json
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tastyauth.cache import AHEAD, HOLD, SERVE
 from tastyauth.cache.last_attempt import Attempt
@@ -129,16 +129,37 @@ def write_token(token: Token, issued: float, stored: float, clock: float) -> tup
     return json.dumps(said).encode(), token.life - (stored - issued)
 
 
+_NEVER = 1e11
+"""Seconds: no time is further off, nor lasts longer."""
+
+_UNREADABLE = (ValueError, KeyError, TypeError, OverflowError, RecursionError)
+
+
+def _read(content: bytes | None) -> dict[str, Any]:
+    """The document of a stored value; ValueError when a number in it is too large for a time."""
+
+    def bounded(text: str) -> float:
+        number = float(text)
+        if not abs(number) < _NEVER:
+            raise ValueError("no such time")
+        return number
+
+    said: dict[str, Any] = json.loads(
+        content or b"", parse_int=bounded, parse_float=bounded, parse_constant=bounded
+    )
+    return said
+
+
 def read_token(content: bytes | None, found: Found) -> Token | None:
     """The token that another machine has stored; None when there is none that can be used.
 
     Raises Trouble when its clock and this one's differ too much.
     """
     try:
-        said = json.loads(content or b"")
+        said = _read(content)
         token, life = str(said["access_token"]), int(said["life"])
         issued, stored, clock = (float(said[it]) for it in ("issued", "stored", "clock"))
-    except (ValueError, KeyError, TypeError, OverflowError):
+    except _UNREADABLE:
         return None
     stored_at = found.asked_at - (found.time - stored)
     _agree(stored_at, clock)
@@ -183,7 +204,7 @@ def read_attempt(content: bytes | None, found: Found, secrets: str) -> Attempt:
     Raises Trouble when its clock and this one's differ too much.
     """
     try:
-        said = json.loads(content or b"")
+        said = _read(content)
         code, failures = int(said["code"]), int(said["failures"])
         ended_at = found.asked_at - (found.time - float(said["ended"]))
         _agree(ended_at, float(said["clock"]))
@@ -201,5 +222,5 @@ def read_attempt(content: bytes | None, found: Found, secrets: str) -> Attempt:
             failed_at=ended_at,
             failed_code=code,
         )
-    except (ValueError, KeyError, TypeError, OverflowError):
+    except _UNREADABLE:
         return Attempt()

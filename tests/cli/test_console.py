@@ -399,45 +399,42 @@ def test_a_choice_is_explained_and_asked_for_until_it_is_one() -> None:
 # -- waiting --------------------------------------------------------------------------------------
 
 WAIT = """\
+import threading
+def until_shown():
+    while threading.active_count() > 1:  # as long as there is a thread that will show it
+        time.sleep(0.01)
 with console.waiting("the broker"):
-    time.sleep({seconds})
+    {wait}
 print("after")
 """
+LONG = WAIT.format(wait="until_shown()")
 
 
 def test_a_long_wait_is_shown_and_leaves_no_trace() -> None:
-    with at_terminal(WAIT.format(seconds=1.2)) as child:
+    with at_terminal(LONG) as child:
         child.expect_exact("tastyauth: waiting for the broker ...")
         assert everything(child) == "\r\x1b[Kafter\r\n"
 
 
-@for_each("before", ["", "console.quiet = True\n"])
-def test_a_short_wait_is_not_shown(before: str) -> None:
-    seconds = 0.9 if before else 0.05  # and with --quiet none at all
-    with at_terminal(before + WAIT.format(seconds=seconds)) as child:
+@for_each(("before", "wait"), [("", "pass"), ("console.quiet = True\n", "time.sleep(0.9)")])
+def test_a_short_wait_is_not_shown_and_with_quiet_none_is(before: str, wait: str) -> None:
+    with at_terminal(before + WAIT.format(wait=wait)) as child:
         assert everything(child) == "after\r\n"
 
 
 def test_without_a_terminal_no_wait_is_shown() -> None:
-    code, said = with_console("import time\n" + WAIT.format(seconds=0.9), "")
+    code, said = with_console("import time\n" + WAIT.format(wait="time.sleep(0.9)"), "")
     assert (code, said) == (0, "")
 
 
 def test_a_wait_that_fails_leaves_no_trace_either() -> None:
-    program = """\
-try:
-    with console.waiting("the broker"):
-        time.sleep(0.9)
-        raise OSError
-except OSError:
-    print("failed")
-"""
+    program = LONG.replace("until_shown()\n", "until_shown()\n    raise SystemExit('failed')\n")
     with at_terminal(program) as child:
         child.expect_exact("waiting for the broker ...")
         assert everything(child) == "\r\x1b[Kfailed\r\n"
 
 
 def test_on_a_narrow_terminal_it_leaves_no_trace() -> None:
-    with at_terminal(WAIT.format(seconds=0.9), columns=20) as child:
+    with at_terminal(LONG, columns=20) as child:
         shown = everything(child).partition("\r\x1b[K")[0]
     assert 0 < len(shown) <= 20

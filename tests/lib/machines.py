@@ -15,7 +15,7 @@ def machines(
     found = []
     for number in range(count):
         place = f"{os.fspath(root)}/{number}"
-        os.mkdir(place, 0o700)
+        os.makedirs(place, 0o700)
         found.append(World(place, simulator))
         found[-1].configure(sharing(url))
     return found

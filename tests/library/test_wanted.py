@@ -18,7 +18,7 @@ from tastyauth.library.wanted import InPython
 pytestmark = pytest.mark.usefixtures("in_world")
 
 TWO = CONFIG + profile_named("paper")
-NOBODY = CONFIG.replace("{origin}", f"http://127.0.0.1:{closed_port()}") + "    timeout: 1\n"
+NOBODY = CONFIG.replace("{origin}", f"http://127.0.0.1:{closed_port()}")
 
 
 # -- hints ----------------------------------------------------------------------------------------

@@ -93,12 +93,14 @@ def test_so_does_one_of_a_program_that_is_kept_fresh(world: World) -> None:
     with Simulator(lifetime=2) as world.simulator:
         world.configure()
         with world.started(
-            f"{world.home}/bin/tastyauth", "exec", "--keep-fresh", "--", "sleep", "4"
+            f"{world.home}/bin/tastyauth", "exec", "--keep-fresh", "--", "sleep", "60"
         ) as process:
             until(lambda: world.simulator.exchanges > 0)
             world.simulator.fail = "503"
-            _, err = process.communicate()
-    assert err.startswith(b"tastyauth: warning: live, custom: ")
+            assert process.stderr
+            assert process.stderr.readline().startswith(b"tastyauth: warning: live, custom: ")
+            process.terminate()
+            process.communicate()
 
 
 def test_a_prompt_names_it(world: World) -> None:

@@ -137,7 +137,18 @@ def test_a_token_of_the_engines_future_is_none() -> None:
     assert protocol.read_token(stored(), found(time=ENGINE - 12, asked_at=HERE - 12)) is None
 
 
-@for_each("content", [None, b"", b"[]", b"{}", b'{"access_token": "x"}', b"\xff"])
+def with_number(number: str) -> list[bytes]:
+    """A token and a failure, sealed by somebody who holds the grant, with an odd time in each."""
+    token = '{"access_token": "x", "life": 900, "issued": %s, "stored": 0, "clock": 0}'
+    attempt = '{"code": 77, "failures": 1, "ended": 0, "clock": 0, "pause": %s}'
+    return [(each % number).encode() for each in (token, attempt)]
+
+
+@for_each(
+    "content",
+    [None, b"", b"[]", b"{}", b'{"access_token": "x"}', b"\xff", b"[" * 60_000]
+    + [each for odd in ("NaN", "-Infinity", "1e999", "9" * 400) for each in with_number(odd)],
+)
 def test_what_is_no_token_is_none(content: bytes | None) -> None:
     assert protocol.read_token(content, NOTHING) is None
     assert protocol.read_attempt(content, NOTHING, "digest").code == 0
