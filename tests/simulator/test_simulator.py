@@ -1,7 +1,6 @@
 """The simulator answers as tastytrade's token and account endpoints have been seen to answer."""
 
 import base64
-import http.client
 import json
 import re
 import signal
@@ -13,8 +12,9 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from email.utils import parsedate_to_datetime
+from http.client import HTTPConnection, HTTPSConnection
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -24,6 +24,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from needs import missing
 from tables import for_each
+from world import LIMIT, until
 
 from tastyauth.errors import UsageError
 from tastyauth.secret import Secret
@@ -32,8 +33,6 @@ from tastyauth.simulator.broker import Application, Broker, open_broker
 from tastyauth.simulator.endpoints import respond
 from tastyauth.simulator.messages import Answer, Request
 
-LIMIT = 120
-"""Seconds after which a test has failed; none needs more than one."""
 NOW = 1_750_000_000.0
 JSON = {"user-agent": "tastyauth/1.0", "content-type": "application/json"}
 FORM = {"user-agent": "tastyauth/1.0", "content-type": "application/x-www-form-urlencoded"}
@@ -75,6 +74,12 @@ def exchange(broker: Broker, **changes: object) -> tuple[Any, Broker]:
 def error_of(answer: Answer) -> tuple[int, str, str]:
     body = content(answer)
     return answer.status, body["error_code"], body["error_description"]
+
+
+def granted(environment: str = "sandbox") -> tuple[str, Broker]:
+    """An access token, and the broker that has given it."""
+    body, after = exchange(a_broker(environment))
+    return body["access_token"], after
 
 
 def decoded(token: str) -> tuple[dict[str, Any], dict[str, Any], bytes]:
@@ -121,58 +126,34 @@ def corrupted(token: str) -> str:
     return token[:-5] + ("A" if token[-5] != "A" else "B") + token[-4:]
 
 
-REFUSED: list[tuple[str, Callable[[Application], dict[str, object]], str, str]] = [
-    ("another secret", lambda _: {"client_secret": "0" * 40}, "invalid_grant", "Client secret m"),
-    ("a password", lambda _: {"refresh_token": "hunter2"}, "invalid_grant", "Invalid JWT"),
-    (
-        "a truncated token",
-        lambda a: {"refresh_token": a.refresh_token.reveal()[:-1]},
-        "invalid_grant",
-        "Invalid JWT",
-    ),
-    (
-        "a quoted token",
-        lambda a: {"refresh_token": f'"{a.refresh_token.reveal()}"'},
-        "invalid_grant",
-        "Invalid JWT",
-    ),
-    (
-        "a changed signature",
-        lambda a: {"refresh_token": corrupted(a.refresh_token.reveal())},
-        "invalid_grant",
-        "Invalid JWT",
-    ),
-    (
-        "a changed signature outside of ASCII",
-        lambda a: {"refresh_token": a.refresh_token.reveal()[:-1] + "\N{DEGREE SIGN}"},
-        "invalid_request",
-        "Missing or malformed",
-    ),
-    ("lists in place of objects", lambda _: {"refresh_token": "W10.W10.x"}, "invalid_grant", "Inv"),
-    (
-        "another client",
-        lambda _: {"client_id": "11111111-2222-4333-8444-555555555555"},
-        "invalid_grant",
-        "Client id mismatch",
-    ),
-    ("no grant type", lambda _: {"grant_type": None}, "invalid_request", "Missing"),
-    ("no secret", lambda _: {"client_secret": None}, "invalid_request", "Missing"),
-    ("an empty token", lambda _: {"refresh_token": ""}, "invalid_request", "Missing"),
-    ("a surrogate", lambda _: {"client_secret": "\ud800"}, "invalid_request", "Missing or malf"),
-    ("a password grant", lambda _: {"grant_type": "password"}, "unsupported_grant_type", ""),
+ANOTHER_CLIENT = "11111111-2222-4333-8444-555555555555"
+
+REFUSED: list[tuple[str, Callable[[str], object], str, str]] = [
+    ("client_secret", lambda _: "0" * 40, "invalid_grant", "Client secret m"),
+    ("refresh_token", lambda _: "hunter2", "invalid_grant", "Invalid JWT"),
+    ("refresh_token", lambda token: token[:-1], "invalid_grant", "Invalid JWT"),
+    ("refresh_token", lambda token: f'"{token}"', "invalid_grant", "Invalid JWT"),
+    ("refresh_token", corrupted, "invalid_grant", "Invalid JWT"),
+    ("refresh_token", lambda token: f"{token[:-1]}\N{DEGREE SIGN}", "invalid_request", "Missing"),
+    ("refresh_token", lambda _: "W10.W10.x", "invalid_grant", "Inv"),  # lists, no objects
+    ("client_id", lambda _: ANOTHER_CLIENT, "invalid_grant", "Client id mismatch"),
+    ("grant_type", lambda _: None, "invalid_request", "Missing"),
+    ("client_secret", lambda _: None, "invalid_request", "Missing"),
+    ("refresh_token", lambda _: "", "invalid_request", "Missing"),
+    ("client_secret", lambda _: "\ud800", "invalid_request", "Missing or malf"),
+    ("grant_type", lambda _: "password", "unsupported_grant_type", ""),
 ]
+"""What is sent in place of a parameter, made of the refresh token, and how it is refused."""
 
 
-@for_each(("changes", "code", "description"), [case[1:] for case in REFUSED])
+@for_each(("name", "instead", "code", "description"), REFUSED)
 @for_each("kind", [JSON, FORM])
 def test_wrong_credentials_are_refused_by_name(
-    changes: Callable[[Application], dict[str, object]],
-    code: str,
-    description: str,
-    kind: dict[str, str],
+    name: str, instead: Callable[[str], object], code: str, description: str, kind: dict[str, str]
 ) -> None:
     broker = a_broker()
-    sent = parameters(broker.application, **changes(broker.application))
+    changed = {name: instead(broker.application.refresh_token.reveal())}
+    sent = parameters(broker.application, **changed)
     body = urlencode(sent, errors="surrogatepass").encode() if kind is FORM else sent
     answer, after = respond(token_request(body, kind), broker, NOW)
     status, error_code, error_description = error_of(answer)
@@ -202,25 +183,17 @@ def test_a_malformed_body_is_an_invalid_request(body: bytes, headers: dict[str, 
 def test_a_value_that_is_no_text_counts_as_missing(value: object) -> None:
     sent = parameters(BROKER.application, client_secret=value)
     answer, _ = respond(token_request(sent), BROKER, NOW)
-    assert error_of(answer)[1:] == (
-        "invalid_request",
-        "Missing or malformed parameter client_secret",
-    )
+    missing = "Missing or malformed parameter client_secret"
+    assert error_of(answer)[1:] == ("invalid_request", missing)
 
 
-def test_an_access_token_is_no_refresh_token() -> None:
-    body, after = exchange(a_broker())
-    sent = parameters(after.application, refresh_token=body["access_token"])
-    answer, _ = respond(token_request(sent), after, NOW)
-    assert error_of(answer) == (400, "invalid_grant", "Invalid JWT")
-
-
-def test_a_token_of_the_other_environment_is_a_revoked_grant() -> None:
-    token = a_broker("production").application.refresh_token.reveal()
-    broker = a_broker("sandbox")
-    sent = parameters(broker.application, refresh_token=token)
-    answer, _ = respond(token_request(sent), broker, NOW)
-    assert error_of(answer) == (400, "invalid_grant", "Grant revoked")
+def test_neither_an_access_token_nor_one_of_the_other_environment_is_a_grant() -> None:
+    access, after = granted()
+    foreign = a_broker("production").application.refresh_token.reveal()
+    for token, description in ((access, "Invalid JWT"), (foreign, "Grant revoked")):
+        sent = parameters(after.application, refresh_token=token)
+        answer, _ = respond(token_request(sent), after, NOW)
+        assert error_of(answer) == (400, "invalid_grant", description)
 
 
 def test_a_left_over_authorization_header_is_refused() -> None:
@@ -314,14 +287,19 @@ def test_an_unknown_environment_is_named() -> None:
 # The account endpoints.
 
 
-def call(broker: Broker, token: str | None, method: str, target: str, now: float = NOW) -> Answer:
+ACCOUNTS = "/customers/me/accounts"
+
+
+def call(
+    broker: Broker, token: str | None, target: str, now: float = NOW, method: str = "GET"
+) -> Answer:
     headers = {"user-agent": "x"} | ({"authorization": f"Bearer {token}"} if token else {})
     return respond(Request(method, target, headers), broker, now)[0]
 
 
 def test_accounts_are_dasherized_and_enveloped() -> None:
-    body, after = exchange(a_broker())
-    answer = call(after, body["access_token"], "GET", "/customers/me/accounts?page=1")
+    token, after = granted()
+    answer = call(after, token, f"{ACCOUNTS}?page=1")
     assert answer.status == 200
     assert content(answer)["context"] == "/customers/me/accounts"
     items = content(answer)["data"]["items"]
@@ -330,32 +308,27 @@ def test_accounts_are_dasherized_and_enveloped() -> None:
 
 
 def test_a_quote_token_is_for_production_only() -> None:
-    body, after = exchange(a_broker("production"))
-    answer = call(after, body["access_token"], "GET", "/api-quote-tokens")
+    token, after = granted("production")
+    answer = call(after, token, "/api-quote-tokens")
     assert set(content(answer)["data"]) >= {"token", "dxlink-url", "level"}
-    body, after = exchange(a_broker("sandbox"))
-    answer = call(after, body["access_token"], "GET", "/api-quote-tokens")
+    token, after = granted("sandbox")
+    answer = call(after, token, "/api-quote-tokens")
     assert answer.status == 404
     assert content(answer)["error"]["code"] == "quote_streamer.customer_not_found_error"
 
 
-def test_a_customer_is_described() -> None:
-    body, after = exchange(a_broker())
-    answer = call(after, body["access_token"], "GET", "/customers/me")
+def test_a_customer_is_described_and_a_session_can_be_validated() -> None:
+    token, after = granted()
+    answer = call(after, token, "/customers/me")
     assert answer.status == 200
     assert content(answer)["data"]["id"] == "me"
-
-
-def test_a_session_can_be_validated() -> None:
-    body, after = exchange(a_broker())
-    assert call(after, body["access_token"], "POST", "/sessions/validate").status == 200
+    assert call(after, token, "/sessions/validate", method="POST").status == 200
 
 
 def test_an_access_token_expires_when_it_says_so() -> None:
-    body, after = exchange(a_broker())
-    path = "/customers/me/accounts"
-    assert call(after, body["access_token"], "GET", path, NOW + 899).status == 200
-    answer = call(after, body["access_token"], "GET", path, NOW + 900)
+    token, after = granted()
+    assert call(after, token, ACCOUNTS, NOW + 899).status == 200
+    answer = call(after, token, ACCOUNTS, NOW + 900)
     assert answer.status == 401
     assert content(answer)["error"]["code"] == "token_invalid"
 
@@ -366,27 +339,26 @@ def test_only_an_access_token_of_its_own_opens_an_account(token: str | None) -> 
     if token == "refresh":
         token = broker.application.refresh_token.reveal()
     if token == "foreign":
-        token = exchange(a_broker())[0]["access_token"]
+        token, _ = granted()
     if token == "accent":
         token = exchange(broker)[0]["access_token"][:-1] + "\N{DEGREE SIGN}"
-    answer = call(broker, token, "GET", "/customers/me/accounts")
+    answer = call(broker, token, ACCOUNTS)
     assert answer.status == 401
     assert set(content(answer)["error"]) == {"code", "message"}
 
 
 def test_a_bearer_token_goes_by_no_other_scheme() -> None:
-    body, after = exchange(a_broker())
-    headers = {"user-agent": "x", "authorization": f"Basic {body['access_token']}"}
-    request = Request("GET", "/customers/me/accounts", headers)
-    assert respond(request, after, NOW)[0].status == 401
+    token, after = granted()
+    headers = {"user-agent": "x", "authorization": f"Basic {token}"}
+    assert respond(Request("GET", ACCOUNTS, headers), after, NOW)[0].status == 401
 
 
 @for_each(
     ("method", "target"),
-    [("GET", "/"), ("GET", "/oauth/token"), ("POST", "/customers/me/accounts"), ("GET", "//[")],
+    [("GET", "/"), ("GET", "/oauth/token"), ("POST", ACCOUNTS), ("GET", "//[")],
 )
 def test_an_unknown_path_is_an_error_of_the_api(method: str, target: str) -> None:
-    answer = call(a_broker(), None, method, target)
+    answer = call(a_broker(), None, target, method=method)
     assert answer.status == 404
     assert set(content(answer)["error"]) == {"code", "message"}
 
@@ -411,7 +383,7 @@ FAILED: dict[str, tuple[int, dict[str, str], str]] = {
 
 
 @for_each("kind", FAILURES)
-def test_a_failure_answers_token_requests_that_are_right(kind: str) -> None:
+def test_a_failure_answers_token_requests_that_are_right_and_those_alone(kind: str) -> None:
     status, headers, beginning = FAILED[kind]
     broker = a_broker()
     answer, after = respond(token_request(parameters(broker.application)), broker, NOW, kind)
@@ -420,6 +392,9 @@ def test_a_failure_answers_token_requests_that_are_right(kind: str) -> None:
     assert answer.body.decode().startswith(beginning)
     assert after == broker
     assert (answer.drip > 0) == (kind == "slow")
+    token, after = granted()
+    headers = {"user-agent": "x", "authorization": f"Bearer {token}"}
+    assert respond(Request("GET", ACCOUNTS, headers), after, NOW, kind)[0].status == 200
 
 
 def test_the_echo_repeats_every_secret_of_the_request() -> None:
@@ -431,21 +406,7 @@ def test_the_echo_repeats_every_secret_of_the_request() -> None:
     assert "x-note: seen" in description
 
 
-@for_each("kind", FAILURES)
-def test_a_failure_leaves_the_account_endpoints_alone(kind: str) -> None:
-    body, after = exchange(a_broker())
-    headers = {"user-agent": "x", "authorization": f"Bearer {body['access_token']}"}
-    request = Request("GET", "/customers/me/accounts", headers)
-    assert respond(request, after, NOW, kind)[0].status == 200
-
-
 # The server.
-
-
-@pytest.fixture
-def simulator() -> Iterator[Simulator]:
-    with Simulator() as running:
-        yield running
 
 
 def address_of(simulator: Simulator) -> tuple[str, int]:
@@ -455,12 +416,21 @@ def address_of(simulator: Simulator) -> tuple[str, int]:
     return parts.hostname, parts.port
 
 
-def connect(simulator: Simulator) -> http.client.HTTPConnection:
-    return http.client.HTTPConnection(*address_of(simulator), timeout=LIMIT)
+@contextmanager
+def connected(simulator: Simulator) -> Iterator[HTTPConnection]:
+    with closing(HTTPConnection(*address_of(simulator), timeout=LIMIT)) as connection:
+        yield connection
+
+
+@pytest.fixture
+def connection(simulator: Simulator) -> Iterator[HTTPConnection]:
+    """To the server of the test."""
+    with connected(simulator) as connection:
+        yield connection
 
 
 def post_token(
-    simulator: Simulator, connection: http.client.HTTPConnection, **changes: object
+    simulator: Simulator, connection: HTTPConnection, **changes: object
 ) -> tuple[int, bytes]:
     body = json.dumps(parameters(simulator.application, **changes))
     connection.request("POST", "/oauth/token", body, JSON)
@@ -485,60 +455,45 @@ def test_it_speaks_http_to_a_client_it_does_not_know(simulator: Simulator) -> No
         assert len(json.load(response)["data"]["items"]) == 2
 
 
-def test_a_connection_is_kept_alive(simulator: Simulator) -> None:
-    connection = connect(simulator)
+def test_a_connection_is_kept_alive(simulator: Simulator, connection: HTTPConnection) -> None:
     assert post_token(simulator, connection)[0] == 200
     kept = connection.sock
     assert kept is not None
     assert post_token(simulator, connection, client_secret="0" * 40)[0] == 400
     assert connection.sock is kept
-    connection.close()
 
 
-def test_requests_are_counted_and_recorded(simulator: Simulator) -> None:
-    connection = connect(simulator)
+def test_requests_are_counted_and_recorded(
+    simulator: Simulator, connection: HTTPConnection
+) -> None:
     post_token(simulator, connection)
     post_token(simulator, connection, client_secret="0" * 40)
-    connection.request("GET", "/customers/me/accounts?x=1", headers={"User-Agent": "x"})
+    connection.request("GET", f"{ACCOUNTS}?x=1", headers={"User-Agent": "x"})
     connection.getresponse().read()
-    connection.close()
     assert (simulator.exchanges, simulator.token_requests) == (1, 2)
     last = simulator.requests[-1]
-    assert (last.method, last.path, last.target) == (
-        "GET",
-        "/customers/me/accounts",
-        "/customers/me/accounts?x=1",
-    )
+    assert (last.method, last.path, last.target) == ("GET", ACCOUNTS, f"{ACCOUNTS}?x=1")
     assert simulator.requests[0].headers["user-agent"] == "tastyauth/1.0"
     assert json.loads(simulator.requests[0].body)["grant_type"] == "refresh_token"
 
 
-def test_a_client_that_says_nothing_holds_up_nobody(simulator: Simulator) -> None:
-    with socket.create_connection(address_of(simulator)):
-        connection = connect(simulator)
+def test_a_client_that_says_nothing_or_is_answered_slowly_holds_up_nobody(
+    simulator: Simulator, connection: HTTPConnection
+) -> None:
+    with socket.create_connection(address_of(simulator)), connected(simulator) as slow:
+        simulator.fail = "slow"
+        slow.request("POST", "/oauth/token", "{}", JSON)
+        until(lambda: simulator.token_requests == 1)
+        simulator.fail = None
         assert post_token(simulator, connection)[0] == 200
-        connection.close()
-
-
-def test_two_requests_are_answered_at_once(simulator: Simulator) -> None:
-    simulator.fail = "slow"
-    slow = connect(simulator)
-    slow.request("POST", "/oauth/token", "{}", JSON)
-    wait_for(lambda: simulator.token_requests == 1)
-    simulator.fail = None
-    quick = connect(simulator)
-    assert post_token(simulator, quick)[0] == 200
-    quick.close()
-    slow.close()
 
 
 def test_many_connections_at_once_are_all_served(simulator: Simulator) -> None:
     statuses: list[int] = []
 
     def ask() -> None:
-        connection = connect(simulator)
-        statuses.append(post_token(simulator, connection)[0])
-        connection.close()
+        with connected(simulator) as connection:
+            statuses.append(post_token(simulator, connection)[0])
 
     threads = [threading.Thread(target=ask) for _ in range(50)]
     for thread in threads:
@@ -563,13 +518,13 @@ def test_a_slow_answer_drips_and_stops_when_the_server_does() -> None:
         assert len(client.recv(100)) < 2
 
 
-def test_closing_ends_idle_connections_too(simulator: Simulator) -> None:
-    connection = connect(simulator)
+def test_closing_ends_idle_connections_too(
+    simulator: Simulator, connection: HTTPConnection
+) -> None:
     post_token(simulator, connection)
     assert connection.sock is not None
     simulator.close()
     assert connection.sock.recv(1) == b""
-    connection.close()
     simulator.close()
 
 
@@ -582,12 +537,12 @@ def test_after_closing_nothing_listens() -> None:
         _ = simulator.origin
 
 
-def test_a_failure_can_be_chosen_while_it_runs(simulator: Simulator) -> None:
-    connection = connect(simulator)
+def test_a_failure_can_be_chosen_while_it_runs(
+    simulator: Simulator, connection: HTTPConnection
+) -> None:
     for kind, status in (("503", 503), ("429", 429), ("redirect", 307), (None, 200)):
         simulator.fail = kind
         assert post_token(simulator, connection)[0] == status
-    connection.close()
     assert (simulator.exchanges, simulator.token_requests) == (1, 4)
     with pytest.raises(ValueError, match="grant-revoked"):
         simulator.fail = "503 "
@@ -595,21 +550,22 @@ def test_a_failure_can_be_chosen_while_it_runs(simulator: Simulator) -> None:
 
 def test_its_clock_decides_when_tokens_expire_and_dates_the_answers() -> None:
     clock = [NOW]
-    with Simulator(now=lambda: clock[0], lifetime=60) as simulator:
-        connection = connect(simulator)
+    with (
+        Simulator(now=lambda: clock[0], lifetime=60) as simulator,
+        connected(simulator) as connection,
+    ):
         answer = json.loads(post_token(simulator, connection)[1])
         assert answer["expires_in"] == 60
         headers = {"User-Agent": "x", "Authorization": f"Bearer {answer['access_token']}"}
         statuses = []
         for _ in range(2):
-            connection.request("GET", "/customers/me/accounts", headers=headers)
+            connection.request("GET", ACCOUNTS, headers=headers)
             response = connection.getresponse()
             response.read()
             statuses.append(response.status)
             date = parsedate_to_datetime(response.headers["Date"])
             assert date.timestamp() == clock[0]
             clock[0] += 61
-        connection.close()
     assert statuses == [200, 401]
 
 
@@ -623,9 +579,9 @@ def test_over_tls_it_is_called_https() -> None:
         assert simulator.origin.startswith("https://127.0.0.1:")
         host, port = address_of(simulator)
         silent = socket.create_connection((host, port))
-        connection = http.client.HTTPSConnection(host, port, timeout=5, context=trusting)
+        connection = HTTPSConnection(host, port, timeout=5, context=trusting)
         assert post_token(simulator, connection)[0] == 200
-        distrusting = http.client.HTTPSConnection(host, port, timeout=LIMIT)
+        distrusting = HTTPSConnection(host, port, timeout=LIMIT)
         with pytest.raises(ssl.SSLCertVerificationError):
             post_token(simulator, distrusting)
         distrusting.close()
@@ -635,11 +591,9 @@ def test_over_tls_it_is_called_https() -> None:
 
 def test_an_ipv6_loopback_address_is_bracketed() -> None:
     try:
-        with Simulator(host="::1") as simulator:
+        with Simulator(host="::1") as simulator, connected(simulator) as connection:
             assert simulator.origin.startswith("http://[::1]:")
-            connection = connect(simulator)
             assert post_token(simulator, connection)[0] == 200
-            connection.close()
     except UsageError as error:  # this machine has no IPv6
         missing(error.message)
 
@@ -672,27 +626,20 @@ def test_a_body_that_breaks_off_is_no_request(simulator: Simulator) -> None:
     assert simulator.requests == []
 
 
-def test_hostile_targets_and_methods_do_not_stop_it(simulator: Simulator) -> None:
-    connection = connect(simulator)
+def test_hostile_targets_and_methods_do_not_stop_it(connection: HTTPConnection) -> None:
     for method in ("GET", "PUT", "PATCH", "DELETE"):
         connection.request(method, "/" + quote("x y") * 100 + "?[", headers={"User-Agent": "x"})
         response = connection.getresponse()
         assert (response.status, response.read()[:9]) == (404, b'{"error":')
-    connection.close()
 
 
 def test_nothing_of_it_shows_a_secret_and_nothing_is_printed(
-    simulator: Simulator, capfd: pytest.CaptureFixture[str]
+    simulator: Simulator, connection: HTTPConnection, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    connection = connect(simulator)
     access_token = json.loads(post_token(simulator, connection)[1])["access_token"]
-    connection.request(
-        "GET",
-        f"/nowhere?token={access_token}",
-        headers={"User-Agent": "x", "Authorization": f"Bearer {access_token}"},
-    )
+    headers = {"User-Agent": "x", "Authorization": f"Bearer {access_token}"}
+    connection.request("GET", f"/nowhere?token={access_token}", headers=headers)
     connection.getresponse().read()
-    connection.close()
     with socket.create_connection(address_of(simulator), timeout=LIMIT) as client:
         client.sendall(access_token.encode() + b"\r\n\r\n")
         while client.recv(4096):
@@ -745,8 +692,8 @@ def test_the_command_prints_what_it_accepts_and_serves_until_it_is_stopped(
         assert set(printed) == names
         assert printed.pop("api_url") == printed["origin"]
         assert decoded(printed["refresh_token"])[1]["iss"] == "https://api.tastytrade.com"
-        connection = http.client.HTTPConnection(urlsplit(printed["origin"]).netloc, timeout=LIMIT)
         origin = printed.pop("origin")
+        connection = HTTPConnection(urlsplit(origin).netloc, timeout=LIMIT)
         body = json.dumps({"grant_type": "refresh_token", **printed})
         connection.request("POST", "/oauth/token", body, JSON)
         assert json.load(connection.getresponse())["expires_in"] == 60
@@ -789,10 +736,9 @@ def test_a_seed_gives_the_same_credentials_at_each_start() -> None:
 def test_the_command_fails_as_it_is_asked_to() -> None:
     with command("--fail", "503") as running:
         netloc = urlsplit(first_line(running)["origin"]).netloc
-        connection = http.client.HTTPConnection(netloc, timeout=LIMIT)
-        connection.request("POST", "/oauth/token", "{}", JSON)
-        assert connection.getresponse().status == 503
-        connection.close()
+        with closing(HTTPConnection(netloc, timeout=LIMIT)) as connection:
+            connection.request("POST", "/oauth/token", "{}", JSON)
+            assert connection.getresponse().status == 503
 
 
 def test_the_command_says_that_a_port_is_in_use(simulator: Simulator) -> None:
@@ -820,10 +766,3 @@ def test_the_help_of_the_command_explains_every_failure() -> None:
     assert running.returncode == 0
     for kind in FAILURES:
         assert re.search(rf"^  {kind} +\S", output, re.MULTILINE)
-
-
-def wait_for(condition: Callable[[], bool]) -> None:
-    limit = time.monotonic() + LIMIT
-    while not condition():
-        assert time.monotonic() < limit
-        time.sleep(0.005)
