@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import pairwise, product
 from pathlib import Path
@@ -17,7 +18,7 @@ from aging import only_entry, only_record
 from listener import Listener
 from locks import acquired, try_acquire
 from refreshing import Machine
-from world import CONFIG, World
+from world import CONFIG, World, content, profile_named
 
 from tastyauth import cache
 from tastyauth.cache import Asked, Entry, Outline, Terms, lock, store
@@ -61,7 +62,10 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 class Broker(Simulator):
-    """A broker whose every answer takes a moment, and who may ask to be left alone for long."""
+    """A broker whose every answer takes a moment, and who may ask to be left alone for long.
+
+    During its next answer `meanwhile` happens on the machine of the caller.
+    """
 
     def __init__(self, clock: Clock, **settings: Any) -> None:
         super().__init__(now=clock, **settings)
@@ -69,11 +73,15 @@ class Broker(Simulator):
         self.takes = 0.2  # of that clock
         self.sleeps = 0.0
         self.retry_after = 30
+        self.meanwhile: Callable[[], object] | None = None
 
     def answer(self, request: Request) -> Answer:
         time.sleep(self.sleeps)
         self.clock.now += self.takes
         answer = super().answer(request)
+        meanwhile, self.meanwhile = self.meanwhile, None
+        if meanwhile is not None:
+            meanwhile()
         if answer.status == 429:
             return replace(answer, headers=(("Retry-After", str(self.retry_after)),))
         return answer
@@ -82,9 +90,10 @@ class Broker(Simulator):
 class Caller:
     """A caller that runs tastyauth again and again, each time as a new process would."""
 
-    def __init__(self, world: World, clock: Clock) -> None:
-        self.world = world
-        self.clock = clock
+    def __init__(self, broker: Broker, root: str) -> None:
+        self.broker, self.clock = broker, broker.clock
+        self.world = World(root, broker)
+        self.world.configure()
         self.warnings: list[str] = []
         self.details: list[str] = []
         self.waits: list[str] = []
@@ -103,8 +112,8 @@ class Caller:
     ) -> Entry:
         self.clock.now += 0.05  # no process starts at the moment at which another ends
         environ = self.world.environ | variables
-        with open(self.world.config, "rb") as file:
-            asked = Asked((self.world.config, "user"), file.read(), profile, environ, required)
+        text = Path(self.world.config).read_bytes()
+        asked = Asked((self.world.config, "user"), text, profile, environ, required)
         surroundings = Surroundings(environ, interactive=interactive, home=self.world.home)
         listener = Listener(verbose=verbose)
         terms = Terms(min_valid, refresh, self.clock.now, heedful)
@@ -116,14 +125,22 @@ class Caller:
 
 
 @pytest.fixture
-def broker(clock: Clock) -> Iterator[Broker]:
-    with Broker(clock) as broker:
-        yield broker
+def of_a_broker(clock: Clock, tmp_path: os.PathLike[str]) -> Iterator[Callable[..., Caller]]:
+    """Makes the caller of a broker with these settings."""
+    with ExitStack() as stack:
+        yield lambda **settings: Caller(
+            stack.enter_context(Broker(clock, **settings)), os.fspath(tmp_path)
+        )
 
 
 @pytest.fixture
-def caller(broker: Broker, clock: Clock, tmp_path: os.PathLike[str]) -> Caller:
-    return caller_of(broker, clock, os.fspath(tmp_path))
+def caller(of_a_broker: Callable[..., Caller]) -> Caller:
+    return of_a_broker()
+
+
+@pytest.fixture
+def broker(caller: Caller) -> Broker:
+    return caller.broker
 
 
 @pytest.fixture(params=["cached", "kept by this process"])
@@ -134,10 +151,10 @@ def anywhere(request: pytest.FixtureRequest, caller: Caller) -> Caller:
     return caller
 
 
-def caller_of(broker: Broker, clock: Clock, root: str) -> Caller:
-    world = World(root, broker)
-    world.configure()
-    return Caller(world, clock)
+def asked_by(caller: Caller, path: str = "") -> Asked:
+    """What a caller without options asks for, of this config or of its own."""
+    path = path or caller.world.config
+    return Asked((path, "user"), Path(path).read_bytes(), None, caller.world.environ)
 
 
 def token_of(entry: Entry) -> str:
@@ -164,38 +181,33 @@ def test_an_entry_has_what_a_config_may_export(caller: Caller, broker: Broker) -
     assert caller.ask().fields.keys() == entry.fields.keys()
 
 
-def test_a_token_is_fetched_once_and_served_while_it_is_fresh(
-    caller: Caller, broker: Broker, clock: Clock
-) -> None:
+def test_a_token_is_fetched_once_and_served_while_it_is_fresh(caller: Caller) -> None:
     first = caller.ask()
     assert caller.warnings == []
     assert caller.waits[0] == "another tastyauth that is getting this token"
     assert first.expires_at == int(START) + 900
     for _ in range(5):
-        clock.now += 119
+        caller.clock.now += 119
         assert token_of(caller.ask()) == token_of(first)
-    assert broker.token_requests == 1
+    assert caller.broker.token_requests == 1
 
 
 def test_another_process_that_has_read_a_newer_config_is_no_trouble_with_the_cache(
     caller: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It writes its outline in the moment between our writing and reading."""
-    with open(caller.world.config, encoding="utf-8") as file:
-        text = file.read()
+    text = content(caller.world.config)
     caller.world.write(caller.world.config, f"{text}# newer\n")
     caller.ask()
     (newer,) = (it for it in os.listdir(caller.world.cache) if it.endswith(".outline"))
-    with open(f"{caller.world.cache}/{newer}", "rb") as found:
-        content = found.read()
+    outline = Path(f"{caller.world.cache}/{newer}").read_bytes()
     caller.world.write(caller.world.config, text)
     replaced = os.replace
 
     def replace_and_be_late(source: str, target: str) -> None:
         replaced(source, target)
         if target.endswith(".outline"):
-            with open(target, "wb") as outline:
-                outline.write(content)
+            Path(target).write_bytes(outline)
 
     monkeypatch.setattr(os, "replace", replace_and_be_late)
     assert token_of(caller.ask()).startswith("eyJ")
@@ -268,12 +280,6 @@ def test_a_caller_that_gets_the_lock_when_somebody_has_just_had_it_serves_what_i
     served = caller.ask()
     assert token_of(served) == token_of(first if is_cleared else newer[0])
     assert broker.token_requests == 2
-
-
-def asked_by(caller: Caller) -> Asked:
-    world = caller.world
-    with open(world.config, "rb") as file:
-        return Asked((world.config, "user"), file.read(), None, world.environ)
 
 
 def test_who_wants_details_hears_where_a_token_came_from(anywhere: Caller, clock: Clock) -> None:
@@ -372,28 +378,24 @@ def test_the_fast_lane_repeats_a_failure_and_keeps_no_lock(
     assert broker.token_requests == 2
 
 
-def test_the_fast_lane_makes_the_directory_and_waits_for_nobody_who_is_late(
-    caller: Caller, clock: Clock
-) -> None:
+def test_the_fast_lane_makes_the_directory_and_waits_for_nobody_who_is_late(caller: Caller) -> None:
     assert not os.path.exists(caller.world.cache)
-    assert lock.line_up(asked_by(caller), clock.now) is None
+    assert lock.line_up(asked_by(caller), caller.clock.now) is None
     lock.handed_on().close()
     assert os.stat(caller.world.cache).st_mode & 0o777 == 0o700
     with acquired(cache.look(asked_by(caller)).lock_path) as held:
         held.promise(-100)
         with pytest.raises(TemporaryError) as late:
-            lock.line_up(asked_by(caller), clock.now)
+            lock.line_up(asked_by(caller), caller.clock.now)
     assert late.value.about == ""  # of which profile is not known before the config is read
 
 
-def test_without_a_token_a_failure_is_the_outcome(
-    caller: Caller, broker: Broker, clock: Clock
-) -> None:
-    broker.fail = "not-a-customer"
+def test_without_a_token_a_failure_is_the_outcome(caller: Caller) -> None:
+    caller.broker.fail = "not-a-customer"
     with pytest.raises(TemporaryError):
         caller.ask()
-    broker.fail = None
-    clock.now += 2
+    caller.broker.fail = None
+    caller.clock.now += 2
     assert caller.ask()
 
 
@@ -431,28 +433,24 @@ def test_a_server_that_fails_is_asked_at_a_pace_of_its_own(
 
 
 @pytest.mark.parametrize("failure", PACES)
-def test_a_failure_is_paced_where_nothing_can_be_written(
-    caller: Caller, broker: Broker, failure: str
-) -> None:
+def test_a_failure_is_paced_where_nothing_can_be_written(caller: Caller, failure: str) -> None:
     """Within one process, which is all that can know of it then."""
     caller.world.environ["TASTYAUTH_CACHE_DIR"] = "/proc/tastyauth"
-    broker.fail = failure
+    caller.broker.fail = failure
     for _ in range(5):
         with pytest.raises(PACES[failure][0]):
             caller.ask(refresh=True, heedful=True)
-    assert broker.token_requests == 1
+    assert caller.broker.token_requests == 1
 
 
-def test_an_expired_token_is_not_served_during_an_outage(
-    caller: Caller, broker: Broker, clock: Clock
-) -> None:
+def test_an_expired_token_is_not_served_during_an_outage(caller: Caller) -> None:
     caller.ask()
-    broker.fail = "not-a-customer"
-    clock.now = START + 845
+    caller.broker.fail = "not-a-customer"
+    caller.clock.now = START + 845
     with pytest.raises(TemporaryError):
         caller.ask()
     assert caller.ask(min_valid=1)
-    clock.now = START + 900
+    caller.clock.now = START + 900
     with pytest.raises(TemporaryError):
         caller.ask(min_valid=0)
 
@@ -502,25 +500,22 @@ def test_refresh_gets_a_new_token_in_any_case(caller: Caller, broker: Broker) ->
 
 
 def test_a_token_that_lives_shorter_than_was_asked_for_is_served_with_a_warning(
-    clock: Clock, tmp_path: os.PathLike[str]
+    of_a_broker: Callable[..., Caller],
 ) -> None:
-    with Broker(clock, lifetime=30) as broker:
-        broker.takes = 0.0
-        caller = caller_of(broker, clock, os.fspath(tmp_path))
-        warning = "the new token has less time left than you asked for"
-        for min_valid, warnings in [(300, [warning]), (30.5, [warning]), (29, []), (None, [])]:
-            served = caller.ask(min_valid=min_valid)
-            assert served.expires_at > clock.now
-            assert caller.warnings == warnings
+    caller = of_a_broker(lifetime=30)
+    caller.broker.takes = 0.0
+    warning = "the new token has less time left than you asked for"
+    for min_valid, warnings in [(300, [warning]), (30.5, [warning]), (29, []), (None, [])]:
+        assert caller.ask(min_valid=min_valid).expires_at > caller.clock.now
+        assert caller.warnings == warnings
 
 
 def test_who_asks_for_no_time_is_content_with_less_than_a_second(
-    clock: Clock, tmp_path: os.PathLike[str]
+    of_a_broker: Callable[..., Caller],
 ) -> None:
-    with Broker(clock, lifetime=1) as broker:
-        caller = caller_of(broker, clock, os.fspath(tmp_path))
-        assert caller.ask().expires_at - clock.now < 1
-        assert caller.warnings == []
+    caller = of_a_broker(lifetime=1)
+    assert caller.ask().expires_at - caller.clock.now < 1
+    assert caller.warnings == []
 
 
 def test_a_relative_cache_directory_is_ignored_with_a_warning(caller: Caller) -> None:
@@ -550,14 +545,12 @@ def test_a_clock_that_steps_costs_one_exchange(
     assert broker.exchanges <= 3
 
 
-def test_a_clock_that_steps_back_does_not_prolong_a_refusal(
-    caller: Caller, broker: Broker, clock: Clock
-) -> None:
-    broker.fail = "grant-revoked"
+def test_a_clock_that_steps_back_does_not_prolong_a_refusal(caller: Caller) -> None:
+    caller.broker.fail = "grant-revoked"
     with pytest.raises(RefusedError):
         caller.ask()
-    clock.now -= 1000
-    broker.fail = None
+    caller.clock.now -= 1000
+    caller.broker.fail = None
     assert caller.ask()
 
 
@@ -569,11 +562,7 @@ def test_a_duration_is_given_in_the_largest_unit_that_is_precise_enough() -> Non
 
 def test_the_salt_changes_with_the_config_and_not_with_its_approval(caller: Caller) -> None:
     def outline() -> Outline:
-        with open(caller.world.config, "rb") as file:
-            content = file.read()
-        environ = caller.world.environ
-        asked = Asked((caller.world.config, "user"), content, None, environ)
-        found = cache.look(asked).outline
+        found = cache.look(asked_by(caller)).outline
         assert found is not None
         return found
 
@@ -610,8 +599,7 @@ def test_a_config_whose_path_no_line_can_hold_is_not_cached_and_gives_a_token(
     caller: Caller, clock: Clock
 ) -> None:
     path = caller.world.configure(directory=f"{caller.world.root}/new\nline")
-    with open(path, "rb") as file:
-        asked = Asked((path, "user"), file.read(), None, caller.world.environ)
+    asked = asked_by(caller, path)
     around = Surroundings(asked.environ, interactive=False, home=caller.world.home)
     listener = Listener()
     assert Session(asked, Terms(started_at=clock.now), around, listener).obtain()
@@ -642,14 +630,12 @@ def test_a_refusal_is_remembered_for_five_minutes_doubling_up_to_an_hour(
     assert minutes == [5, 10, 20, 40, 60, 60]
 
 
-def test_fifty_callers_in_five_minutes_ask_a_revoked_grant_once(
-    caller: Caller, broker: Broker, clock: Clock
-) -> None:
-    broker.fail = "grant-revoked"
+def test_fifty_callers_in_five_minutes_ask_a_revoked_grant_once(caller: Caller) -> None:
+    caller.broker.fail = "grant-revoked"
     for _ in range(50):
         refused(caller)
-        clock.now += 5.9
-    assert broker.token_requests == 1
+        caller.clock.now += 5.9
+    assert caller.broker.token_requests == 1
 
 
 def test_refresh_asks_a_refused_grant_again(caller: Caller, broker: Broker) -> None:
@@ -679,34 +665,24 @@ def test_while_nobody_may_ask_the_server_no_secret_command_runs_and_the_error_sa
         with pytest.raises(TemporaryError) as error:
             anywhere.ask()
         assert error.value.retry_after == pytest.approx(120, abs=2)
-    with open(f"{world.root}/runs", encoding="ascii") as file:
-        assert file.read() == "run\n"
+    assert content(f"{world.root}/runs") == "run\n"
 
 
+@pytest.mark.parametrize("config", [CONFIG, FROM_A_COMMAND], ids=["file", "command"])
 def test_a_changed_secret_asks_at_once_whatever_it_comes_from(
-    anywhere: Caller, broker: Broker
+    config: str, anywhere: Caller
 ) -> None:
-    world = anywhere.world
-    world.configure(FROM_A_COMMAND)
-    good = world.client_secret
-    world.script("cat-secret", f"echo {'0' * 40}")
-    refused(anywhere)
-    refused(anywhere)
-    assert broker.token_requests == 1
-    world.script("cat-secret", f"echo {good}")
-    assert anywhere.ask()
-    assert broker.token_requests == 2
-
-
-def test_a_changed_secret_file_asks_at_once(caller: Caller, broker: Broker) -> None:
-    world = caller.world
+    world, broker = anywhere.world, anywhere.broker
+    world.configure(config)
+    world.script("cat-secret", f"cat {world.config_directory}/live.client-secret")
     good = world.client_secret
     world.write(f"{world.config_directory}/live.client-secret", "0" * 40)
-    refused(caller)
-    refused(caller)
+    refused(anywhere)
+    refused(anywhere)
     assert broker.token_requests == 1
     world.write(f"{world.config_directory}/live.client-secret", good)
-    assert caller.ask()
+    assert anywhere.ask()
+    assert broker.token_requests == 2
 
 
 def touch(path: str) -> None:
@@ -783,10 +759,8 @@ def test_a_failure_that_forbids_asking_is_checked_and_reported_once_a_minute_whi
         assert anywhere.ask()
         warned += bool(anywhere.warnings)
         clock.now += 10
-    with open(runs, encoding="ascii") as file:
-        resolved = len(file.readlines()) - 1
     assert broker.token_requests == 2
-    assert 1 <= resolved <= 4
+    assert 1 <= content(runs).count("run\n") - 1 <= 4
     assert 1 <= warned <= 4
 
 
@@ -795,12 +769,7 @@ def test_renewing_ahead_does_not_wait_for_a_slow_secret_command(
 ) -> None:
     monkeypatch.setattr(exchanging, "HURRY", 0.3)  # three seconds in earnest
     world = anywhere.world
-    world.configure(
-        CONFIG.replace(
-            "{{ file: live.client-secret }}",
-            "{{ command: {{ argv: [cat-secret], timeout: 20 }} }}",
-        )
-    )
+    world.configure(FROM_A_COMMAND.replace("[cat-secret]", "{{ argv: [cat-secret], timeout: 20 }}"))
     world.script("cat-secret", f"echo {world.client_secret}")
     first = anywhere.ask()
     world.script("cat-secret", "exec sleep 20")
@@ -833,20 +802,17 @@ def test_renewing_ahead_asks_nobody_for_a_password(anywhere: Caller, clock: Cloc
     anywhere.ask(interactive=True)
     clock.now = START + 650
     anywhere.ask(interactive=True)
-    with open(f"{world.root}/asks", encoding="ascii") as file:
-        assert file.read().split() == ["yes", "false"]
+    assert content(f"{world.root}/asks").split() == ["yes", "false"]
 
 
-def test_a_secret_that_is_absent_is_reported_and_not_remembered(
-    caller: Caller, broker: Broker
-) -> None:
+def test_a_secret_that_is_absent_is_reported_and_not_remembered(caller: Caller) -> None:
     path = f"{caller.world.config_directory}/live.client-secret"
     os.rename(path, f"{path}.away")
     with pytest.raises(SecretError):
         caller.ask()
     os.rename(f"{path}.away", path)
     assert caller.ask()
-    assert broker.token_requests == 1
+    assert caller.broker.token_requests == 1
 
 
 def test_an_unknown_profile_is_reported_and_leaves_nothing_locked(caller: Caller) -> None:
@@ -859,67 +825,37 @@ def test_an_unknown_profile_is_reported_and_leaves_nothing_locked(caller: Caller
 # What changes meanwhile.
 
 
-class Meddler(Broker):
-    """A broker during whose first answer something else happens on the machine of the caller."""
-
-    def __init__(self, clock: Clock) -> None:
-        super().__init__(clock)
-        self.meanwhile: Callable[[], None] | None = None
-
-    def answer(self, request: Request) -> Answer:
-        answer = super().answer(request)
-        meanwhile, self.meanwhile = self.meanwhile, None
-        if meanwhile is not None:
-            meanwhile()
-        return answer
-
-
-@pytest.fixture
-def meddler(clock: Clock) -> Iterator[Meddler]:
-    with Meddler(clock) as meddler:
-        yield meddler
-
-
 def test_a_secret_that_changes_during_the_exchange_is_not_served_the_token_of_the_old_one(
-    meddler: Meddler, clock: Clock, tmp_path: os.PathLike[str]
+    caller: Caller, broker: Broker
 ) -> None:
-    caller = caller_of(meddler, clock, os.fspath(tmp_path))
     path = f"{caller.world.config_directory}/live.client-secret"
-
-    def change() -> None:
-        caller.world.write(path, "0" * 40)
-
-    meddler.meanwhile = change
+    broker.meanwhile = lambda: caller.world.write(path, "0" * 40)
     assert caller.ask()
     refused(caller)
 
 
 def test_profiles_whose_tokens_only_this_process_keeps_do_not_wait_for_each_other(
-    meddler: Meddler, broker: Broker, clock: Clock, tmp_path: os.PathLike[str]
+    caller: Caller, clock: Clock
 ) -> None:
-    caller = caller_of(meddler, clock, os.fspath(tmp_path))
-    world, app = caller.world, broker.application
-    other = CONFIG.partition("profiles:\n")[2].replace("live", "other")
-    other = other.format(origin=broker.origin, client_id=app.client_id)
-    other = other.replace("{", "{{").replace("}", "}}")
-    world.write(f"{world.config_directory}/other.client-secret", app.client_secret.reveal())
-    world.write(f"{world.config_directory}/other.refresh-token", app.refresh_token.reveal())
-    world.configure(f"{CONFIG}{other}default_profile: live\n")
-    world.environ["TASTYAUTH_CACHE_DIR"] = "/proc/tastyauth"
-    others: list[Entry] = []
-
-    def ask() -> None:
-        others.append(caller.ask(profile="other"))
-
-    meddler.meanwhile = ask
-    assert caller.ask().fields["profile"] == "live"
-    assert [it.fields["profile"] for it in others] == ["other"]
+    world = caller.world
+    with Broker(clock) as broker:
+        app = broker.application
+        other = profile_named("other").replace("live.", "other.")
+        other = other.format(origin=broker.origin, client_id=app.client_id)
+        other = other.replace("{", "{{").replace("}", "}}")
+        world.write(f"{world.config_directory}/other.client-secret", app.client_secret.reveal())
+        world.write(f"{world.config_directory}/other.refresh-token", app.refresh_token.reveal())
+        world.configure(f"{CONFIG}{other}default_profile: live\n")
+        world.environ["TASTYAUTH_CACHE_DIR"] = "/proc/tastyauth"
+        others: list[Entry] = []
+        caller.broker.meanwhile = lambda: others.append(caller.ask(profile="other"))
+        assert caller.ask().fields["profile"] == "live"
+        assert [it.fields["profile"] for it in others] == ["other"]
 
 
 def test_who_has_a_good_token_in_memory_waits_for_nobody_and_who_has_none_for_one_exchange(
-    meddler: Meddler, clock: Clock, tmp_path: os.PathLike[str]
+    caller: Caller, broker: Broker, clock: Clock
 ) -> None:
-    caller = caller_of(meddler, clock, os.fspath(tmp_path))
     caller.world.environ["TASTYAUTH_CACHE_DIR"] = "/proc/tastyauth"
     served: list[str] = []
     threads: list[threading.Thread] = []
@@ -932,42 +868,29 @@ def test_who_has_a_good_token_in_memory_waits_for_nobody_and_who_has_none_for_on
         threads[0].start()
         time.sleep(0.2)  # it has come to the lock by then, or finds the token when it comes
 
-    meddler.meanwhile = ask_beside
+    broker.meanwhile = ask_beside
     first = token_of(caller.ask())
     threads[0].join()
     clock.now = START + 650
-    meddler.meanwhile = ask
+    broker.meanwhile = ask
     assert token_of(caller.ask(refresh=True)) != first
     assert served == [first, first]
-    assert meddler.exchanges == 2
+    assert broker.exchanges == 2
 
 
-def test_a_cache_that_is_cleared_during_the_exchange_costs_no_token(
-    meddler: Meddler, clock: Clock, tmp_path: os.PathLike[str]
-) -> None:
-    caller = caller_of(meddler, clock, os.fspath(tmp_path))
-
-    def clear() -> None:
-        store.clear(caller.world.cache)
-
-    meddler.meanwhile = clear
+def test_a_cache_that_is_cleared_during_the_exchange_costs_no_token(caller: Caller) -> None:
+    caller.broker.meanwhile = lambda: store.clear(caller.world.cache)
     assert caller.ask()
     assert not [name for name in os.listdir(caller.world.cache) if name.startswith(".")]
     assert token_of(caller.ask()) == token_of(caller.ask())
-    assert meddler.exchanges <= 2
+    assert caller.broker.exchanges <= 2
 
 
-def test_a_cache_directory_that_vanishes_during_the_exchange_costs_no_token(
-    meddler: Meddler, clock: Clock, tmp_path: os.PathLike[str]
-) -> None:
-    caller = caller_of(meddler, clock, os.fspath(tmp_path))
-
-    def vanish() -> None:
-        os.rename(caller.world.cache, f"{caller.world.cache}.away")
-
-    meddler.meanwhile = vanish
+def test_a_cache_directory_that_vanishes_during_the_exchange_costs_no_token(caller: Caller) -> None:
+    cached = caller.world.cache
+    caller.broker.meanwhile = lambda: os.rename(cached, f"{cached}.away")
     assert token_of(caller.ask()) == token_of(caller.ask())  # this process has it
-    assert meddler.exchanges == 1
+    assert caller.broker.exchanges == 1
 
 
 # What `status` tells.
@@ -992,22 +915,20 @@ def test_the_record_tells_the_last_success_and_the_last_failure(
 
 @pytest.mark.parametrize("directory", ["", "/proc/tastyauth"])
 def test_what_cannot_be_known_of_scopes_is_said_once_and_own_tokens_can_be_told(
-    directory: str, clock: Clock, tmp_path: os.PathLike[str]
+    directory: str, of_a_broker: Callable[..., Caller]
 ) -> None:
     granted.clear()
-    with Broker(clock, scopes="") as broker:
-        caller = caller_of(broker, clock, os.fspath(tmp_path))
-        caller.world.configure(f"{CONFIG}    scopes: [read]\n")
-        caller.world.environ["TASTYAUTH_CACHE_DIR"] = directory
-        for count in (1, 0, 0):
-            entry = caller.ask(refresh=True)
-            assert caller.warnings.count(exchanging.UNSAID) == count
-            assert entry.stored_at in granted
+    caller = of_a_broker(scopes="")
+    caller.world.configure(f"{CONFIG}    scopes: [read]\n")
+    caller.world.environ["TASTYAUTH_CACHE_DIR"] = directory
+    for count in (1, 0, 0):
+        entry = caller.ask(refresh=True)
+        assert caller.warnings.count(exchanging.UNSAID) == count
+        assert entry.stored_at in granted
 
 
 def test_a_profile_that_is_not_the_default_one_has_a_token_of_its_own(anywhere: Caller) -> None:
-    other = CONFIG.partition("profiles:\n")[2].replace("live:", "other:")
-    anywhere.world.configure(f"{CONFIG}{other}default_profile: live\n")
+    anywhere.world.configure(f"{CONFIG}{profile_named('other')}default_profile: live\n")
     first = anywhere.ask(profile="other")
     assert first.fields["profile"] == "other"
     assert anywhere.ask().fields["profile"] == "live"
@@ -1026,12 +947,11 @@ def test_who_waits_is_promised_the_time_that_sources_and_server_may_take(
 
 
 def test_a_rotated_refresh_token_does_not_cost_the_access_token_that_came_with_it(
-    clock: Clock, tmp_path: os.PathLike[str]
+    of_a_broker: Callable[..., Caller],
 ) -> None:
-    with Broker(clock, rotate=True) as broker:
-        caller = caller_of(broker, clock, os.fspath(tmp_path))
-        assert token_of(caller.ask()) == token_of(caller.ask())
-        assert broker.exchanges == 1
+    caller = of_a_broker(rotate=True)
+    assert token_of(caller.ask()) == token_of(caller.ask())
+    assert caller.broker.exchanges == 1
 
 
 def test_on_a_full_disk_this_process_keeps_the_token(
@@ -1110,10 +1030,8 @@ EVERY = 11.0
 OUTAGE = (START + 1200, START + 2700)
 
 
-def simulated_hour(
-    caller: Caller, broker: Broker, min_valid: float | None, outage: str | None
-) -> Hour:
-    hour, clock = Hour(), caller.clock
+def simulated_hour(caller: Caller, min_valid: float | None, outage: str | None) -> Hour:
+    hour, clock, broker = Hour(), caller.clock, caller.broker
     while clock.now < START + HOUR:
         began, before = clock.now, broker.token_requests
         is_down = outage is not None and OUTAGE[0] <= began < OUTAGE[1]
@@ -1150,15 +1068,9 @@ def _wanted(entry: Entry, min_valid: float | None) -> float:
     ],
 )
 def test_an_hour(
-    clock: Clock,
-    tmp_path: os.PathLike[str],
-    life: int,
-    min_valid: float | None,
-    outage: str | None,
+    of_a_broker: Callable[..., Caller], life: int, min_valid: float | None, outage: str | None
 ) -> None:
-    with Broker(clock, lifetime=life) as broker:
-        caller = caller_of(broker, clock, os.fspath(tmp_path))
-        hour = simulated_hour(caller, broker, min_valid, outage)
+    hour = simulated_hour(of_a_broker(lifetime=life), min_valid, outage)
     assert hour.expired == 0
     # A token is used until it comes into its window, give or take a rounded second at both ends.
     assert hour.exchanges <= HOUR / (life - _window(life, min_valid) - 2) + 1
@@ -1191,8 +1103,8 @@ def _check_outage(hour: Hour, life: int, min_valid: float | None, outage: str) -
         assert hour.failed == 0  # the token outlives the outage
 
 
-def test_an_hour_of_the_real_thing_needs_six_tokens(caller: Caller, broker: Broker) -> None:
+def test_an_hour_of_the_real_thing_needs_six_tokens(caller: Caller) -> None:
     """tastytrade's 900 s, renewed in the last 300 by the first caller."""
-    hour = simulated_hour(caller, broker, None, None)
+    hour = simulated_hour(caller, None, None)
     assert hour.exchanges == 6
     assert only_entry(caller.world.cache).expires_at > START + HOUR
