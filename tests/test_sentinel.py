@@ -41,7 +41,7 @@ JWT = re.compile(r"eyJ[\w-]+\.[\w-]+\.[\w-]+")
 SHORT = "hunter2-hunter2"
 """A secret that nothing gives away as one; only what holds it can know."""
 
-EVERYWHERE = with_references("env: TT_SECRET", "command: [vault, get]") + "    timeout: 1\n"
+EVERYWHERE = with_references("env: TT_SECRET", "command: [vault, get]")
 
 VAULT = """\
 env >"$HOME/vault.environ"
@@ -125,6 +125,7 @@ def sentinel(world: World) -> World:
 def test_no_secret_is_shown_however_it_ends(fail: str, sentinel: World) -> None:
     tokens: set[str] = set()
     assert_hidden(sentinel.run("token"), sentinel, tokens)  # there is an access token to be shown
+    sentinel.configure(EVERYWHERE + "    timeout: 1\n")
     if fail == "network down":
         sentinel.simulator.close()
     else:
