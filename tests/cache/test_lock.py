@@ -11,12 +11,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import FrameType, SimpleNamespace
 from typing import TYPE_CHECKING, cast
 
 import pytest
 from locks import acquired, poll, try_acquire, waited_for
-from world import until
+from world import content, until
 
 from tastyauth.cache import lock
 from tastyauth.cache.lock import Lock, Waiter
@@ -93,9 +94,7 @@ def test_a_promise_says_who_and_until_when_in_one_width(
         for seconds in (30.0, 5.0, 1000.0):
             if seconds != 30.0:  # which is what every holder gets at first
                 held.promise(seconds)
-            with open(path, encoding="ascii") as file:
-                content = file.read()
-            assert content == f"{os.getpid()} {100 + seconds:.3f}".ljust(48)
+            assert content(path) == f"{os.getpid()} {100 + seconds:.3f}".ljust(48)
 
 
 def test_a_promise_that_cannot_be_written_leaves_the_one_before(
@@ -125,12 +124,14 @@ def test_a_lock_is_released_without_a_standard_input_too(path: str) -> None:
         os.close(saved)
 
 
-def test_another_process_holds_it_until_it_ends(path: str) -> None:
+def test_another_process_holds_it_until_it_ends_and_a_waiter_has_it_soon_after(path: str) -> None:
     with holder(path, 30) as process:
         assert try_acquire(path) is None
         assert poll(Waiter(path)) is None
         process.communicate("")
+        started = time.monotonic()
         waited_for(path).close()  # the waiter above has it for a moment, to be told
+        assert time.monotonic() - started < AT_ONCE
 
 
 def test_the_lock_of_a_killed_holder_is_free_at_once(path: str) -> None:
@@ -171,8 +172,8 @@ def test_a_stopped_holder_is_late_after_its_promise_and_not_before(path: str) ->
     with holder(path, 30) as process:
         os.kill(process.pid, signal.SIGSTOP)
         started = time.monotonic()
-        with open(path, "w", encoding="ascii") as file:  # as it would have promised it
-            file.write(f"{process.pid} {started + promise:.3f}\n")
+        # as it would have promised it
+        Path(path).write_text(f"{process.pid} {started + promise:.3f}\n")
         with pytest.raises(TemporaryError, match=rf"\(pid {process.pid}\)") as caught:
             waited_for(path)
         assert caught.value.hint
@@ -280,17 +281,15 @@ for _ in range(150):
 def test_there_is_one_holder_though_every_holder_sweeps_the_file_away(
     path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    counter = f"{path}.counter"
-    with open(counter, "w", encoding="ascii"):
-        pass
+    counter = Path(f"{path}.counter")
+    counter.touch()
     # a wait that only busy-looks makes collisions likely
     sweeper = _SWEEPER.replace(
         "import os, sys", "import os, sys, time; time.sleep = lambda _: None"
     )
     processes = [subprocess.Popen([sys.executable, "-c", sweeper, path, counter]) for _ in range(4)]
     assert [process.wait(60) for process in processes] == [0, 0, 0, 0]
-    with open(counter, encoding="ascii") as file:
-        assert file.read() == "600"
+    assert counter.read_text() == "600"
 
 
 class Sleeper:
@@ -326,8 +325,7 @@ def test_a_waiter_sleeps_until_the_promise_but_never_for_long(
     monkeypatch.setattr(lock, "_tell_when_free", lambda *_: None)
     monkeypatch.setattr(time, "monotonic", lambda: 100.0)
     with acquired(path):
-        with open(path, "w", encoding="ascii") as file:
-            file.write(promise)
+        Path(path).write_text(promise)
         assert poll(Waiter(path)) is None
     assert sleeper.slept == [pytest.approx(seconds)]
 
@@ -446,21 +444,19 @@ def test_only_a_lock_that_nobody_holds_is_removed(path: str) -> None:
         assert os.path.exists(path)
     lock.remove_unless_held(path)
     assert not os.path.exists(path)
-    other = f"{path}.entry"
-    with open(other, "w", encoding="ascii"):
-        pass
-    lock.remove_unless_held(other)
-    assert not os.path.exists(other)
+    other = Path(f"{path}.entry")
+    other.touch()
+    lock.remove_unless_held(str(other))
+    assert not other.exists()
 
 
-@pytest.mark.parametrize("content", [b"", b"123", b"123 soon", b"\xff\xfe"])
+@pytest.mark.parametrize("promise", [b"", b"123", b"123 soon", b"\xff\xfe"])
 def test_what_is_no_promise_is_not_a_broken_one(
-    path: str, content: bytes, monkeypatch: pytest.MonkeyPatch
+    path: str, promise: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It is being written; the longest wait holds all the same, and nobody is named for it."""
     with acquired(path):
-        with open(path, "wb") as file:
-            file.write(content)
+        Path(path).write_bytes(promise)
         waiter = Waiter(path)
         started = time.monotonic()
         for later in (0, 2, 4):
@@ -468,7 +464,7 @@ def test_what_is_no_promise_is_not_a_broken_one(
             monkeypatch.setattr(lock, "_LONGEST_SLEEP", 0.01)
             assert poll(waiter) is None
         monkeypatch.setattr(time, "monotonic", lambda: started + 181)
-        with pytest.raises(TemporaryError, match="unknown" if content == b"" else "pid"):
+        with pytest.raises(TemporaryError, match="unknown" if promise == b"" else "pid"):
             poll(waiter)
 
 
@@ -476,6 +472,13 @@ def lowest_free() -> int:
     descriptor = os.open(os.devnull, os.O_RDONLY)
     os.close(descriptor)
     return descriptor
+
+
+@pytest.fixture
+def nothing_stays_open() -> Iterator[None]:
+    before = lowest_free()
+    yield
+    assert lowest_free() == before
 
 
 def swept(path: str) -> None:
@@ -499,26 +502,25 @@ def once(before: Callable[[str], None], path: str, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(fcntl, "flock", late)
 
 
+@pytest.mark.usefixtures("nothing_stays_open")
 def test_a_file_that_was_swept_away_while_it_was_opened_is_no_lock(
     path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = lowest_free()
     once(swept, path, monkeypatch)
     with acquired(path):
         assert try_acquire(path) is None
-    assert lowest_free() == before
 
 
+@pytest.mark.usefixtures("nothing_stays_open")
 def test_a_file_that_became_a_link_while_it_was_opened_is_no_lock(
     path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = lowest_free()
     once(turned_into_a_link, path, monkeypatch)
     with pytest.raises(OSError, match="link"):
         try_acquire(path)
-    assert lowest_free() == before
 
 
+@pytest.mark.usefixtures("nothing_stays_open")
 def test_where_there_are_no_locks_is_an_error_and_nothing_stays_open(
     path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -527,11 +529,9 @@ def test_where_there_are_no_locks_is_an_error_and_nothing_stays_open(
     def none(*_: object) -> None:
         raise OSError(errno.ENOLCK, "No locks available")
 
-    before = lowest_free()
     monkeypatch.setattr(fcntl, "flock", none)
     with pytest.raises(OSError, match="No locks available"):
         try_acquire(path)
-    assert lowest_free() == before
 
 
 def test_threads_of_one_process_exclude_each_other_too(path: str) -> None:
@@ -563,14 +563,12 @@ def test_there_is_no_lock_behind_a_link(
     path: str, link: Callable[[str, str], None], said: str
 ) -> None:
     """It would be written into: somebody may have linked it here while the directory was open."""
-    precious = f"{path}.precious"
-    with open(precious, "w", encoding="ascii") as file:
-        file.write("precious")
-    link(precious, path)
+    precious = Path(f"{path}.precious")
+    precious.write_text("precious")
+    link(str(precious), path)
     with pytest.raises(OSError, match=said):
         try_acquire(path)
-    with open(precious, encoding="ascii") as file:
-        assert file.read() == "precious"
+    assert precious.read_text() == "precious"
 
 
 def test_a_lock_that_cannot_be_had_leaves_no_descriptor_open(path: str) -> None:
@@ -594,16 +592,6 @@ def test_waiting_does_not_keep_the_processor_busy(path: str) -> None:
             looks += 1
         assert looks <= 20
         assert time.process_time() - before < 0.25
-
-
-def test_a_waiter_has_the_lock_soon_after_it_is_free(path: str) -> None:
-    with holder(path, 30) as process:
-        waiter = Waiter(path)
-        assert poll(waiter) is None
-        process.communicate("")
-        started = time.monotonic()
-        waited_for(path).close()
-        assert time.monotonic() - started < AT_ONCE
 
 
 # Whatever ends its block.
@@ -677,10 +665,7 @@ def test_where_threads_take_turns_nobody_waits_in_the_kernel(
 ) -> None:
     """As after gevent's `monkey.patch_all`: one thread that waits there stops all the others."""
 
-    def never(*_: object) -> int:
-        raise AssertionError("a thread was started")
-
-    monkeypatch.setattr(_thread, "start_new_thread", never)
+    monkeypatch.setattr(_thread, "start_new_thread", never_called)
     with acquired(path):
         if not is_holder_known:
             os.truncate(path, 0)
@@ -698,5 +683,5 @@ def test_the_lock_of_another_thread_is_polled(path: str, monkeypatch: pytest.Mon
         assert poll(Waiter(path)) is None
 
 
-def never_called(*_: object) -> None:
+def never_called(*_: object) -> int:
     raise AssertionError("a thread waits in the kernel")

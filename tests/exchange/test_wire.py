@@ -4,7 +4,6 @@ import contextlib
 import gzip
 import itertools
 import json
-import os
 import random
 import signal
 import socket
@@ -15,6 +14,8 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -90,6 +91,15 @@ def failure(url: str, **changes: Any) -> Any:
     return error
 
 
+def late(url: str, timeout: float = SHORT) -> str:
+    """The message of an exchange that ends because its time is over, and not long after that."""
+    started = time.monotonic()
+    error = failure(url, timeout=timeout)
+    assert time.monotonic() - started < LATE
+    assert error.exit_code == 75
+    return str(error.message)
+
+
 # What is sent
 
 
@@ -115,15 +125,14 @@ def test_the_request_to_the_byte() -> None:
 
 
 def test_nothing_of_the_environment_gets_into_the_request(
-    tmp_path: "os.PathLike[str]", monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No netrc and no proxy of this process: a request to loopback goes there as it is."""
-    netrc = os.path.join(tmp_path, ".netrc")
-    with open(netrc, "w") as file:
-        file.write("machine 127.0.0.1 login user password hunter2\n")
-    os.chmod(netrc, 0o600)
-    monkeypatch.setenv("NETRC", netrc)
-    monkeypatch.setenv("HOME", os.fspath(tmp_path))
+    netrc = tmp_path / ".netrc"
+    netrc.write_text("machine 127.0.0.1 login user password hunter2\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("NETRC", str(netrc))
+    monkeypatch.setenv("HOME", str(tmp_path))
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
     with serving(says(TOKEN)) as server:
@@ -133,11 +142,8 @@ def test_nothing_of_the_environment_gets_into_the_request(
 
 def test_no_setting_keeps_a_request_to_this_machine_from_it() -> None:
     """Neither a proxy nor certificate authorities, not even unusable ones."""
-    environ = {
-        "https_proxy": "http://127.0.0.1:1",
-        "ALL_PROXY": "socks5://x",
-        "SSL_CERT_FILE": "/none",
-    }
+    proxies = {"https_proxy": "http://127.0.0.1:1", "ALL_PROXY": "socks5://x"}
+    environ = {**proxies, "SSL_CERT_FILE": "/none"}
     with serving(says(TOKEN)) as server:
         answer = exchange(grant(token_endpoint=server.url()), environ=environ)
     assert answer.access_token.reveal() == "abc.def"
@@ -181,6 +187,10 @@ def answers(httpx_mock: HTTPXMock, *answers: int | Exception | dict[str, Any]) -
             httpx_mock.add_response(**answer)
 
 
+NOT_A_CUSTOMER = {
+    "error_code": "invalid_request",
+    "error_description": "User is not a TastyTrade customer",
+}
 GOOD = {"json": {"access_token": "abc"}}
 LATER = {"status_code": 503, "headers": {"Retry-After": "5"}}
 UNDATED = {"status_code": 429, "headers": {"Retry-After": "Fri, 15 Jan 2027 08:00:03 GMT"}}
@@ -227,20 +237,13 @@ def test_pauses_are_spread_from_nothing_to_the_whole(httpx_mock: HTTPXMock) -> N
     assert second != first * 2
 
 
-def test_the_last_failure_is_reported(httpx_mock: HTTPXMock) -> None:
-    """After three requests."""
-    answers(httpx_mock, 503, 429, 502)
+@pytest.mark.parametrize("allowed", [{}, {"tries": 2}, {"tries": 1}])
+def test_the_last_failure_is_reported(httpx_mock: HTTPXMock, allowed: dict[str, int]) -> None:
+    """After three requests, or fewer: whoever has something to fall back on asks once."""
+    tries = allowed.get("tries", 3)
+    answers(httpx_mock, *[503, 429, 502][3 - tries :])
     with pytest.raises(TemporaryError, match="502"):
-        Clock().exchange(grant())
-    assert len(httpx_mock.get_requests()) == 3
-
-
-@pytest.mark.parametrize("tries", [1, 2])
-def test_fewer_tries_can_be_allowed(httpx_mock: HTTPXMock, tries: int) -> None:
-    """Whoever has something to fall back on asks once."""
-    answers(httpx_mock, *itertools.repeat(503, tries))
-    with pytest.raises(TemporaryError, match="503"):
-        Clock().exchange(grant(), tries=tries)
+        Clock().exchange(grant(), **allowed)
     assert len(httpx_mock.get_requests()) == tries
 
 
@@ -273,13 +276,7 @@ def test_a_pause_that_does_not_fit_fails_at_once(
         {"status_code": 404},
         {"status_code": 307, "headers": {"Location": "https://api.tastyworks.com/oauth/token"}},
         {"status_code": 200, "text": "hello"},
-        {
-            "status_code": 400,
-            "json": {
-                "error_code": "invalid_request",
-                "error_description": "User is not a TastyTrade customer",
-            },
-        },
+        {"status_code": 400, "json": NOT_A_CUSTOMER},
     ],
 )
 @pytest.mark.parametrize("environment", ["production", "sandbox"])
@@ -339,16 +336,11 @@ def test_a_name_without_an_address_is_temporary(monkeypatch: pytest.MonkeyPatch)
 
 
 @for_each(
-    "data",
-    [
-        b"SSH-2.0-OpenSSH_9.2\r\n\r\n",
-        b"HTTP/1.1 abc\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\n\x00bad\r\n\r\n",
-    ],
+    "data", [b"SSH-2.0-OpenSSH_9.2\r\n", b"HTTP/1.1 abc\r\n", b"HTTP/1.1 200 OK\r\n\x00bad\r\n"]
 )
 def test_what_is_not_http_is_not_the_protocol(data: bytes) -> None:
     """Another service listens on that port."""
-    with serving(says(data)) as server:
+    with serving(says(data + b"\r\n")) as server:
         assert failure(server.url()).exit_code == 76
     assert len(server.requests) == 1
 
@@ -433,11 +425,9 @@ def test_a_server_that_drips_does_not_keep_anyone(script: Script) -> None:
     """The limit holds for the whole exchange, not for each byte."""
     with serving(script) as server:
         started = time.monotonic()
-        error = failure(server.url(), timeout=SHORT)
-        took = time.monotonic() - started
-    assert error.exit_code == 75
-    assert "in time" in error.message or "within" in error.message
-    assert SHORT * 0.9 < took < LATE
+        message = late(server.url())
+        assert time.monotonic() - started > SHORT * 0.9
+    assert "in time" in message or "within" in message
     assert eventually(no_thread_stays)
 
 
@@ -457,19 +447,13 @@ def no_thread_stays() -> bool:
 def test_the_shortest_limit_holds_too() -> None:
     """As what a first try and a pause have left of it."""
     with serving(hang) as server:
-        started = time.monotonic()
-        assert failure(server.url(), timeout=0.05).exit_code == 75
-        assert time.monotonic() - started < LATE
+        late(server.url(), timeout=0.05)
 
 
 def test_a_handshake_that_hangs_ends_on_time() -> None:
     """A server that listens and never speaks TLS."""
     with serving(hang, hang, reads=False) as server:
-        started = time.monotonic()
-        error = failure(server.url("https"), timeout=SHORT)
-        took = time.monotonic() - started
-    assert error.exit_code == 75
-    assert took < LATE
+        late(server.url("https"))
 
 
 def test_a_name_server_that_hangs_ends_on_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -489,15 +473,12 @@ def test_a_name_server_that_hangs_ends_on_time(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(socket, "getaddrinfo", slow)
     with serving(record, reads=False) as server:
-        started = time.monotonic()
-        error = failure(server.url(host="localhost"), timeout=SHORT)
-        assert time.monotonic() - started < LATE
+        late(server.url(host="localhost"))
         (left,) = (it for it in threading.enumerate() if it.name == "tastyauth exchange")
         assert left.daemon, "it must not keep the process"
         answered.set()
         assert eventually(no_thread_stays)
         assert eventually(lambda: server.connections == 1)
-    assert error.exit_code == 75
     assert received == []
 
 
@@ -557,31 +538,22 @@ def test_families_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_addresses_that_are_all_dead_end_on_time(monkeypatch: pytest.MonkeyPatch) -> None:
     with dead_address() as first, dead_address() as second:
         monkeypatch.setattr(socket, "getaddrinfo", known_as([first, second]))
-        began = time.monotonic()
-        error = failure("http://localhost:1/oauth/token", timeout=SHORT)
-        assert time.monotonic() - began < LATE
-    assert error.exit_code == 75
+        late("http://localhost:1/oauth/token")
 
 
 def test_a_pause_and_a_second_try_are_within_the_limit() -> None:
     """A server that first fails and then hangs."""
     with serving(says(http("503 Busy", b"")), hang) as server:
-        started = time.monotonic()
-        error = failure(server.url(), timeout=SHORT)
-        assert time.monotonic() - started < LATE
-    assert error.exit_code == 75
+        late(server.url())
     assert len(server.requests) == 2
 
 
-def test_where_no_thread_can_be_started_the_error_says_so(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_where_no_thread_can_be_started_the_error_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     """As with RLIMIT_NPROC; nothing is sent."""
     with serving(hang) as server:
         # what `threading` calls to start one, from Python 3.13 on and before
-        name = next(
-            n for n in ("_start_joinable_thread", "_start_new_thread") if hasattr(threading, n)
-        )
+        names = ("_start_joinable_thread", "_start_new_thread")
+        name = next(name for name in names if hasattr(threading, name))
         monkeypatch.setattr(threading, name, none_to_spare)
         error = failure(server.url(), timeout=SHORT)
         monkeypatch.undo()
@@ -604,13 +576,9 @@ def test_it_works_in_a_thread() -> None:
         except TemporaryError:
             outcomes.append("late")
 
-    with contextlib.ExitStack() as stack:
+    with contextlib.ExitStack() as stack, ThreadPoolExecutor(10) as threads:
         servers = [stack.enter_context(serving(script)) for script in [says(TOKEN), hang] * 5]
-        threads = [threading.Thread(target=one, args=(server.url(),)) for server in servers]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(60)
+        list(threads.map(one, [server.url() for server in servers]))
     assert sorted(outcomes) == ["abc.def"] * 5 + ["late"] * 5
 
 
