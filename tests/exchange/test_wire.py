@@ -238,7 +238,7 @@ def test_pauses_are_spread_from_nothing_to_the_whole(httpx_mock: HTTPXMock) -> N
 
 
 @pytest.mark.parametrize("allowed", [{}, {"tries": 2}, {"tries": 1}])
-def test_the_last_failure_is_reported(httpx_mock: HTTPXMock, allowed: dict[str, int]) -> None:
+def test_the_last_failure_is_reported(httpx_mock: HTTPXMock, allowed: dict[str, Any]) -> None:
     """After three requests, or fewer: whoever has something to fall back on asks once."""
     tries = allowed.get("tries", 3)
     answers(httpx_mock, *[503, 429, 502][3 - tries :])
