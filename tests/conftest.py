@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from importlib import import_module
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from clocks import Clock
 from engines import Running, engine
 from golden import Golden, compared, written
 from hypothesis import settings
@@ -192,6 +194,14 @@ def _nothing_trapped(trap: str) -> Iterator[None]:
 def golden(request: pytest.FixtureRequest) -> Golden:
     """What is made now must be what a file holds; with `--write` the file is renewed."""
     return written if request.config.getoption("--write") else compared
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    """The clock of this process."""
+    clock = Clock()
+    monkeypatch.setattr(time, "time", clock)
+    return clock
 
 
 @pytest.fixture

@@ -5,16 +5,16 @@ import io
 import re
 import sys
 import threading
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
 from typing import Any, TypeVar
 
 import pytest
+from clocks import Clock
 from gated import Gated
 from needs import missing
 from world import CONFIG, World, profile_named
@@ -188,7 +188,7 @@ def test_an_unknown_profile_is_an_error_when_the_auth_is_made(world: World) -> N
 
 
 def test_a_callback_is_called_once_for_each_new_token(
-    world: World, network: Network, clock: "Clock"
+    world: World, network: Network, clock: Clock
 ) -> None:
     heard: list[tastyauth.Credential] = []
     with at(world, Simulator(now=clock)) as broker:
@@ -322,12 +322,8 @@ def test_the_port_of_a_scheme_need_not_be_written(
 def test_a_redirect_to_another_origin_loses_the_token(world: World, network: Network) -> None:
     """And what is answered there renews nothing."""
 
-    def answer(number: int, seen: Seen) -> dict[str, Any]:
-        if number == 0:
-            return {"status_code": 302, "headers": {"Location": "http://example.com/elsewhere"}}
-        return {"status_code": 401}
-
-    network.answer = answer
+    away = {"status_code": 302, "headers": {"Location": "http://example.com/elsewhere"}}
+    network.answer = lambda number, _: away if number == 0 else {"status_code": 401}
     auth = tastyauth.TastytradeAuth()
     assert network.send(auth, world.simulator.origin, follow_redirects=True) == [401]
     assert [each.url for each in network.seen][1:] == ["http://example.com/elsewhere"]
@@ -336,7 +332,7 @@ def test_a_redirect_to_another_origin_loses_the_token(world: World, network: Net
 
 
 def test_a_config_that_moves_elsewhere_takes_its_token_with_it(
-    world: World, network: Network, clock: "Clock"
+    world: World, network: Network, clock: Clock
 ) -> None:
     """A program that keeps using the old address gets an error, and sends nothing there."""
     auth = tastyauth.TastytradeAuth()
@@ -367,26 +363,6 @@ def test_another_directory_or_variable_brings_no_token_of_another_account(
 
 # -- renewing -------------------------------------------------------------------------------------
 
-START = float(int(time.time()))
-
-
-@dataclass(slots=True)
-class Clock:
-    """The clock of this machine, as far as these tests go."""
-
-    now: float = START
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr(time, "time", clock)
-    return clock
-
-
 Broker = TypeVar("Broker", bound=Simulator)
 
 
@@ -409,37 +385,27 @@ def test_a_token_is_renewed_before_it_expires(world: World, network: Network, cl
     assert len(set(network.bearers)) == 4
 
 
+@pytest.mark.parametrize("trouble", ["the server", "the config"])
 def test_a_good_token_is_used_while_it_cannot_be_renewed(
-    world: World, network: Network, clock: Clock, caplog: pytest.LogCaptureFixture
+    world: World, network: Network, clock: Clock, caplog: pytest.LogCaptureFixture, trouble: str
 ) -> None:
     """With a warning; the server is asked once a minute. An expired token is never sent."""
     auth = tastyauth.TastytradeAuth()
     with at(world, Simulator(now=clock)) as broker:
         network.send(auth, broker.origin)
-        broker.fail = "not-a-customer"
+        if trouble == "the server":
+            broker.fail = "not-a-customer"
+        else:
+            world.write(world.config, "version: 1\nprofiles: nonsense\n")
         clock.now += 620
         assert network.send(auth, *[broker.origin] * 5) == [200] * 5
-        assert broker.token_requests == 2
-        assert "could not be renewed ahead" in caplog.text
-        clock.now += 250
-        with pytest.raises(errors.TemporaryError):
-            network.send(auth, broker.origin)
-    assert len(network.seen) == 6
-
-
-def test_a_config_broken_while_a_program_runs_fails_only_when_the_token_expires(
-    world: World, network: Network, clock: Clock, caplog: pytest.LogCaptureFixture
-) -> None:
-    auth = tastyauth.TastytradeAuth()
-    with at(world, Simulator(now=clock)) as broker:
-        network.send(auth, broker.origin)
-        world.write(world.config, "version: 1\nprofiles: nonsense\n")
-        clock.now += 620
-        assert network.send(auth, *[broker.origin] * 3) == [200] * 3
+        assert broker.token_requests == (2 if trouble == "the server" else 1)
         assert caplog.text.count("could not be renewed ahead") == 1
         clock.now += 250
-        with pytest.raises(errors.ConfigError):
+        error = errors.TemporaryError if trouble == "the server" else errors.ConfigError
+        with pytest.raises(error):
             network.send(auth, broker.origin)
+    assert len(network.seen) == 6
 
 
 def test_a_token_that_lives_long_enough_can_be_asked_for(
@@ -538,6 +504,7 @@ STREAMS: dict[str, Callable[[], dict[str, Any]]] = {
     "pieces": lambda: {"content": pieces(), "headers": LENGTH},
     "a file": lambda: {"content": io.BytesIO(b"an order")},
     "a form with a file": lambda: {"files": {"order": io.BytesIO(b"an order")}},
+    "asynchronous pieces": lambda: {"content": apieces(), "headers": LENGTH},
 }
 
 
@@ -545,52 +512,39 @@ STREAMS: dict[str, Callable[[], dict[str, Any]]] = {
 def test_a_stream_is_not_sent_again_but_the_next_request_has_a_new_token(
     world: World, package: Any, stream: str
 ) -> None:
-    with at(world, Refusing()) as broker, package.Client(auth=tastyauth.TastytradeAuth()) as client:
-        body = STREAMS[stream]()
-        assert client.post(broker.origin, **body).status_code == 401
-        assert client.post(broker.origin, content=b"an order").status_code == 200
-        assert_not_sent_again(broker)
+    body, auth = STREAMS[stream](), tastyauth.TastytradeAuth()
+
+    async def post(origin: str) -> list[Any]:
+        async with package.AsyncClient(auth=auth) as client:
+            return [await client.post(origin, **it) for it in (body, {"content": b"an order"})]
+
+    with at(world, Refusing()) as broker, package.Client(auth=auth) as client:
+        if "asynchronous" in stream:
+            refused, granted = asyncio.run(post(broker.origin))
+        else:
+            refused = client.post(broker.origin, **body)
+            granted = client.post(broker.origin, content=b"an order")
+        assert (refused.status_code, granted.status_code) == (401, 200)
+        first, second = broker.seen
+        assert b"an order" in first.body
+        assert first.headers["authorization"] != second.headers["authorization"]
+        assert broker.exchanges == 2
 
 
-def test_an_asynchronous_stream_is_not_sent_again_either(world: World, package: Any) -> None:
-    async def post(origin: str) -> list[int]:
-        async with package.AsyncClient(auth=tastyauth.TastytradeAuth()) as client:
-            first = await client.post(origin, content=apieces(), headers=LENGTH)
-            second = await client.post(origin, content=b"an order")
-        return [first.status_code, second.status_code]
-
-    with at(world, Refusing()) as broker:
-        assert asyncio.run(post(broker.origin)) == [401, 200]
-        assert_not_sent_again(broker)
-
-
-def assert_not_sent_again(broker: Refusing) -> None:
-    first, second = broker.seen
-    assert b"an order" in first.body
-    assert first.headers["authorization"] != second.headers["authorization"]
-    assert broker.exchanges == 2
-
-
-def test_a_revoked_grant_is_reported_once_and_remembered(world: World, network: Network) -> None:
-    network.answer = always(401)
-    auth = tastyauth.TastytradeAuth()
-    url = world.simulator.origin
-    world.run("token")
-    world.simulator.fail = "grant-revoked"
-    with pytest.raises(errors.RefusedError, match="revoked"):
-        network.send(auth, url)
-    assert network.send(auth, url) == [401]
-    assert world.simulator.token_requests == 2
-
-
-def test_a_grant_known_to_be_revoked_is_not_tried_again(world: World, network: Network) -> None:
+@pytest.mark.parametrize("is_known", [False, True])
+def test_a_revoked_grant_is_reported_once_and_not_tried_again(
+    world: World, network: Network, is_known: bool
+) -> None:
+    """Whether this program meets it first, or the commands beside it have."""
     network.answer = always(401)
     auth = tastyauth.TastytradeAuth()
     auth.bearer.obtain()
     world.simulator.fail = "grant-revoked"
-    assert world.run("token", "--refresh").code == 77
-    with pytest.raises(errors.RefusedError, match="no retry for"):
+    if is_known:
+        assert world.run("token", "--refresh").code == 77
+    with pytest.raises(errors.RefusedError, match="no retry for" if is_known else "revoked"):
         network.send(auth, world.simulator.origin)
+    assert network.send(auth, world.simulator.origin) == [401]
     assert world.simulator.token_requests == 2
 
 
@@ -637,30 +591,35 @@ def test_tasks_that_are_refused_at_once_cause_one_exchange(world: World, package
         assert broker.token_requests == 2
 
 
+@asynccontextmanager
+async def answering(package: Any, codes: tuple[int, ...]) -> AsyncIterator[Any]:
+    """A client to which an API answers that, in this order; all of it is asked for."""
+    answers = iter(codes)
+    transport = package.MockTransport(lambda _: package.Response(next(answers)))
+    auth = tastyauth.TastytradeAuth()
+    async with package.AsyncClient(auth=auth, transport=transport) as client:
+        yield client
+    assert not list(answers)
+
+
 @pytest.mark.parametrize("codes", [(200,), (401, 200)])
 def test_the_event_loop_goes_on_while_a_token_comes(
     world: World, package: Any, codes: tuple[int, ...]
 ) -> None:
     """The first token, and the one that replaces a refused one; it is what opens the gate."""
 
-    answers = iter(codes)
-
     async def ask(broker: Gated) -> int:
-        transport = package.MockTransport(lambda _: package.Response(next(answers)))
-        auth = tastyauth.TastytradeAuth()
-        async with package.AsyncClient(auth=auth, transport=transport) as client:
+        async with answering(package, codes) as client:
             asking = asyncio.create_task(client.get(broker.origin))
             await broker.asked()
             broker.gate.set()
-            code: int = (await asking).status_code
-        return code
+            return int((await asking).status_code)
 
     with at(world, Gated()) as broker:
         if 401 in codes:
             assert world.run("token").code == 0
         broker.shut()
         assert asyncio.run(ask(broker)) == 200
-    assert not list(answers)
 
 
 @pytest.mark.parametrize("codes", [(200,), (401, 200)])
@@ -669,14 +628,10 @@ def test_a_cached_token_waits_for_no_other_task(
 ) -> None:
     """Nor does the one with which another process has replaced a token that the API refuses."""
 
-    answers = iter(codes)
-
     async def ask(broker: Gated) -> None:
-        transport = package.MockTransport(lambda _: package.Response(next(answers)))
-        auth = tastyauth.TastytradeAuth()
-        async with package.AsyncClient(auth=auth, transport=transport) as client:
+        async with answering(package, codes) as client:
             if 401 in codes:
-                await asyncio.to_thread(auth.bearer.obtain)
+                await asyncio.to_thread(client.auth.bearer.obtain)
             assert (await asyncio.to_thread(world.run, "token", "--refresh")).code == 0
             broker.shut()
             hung = asyncio.create_task(tastyauth.aget_credential(refresh=True))
@@ -688,4 +643,3 @@ def test_a_cached_token_waits_for_no_other_task(
 
     with at(world, Gated()) as broker:
         asyncio.run(ask(broker))
-    assert not list(answers)

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from aging import only_entry, only_record
+from clocks import START, Clock
 from listener import Listener
 from locks import acquired, try_acquire
 from refreshing import Machine
@@ -37,28 +38,7 @@ from tastyauth.simulator import Simulator
 from tastyauth.simulator.messages import Answer, Request
 from tastyauth.sources import Surroundings
 
-START = float(int(time.time()))
-"""Epoch seconds at which the clock of these tests stands at first; files get their times from the
-kernel, which knows of no other clock."""
-
 HOUR = 3600.0
-
-
-@dataclass(slots=True)
-class Clock:
-    """The clock of this machine, as far as these tests go."""
-
-    now: float = START
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    clock = Clock()
-    monkeypatch.setattr(time, "time", clock)
-    return clock
 
 
 class Broker(Simulator):
