@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from aging import entries
@@ -28,18 +29,28 @@ from tastyauth.simulator.messages import Answer, Request
 pytestmark = pytest.mark.warm
 
 
-class Rotating(Simulator):
-    """A broker that rotates, and still takes the last token that it has replaced.
-
-    An answer can be lost on its way, and a client that is killed then has the old token alone; so
-    servers that rotate take it until the new one has been used. A client that comes with anything
-    older has lost its grant. It takes that many seconds to answer.
-    """
+class Ponderous(Simulator):
+    """A broker that has replaced the refresh token and takes that many seconds to say so."""
 
     def __init__(self, takes: float = 0.0, lifetime: int = 900) -> None:
         super().__init__(rotate=True, lifetime=lifetime)
-        self.replaced = ""
         self.takes = takes
+
+    def answer(self, request: Request) -> Answer:
+        answer = super().answer(request)
+        time.sleep(self.takes)
+        return answer
+
+
+class Rotating(Ponderous):
+    """The same, but that it still takes the last token that it has replaced.
+
+    An answer can be lost on its way, and a client that is killed then has the old token alone; so
+    servers that rotate take it until the new one has been used. A client that comes with anything
+    older has lost its grant.
+    """
+
+    replaced = ""
 
     def answer(self, request: Request) -> Answer:
         body = json.loads(request.body)
@@ -49,29 +60,14 @@ class Rotating(Simulator):
             request = replace(request, body=json.dumps(body).encode())
         elif body["refresh_token"] == current:
             self.replaced = current
-        answer = super().answer(request)
-        time.sleep(self.takes)
-        return answer
-
-
-class Ponderous(Simulator):
-    """A broker that has replaced the refresh token and takes that many seconds to say so."""
-
-    def __init__(self, takes: float, lifetime: int = 900) -> None:
-        super().__init__(rotate=True, lifetime=lifetime)
-        self.takes = takes
-
-    def answer(self, request: Request) -> Answer:
-        answer = super().answer(request)
-        time.sleep(self.takes)
-        return answer
+        return super().answer(request)
 
 
 class Odd(Ponderous):
     """A broker that has replaced the refresh token, and whose answer is no use besides."""
 
-    def __init__(self, fields: Mapping[str, object], takes: float = 0.0) -> None:
-        super().__init__(takes)
+    def __init__(self, fields: Mapping[str, object]) -> None:
+        super().__init__()
         self.fields = dict(fields)
 
     def answer(self, request: Request) -> Answer:
@@ -82,6 +78,17 @@ class Odd(Ponderous):
 
 FROM_ENV = CONFIG.replace("{{ file: live.refresh-token }}", "{{ env: TT_REFRESH }}")
 SOURCES = {"file": CONFIG, "env": FROM_ENV}
+
+
+IN_PASS = CONFIG.replace("{{ file: live.refresh-token }}", "{{ pass: tastytrade }}")
+EXPORTED = "    exports: {{ MY_TOKEN: access_token, MY_REFRESH: refresh_token }}\n"
+
+
+def in_pass(world: World, script: str, config: str = IN_PASS) -> None:
+    """The refresh token is in pass, for which this script stands in."""
+    world.script("pass", script)
+    world.write(f"{world.home}/.password-store/.gpg-id", "me\n")
+    world.configure(config)
 
 
 def two_profiles(config: str) -> str:
@@ -216,9 +223,7 @@ def test_where_nothing_can_be_written_the_access_token_comes_and_the_loss_is_rep
     rotating: World,
 ) -> None:
     rotating.configure(FROM_ENV)
-    state = f"{rotating.home}/.local/state"
-    os.makedirs(state)
-    rotating.write(f"{state}/tastyauth", "a file where a directory should be")
+    rotating.write(f"{rotating.home}/.local/state/tastyauth", "a file in place of a directory")
     done = rotating.run("token")
     assert done.code == 0
     assert done.out != ""
@@ -257,8 +262,7 @@ def test_a_journal_that_cannot_be_used_is_named_and_no_old_token_is_sent(
 def test_asking_for_the_newest_token_fails_when_it_cannot_be_read(
     rotating: World, words: str
 ) -> None:
-    exports = "    exports: {{ MY_TOKEN: access_token, MY_REFRESH: refresh_token }}\n"
-    rotating.configure(FROM_ENV + exports)
+    rotating.configure(FROM_ENV + EXPORTED)
     assert rotating.run("token").code == 0
     open_files(journal_of(rotating))
     done = rotating.run(*words.split())
@@ -271,8 +275,7 @@ def test_a_damaged_link_is_left_behind_with_a_new_grant(rotating: World) -> None
     rotating.configure(FROM_ENV)
     assert rotating.run("token").code == 0
     (link,) = links_of(rotating)
-    with open(link, "wb") as file:
-        file.write(b"\xff\n")
+    Path(link).write_bytes(b"\xff\n")
     done = rotating.run("token", "--refresh")
     assert (done.code, rotating.simulator.token_requests) == (69, 1)
     assert "Create Grant" in done.err
@@ -315,8 +318,7 @@ def test_a_new_refresh_token_is_kept_whatever_else_is_wrong_with_the_answer(
 
 
 def test_exec_hands_out_the_newest_refresh_token(rotating: World) -> None:
-    exports = "    exports: {{ MY_TOKEN: access_token, MY_REFRESH: refresh_token }}\n"
-    rotating.configure(FROM_ENV + exports)
+    rotating.configure(FROM_ENV + EXPORTED)
     for _ in range(2):
         done = rotating.run("exec", "--refresh", "--", "printenv", "MY_REFRESH")
         assert done.code == 0
@@ -442,13 +444,11 @@ def test_a_new_secret_is_not_overwritten_by_a_rotation_with_a_slow_store(rotatin
     """`secret set` waits until the rotation has written its token."""
     shelf = f"{rotating.root}/shelf"
     rotating.write(f"{shelf}.tastytrade", f"{rotating.refresh_token}\n")
-    rotating.script(  # the first to write is the slow one
-        "pass",
+    in_pass(  # the first to write is the slow one
+        rotating,
         f"for entry; do :; done; [ $1 != show ] || exec cat {shelf}.$entry\n"
         f'read -r new; mkdir {shelf}.inserting && sleep 3; echo "$new" >{shelf}.$entry',
     )
-    rotating.write(f"{rotating.home}/.password-store/.gpg-id", "me\n")
-    rotating.configure(CONFIG.replace("{{ file: live.refresh-token }}", "{{ pass: tastytrade }}"))
     with rotating.started(COMMAND, "token") as process:
         until(lambda: os.path.exists(f"{shelf}.inserting"))
         rotating.simulator.fail = "429"  # secrets that cannot be tried are stored at once
@@ -458,25 +458,21 @@ def test_a_new_secret_is_not_overwritten_by_a_rotation_with_a_slow_store(rotatin
     assert content(f"{shelf}.tastytrade") == "another-token\n"
 
 
-def test_who_read_a_source_before_a_writer_was_killed_at_it_reads_it_again(
-    rotating: World,
-) -> None:
+def test_who_read_a_source_before_a_writer_was_killed_at_it_reads_it_again(rotating: World) -> None:
     """The source has the newest token then, and the file of the grant has it still.
 
     Those who read the source earlier and later would ask for it under two locks, both at once.
     """
     simulator, first = rotating.simulator, rotating.refresh_token
     shelf = rotating.write(f"{rotating.root}/shelf", f"{first}\n")
-    rotating.script(  # whoever looks first waits with what it has seen
-        "pass",
+    in_pass(  # whoever looks first waits with what it has seen
+        rotating,
         f"for entry; do :; done; [ $1 = show ] || exec tee {shelf} >{shelf}.written\n"
         f"seen=$(cat {shelf}); echo >>{shelf}.looks\n"
         f"! mkdir {shelf}.first 2>/dev/null || until [ -e {shelf}.go ]; do sleep 0.02; done\n"
         "echo $seen",
+        two_profiles(IN_PASS),
     )
-    rotating.write(f"{rotating.home}/.password-store/.gpg-id", "me\n")
-    in_pass = CONFIG.replace("{{ file: live.refresh-token }}", "{{ pass: tastytrade }}")
-    rotating.configure(two_profiles(in_pass))
     where = (f"{simulator.origin}/oauth/token", simulator.application.client_id)
     with rotating.started(COMMAND, "token", "-p", "twin") as early:
         until(lambda: os.path.exists(f"{shelf}.first"))
@@ -505,13 +501,9 @@ def test_a_source_that_another_process_has_changed_is_not_reported_as_unwritable
     assert content(file_of(world)) == "another-token\n"
 
 
-def test_a_stop_does_not_wait_for_the_store_that_a_new_token_is_written_to(
-    rotating: World,
-) -> None:
+def test_a_stop_does_not_wait_for_the_store_that_a_new_token_is_written_to(rotating: World) -> None:
     """The journal has it by then."""
-    rotating.script("pass", f'[ "$1" != insert ] || exec sleep 60\necho {rotating.refresh_token}')
-    rotating.write(f"{rotating.home}/.password-store/.gpg-id", "me\n")
-    rotating.configure(CONFIG.replace("{{ file: live.refresh-token }}", "{{ pass: tastytrade }}"))
+    in_pass(rotating, f'[ "$1" != insert ] || exec sleep 60\necho {rotating.refresh_token}')
     with rotating.started(COMMAND, "token") as process:
         until(lambda: bool(links_of(rotating)))
         time.sleep(0.5)
@@ -539,9 +531,9 @@ def test_stopping_all_processes_of_a_service_does_not_lose_the_grant(
         world = world_of(simulator, tmp_path)
         with world.started(COMMAND, "exec", "--keep-fresh", "--", "sleep", "60") as process:
             world.token_requested(1)
-            with open(f"/proc/{process.pid}/task/{process.pid}/children", encoding="ascii") as file:
-                for pid in map(int, file.read().split()):
-                    os.kill(pid, signal.SIGTERM)
+            children = content(f"/proc/{process.pid}/task/{process.pid}/children")
+            for pid in map(int, children.split()):
+                os.kill(pid, signal.SIGTERM)
             assert finish(process).code == 143
         assert world.run("token").code == 0
 
