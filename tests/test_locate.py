@@ -48,49 +48,36 @@ USER = "home/.config/tastyauth/tastyauth.yaml"
 # -- which config ---------------------------------------------------------------------------------
 
 
-def test_the_flag_comes_before_everything(tree: Path) -> None:
-    for place in ("home/repo/tastyauth.yaml", USER, "env.yaml"):
-        touch(tree / place)
-    environ = environ_of(tree, TASTYAUTH_CONFIG=f"{tree}/env.yaml")
-    assert locate.find_config(f"{tree}/flag.yaml", environ) == (f"{tree}/flag.yaml", "flag")
+DEEP, REPO = "home/repo/src/deep", "home/repo/tastyauth.yaml"
+NEAREST = "home/repo/src/tastyauth.yaml"
+
+Order = tuple[str, list[str], str | None, str | None, tuple[str, str]]
+"""The working directory, what is there, the flag, the variable, and what is found."""
+
+ORDER: dict[str, Order] = {
+    "the flag first": (DEEP, [REPO, USER], "/flag.yaml", "/env.yaml", ("flag.yaml", "flag")),
+    "then the variable": (DEEP, [REPO, USER], None, "/env.yaml", ("env.yaml", "environment")),
+    "an empty one is none": (DEEP, [USER], None, "", (USER, "user")),
+    "then the project": (DEEP, [REPO, USER], None, None, (REPO, "project")),
+    "of which the nearest": (DEEP, [REPO, NEAREST], None, None, (NEAREST, "project")),
+    "the user's is for everywhere": (".", [USER], None, None, (USER, "user")),
+    "also where it is": ("home/.config/tastyauth", [USER], None, None, (USER, "user")),
+}
 
 
-def test_the_variable_comes_before_the_project(tree: Path) -> None:
-    for place in ("home/repo/tastyauth.yaml", USER):
-        touch(tree / place)
-    environ = environ_of(tree, TASTYAUTH_CONFIG=f"{tree}/env.yaml")
-    assert locate.find_config(None, environ) == (f"{tree}/env.yaml", "environment")
-
-
-def test_an_empty_variable_counts_as_absent(tree: Path) -> None:
-    user = touch(tree / USER)
-    assert locate.find_config(None, environ_of(tree, TASTYAUTH_CONFIG="")) == (user, "user")
-
-
-def test_the_project_comes_before_the_user(tree: Path) -> None:
-    touch(tree / USER)
-    project = touch(tree / "home/repo/tastyauth.yaml")
-    assert locate.find_config(None, environ_of(tree)) == (project, "project")
-
-
-def test_the_nearest_of_the_project_is_taken(tree: Path) -> None:
-    touch(tree / "home/repo/tastyauth.yaml")
-    nearest = touch(tree / "home/repo/src/tastyauth.yaml")
-    assert locate.find_config(None, environ_of(tree)) == (nearest, "project")
-
-
-def test_the_user_has_one_for_everywhere(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    user = touch(tree / USER)
-    monkeypatch.chdir("/")
-    assert locate.find_config(None, environ_of(tree)) == (user, "user")
-
-
-def test_in_the_users_own_directory_the_config_is_the_users(
-    tree: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("order", ORDER.values(), ids=ORDER)
+def test_of_several_configs_one_is_taken(
+    tree: Path, order: Order, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    user = touch(tree / USER)
-    monkeypatch.chdir(os.path.dirname(user))
-    assert locate.find_config(None, environ_of(tree)) == (user, "user")
+    here, present, flag, variable, (path, origin) = order
+    for place in present:
+        touch(tree / place)
+    monkeypatch.chdir(tree / here)
+    environ = environ_of(tree)
+    if variable is not None:
+        environ["TASTYAUTH_CONFIG"] = variable and f"{tree}{variable}"
+    asked = None if flag is None else f"{tree}{flag}"
+    assert locate.find_config(asked, environ) == (f"{tree}/{path}", origin)
 
 
 def test_a_relative_flag_starts_from_the_working_directory(tree: Path) -> None:
@@ -114,49 +101,27 @@ def test_a_dangling_link_is_a_config_that_cannot_be_read(tree: Path) -> None:
         locate.read_config(path)
 
 
-def stranger_wrote(tree: Path) -> str:
-    path = touch(tree / "home/repo/src/deep/tastyauth.yaml")
-    os.chown(path, NOBODY, NOBODY)
-    return path
-
-
-def stranger_linked_to_mine(tree: Path) -> str:
-    path = tree / "home/repo/src/deep/tastyauth.yaml"
-    path.symlink_to(touch(tree / "mine.yaml"))
-    os.lchown(path, NOBODY, NOBODY)
-    return str(path)
-
-
-def stranger_linked_to_nothing(tree: Path) -> str:
-    path = tree / "home/repo/src/deep/tastyauth.yaml"
-    path.symlink_to("/nowhere")
-    os.lchown(path, NOBODY, NOBODY)
-    return str(path)
-
-
-def i_linked_to_a_strangers(tree: Path) -> str:
-    path = tree / "home/repo/src/deep/tastyauth.yaml"
-    path.symlink_to(touch(tree / "strange.yaml"))
-    os.chown(tree / "strange.yaml", NOBODY, NOBODY)
-    return str(path)
-
-
 @needs_root
 @pytest.mark.parametrize(
-    "strange",
-    [stranger_wrote, stranger_linked_to_mine, stranger_linked_to_nothing, i_linked_to_a_strangers],
+    ("target", "strange"),
+    [("", DEEP), ("mine.yaml", DEEP), ("/nowhere", DEEP), ("strange.yaml", "")],
 )
-def test_a_strangers_config_is_ignored(tree: Path, strange: Callable[[Path], str]) -> None:
-    """In a shared directory it would shadow one's own."""
-    passed_over: list[str] = []
-    path = strange(tree)
+def test_a_strangers_config_is_ignored(tree: Path, target: str, strange: str) -> None:
+    """A file, a link, or what a link of one's own leads to: it would shadow one's own config."""
+    here = tree / DEEP / "tastyauth.yaml"
+    if target:
+        here.symlink_to(target if target == "/nowhere" else touch(tree / target))
+    else:
+        touch(here)
+    os.lchown(here if strange else tree / target, NOBODY, NOBODY)
+    path, passed_over = str(here), list[str]()
     with pytest.raises(ConfigNotFound) as caught:
         locate.find_config(None, environ_of(tree), passed_over)
     assert passed_over == [path]
     assert caught.value.hint.startswith(f"{path} belongs to another user")
     user = touch(tree / USER)
     assert locate.find_config(None, environ_of(tree)) == (user, "user")
-    project = touch(tree / "home/repo/tastyauth.yaml")
+    project = touch(tree / REPO)
     assert locate.find_config(None, environ_of(tree)) == (project, "project")
     assert locate.find_config(path, environ_of(tree)) == (path, "flag")
 
@@ -196,46 +161,37 @@ def looked_in(tree: Path, **environ: str) -> list[str]:
     return [os.path.relpath(directory, tree) for directory in found]
 
 
-def test_up_to_the_root_of_the_repository(tree: Path) -> None:
-    assert looked_in(tree) == ["home/repo/src/deep", "home/repo/src", "home/repo"]
+@pytest.mark.parametrize(
+    ("repository", "here", "home", "expected"),
+    [
+        ("home/repo", DEEP, "home", [DEEP, "home/repo/src", "home/repo"]),
+        ("", DEEP, "home", [DEEP]),
+        (".", DEEP, "home", [DEEP]),
+        ("home", DEEP, "home", [DEEP, "home/repo/src", "home/repo", "home"]),
+        (".", "home", "home", ["home"]),
+        (".", DEEP, "linked", [DEEP]),  # a link to the home directory is a border, too
+    ],
+)
+def test_a_project_reaches_up_to_the_root_of_its_repository_and_never_above_the_home_directory(
+    tree: Path,
+    repository: str,
+    here: str,
+    home: str,
+    expected: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tree / "home/repo/.git").rmdir()
+    if repository:
+        (tree / repository / ".git").mkdir()
+    (tree / "linked").symlink_to("home")
+    monkeypatch.chdir(tree / here)
+    assert looked_in(tree, HOME=f"{tree}/{home}") == expected
 
 
 def test_a_worktree_is_a_repository(tree: Path) -> None:
     """There `.git` is a file that says where the repository is."""
     (tree / "home/repo/src/.git").write_text("gitdir: /elsewhere")
-    assert looked_in(tree) == ["home/repo/src/deep", "home/repo/src"]
-
-
-def test_outside_a_repository_only_the_working_directory(tree: Path) -> None:
-    (tree / "home/repo/.git").rmdir()
-    assert looked_in(tree) == ["home/repo/src/deep"]
-
-
-def test_a_repository_above_the_home_directory_is_not_seen(tree: Path) -> None:
-    (tree / "home/repo/.git").rmdir()
-    (tree / ".git").mkdir()
-    assert looked_in(tree) == ["home/repo/src/deep"]
-
-
-def test_the_home_directory_may_be_a_repository_itself(tree: Path) -> None:
-    (tree / "home/repo/.git").rmdir()
-    (tree / "home/.git").mkdir()
-    assert looked_in(tree)[-1] == "home"
-
-
-def test_from_the_home_directory_nothing_above_is_seen(
-    tree: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tree / ".git").mkdir()
-    monkeypatch.chdir(tree / "home")
-    assert looked_in(tree) == ["home"]
-
-
-def test_a_home_directory_that_is_a_link_is_a_border_too(tree: Path) -> None:
-    (tree / "home/repo/.git").rmdir()
-    (tree / ".git").mkdir()
-    (tree / "linked").symlink_to("home")
-    assert looked_in(tree, HOME=f"{tree}/linked") == ["home/repo/src/deep"]
+    assert looked_in(tree) == [DEEP, "home/repo/src"]
 
 
 @needs_root
@@ -331,22 +287,12 @@ Directory = Callable[[dict[str, str]], str]
 
 @for_each(("directory", "variable", "default"), DIRECTORIES)
 @for_each("value", [None, "", "relative", "./x", "~/x"])
-def test_an_empty_or_relative_base_counts_as_absent(
+def test_a_base_is_an_absolute_path_or_the_default(
     directory: Directory, variable: str, default: str, value: str | None
 ) -> None:
     environ = {"HOME": "/home/me"} | ({} if value is None else {variable: value})
     assert directory(environ) == default
-
-
-@for_each(("directory", "variable", "default"), DIRECTORIES)
-def test_a_base_can_be_anywhere(directory: Directory, variable: str, default: str) -> None:
     assert directory({"HOME": "/home/me", variable: "/var/x"}) == "/var/x/tastyauth"
-
-
-@for_each(("directory", "variable", "default"), DIRECTORIES)
-def test_below_the_root_a_path_has_one_slash(
-    directory: Directory, variable: str, default: str
-) -> None:
     assert directory({"HOME": "/"}) == default.removeprefix("/home/me")
 
 

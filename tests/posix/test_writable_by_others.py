@@ -74,16 +74,13 @@ def test_below_a_sticky_directory_of_root_one_is_safe(config: Path) -> None:
 
 
 @needs_root
-def test_a_sticky_bit_of_somebody_else_protects_nothing(config: Path) -> None:
+def test_a_sticky_bit_of_somebody_else_or_of_a_file_protects_nothing(config: Path) -> None:
+    os.chmod(config, 0o1666)
+    assert files.writable_by_others(str(config)) == f"{config} can be written by everybody"
+    os.chmod(config, 0o644)
     os.chown(config.parent, NOBODY, -1)
     os.chmod(config.parent, 0o1777)
-    assert files.writable_by_others(str(config)) is not None
-
-
-@needs_root
-def test_a_sticky_file_is_not_a_sticky_directory(config: Path) -> None:
-    os.chmod(config, 0o1666)
-    assert files.writable_by_others(str(config)) is not None
+    assert files.writable_by_others(str(config)) == f"{config.parent} belongs to another user"
 
 
 @needs_user
@@ -199,61 +196,37 @@ def open_place(tmp_path: Path) -> Path:
     return tmp_path / "open"
 
 
-def test_a_link_to_a_safe_place_is_safe(config: Path, tmp_path: Path) -> None:
-    (tmp_path / "link").symlink_to(config)
-    (tmp_path / "directory").symlink_to(config.parent)
-    assert files.writable_by_others(f"{tmp_path}/link") is None
-    assert files.writable_by_others(f"{tmp_path}/directory/{config.name}") is None
-
-
-def test_a_link_to_an_unsafe_place_is_exposed(config: Path, open_place: Path) -> None:
-    (open_place / "target").touch(mode=0o644)
-    config.unlink()
-    config.symlink_to(open_place / "target")
-    assert files.writable_by_others(str(config)) == f"{open_place} can be written by everybody"
-
-
-def test_a_link_in_an_unsafe_place_is_exposed(config: Path, open_place: Path) -> None:
-    (open_place / "link").symlink_to(config)
-    assert (
-        files.writable_by_others(f"{open_place}/link")
-        == f"{open_place} can be written by everybody"
-    )
-
-
-def test_a_directory_that_is_a_link_to_an_unsafe_place_is_exposed(
-    config: Path, open_place: Path, tmp_path: Path
+@pytest.mark.parametrize(
+    ("links", "path", "safe"),
+    [
+        ({"link": "{config}"}, "link", True),
+        ({"directory": "{inner}"}, "directory/tastyauth.yaml", True),
+        ({"link": "open/target"}, "link", False),
+        ({"open/link": "{config}"}, "open/link", False),
+        ({"directory": "open/deep"}, "directory/target", False),
+        # both ends are safe, and still anybody could turn the link in the middle elsewhere
+        ({"open/middle": "{config}", "link": "open/middle"}, "link", False),
+        ({"open/middle": "{inner}", "link": "open/middle"}, "link/tastyauth.yaml", False),
+    ],
+)
+def test_a_link_is_safe_where_all_that_it_leads_through_is(
+    config: Path, open_place: Path, tmp_path: Path, links: dict[str, str], path: str, safe: bool
 ) -> None:
-    (open_place / "directory").mkdir()
-    (open_place / "directory/a").touch(mode=0o644)
-    (tmp_path / "link").symlink_to(open_place / "directory")
-    assert files.writable_by_others(f"{tmp_path}/link/a") is not None
-
-
-def test_a_link_by_way_of_an_unsafe_place_is_exposed(
-    config: Path, open_place: Path, tmp_path: Path
-) -> None:
-    """Both ends are safe, and still anybody could turn the link in the middle elsewhere."""
-    (open_place / "middle").symlink_to(config)
-    (tmp_path / "link").symlink_to(open_place / "middle")
-    assert files.writable_by_others(f"{tmp_path}/link") is not None
-
-
-def test_a_directory_by_way_of_an_unsafe_place_is_exposed(
-    config: Path, open_place: Path, tmp_path: Path
-) -> None:
-    (open_place / "middle").symlink_to(config.parent)
-    (tmp_path / "link").symlink_to(open_place / "middle")
-    assert files.writable_by_others(f"{tmp_path}/link/{config.name}") is not None
+    (open_place / "deep").mkdir()
+    for file in (open_place / "target", open_place / "deep/target"):
+        file.touch(mode=0o644)
+    for link, target in links.items():
+        (tmp_path / link).symlink_to(tmp_path / target.format(config=config, inner=config.parent))
+    expected = None if safe else f"{open_place} can be written by everybody"
+    assert files.writable_by_others(f"{tmp_path}/{path}") == expected
 
 
 @needs_root
 def test_a_link_of_another_user_is_exposed(config: Path, tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to(config)
     os.chown(tmp_path / "link", NOBODY, -1, follow_symlinks=False)
-    assert (
-        files.writable_by_others(f"{tmp_path}/link") == f"{tmp_path}/link belongs to another user"
-    )
+    expected = f"{tmp_path}/link belongs to another user"
+    assert files.writable_by_others(f"{tmp_path}/link") == expected
 
 
 ODD_ENDS = ["X", "a ", "a.."]
