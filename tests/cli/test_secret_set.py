@@ -3,6 +3,7 @@
 import os
 import stat
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from sitting import SECRET, TOKEN, everything, holding, sitting
@@ -22,6 +23,12 @@ def awaiting(world: World) -> World:
     for name in FILES:
         os.unlink(f"{world.config_directory}/{name}")
     return world
+
+
+def make_read_only(path: str) -> None:
+    """As a mounted secret: a link, which is left as it is."""
+    os.rename(path, f"{path}.elsewhere")
+    os.symlink(f"{path}.elsewhere", path)
 
 
 def both(world: World) -> str:
@@ -112,9 +119,7 @@ def test_a_value_that_cannot_be_a_secret_is_an_error_and_not_a_crash(
     world: World, given: bytes, encoding: str
 ) -> None:
     before = everything(world.home)
-    world.write(f"{world.root}/given", "")
-    with open(f"{world.root}/given", "wb") as file:
-        file.write(given)
+    Path(f"{world.root}/given").write_bytes(given)
     done = world.shell("tastyauth secret set <../given", PYTHONIOENCODING=encoding)
     assert done.code in (2, 69)
     assert "hint: " in done.err
@@ -135,9 +140,7 @@ def test_what_is_refused_replaces_nothing(world: World, kind: str) -> None:
 
 
 def test_when_the_second_cannot_be_stored_the_first_comes_back(world: World) -> None:
-    path = f"{world.config_directory}/live.refresh-token"
-    os.rename(path, f"{world.root}/elsewhere")
-    os.symlink(f"{world.root}/elsewhere", path)  # a mounted secret is a link: left as it is
+    make_read_only(f"{world.config_directory}/live.refresh-token")
     before = everything(world.config_directory)
     done = world.run("secret", "set", given=both(world))
     assert (done.code, "is not a regular file that you own" in done.err) == (69, True)
@@ -152,9 +155,7 @@ def test_what_was_not_in_a_store_before_is_not_there_after_a_failure(
     kept = keyring_in(world) if store == "keyring" else pass_in(world)
     entry = {"keyring": "keyring: {{ service: a, username: b }}", "pass": "pass: a/b"}[store]
     world.configure(with_references(entry, "file: live.refresh-token"))
-    path = f"{world.config_directory}/live.refresh-token"
-    os.rename(path, f"{world.root}/elsewhere")
-    os.symlink(f"{world.root}/elsewhere", path)
+    make_read_only(f"{world.config_directory}/live.refresh-token")
     assert world.run("secret", "set", given=both(world)).code == 69
     assert holding(kept, world) == []
 
@@ -313,8 +314,8 @@ def test_while_a_store_is_chosen_its_program_sees_no_secret_of_any_profile(world
     """It is asked whether it answers before the first value is typed."""
     folder = keyring_in(world)
     look = "\nimport os\nopen(os.environ['FOLDER'] + '/seen', 'a').write(str(dict(os.environ)))\n"
-    with open(f"{world.root}/lib/folder_keyring.py", "a", encoding="ascii") as module:
-        module.write(look)
+    module = Path(f"{world.root}/lib/folder_keyring.py")
+    module.write_text(module.read_text() + look)
     keyring = "{{ keyring: {{ service: tastyauth, username: live }} }}"
     secret = f"{{{{ first_of: [{{{{ env: TT_SECRET }}}}, {keyring}, {{{{ file: a }}}}] }}}}"
     world.configure(CONFIG.replace("{{ file: live.client-secret }}", secret))

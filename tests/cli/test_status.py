@@ -137,9 +137,8 @@ def test_what_yields_no_token_is_reported_in_the_words_of_the_error(
         needs.is_on_disk(world.root)
     token = world.run("token")
     assert token.code == 69
-    told = re.search(
-        "^  client_secret  ([a-z]+)(?: .tastyauth doctor.)?: (.*)$", world.run("status").out, re.M
-    )
+    line = "^  client_secret  ([a-z]+)(?: .tastyauth doctor.)?: (.*)$"
+    told = re.search(line, world.run("status").out, re.M)
     assert told
     assert told[1] in ("missing", "unusable")
     assert told[2] in token.err
@@ -174,22 +173,16 @@ def test_of_a_list_the_member_that_would_be_used_is_shown(
     assert (found.source, found.state) == (source, state)
 
 
-def test_a_profile_is_described_as_it_is_configured(home: Path) -> None:
-    config = config_of(home, "{ file: here }")
-    [profile] = status_of(home, config)
+def test_a_profile_is_described_as_it_is_configured_and_without_a_cache_nothing_has_happened(
+    home: Path,
+) -> None:
+    [profile] = status_of(home, config_of(home, "{ file: here }"))
     assert (profile.name, profile.environment) == ("live", "production")
     assert profile.api_url == "https://api.tastyworks.com"
     assert profile.is_default
-    assert [field.field for field in profile.fields] == [
-        "client_id",
-        "client_secret",
-        "refresh_token",
-    ]
+    names = ["client_id", "client_secret", "refresh_token"]
+    assert [field.field for field in profile.fields] == names
     assert profile.fields[0] == FieldStatus("client_id", CLIENT_ID, "present")
-
-
-def test_without_a_cache_nothing_has_happened_yet(home: Path) -> None:
-    [profile] = status_of(home, config_of(home, "{ file: here }"))
     assert (profile.expires_at, profile.failures) == (0, 0)
     assert profile.last_success_at == profile.last_failure_at == profile.asks_again_at == 0
     assert not (home / ".cache").exists()
@@ -317,21 +310,15 @@ def test_one_profile_alone_can_be_looked_at(world: World) -> None:
 # -- what has changed, and what this shell holds -------------------------------------------------
 
 
-BOTH = CONFIG.replace("version: 1\n", "version: 1\ndefault_profile: live\n") + (
-    CONFIG.partition("profiles:\n")[2]
-    .replace("live:", "paper:", 1)
-    .replace("    client_id", "    stands_for: production\n    client_id")
+BOTH = f"default_profile: live\n{CONFIG}" + profile_named("paper").replace(
+    "    client_id", "    stands_for: production\n    client_id"
 )
 
 
 def access_token(world: World, profile: str = "live") -> str:
     """What is said of its token."""
-    lines = world.run("status", "-p", profile).out.splitlines()
-    return next(
-        line.removeprefix("  access_token   ")
-        for line in lines
-        if line.startswith("  access_token")
-    )
+    said = world.run("status", "-p", profile).out.partition("  access_token   ")[2]
+    return said.partition("\n")[0]
 
 
 def test_a_config_or_secret_that_changed_is_reported(world: World) -> None:
@@ -360,52 +347,41 @@ def test_tokens_of_an_earlier_config_do_not_count_as_changed_secrets(world: Worl
     assert access_token(world) == "none yet"
 
 
+HOOKED = 'eval "$(tastyauth hook bash --answer first)"'
+HELD = "export TASTYTRADE_ACCESS_TOKEN=x"
 SHELLS = {
-    "nothing": ("", "no token", None),
-    "by hand": (
-        "eval $(tastyauth env)",
-        "live, sandbox: 15 min left, not set by the hook",
-        ("live", "sandbox", "hand"),
-    ),
-    "the other one": (
-        "eval $(tastyauth env -p paper)",
-        "paper, production: 15 min left, not set by the hook",
-        ("paper", "production", "hand"),
-    ),
-    "the hook": (
-        'eval "$(tastyauth hook bash --answer first)"',
-        "live, sandbox: 15 min left, set by the hook",
-        ("live", "sandbox", "hook"),
-    ),
+    "by hand": ("eval $(tastyauth env)", "live", "sandbox", "hand"),
+    "the other one": ("eval $(tastyauth env -p paper)", "paper", "production", "hand"),
+    "the hook": (HOOKED, "live", "sandbox", "hook"),
     "by hand after the hook": (
-        'eval "$(tastyauth hook bash --answer first)"; eval $(tastyauth env -p paper)',
-        "paper, production: 15 min left, not set by the hook",
-        ("paper", "production", "hand"),
+        f"{HOOKED}; eval $(tastyauth env -p paper)",
+        *("paper", "production", "hand"),
     ),
     "of another config": (
-        "export TASTYTRADE_ACCESS_TOKEN=x TASTYTRADE_PROFILE=theirs TASTYTRADE_ENV=production",
-        "theirs, production: not set by the hook",
-        ("theirs", "production", "hand"),
+        f"{HELD} TASTYTRADE_PROFILE=theirs TASTYTRADE_ENV=production",
+        *("theirs", "production", "hand"),
     ),
-    "of nobody known": (
-        "export TASTYTRADE_ACCESS_TOKEN=x",
-        "a profile that is not in this config: not set by the hook",
-        ("", "", "hand"),
-    ),
+    "of nobody known": (HELD, "", "", "hand"),
+    "nothing": ("", "", "", ""),
 }
 
 
 @pytest.mark.parametrize("name", SHELLS)
 def test_it_says_what_this_shell_holds(name: str, world: World) -> None:
-    script, said, expected = SHELLS[name]
+    script, *expected = SHELLS[name]
+    profile, environment, set_by = expected
     world.configure(BOTH)
     assert world.run("token").code == 0  # for the hook, which waits for nothing long
     done = world.shell(f"{script}\ntastyauth status --format json; tastyauth status", "/bin/bash")
     assert done.err == ""
     found, end = json.JSONDecoder().raw_decode(done.out)
+    whose = f"{profile}, {environment}" if profile else "a profile that is not in this config"
+    left = "" if HELD in script else "15 min left, "
+    said = f"{whose}: {left}{'not ' * (set_by == 'hand')}set by the hook" if set_by else "no token"
     assert f"this shell holds {said}\n" in done.out[end:]
-    shell = found["shell"]
-    assert (shell and (shell["profile"], shell["environment"], shell["set_by"])) == expected
+    shell = found["shell"] or {"profile": "", "environment": "", "set_by": ""}
+    assert [shell["profile"], shell["environment"], shell["set_by"]] == expected
+    assert (found["shell"] is None) == (not set_by)
 
 
 def test_an_expired_token_in_a_shell_is_reported_as_expired(world: World) -> None:
@@ -415,10 +391,8 @@ def test_an_expired_token_in_a_shell_is_reported_as_expired(world: World) -> Non
         "TASTYTRADE_PROFILE": "paper",
         "TASTYTRADE_ACCESS_TOKEN_EXPIRES_AT": "1764000000",
     }
-    out = world.run("status", **held).out
-    assert re.search(
-        r"this shell holds paper, production: expired \d+ h ago, not set by the hook\n", out
-    )
+    said = r"this shell holds paper, production: expired \d+ h ago, not set by the hook\n"
+    assert re.search(said, world.run("status", **held).out)
 
 
 def test_under_names_of_its_own_a_profile_is_known_by_its_token(world: World) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import pexpect
 import pytest
@@ -24,23 +25,24 @@ LONG = 60.0
 """Seconds. Far more than any program here needs: reaching it is a failure."""
 
 
+def started(*argv: str, **options: Any) -> process.Running:
+    """A program that may not ask, in the root directory."""
+    options = {"environ": ENVIRON, "interactive": False, "directory": "/", **options}
+    return process.start(argv, **options)
+
+
 def start(script: str, *arguments: str) -> process.Running:
-    return process.start(
-        ["/bin/sh", "-c", script, "sh", *arguments],
-        environ=ENVIRON,
-        interactive=False,
-        directory="/",
-    )
+    return started("/bin/sh", "-c", script, "sh", *arguments)
+
+
+def ended(*argv: str, timeout: float = LONG, **options: Any) -> process.Completed:
+    """The same, and how it ended."""
+    options = {"environ": ENVIRON, "interactive": False, "directory": "/", **options}
+    return process.run(argv, timeout=timeout, **options)
 
 
 def run_script(script: str, *arguments: str, timeout: float = LONG) -> process.Completed:
-    return process.run(
-        ["/bin/sh", "-c", script, "sh", *arguments],
-        environ=ENVIRON,
-        interactive=False,
-        directory="/",
-        timeout=timeout,
-    )
+    return ended("/bin/sh", "-c", script, "sh", *arguments, timeout=timeout)
 
 
 class Pulse:
@@ -110,13 +112,9 @@ def test_no_shell_reads_the_arguments() -> None:
 
 
 def test_the_program_sees_exactly_the_given_variables_and_directory(tmp_path: Path) -> None:
-    completed = process.run(
-        [sys.executable, "-c", "import os; print(os.environ['A'], os.getcwd(), len(os.environ))"],
-        environ={"A": "1", "LC_ALL": "C"},
-        interactive=False,
-        directory=str(tmp_path),
-        timeout=LONG,
-    )
+    script = "import os; print(os.environ['A'], os.getcwd(), len(os.environ))"
+    given = {"A": "1", "LC_ALL": "C"}
+    completed = ended(sys.executable, "-c", script, environ=given, directory=str(tmp_path))
     assert completed.stdout.decode().split() == ["1", str(tmp_path.resolve()), "2"]
 
 
@@ -139,14 +137,8 @@ def test_a_program_that_may_not_ask_finds_no_input_and_no_terminal() -> None:
 
 
 def test_a_program_that_may_not_ask_leads_a_session_of_its_own() -> None:
-    completed = process.run(
-        [sys.executable, "-c", "import os; print(os.getpid() == os.getsid(0) == os.getpgrp())"],
-        environ=ENVIRON,
-        interactive=False,
-        directory="/",
-        timeout=LONG,
-    )
-    assert completed.stdout == b"True\n"
+    script = "import os; print(os.getpid() == os.getsid(0) == os.getpgrp())"
+    assert ended(sys.executable, "-c", script).stdout == b"True\n"
 
 
 def test_an_agent_that_keeps_stdout_open_is_not_waited_for_and_lives_on(pulse: Pulse) -> None:
@@ -156,8 +148,7 @@ def test_an_agent_that_keeps_stdout_open_is_not_waited_for_and_lives_on(pulse: P
     agent, value = completed.stdout.split()
     alive = not pulse.has_ended(within=0.2)
     os.kill(int(agent), signal.SIGKILL)
-    assert value == b"value"
-    assert alive
+    assert (value, alive) == (b"value", True)
     assert took < 30
 
 
@@ -272,7 +263,7 @@ def test_neither_zombies_nor_descriptors_are_left() -> None:
     with start("sleep 60"):
         pass
     with pytest.raises(process.CannotStart):
-        process.start(["/nowhere"], environ={}, interactive=False, directory="/")
+        started("/nowhere")
     assert len(os.listdir("/dev/fd")) == before
     with suppress(ChildProcessError):
         assert os.waitpid(-1, os.WNOHANG) == (0, 0)
@@ -293,13 +284,13 @@ def test_what_cannot_be_executed_is_named_by_the_reason_of_the_system(
     program.write_text(content)
     program.chmod(mode)
     with pytest.raises(process.CannotStart, match=reason):
-        process.start([str(program)], environ={}, interactive=False, directory="/")
+        started(str(program))
 
 
 @for_each("argument", ["a\0b", "a\ud800b"])
 def test_an_argument_that_no_program_can_be_given_is_not_repeated(argument: str) -> None:
     with pytest.raises(process.CannotStart) as refused:
-        process.start(["/bin/echo", argument], environ={}, interactive=False, directory="/")
+        started("/bin/echo", argument)
     assert argument not in str(refused.value)
 
 
@@ -434,14 +425,7 @@ try:
 def test_more_input_than_a_pipe_holds_arrives_whole() -> None:
     text = b"".join(b"%d\n" % number for number in range(40_000))
     script = "import hashlib, sys; print(hashlib.sha256(sys.stdin.buffer.read()).hexdigest())"
-    done = process.run(
-        [sys.executable, "-c", script],
-        environ={},
-        interactive=False,
-        directory="/",
-        timeout=LONG,
-        stdin=text,
-    )
+    done = ended(sys.executable, "-c", script, environ={}, stdin=text)
     assert done.stdout.decode().strip() == hashlib.sha256(text).hexdigest()
 
 
@@ -449,14 +433,7 @@ def test_more_input_than_a_pipe_holds_arrives_whole() -> None:
 def test_a_program_that_does_not_read_its_input_is_ended_at_the_limit(script: str) -> None:
     began = time.monotonic()
     with pytest.raises(process.TimedOut):
-        process.run(
-            ["/bin/sh", "-c", script],
-            environ={},
-            interactive=False,
-            directory="/",
-            timeout=0.5,
-            stdin=b"x" * 200_000,
-        )
+        ended("/bin/sh", "-c", script, environ={}, timeout=0.5, stdin=b"x" * 200_000)
     assert time.monotonic() - began < LONG
 
 
