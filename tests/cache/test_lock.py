@@ -16,6 +16,7 @@ from types import FrameType, SimpleNamespace
 from typing import TYPE_CHECKING, cast
 
 import pytest
+from forked import lowest_free
 from locks import acquired, poll, try_acquire, waited_for
 from world import content, until
 
@@ -466,12 +467,6 @@ def test_what_is_no_promise_is_not_a_broken_one(
         monkeypatch.setattr(time, "monotonic", lambda: started + 181)
         with pytest.raises(TemporaryError, match="unknown" if promise == b"" else "pid"):
             poll(waiter)
-
-
-def lowest_free() -> int:
-    descriptor = os.open(os.devnull, os.O_RDONLY)
-    os.close(descriptor)
-    return descriptor
 
 
 @pytest.fixture

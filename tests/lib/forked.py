@@ -34,3 +34,10 @@ def forked(act: Callable[[], object]) -> tuple[int, str]:
     with open(reader, encoding="utf-8") as file:
         printed = file.read()
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), printed
+
+
+def lowest_free() -> int:
+    """The descriptor that the next file gets; another one than before if something stays open."""
+    descriptor = os.open(os.devnull, os.O_RDONLY)
+    os.close(descriptor)
+    return descriptor

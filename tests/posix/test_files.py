@@ -8,6 +8,8 @@ import stat
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -140,33 +142,24 @@ def test_what_cannot_be_written_leaves_no_part_of_it(place: str) -> None:
     assert os.listdir(place) == []
 
 
-def test_what_killed_writers_of_a_file_have_left_is_removed_and_nothing_else(place: str) -> None:
-    own = ("a.12.345.new", "a.1.2.new")
-    others = ("a", "a.new", "a.old.new", "b.12.345.new", "a.12.345.new.bak", "aa.1.2.new", "a.1.2")
-    for name in (*own, *others):
-        Path(f"{place}/{name}").touch()
-        os.utime(f"{place}/{name}", (1000, 1000))
-    Path(f"{place}/a.77.8.new").touch()
-    files.remove_unfinished(f"{place}/a")
-    assert sorted(os.listdir(place)) == sorted((*others, "a.77.8.new"))
-
-
-def test_only_what_writers_name_so_is_taken_for_their_own(
+def test_only_what_killed_writers_of_a_file_have_left_is_removed(
     place: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    theirs = {f"a.7.{number}.new" for number in range(3)}
-    others = {"1.2.new", "a.1.2.3.new", "a.1.2", "a.1.new.x", "b.1.2.new", "xa.1.2.new"}
+    theirs = {*(f"a.7.{number}.new" for number in range(3)), "a.12.345.new"}
+    others = {"a", "a.new", "a.old.new", "a.12.345.new.bak", "1.2.new", "a.1.2.3.new", "a.1.2"}
+    others |= {"a.1.new.x", "b.1.2.new", "xa.1.2.new", "aa.1.2.new", "b.12.345.new"}
     for name in theirs | others:
         Path(f"{place}/{name}").touch()
     files.remove_unfinished(f"{place}/a")
     assert set(os.listdir(place)) == theirs | others  # somebody may be writing them
     for name in theirs | others:
         os.utime(f"{place}/{name}", (1000, 1000))
-    found = ["a.8.8.new", *sorted(theirs | others)]  # one is gone before it is looked at
+    Path(f"{place}/a.77.8.new").touch()
+    found = ["a.8.8.new", *sorted(os.listdir(place))]  # one is gone before it is looked at
     monkeypatch.setattr(os, "listdir", lambda _: found)
     files.remove_unfinished(f"{place}/a")
     monkeypatch.undo()
-    assert set(os.listdir(place)) == others
+    assert set(os.listdir(place)) == {*others, "a.77.8.new"}
 
 
 def test_a_file_is_made_for_its_owner_alone_and_never_through_a_link(
@@ -306,22 +299,23 @@ def test_what_others_could_have_made_is_not_read(place: str, make: Callable[[str
     assert caught.value.strerror
 
 
-def test_an_open_file_says_what_to_do(place: str) -> None:
+def test_an_open_file_or_directory_says_what_to_do(place: str) -> None:
     readable_by(0o044)(f"{place}/a")
     with pytest.raises(OSError) as caught:
         locate.read_private(f"{place}/a")
     assert caught.value.strerror == f"{place}/a is open to other users; chmod 600 it"
+    open_directory(0o055)(f"{place}/b")
+    with pytest.raises(OSError) as caught:
+        locate.check_private(f"{place}/b")
+    assert caught.value.strerror == f"{place}/b is open to other users; chmod 700 it"
 
 
-def test_a_file_that_is_too_large_is_not_read(place: str) -> None:
+def test_the_largest_file_is_read_whole_and_a_larger_one_not_at_all(place: str) -> None:
+    files.write(f"{place}/a", b"x" * locate.LARGEST_FILE)
+    assert locate.read_private(f"{place}/a") == b"x" * locate.LARGEST_FILE
     files.write(f"{place}/a", b"x" * (locate.LARGEST_FILE + 1))
     with pytest.raises(OSError):
         locate.read_private(f"{place}/a")
-
-
-def test_the_largest_file_is_read_whole(place: str) -> None:
-    files.write(f"{place}/a", b"x" * locate.LARGEST_FILE)
-    assert locate.read_private(f"{place}/a") == b"x" * locate.LARGEST_FILE
 
 
 def test_removing_is_sure_and_again_harmless(place: str) -> None:
@@ -334,22 +328,35 @@ def test_removing_is_sure_and_again_harmless(place: str) -> None:
         files.remove(f"{place}/a")
 
 
-def test_many_writers_of_one_file_leave_one_whole_file(place: str) -> None:
-    """Each is a process of its own."""
-    contents = [bytes([65 + number]) * 50_000 for number in range(8)]
+def in_children(*work: Callable[[], object]) -> None:
+    """Does all of this at once, each in a process of its own, which must succeed."""
     children = []
-    for content in contents:
+    for each in work:
         child = os.fork()
         if child == 0:
             try:
-                for _ in range(20):
-                    files.write(f"{place}/a", content)
+                each()
                 os._exit(0)
             finally:
                 os._exit(1)
         children.append(child)
-    codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
-    assert codes == [0] * 8
+    assert [os.waitpid(child, 0)[1] for child in children] == [0] * len(work)
+
+
+def test_many_writers_of_one_file_leave_one_whole_file(place: str) -> None:
+    """Threads of several processes."""
+    contents = [bytes([65 + number]) * 50_000 for number in range(8)]
+
+    def write(content: bytes) -> None:
+        for _ in range(20):
+            files.write(f"{place}/a", content)
+            assert locate.read_private(f"{place}/a") in contents
+
+    def write_both(two: list[bytes]) -> None:
+        with ThreadPoolExecutor(2) as threads:
+            list(threads.map(write, two))
+
+    in_children(*(partial(write_both, contents[first : first + 2]) for first in (0, 2, 4, 6)))
     assert locate.read_private(f"{place}/a") in contents
     assert os.listdir(place) == ["a"]
 
@@ -394,18 +401,7 @@ def test_only_the_last_directory_must_be_closed(place: str) -> None:
 
 
 def test_two_may_make_it_at_once(place: str) -> None:
-    children = []
-    for _ in range(16):
-        child = os.fork()
-        if child == 0:
-            try:
-                files.make_directory(f"{place}/a/b/c/d/e/f")
-                os._exit(0)
-            finally:
-                os._exit(1)
-        children.append(child)
-    codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
-    assert codes == [0] * 16
+    in_children(*[lambda: files.make_directory(f"{place}/a/b/c/d/e/f")] * 16)
 
 
 def open_directory(bits: int) -> Callable[[str], None]:
@@ -443,13 +439,6 @@ def test_a_directory_that_others_reach_is_not_used(place: str, make: Callable[[s
     assert os.lstat(f"{place}/a") == before
 
 
-def test_an_open_directory_says_what_to_do(place: str) -> None:
-    open_directory(0o055)(f"{place}/a")
-    with pytest.raises(OSError) as caught:
-        locate.check_private(f"{place}/a")
-    assert caught.value.strerror == f"{place}/a is open to other users; chmod 700 it"
-
-
 def test_a_file_in_the_way_is_an_error(place: str) -> None:
     Path(f"{place}/a").touch()
     with pytest.raises(NotADirectoryError):
@@ -475,27 +464,6 @@ def test_root_makes_nothing_below_a_directory_of_another_user(place: str) -> Non
     with pytest.raises(OSError, match="belongs to another user"):
         files.make_directory(f"{place}/home/.cache/tastyauth")
     assert os.listdir(f"{place}/home") == []
-
-
-def test_many_threads_may_write_one_file(place: str) -> None:
-    contents = [bytes([65 + number]) * 50_000 for number in range(8)]
-    failures: list[BaseException] = []
-
-    def write(content: bytes) -> None:
-        try:
-            for _ in range(20):
-                files.write(f"{place}/a", content)
-                assert locate.read_private(f"{place}/a") in contents
-        except (OSError, AssertionError) as failure:
-            failures.append(failure)
-
-    threads = [threading.Thread(target=write, args=(content,)) for content in contents]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not failures
-    assert os.listdir(place) == ["a"]
 
 
 # -- several files at once ------------------------------------------------------------------------

@@ -13,8 +13,9 @@ from types import SimpleNamespace
 from typing import cast
 
 import pytest
-from forked import forked
+from forked import forked, lowest_free
 from needs import missing
+from world import content
 
 from tastyauth.cache import Entry
 from tastyauth.errors import OutputError
@@ -195,10 +196,7 @@ def test_each_kind_of_trouble_is_told(what: str, said: str, watched: Watched) ->
 def test_what_cannot_be_written_is_told_besides_what_came_with_it(watched: Watched) -> None:
     watched.outcome, watched.full = (entry("second", START + 600), ("by another machine",)), True
     watched.tries(601, 604)
-    assert watched.said == [
-        "by another machine",
-        "it cannot be written: full",
-    ]
+    assert watched.said == ["by another machine", "it cannot be written: full"]
 
 
 def test_after_a_success_failures_are_counted_from_none(watched: Watched) -> None:
@@ -270,25 +268,19 @@ def test_without_a_process_to_spare_nothing_stays_open(monkeypatch: pytest.Monke
     def no_process() -> int:
         raise OSError(errno.EAGAIN, "no process")
 
-    before = os.dup(0)
-    os.close(before)
+    before = lowest_free()
     monkeypatch.setattr(os, "fork", no_process)
     with pytest.raises(OSError, match="no process"):
         Background(lambda: b"", ())
-    after = os.dup(0)
-    os.close(after)
-    assert before == after
+    assert lowest_free() == before
 
 
 def test_background_work_leaves_no_zombie_and_nothing_open() -> None:
-    before = os.dup(0)
-    os.close(before)
+    before = lowest_free()
     said = Background(lambda: b"%d" % os.getpid() + b"x" * 200_000, ()).wait(300)
     assert said
     assert said.endswith(b"x" * 200_000)
-    after = os.dup(0)
-    os.close(after)
-    assert before == after
+    assert lowest_free() == before
     with pytest.raises(ChildProcessError):
         os.waitpid(int(said.rstrip(b"x")), os.WNOHANG)
 
@@ -363,9 +355,7 @@ def test_an_answer_is_there_though_somebody_else_has_waited_for_all_children() -
     assert forked(act) == (0, "b'done'\n")
 
 
-def test_a_command_that_stops_and_goes_on_is_known_as_such(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_command_that_stops_and_goes_on_is_known_as_such(monkeypatch: pytest.MonkeyPatch) -> None:
     by: list[int] = []
     monkeypatch.setattr(keep_fresh, "_stop_too", by.append)
 
@@ -460,16 +450,11 @@ def test_a_terminal_is_the_one_that_controls_the_process() -> None:
 
     def act() -> None:
         os.setsid()
-        before = os.dup(0)
-        os.close(before)
         print(keep_fresh.has_terminal())
         _, terminal = os.openpty()
         os.close(os.open(os.ttyname(terminal), os.O_RDWR))  # the first becomes that
-        lowest = os.dup(0)
-        os.close(lowest)
-        found = keep_fresh.has_terminal()
-        after = os.dup(0)
-        print(found, lowest == after)
+        lowest = lowest_free()
+        print(keep_fresh.has_terminal(), lowest == lowest_free())
 
     assert forked(act) == (0, "False\nTrue True\n")
 
@@ -528,9 +513,7 @@ def test_what_the_caller_ignores_or_blocks_the_command_ignores_and_blocks() -> N
     assert end == f"0 {ALL - 1}"
 
 
-def test_the_end_of_a_renewal_is_no_signal_for_the_command(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_the_end_of_a_renewal_is_no_signal_for_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     """Signals come as listed here, and the command is a stand-in."""
     coming = [
         *((0, False), (signal.SIGCHLD, True), (signal.SIGCONT, False)),
@@ -580,8 +563,7 @@ def test_a_private_runtime_directory_holds_the_file(
         with token_file(Secret("the-token"), {"XDG_RUNTIME_DIR": named}, "mine-") as path:
             assert path.startswith(f"{where}/mine-")
             assert path.endswith("/access-token")
-            with open(path, encoding="ascii") as file:
-                assert file.read() == "the-token"
+            assert content(path) == "the-token"
             modes = [os.stat(it).st_mode & 0o777 for it in (path, os.path.dirname(path))]
             assert modes == [0o600, 0o700]
         assert os.listdir(runtime) == os.listdir(temporary) == []
