@@ -129,9 +129,7 @@ def test_what_somebody_else_could_have_written_waits_for_approval(
 OUTLAWS = {
     "a host": CONFIG.replace("sandbox", "custom\n    api_url: https://evil.example"),
     "a program": CONFIG.replace("env: PAPER_TOKEN", "command: [{home}/project/vault]"),
-    "a program that anybody could replace": CONFIG.replace(
-        "env: PAPER_TOKEN", "command: [{home}/vault]"
-    ),
+    "an open program": CONFIG.replace("env: PAPER_TOKEN", "command: [{home}/vault]"),
 }
 
 
@@ -163,24 +161,19 @@ def test_ones_own_file_may_do_all_that(home: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("origin", FOUND)
-def test_an_approved_config_may_act_and_says_what_allows_it(home: Path, origin: str) -> None:
+def test_an_approved_config_may_act_and_its_record_holds_the_path_and_the_plan(
+    home: Path, origin: str
+) -> None:
     config, surroundings = config_in(home), around(home)
     trust.allow(config, surroundings)
     record = trust.require(config, origin, surroundings)
     assert os.path.dirname(record) == f"{home}/.local/state/tastyauth/allowed"
     assert stat.S_IMODE(os.stat(record).st_mode) == 0o600
     assert stat.S_IMODE(os.stat(os.path.dirname(record)).st_mode) == 0o700
-
-
-def test_a_record_holds_the_path_and_the_plan_a_fact_a_line(home: Path) -> None:
-    config, surroundings = config_in(home), around(home)
-    trust.allow(config, surroundings)
-    record = trust.require(config, "project", surroundings)
     assert re.fullmatch(r"[0-9a-f]{32}\.[0-9a-f]{64}", os.path.basename(record))
-    with open(record, encoding="utf-8") as file:
-        path, *lines = file.readlines()
+    path, *lines = Path(record).read_text().splitlines()
     assert json.loads(path) == config.path
-    assert lines == [f"{line}\n" for line in plan.lines(config, surroundings)]
+    assert lines == list(plan.lines(config, surroundings))
 
 
 def test_an_approval_outlasts_a_power_cut(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -197,53 +190,14 @@ def test_the_state_can_be_elsewhere(home: Path) -> None:
     assert trust.require(config, "project", surroundings).startswith(f"{home}/state/tastyauth/")
 
 
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        ("version: 1", "# a comment\nversion: 1"),
-        ("{ env: PAPER_TOKEN }", "\n      env: PAPER_TOKEN"),
-        ("profiles:\n  live:\n", "profiles:\n\n  live:\n    timeout: 15\n"),
-    ],
-)
-def test_what_changes_nothing_needs_no_new_approval(home: Path, old: str, new: str) -> None:
+def test_an_approval_is_one_of_a_plan_not_of_bytes(home: Path) -> None:
+    """What changes a plan, and what does not, is tested with plans."""
     surroundings = around(home)
     trust.allow(config_in(home), surroundings)
-    changed = CONFIG.replace(old, new)
-    assert changed != CONFIG
-    assert trust.require(config_in(home, changed), "project", surroundings)
-
-
-@pytest.mark.parametrize(
-    ("old", "new"),
-    [
-        ("production", "sandbox"),
-        ("default_profile: live", "default_profile: paper"),
-        ("0c7b8898", "1c7b8898"),
-        ("file: live.client-secret", "file: ../live.client-secret"),
-        ("[vault, read, tt]", "[vault, read, tt2]"),
-        ("[vault, read, tt]", "[walt, read, tt]"),
-        ("env: PAPER_SECRET", "env: LIVE_SECRET"),
-        ("environment: sandbox", "environment: sandbox\n    timeout: 20"),
-        ("environment: sandbox", "environment: sandbox\n    user_agent: a/1"),
-        ("environment: sandbox", "environment: sandbox\n    exports: { A: access_token }"),
-    ],
-)
-def test_any_effective_change_needs_a_new_one(home: Path, old: str, new: str) -> None:
-    surroundings = around(home)
-    trust.allow(config_in(home), surroundings)
-    changed = CONFIG.replace(old, new)
-    assert changed != CONFIG
-    refusal(config_in(home, changed), "project", surroundings)
-
-
-def test_another_program_of_that_name_needs_a_new_one(home: Path) -> None:
-    config = config_in(home)
-    trust.allow(config, around(home))
-    (home / "other").mkdir()
-    (home / "other/vault").touch(mode=0o700)
-    refusal(config, "project", around(home, PATH=f"{home}/other:{home}/bin"))
+    assert trust.require(config_in(home, f"# a comment\n{CONFIG}"), "project", surroundings)
+    refusal(config_in(home, CONFIG.replace("tt]", "tt2]")), "project", surroundings)
     (home / "bin/vault").unlink()
-    refusal(config, "project", around(home))
+    refusal(config_in(home), "project", surroundings)
 
 
 def test_several_plans_of_one_path_may_be_approved(home: Path) -> None:
@@ -267,24 +221,15 @@ def test_to_deny_forgets_every_plan_of_one_path(home: Path) -> None:
     surroundings = around(home)
     one, two = config_in(home), config_in(home, CONFIG.replace("tt]", "b]"))
     elsewhere = replace(one, path=f"{home}/elsewhere/tastyauth.yaml")
-    for config in (one, two, elsewhere):
+    assert trust.deny(one.path, surroundings.environ) == 0
+    for config in (one, two, elsewhere, elsewhere):
         trust.allow(config, surroundings)
     assert trust.deny(one.path, surroundings.environ) == 2
     refusal(one, "project", surroundings)
     refusal(two, "project", surroundings)
     assert trust.require(elsewhere, "project", surroundings)
     assert trust.deny(one.path, surroundings.environ) == 0
-
-
-def test_to_deny_what_was_never_allowed_is_harmless(home: Path) -> None:
-    assert trust.deny(f"{home}/project/tastyauth.yaml", around(home).environ) == 0
-
-
-def test_to_allow_again_is_harmless(home: Path) -> None:
-    config, surroundings = config_in(home), around(home)
-    trust.allow(config, surroundings)
-    trust.allow(config, surroundings)
-    assert trust.deny(config.path, surroundings.environ) == 1
+    assert trust.deny(elsewhere.path, surroundings.environ) == 1
 
 
 def open_to_others(record: str) -> None:
@@ -416,10 +361,6 @@ def test_without_a_terminal_the_hash_of_the_plan_is_an_approval(home: Path) -> N
     surroundings = around(home, TASTYAUTH_TRUST_SHA256=right)
     assert trust.require(config, "project", surroundings) == right
     assert not os.path.exists(home / ".local")  # nothing is recorded
-
-
-def test_the_hash_is_that_of_the_plan_not_of_the_bytes(home: Path) -> None:
-    surroundings = around(home, TASTYAUTH_TRUST_SHA256=digest(config_in(home), around(home)))
     assert trust.require(config_in(home, f"# a comment\n{CONFIG}"), "project", surroundings)
     refusal(config_in(home, CONFIG.replace("tt]", "x]")), "project", surroundings)
 
@@ -547,9 +488,8 @@ def test_the_hash_of_one_profile_allows_it_alone_whatever_the_others_are(home: P
 
 
 def test_the_hash_of_one_profile_allows_nothing_that_goes_too_far(home: Path) -> None:
-    config = config_in(
-        home, CONFIG.replace("production", "custom\n    api_url: https://evil.example")
-    )
+    evil = CONFIG.replace("production", "custom\n    api_url: https://evil.example")
+    config = config_in(home, evil)
     one = plan.digest(plan.lines(config.only("live"), around(home))[1:])
     surroundings = around(home, TASTYAUTH_TRUST_SHA256=one)
     with pytest.raises(ConfigNotAllowed, match=r"evil\.example"):
