@@ -43,6 +43,24 @@ ENVIRONMENTS = {host: name for known in (API_HOSTS, ISSUERS) for name, host in k
 LOOPBACK = ("127.0.0.1", "[::1]", "localhost")
 """The hosts that plain http may go to: what is sent there does not leave the machine."""
 
+def is_host(text: str) -> bool:
+    """Whether `text` is one name or address to every reader; IPv6 is in brackets.
+
+    Some take 0177.0.0.1, 127.1 or 0x7f.1 for an address, others for a name.
+    """
+    from ipaddress import IPv4Address, IPv6Address  # late: a hit knows its host
+
+    labels = text.lower().split(".")
+    try:
+        if text.startswith("["):
+            return IPv6Address(text[1:-1]) is not None
+        if labels[-1].isdigit() or labels[-1].startswith("0x"):
+            return IPv4Address(text) is not None
+    except ValueError:
+        return False
+    return all(0 < len(label) < 64 for label in labels)
+
+
 REFRESH_TOKEN_TYPE = "rt+jwt"  # noqa: S105  # a media type
 
 UNDER_WAY = "under way"

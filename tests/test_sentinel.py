@@ -518,13 +518,22 @@ def test_a_bug_shows_where_it_is_and_no_secret(moment: str, words: str, sentinel
         assert done.out.endswith(";(exit 70);\n")
 
 
-def test_a_machine_that_is_short_of_files_is_no_bug(sentinel: World) -> None:
+@pytest.mark.parametrize(
+    ("shortage", "message"),
+    [
+        ("OSError(24, 'Too many open files')", "too many open files"),
+        ("MemoryError(os.environ)", "cannot allocate memory"),
+    ],
+)
+def test_a_machine_that_is_short_of_something_is_no_bug(
+    shortage: str, message: str, sentinel: World
+) -> None:
     name, body = list(BROKEN.values())[-1]
-    body = body.replace("RuntimeError(os.environ)", "OSError(24, 'Too many open files')")
+    body = body.replace("RuntimeError(os.environ)", shortage)
     sentinel.write(f"{sentinel.root}/broken/{name}", body)
     done = sentinel.run("env", PYTHONPATH=f"{sentinel.root}/broken")
     assert done.code == 75
-    assert "error: too many open files\n" in done.err
+    assert f"error: {message}\n" in done.err
     assert done.out.endswith(";(exit 75);\n")
 
 

@@ -139,6 +139,8 @@ def _bug(error: BaseException, console: Console) -> TastyauthError:
 
     Running out of files or memory is not a bug.
     """
+    if isinstance(error, MemoryError):
+        error = OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
     if isinstance(error, OSError) and error.errno in _SCARCE:
         return TemporaryError(reason_of(error), "end other programs, or raise the limit: ulimit -a")
     places = []

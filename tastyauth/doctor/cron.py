@@ -105,6 +105,7 @@ def line(words: Sequence[str]) -> str:
     command = f"{command} -- CMD".replace("%", r"\%")
     try:
         zone = ZoneInfo(_NEW_YORK)
+        datetime.now().astimezone()  # not with a TZ that is a day or more from UTC
     except (ZoneInfoNotFoundError, ValueError):
         return f"*/5 * * * *  {command}"
     today = date.today()
@@ -124,7 +125,10 @@ def line(words: Sequence[str]) -> str:
 
 def clock(now: float) -> str:
     """A note on the hours in the line: when the exchange is open by this machine's clock."""
-    here = datetime.fromtimestamp(now).astimezone()
+    try:
+        here = datetime.fromtimestamp(now).astimezone()
+    except ValueError:
+        return "TZ is not a time zone: check the hours of your job"
     zone = "UTC" if f"{here:%Z}" == "UTC" else f"{here:%Z}, UTC{here:%z}"
     told = f"cron goes by this machine's time zone ({zone})"
     try:

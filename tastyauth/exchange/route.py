@@ -9,10 +9,10 @@ from ipaddress import ip_address, ip_network
 from typing import NamedTuple
 from urllib.parse import unquote
 
-from tastyauth.errors import LOOPBACK, ConfigError
+from tastyauth.errors import LOOPBACK, ConfigError, is_host
 from tastyauth.secret import MASK, Secret
 
-_HOST = r"(?P<host>\[[0-9a-f:.]{2,45}\]|[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63}){0,20})"
+_HOST = r"(?P<host>\[[0-9a-f:.]{2,45}\]|[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63}){0,126})"
 _PLACE = rf"{_HOST}(?::(?P<port>[0-9]{{1,5}}))?"
 _ANY_CASE = re.IGNORECASE | re.ASCII  # otherwise a Kelvin sign would match k
 _ENDPOINT = re.compile(rf"(?P<scheme>https?)://{_PLACE}(?:/[!-~]*)?", _ANY_CASE)
@@ -79,7 +79,7 @@ def read_endpoint(token_endpoint: str) -> Endpoint:
     """ConfigError unless it is https, or http on loopback, without credentials in the address."""
     found = _ENDPOINT.fullmatch(token_endpoint)
     port = _port(found) if found else None
-    if not found or port is None:
+    if not found or port is None or not is_host(found["host"]):
         what = "the token endpoint is not an address of the form https://host/path"
         raise ConfigError(what, "api_url is only the origin, like https://api.example.com")
     endpoint = Endpoint(found["scheme"].lower(), found["host"].lower(), port)
@@ -105,7 +105,7 @@ def proxy_for(endpoint: Endpoint, environ: Mapping[str, str]) -> Proxy | None:
     found = _PROXY.fullmatch(value)
     scheme = ((found and found["scheme"]) or "http").lower()
     port = _port(found) if found else None
-    if not found or port is None or scheme not in _DEFAULT_PORT:
+    if not found or port is None or scheme not in _DEFAULT_PORT or not is_host(found["host"]):
         hint = f"set {variable} to http://host:port, or unset it; socks proxies are not supported"
         raise ConfigError(f"{variable} does not name an http or https proxy", hint)
     credentials = None
@@ -118,23 +118,24 @@ def _is_excepted(endpoint: Endpoint, environ: Mapping[str, str]) -> bool:
     """Whether no_proxy lists `endpoint`, as curl, httpx and urllib read it.
 
     Entries are separated by commas or spaces: `*`, a host or domain, with a port or `https://` if
-    need be, an address, or a block of addresses like 10.0.0.0/8.
+    need be, an address, however it is written, or a block of addresses like 10.0.0.0/8.
     """
-    host = endpoint.host.strip("[]")
+    host, address = endpoint.host, None
+    with contextlib.suppress(ValueError):  # a name
+        address = ip_address(host.strip("[]"))
     listed = environ.get("no_proxy", environ.get("NO_PROXY", "")).lower()
     for entry in re.split(r"[,\s]+", listed):
         entry = re.sub(r"^(?:https|all)://", "", entry).strip(".")
-        if entry in ("*", f"*:{endpoint.port}", host, endpoint.host):
+        entry = re.sub(rf"^(\[.*\]|[^:]*):{endpoint.port}$", r"\1", entry).rstrip(".")
+        if entry == "*":
             return True
-        if "/" in entry:
-            block = entry.replace("[", "").replace("]", "")
-            with contextlib.suppress(ValueError):  # a name, or not a block of addresses
-                if ip_address(host) in ip_network(block, strict=False):
-                    return True
-        if entry and f".{endpoint.host}:{endpoint.port}".endswith(
-            (f".{entry}:{endpoint.port}", f".{entry}")
-        ):
-            return True
+        if address is None:
+            if entry and f".{host}".endswith(f".{entry}"):
+                return True
+            continue
+        with contextlib.suppress(ValueError):  # a name, or not a block of addresses
+            if address in ip_network(re.sub(r"[\[\]]", "", entry), strict=False):
+                return True
     return False
 
 

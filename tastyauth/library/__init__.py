@@ -128,7 +128,7 @@ def want(
         if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
             raise UsageError(f"{name} must be {what}, not {type(value).__name__}", f"give {what}")
     if min_valid is not None and not 0 <= min_valid <= LONGEST_MIN_VALID:
-        what = f"min_valid is {min_valid} seconds"
+        what = f"min_valid is not between 0 and {LONGEST_MIN_VALID}"  # its digits may be too many
         raise UsageError(what, f"give 0 to {LONGEST_MIN_VALID} seconds")
     if profile == "":
         raise UsageError("the name of the profile is empty", "use None for the default profile")

@@ -89,11 +89,9 @@ def quote(word: str) -> str:
     Does not use `shlex.quote`, whose import costs more than a whole hit.
     """
     if not word.isprintable():  # as it stands, a report would show it escaped: another word
-        octal = (
-            chr(it) if 32 <= it < 127 and it not in b"%\\'" else f"\\{it:03o}"
-            for it in os.fsencode(word)
-        )
-        return f"\"$(printf '{''.join(octal)}')\""
+        octal = export.octal(os.fsencode(word).decode("latin-1"))
+        # $(...) loses line breaks at the end; what keeps them is known to most shells, not to dash
+        return f"$'{octal}'" if word.endswith("\n") else f"\"$(printf '{octal}')\""
     is_plain = word and not word.strip(export.LETTERS + "@%+=:,-")
     return word if is_plain else "'" + word.replace("'", "'\"'\"'") + "'"
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TypeAlias
 
-from tastyauth.errors import API_HOSTS, ENVIRONMENTS, LOOPBACK
+from tastyauth.errors import API_HOSTS, ENVIRONMENTS, LOOPBACK, is_host
 from tastyauth.export import DEFAULT_EXPORTS
 from tastyauth.validation import schema
 from tastyauth.validation.problem import Data, Document, Label, Path, Problem, about, problem
@@ -82,8 +82,10 @@ def _api_url(document: Document, path: Path, profile: _Mapping) -> Iterator[Prob
         return
     if not isinstance(url, str):
         return
-    host = re.sub(r"^[a-z]+://|[:/].*$", "", url.lower())
-    if host in ENVIRONMENTS:
+    host = _host(url)
+    if host and not is_host(host):
+        yield about(document, "host of an api", place)
+    elif host in ENVIRONMENTS:
         yield about(document, "host", place, environment=ENVIRONMENTS[host])
     elif re.fullmatch(_NO_HOSTS, host):
         hosts = (f"{host} (environment: {name})" for name, host in API_HOSTS.items())
@@ -103,9 +105,17 @@ def _shared(
     engine = _mapping(shared).get("valkey")
     if isinstance(engine, dict):
         engine, place = engine.get("url"), (*place, "url")
-    host = re.match(r"(?:valkey|redis)://(?:[^/@]*@)?(\[[^]]*\]|[^:/]*)", str(engine))
-    if host and host[1] not in LOOPBACK:
+    host = _host(str(engine))
+    if host and not is_host(host):
+        yield about(document, "host of an engine", place)
+    elif host not in ("", *LOOPBACK) and re.match("(?:valkey|redis)://", str(engine)):
         yield about(document, "unencrypted", place)
+
+
+def _host(url: str) -> str:
+    """The host in a URL whose form the schema checks; empty where there is none."""
+    found = re.match(r"[a-z]+://(?:[^/@]*@)?(\[[^]]*\]|[^:/?#]*)", url.lower())
+    return found[1] if found else ""
 
 
 def _extra(document: Document, path: Path, kind: str, packages: str) -> Problem:

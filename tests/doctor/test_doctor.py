@@ -1071,6 +1071,12 @@ def test_market_hours_are_shown_in_the_time_zone_of_the_machine(
     assert lines == [f"*/5 {schedule}  a -- CMD" for schedule in schedules]
 
 
+def test_a_time_zone_that_is_none_leaves_the_hours_open(world: World) -> None:
+    program = "from tastyauth.doctor import cron; print(cron.clock(0)); print(cron.line(['a']))"
+    done = world.run_program(sys.executable, "-c", program, TZ="XYZ-99")
+    assert done.out == "TZ is not a time zone: check the hours of your job\n*/5 * * * *  a -- CMD\n"
+
+
 def test_cron_gives_a_job_four_variables(world: World) -> None:
     given = cron.environment({**world.environ, "DBUS_SESSION_BUS_ADDRESS": "x"})
     assert set(given) == {"HOME", "LOGNAME", "SHELL", "PATH"}

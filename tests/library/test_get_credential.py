@@ -99,7 +99,9 @@ def test_a_token_with_less_left_than_asked_for_is_replaced(world: World) -> None
     assert token(tastyauth.get_credential(min_valid=410)) != first
 
 
-@pytest.mark.parametrize("seconds", [-1.0, 841.0, float("nan"), float("inf")])
+@pytest.mark.parametrize(
+    "seconds", [-1.0, 841.0, float("nan"), float("inf"), pytest.param(10**5000, id="digits")]
+)
 def test_a_token_cannot_be_asked_to_live_longer_than_tokens_do(
     world: World, seconds: float
 ) -> None:

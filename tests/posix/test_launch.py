@@ -373,8 +373,8 @@ def test_a_word_is_quoted_as_the_standard_library_does_it(word: str) -> None:
     ("word", "octal"),
     [
         ("a\nb", r"a\012b"),
-        ("\x1f ~\x7f", r"\037 ~\177"),
-        ("%\\'X\t", r"\045\134\047X\011"),
+        ("\x1f ~\x7f", r"\037\040\176\177"),
+        ("%\\'X!\t", r"\045\134\047X\041\011"),
         ("ä\u202e\udcff", r"\303\244\342\200\256\377"),
     ],
 )
@@ -383,6 +383,15 @@ def test_a_word_that_no_terminal_shows_is_quoted_in_octal(word: str, octal: str)
     assert quoted == f"\"$(printf '{octal}')\""
     printed = subprocess.run(["sh", "-c", f"printf %s {quoted}"], stdout=subprocess.PIPE)
     assert printed.stdout == os.fsencode(word)
+
+
+def test_a_line_break_at_the_end_of_a_word_is_kept() -> None:
+    """`$(...)` would lose it."""
+    word = "a\\ b!'\n\n"
+    quoted = posix.quote(word)
+    assert quoted == r"$'a\134\040b\041\047\012\012'"
+    printed = subprocess.run(["bash", "-c", f"printf %s {quoted}"], stdout=subprocess.PIPE)
+    assert printed.stdout.decode() == word
 
 
 def test_a_command_that_needs_posix_says_so_where_that_is_not(
