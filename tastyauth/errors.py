@@ -43,6 +43,7 @@ ENVIRONMENTS = {host: name for known in (API_HOSTS, ISSUERS) for name, host in k
 LOOPBACK = ("127.0.0.1", "[::1]", "localhost")
 """The hosts that plain http may go to: what is sent there does not leave the machine."""
 
+
 def is_host(text: str) -> bool:
     """Whether `text` is one name or address to every reader; IPv6 is in brackets.
 
