@@ -544,7 +544,7 @@ def test_addresses_that_are_all_dead_end_on_time(monkeypatch: pytest.MonkeyPatch
 def test_a_pause_and_a_second_try_are_within_the_limit() -> None:
     """A server that first fails and then hangs."""
     with serving(says(http("503 Busy", b"")), hang) as server:
-        late(server.url())
+        late(server.url(), timeout=2.0)
     assert len(server.requests) == 2
 
 
