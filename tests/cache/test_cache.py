@@ -862,6 +862,21 @@ def test_what_this_process_keeps_is_found_as_long_as_nothing_has_changed() -> No
     store.forget_all("/a.yaml2")
 
 
+def test_what_is_kept_of_a_project_is_found_as_long_as_it_is_approved(directory: str) -> None:
+    """By a record, which `tastyauth deny` removes, or by the variable with the plan's hash."""
+    record, variable = f"{directory}/approved", {"TASTYAUTH_TRUST_SHA256": "f0" * 32}
+    overwrite(record, b"")
+    for approval, environ in ((record, {}), ("f0" * 32, variable)):
+        it = Asked(("/p.yaml", locate.PROJECT), b"version: 1", None, environ)
+        store.keep(
+            it, Outline(b"version: 1", "5a" * 16, approval, "live", {"live": LIVE}), LIVE, ENTRY
+        )
+        assert store.kept(it) is not None
+        os.unlink(record) if approval == record else variable.clear()
+        assert store.kept(it) is None
+    store.forget_all("/p.yaml")
+
+
 def test_one_thread_at_a_time_is_in_one_place() -> None:
     assert store.alone("a place") is store.alone("a place")
     assert store.alone("a place") is not store.alone("another")

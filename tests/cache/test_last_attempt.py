@@ -304,6 +304,7 @@ PROGRAM = Terms(refresh=True, started_at=NOW, heedful=True)
         (-1, None, Terms(0, started_at=NOW - 1000), None, cache.ASK),
         (800, None, BY_HAND, None, cache.ASK),
         (800, None, Terms(refresh=True, started_at=NOW - 1000), None, cache.SERVE),
+        (900, None, BY_HAND, None, cache.SERVE),  # it came at that very moment
         (None, None, PLAIN, None, cache.ASK),
         (None, JUST_NOW, PLAIN, None, cache.ASK),  # the secrets may have changed
         (None, JUST_NOW, PLAIN, "5ec2e7", cache.HOLD),
