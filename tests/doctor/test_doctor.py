@@ -459,7 +459,7 @@ FAILS: dict[str, list[Row]] = {
         ("Invalid JWT", "cut short", fails("invalid-jwt")),
         ("not a TastyTrade customer", "sandbox", fails("not-a-customer")),
         ("429", "again in 30 s", fails("429")),
-        ("503", "try again", fails("503", QUICK)),
+        ("503", "try again", fails("503")),
         ("User-Agent", "product/version", fails("html-401")),
         ("redirects", "api_url", fails("redirect")),
         ("not JSON", "api_url", fails("not-json")),

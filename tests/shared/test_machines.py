@@ -401,10 +401,10 @@ def test_a_value_that_nobody_sealed_is_replaced(
 def test_a_slow_engine_still_saves_the_exchanges(
     delay: float, valkey: Running, simulator: Simulator, tmp_path: Path
 ) -> None:
-    """On a machine that halts for a moment itself, the engine seems too slow; hence three tries."""
+    """On a machine that halts for a moment itself, the engine seems too slow; hence five tries."""
     with Between(valkey.port) as between:
         between.delay = delay
-        for number in range(3):
+        for number in range(5):
             valkey.client.flushall()
             worlds = machines(tmp_path / str(number), simulator, 3, between.url)
             before = simulator.token_requests

@@ -725,7 +725,9 @@ def test_a_token_that_is_still_good_is_handed_out_where_no_other_comes_in_time(
         assert done.code == 0
         assert f"export {TOKEN}={token}" in done.out
         assert "_tastyauth_told=1;" in done.out
-        assert done.err.startswith("tastyauth: warning: live, custom: no new token within 2 s")
+        # On a machine that halts, the exchange may be over first.
+        too_late = "no new token within 2 s|the token could not be renewed ahead of time: .* 3 s"
+        assert re.match(f"tastyauth: warning: live, custom: ({too_late})", done.err)
         assert done.err.count("\n") == 1
 
 
