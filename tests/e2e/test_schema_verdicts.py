@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from told import BEYOND_A_SCHEMA, INVALID, VALID, checked
+from told import INVALID, VALID, beyond_a_schema, checked
 
 from .editor import Editor, editor_in
 from .parts import HERE, REPOSITORY, installed, program
@@ -30,9 +30,10 @@ def codes(path: str) -> set[str]:
     return {problem.code for problem in checked(path).problems if problem.severity == "error"}
 
 
-def only_tastyauth_can_say_so(found: set[str]) -> bool:
+def only_tastyauth_can_say_so(path: str, found: set[str]) -> bool:
     """Whether a schema says nothing about these: they are about the file, the YAML, the whole."""
-    return all(code in BEYOND_A_SCHEMA or code.startswith("TA0") for code in found)
+    beyond = beyond_a_schema(path)
+    return all(code in beyond or code.startswith("TA0") for code in found)
 
 
 def disagreements(refused: set[str]) -> list[str]:
@@ -40,7 +41,8 @@ def disagreements(refused: set[str]) -> list[str]:
     return [
         os.path.basename(path)
         for path in EXAMPLES
-        if (path in refused) != bool(codes(path)) and not only_tastyauth_can_say_so(codes(path))
+        if (path in refused) != bool(codes(path))
+        and not only_tastyauth_can_say_so(path, codes(path))
     ]
 
 
@@ -101,7 +103,7 @@ def test_an_editor_underlines_the_lines_that_tastyauth_reports(editor: Editor) -
     compared = 0
     for path in INVALID:
         found = checked(path)
-        if found.document.data is None or only_tastyauth_can_say_so(codes(path)):
+        if found.document.data is None or only_tastyauth_can_say_so(path, codes(path)):
             continue
         if "TA017" in codes(path):
             continue  # it has more than are told
@@ -112,7 +114,7 @@ def test_an_editor_underlines_the_lines_that_tastyauth_reports(editor: Editor) -
         ours = {
             span.line
             for problem in found.problems
-            if not only_tastyauth_can_say_so({problem.code})
+            if not only_tastyauth_can_say_so(path, {problem.code})
             for span in (problem.span, *(label.span for label in problem.labels))
         }
         if codes(path) & SHOWN_ELSEWHERE.keys():
