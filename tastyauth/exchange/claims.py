@@ -25,9 +25,9 @@ ONE_APPLICATION = (
     f"take the client ID, client secret and refresh token from the same application: {CREATE_GRANT}"
 )
 _INSTEAD = {
-    "client_secret": "store the one shown when the application was created; if it is lost,"
+    "client_secret": "use the one shown when the application was created; only if that is lost,"
     f" regenerate it, which ends all grants; then make a new one: {CREATE_GRANT}",
-    "refresh_token": f"store the refresh token that was shown after {CREATE_GRANT}",
+    "refresh_token": f"use the refresh token that was shown after {CREATE_GRANT}",
     "client_id": f"a client ID is a UUID, shown beside the OAuth application: {APPLICATIONS_PAGE}",
 }
 """What to do about a value that is something else."""
@@ -142,7 +142,7 @@ def check_shape(name: str, value: Secret, *, is_custom: bool = False) -> None:
     if _PLACEHOLDER.fullmatch(text):
         raise RefusedError(f"this is a placeholder, not a {spoken}", _INSTEAD[name])
     if re.fullmatch(r"[\"'`][^=:]*|[^=:]*[\"'`]", text):
-        raise RefusedError(f"the {spoken} has quotes around it", "store it without them")
+        raise RefusedError(f"the {spoken} has quotes around it", "leave them out")
     looks = _looks_like(text)
     if name == "client_id":
         if is_uuid(text):
@@ -157,7 +157,7 @@ def check_shape(name: str, value: Secret, *, is_custom: bool = False) -> None:
     if not fits and not (is_custom and looks in ("a JWT", "a tastytrade client secret")):
         raise RefusedError(f"this is not a {spoken}, it looks like {looks}", _INSTEAD[name])
     if _NAMED.match(text) or (looks is not None and _MORE.search(text)):
-        hint = "store the value alone, without NAME= or Bearer"
+        hint = "give the value alone, without NAME= or Bearer"
         raise RefusedError(f"this is more than the {spoken}", hint)
 
 

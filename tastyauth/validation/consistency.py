@@ -75,14 +75,10 @@ def _api_url(document: Document, path: Path, profile: _Mapping) -> Iterator[Prob
             if key in profile:
                 where = (*path, key)
                 yield about(document, "only custom", where, on_key=True, labels=labels)
-    if "api_url" not in profile:
-        if environment == "custom":
-            example = examples(["api_url"], path)
-            yield about(document, "custom", beside, profile=quoted(path), example=example)
-        return
-    if not isinstance(url, str):
-        return
-    host = _host(url)
+    if environment == "custom" and "api_url" not in profile:
+        example = examples(["api_url"], path)
+        yield about(document, "custom", beside, profile=quoted(path), example=example)
+    host = _host(str(url))
     if host and not is_host(host):
         yield about(document, "host of an api", place)
     elif host in ENVIRONMENTS:
@@ -105,17 +101,16 @@ def _shared(
     engine = _mapping(shared).get("valkey")
     if isinstance(engine, dict):
         engine, place = engine.get("url"), (*place, "url")
-    host = _host(str(engine))
+    host, scheme = _host(str(engine)), str(engine).partition(":")[0]
     if host and not is_host(host):
         yield about(document, "host of an engine", place)
-    elif host not in ("", *LOOPBACK) and re.match("(?:valkey|redis)://", str(engine)):
+    elif host not in ("", *LOOPBACK) and scheme in ("valkey", "redis"):
         yield about(document, "unencrypted", place)
 
 
 def _host(url: str) -> str:
     """The host in a URL whose form the schema checks; empty where there is none."""
-    found = re.match(r"[a-z]+://(?:[^/@]*@)?(\[[^]]*\]|[^:/?#]*)", url.lower())
-    return found[1] if found else ""
+    return "".join(re.findall(r"^[a-z]+://(?:[^/@]*@)?(\[[^]]*\]|[^:/?#]*)", url.lower()))
 
 
 def _extra(document: Document, path: Path, kind: str, packages: str) -> Problem:
