@@ -142,7 +142,7 @@ def check_shape(name: str, value: Secret, *, is_custom: bool = False) -> None:
     if _PLACEHOLDER.fullmatch(text):
         raise RefusedError(f"this is a placeholder, not a {spoken}", _INSTEAD[name])
     if re.fullmatch(r"[\"'`][^=:]*|[^=:]*[\"'`]", text):
-        raise RefusedError(f"the {spoken} has quotes around it", "leave them out")
+        raise RefusedError(f"the {spoken} has quotes around it", "give it without them")
     looks = _looks_like(text)
     if name == "client_id":
         if is_uuid(text):

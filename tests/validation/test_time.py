@@ -58,12 +58,19 @@ def seconds(task: Callable[[str], None], text: str) -> float:
 
 
 def assert_linear(task: Callable[[str], None], beginning: str, repeated: str, size: int) -> None:
-    """Twice the length takes twice the time, and not four times; a pause is allowed for."""
-    half, whole = (
-        seconds(task, beginning + repeated * (length // len(repeated.encode())))
-        for length in (size, 2 * size)
-    )
-    assert whole < 3 * half + 0.3
+    """Twice the length takes twice the time, and not four times.
+
+    A busy machine may slow the longer one down, but not in each of three tries.
+    """
+
+    def is_linear() -> bool:
+        half, whole = (
+            seconds(task, beginning + repeated * (length // len(repeated.encode())))
+            for length in (size, 2 * size)
+        )
+        return whole < 3 * half + 0.3
+
+    assert any(is_linear() for _ in range(3))
 
 
 @for_each("repeated", CLASSES.values())
