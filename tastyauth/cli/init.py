@@ -118,7 +118,7 @@ def _make(place: _Place, name: str | None, arguments: Arguments, console: Consol
         console.about = profile.about
         task = refresh.Task.of(profile, console.surroundings, console)
         try:
-            worked = try_out(task, found.client_id, found.secrets, console)
+            tried = try_out(task, found.client_id, found.secrets, console)
         except RefusedError as error:
             error.advise(_without_config(error.hint, arguments, console))
             if not console.interactive:
@@ -140,8 +140,8 @@ def _make(place: _Place, name: str | None, arguments: Arguments, console: Consol
         except OSError as error:
             words = f"tastyauth allow {quote(config.path)}"
             console.warn(f"it is not approved yet: {reason_of(error)}; run: {words}")
-    if worked:
-        _session((config.path, place.origin), content, profile, console).worked()
+    if tried:
+        _session((config.path, place.origin), content, profile, console).worked(*tried)
     exposed = [path for path in profile.files if locate.repository_of(path)]
     if exposed:
         ignore = new_profile.to_ignore(exposed)
@@ -269,10 +269,10 @@ def _complete(
     targets = {field: writable(field, profile, console) for field in missing}
     client_id = refresh.client_id_of(task)
     old = interview.old_bot(arguments.dotenv, console) if arguments.dotenv else {}
-    values, worked = enter_until_accepted(task, client_id, missing, old, console)
+    values, tried = enter_until_accepted(task, client_id, missing, old, console)
     store_all(config.path, task, targets, values, {}, console)
-    if worked:
-        _session((config.path, origin), content, profile, console).worked()
+    if tried:
+        _session((config.path, origin), content, profile, console).worked(*tried)
     _say_next(config, profile, arguments, console)
 
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 
 from tastyauth import locate
-from tastyauth.cache import config_of, store
+from tastyauth.cache import Entry, config_of, store
 from tastyauth.cli.command import Arguments
 from tastyauth.cli.console import Console
 from tastyauth.cli.inputs import open_session
@@ -23,13 +23,16 @@ from tastyauth.errors import (
     TemporaryError,
     reason_of,
 )
-from tastyauth.exchange.claims import check_complete, check_genuine, check_shape, doubt
+from tastyauth.exchange.claims import check_entered, doubt
 from tastyauth.posix import files
 from tastyauth.secret import Secret
 from tastyauth.session import refresh
 from tastyauth.sources import Reference, Surroundings, accept, kind_of
 
 SECRETS = ("client_secret", "refresh_token")
+
+Tried = tuple[refresh.Secrets, Entry]
+"""Secrets that the server has accepted, and the access token that it issued for them."""
 
 _COMMAND = re.compile(r"tastyauth secret set(?: --only \w+)?$", re.MULTILINE)
 """The commands in hints that store a secret."""
@@ -50,10 +53,10 @@ def run_secret(arguments: Arguments, console: Console) -> int:
         return 0
     targets = {field: writable(field, profile, console) for field in wanted}
     client_id = refresh.client_id_of(task)
-    values, worked = enter_until_accepted(task, client_id, wanted, {}, console)
-    if worked:
+    values, tried = enter_until_accepted(task, client_id, wanted, {}, console)
+    if tried:
         store_all(session.asked.path, task, targets, values, {}, console)
-        session.worked()
+        session.worked(*tried)
         if os.path.exists(refresh.untried_mark(task)):
             refresh.forget_earlier(task)
     else:
@@ -121,8 +124,8 @@ def enter_until_accepted(
     fields: tuple[str, ...],
     old: Mapping[str, Secret],
     console: Console,
-) -> tuple[dict[str, Secret], bool]:
-    """The values of `fields`, from `old` or typed, and whether the server has taken them.
+) -> tuple[dict[str, Secret], Tried | None]:
+    """The values of `fields`, from `old` or typed, and what the server gave for them.
 
     At a terminal they are asked for again until it does. Raises RefusedError where nobody can be
     asked, or where a value that is not among `fields` may be at fault.
@@ -167,11 +170,7 @@ def entered(field: str, console: Console, *, is_custom: bool, kept: Secret | Non
             except SecretError as error:
                 hint = "copy it again, on one line and with nothing around it"
                 raise SecretError(error.message.removeprefix("the value of "), hint) from None
-            check_shape(field, value)
-            if not is_custom:
-                check_genuine(field, value)
-                if field == "refresh_token":
-                    check_complete(value)
+            check_entered(field, value, is_custom=is_custom)
         except TastyauthError as error:
             if not console.interactive:
                 raise
@@ -184,10 +183,11 @@ def entered(field: str, console: Console, *, is_custom: bool, kept: Secret | Non
 
 def try_out(
     task: refresh.Task, client_id: str, entered: Mapping[str, Secret], console: Console
-) -> bool:
+) -> Tried | None:
     """Makes one exchange with what is about to be stored; the profile supplies the rest.
 
-    Returns whether there was one. Raises what the server's answer means, unless it is temporary.
+    Returns None where there could be none. Raises what the server's answer means, unless it is
+    temporary.
     """
     values = dict(entered)
     for field in SECRETS:
@@ -196,7 +196,7 @@ def try_out(
                 values[field] = refresh.resolve(task, field)
             except SecretAbsent:
                 console.say(f"not tested: the {_spoken(field)} is not there yet")
-                return False
+                return None
     secrets = refresh.Secrets(client_id, values["client_secret"], values["refresh_token"])
     try:
         tried = refresh.refresh(task, secrets, is_stored=False)
@@ -209,8 +209,8 @@ def try_out(
         console.say("tested: the server issued a token")
         if tried.unsaid:
             console.warn(tried.unsaid)
-        return True
-    return False
+        return secrets, tried.entry
+    return None
 
 
 def writable(field: str, profile: Profile, console: Console) -> Reference:

@@ -137,7 +137,7 @@ def run_demo(_: Arguments, console: Console) -> int:
                 _take(step, home, console)
         console.out(
             "\n# your turn; all of this was made up, and has been deleted\n"
-            "$ tastyauth init                              # your own config, and a first token\n"
+            "$ tastyauth init                               # your own config, and a first token\n"
             "$ tastyauth simulator --config simulator.yaml  # or try more of it first\n"
         )
     finally:

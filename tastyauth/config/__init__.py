@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 from tastyauth import __version__, export, locate, sources
 from tastyauth.cache import Asked, Outline, ProfileOutline
 from tastyauth.errors import API_HOSTS, ConfigError, UsageError
+from tastyauth.posix import quote
 from tastyauth.secret import mask
 from tastyauth.sources import Reference
 
@@ -123,9 +124,11 @@ class Config:
             raise UsageError(message, f"name one with -p: {names}")
         if wanted not in profiles:  # somebody may have typed a secret there
             message = f"no profile {mask(wanted)!r} in {self.path}"
-            raise UsageError(
-                message, f"its profiles are: {names}; name one with -p or $TASTYAUTH_PROFILE"
-            )
+            hint = f"its profiles are: {names}; name one with -p or $TASTYAUTH_PROFILE"
+            if mask(wanted) == wanted:
+                words = f"--config {quote(self.path)} -p {quote(wanted)}"
+                hint += f"\nto add it: tastyauth init {words}"
+            raise UsageError(message, hint)
         return profiles[wanted]
 
     def only(self, name: str) -> "Config":

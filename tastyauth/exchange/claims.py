@@ -161,6 +161,16 @@ def check_shape(name: str, value: Secret, *, is_custom: bool = False) -> None:
         raise RefusedError(f"this is more than the {spoken}", hint)
 
 
+def check_entered(name: str, value: Secret, *, is_custom: bool) -> None:
+    """Raises RefusedError for what a user cannot have meant to enter as the credential `name`."""
+    check_shape(name, value)
+    if not is_custom:
+        check_genuine(name, value)
+    is_tastytrades = not is_custom or read_claims(value).kind == REFRESH_TOKEN_TYPE
+    if name == "refresh_token" and is_tastytrades:
+        check_complete(value)
+
+
 def check_genuine(name: str, value: Secret) -> None:
     """Raises RefusedError for what tastytrade cannot have issued as `name`: filler, or half a JWT.
 
@@ -223,7 +233,7 @@ def check_issuer(claims: Claims, environment: str) -> None:
     issued_by = environment_of(claims)
     if environment != "custom" and issued_by not in (None, environment):
         raise RefusedError(
-            f"the refresh token was issued by {issued_by}, but the profile says {environment}",
+            f"the refresh token was issued by {issued_by}, not {environment}",
             f"set environment: {issued_by}, or make a grant for {environment}: {CREATE_GRANT}",
         )
 
@@ -278,8 +288,7 @@ def check_audience(claims: Claims, client_id: str) -> None:
     clients = clients_of(claims)
     if clients and client_id.lower() not in clients:
         raise RefusedError(
-            f"the refresh token belongs to client ID {clients[0]}, but the profile says"
-            f" {client_id}:"
+            f"the refresh token belongs to client ID {clients[0]}, not to {client_id}:"
             " these are different OAuth applications",
             ONE_APPLICATION,
         )

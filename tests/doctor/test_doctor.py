@@ -432,7 +432,7 @@ FAILS: dict[str, list[Row]] = {
     ],
     "issuer": [
         (
-            *("issued by sandbox, but the profile says production", "environment: sandbox"),
+            *("issued by sandbox, not production", "environment: sandbox"),
             *(configured(SANDBOX, "environment: production"), "--offline"),
         ),
     ],

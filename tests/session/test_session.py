@@ -33,6 +33,7 @@ from tastyauth.errors import (
     TemporaryError,
     UsageError,
 )
+from tastyauth.secret import Secret
 from tastyauth.session import Session, duration, exchanging, granted
 from tastyauth.simulator import Simulator
 from tastyauth.simulator.messages import Answer, Request
@@ -979,13 +980,21 @@ def test_a_cache_that_cannot_be_read_for_a_moment_costs_no_token(
 
 
 def test_secrets_that_worked_before_they_were_stored_are_a_success(caller: Caller) -> None:
+    """Their token is served, but never that of secrets which the profile does not have."""
     world = caller.world
-    before = time.time()
-    Machine(world).session().worked()
-    assert before <= only_record(world.cache).succeeded_at <= time.time()
-    Machine(world).session("unknown").worked()  # which is no reason to fail
+    machine, before = Machine(world), time.time()
+    entry = Entry(caller.ask().fields | {"access_token": "tried"}, int(before), before)
+    own, name = machine.secrets(), machine.profile.name
+    others = own._replace(refresh_token=Secret("of-another-account"))
+    for secrets, token in ((others, "none"), (own, "tried")):
+        store.clear(world.cache)
+        machine.session().worked(secrets, entry)
+        assert before <= only_record(world.cache).succeeded_at <= time.time()
+        kept = cache.look(machine.session(name).asked).entry
+        assert (kept.fields["access_token"] if kept else "none") == token
+    machine.session("unknown").worked(own, entry)  # which is no reason to fail
     world.environ["TASTYAUTH_CACHE_DIR"] = "/proc/tastyauth"
-    Machine(world).session().worked()
+    machine.session().worked(own, entry)
 
 
 # The table: an hour of somebody who asks every few seconds.
