@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
 from functools import partial
@@ -31,8 +31,8 @@ from tastyauth.sources import Reference, Surroundings, accept, kind_of
 
 SECRETS = ("client_secret", "refresh_token")
 
-Tried = tuple[refresh.Secrets, Entry]
-"""Secrets that the server has accepted, and the access token that it issued for them."""
+Tried = tuple[Entry, Callable[[], bool]]
+"""An access token, and whether the profile's secrets are those it was issued for."""
 
 _COMMAND = re.compile(r"tastyauth secret set(?: --only \w+)?$", re.MULTILINE)
 """The commands in hints that store a secret."""
@@ -209,7 +209,8 @@ def try_out(
         console.say("tested: the server issued a token")
         if tried.unsaid:
             console.warn(tried.unsaid)
-        return secrets, tried.entry
+        again = refresh.Task.of(task.profile, task.around, task.audience, in_a_hurry=True)
+        return tried.entry, lambda: refresh.resolve_secrets(again) == secrets
     return None
 
 

@@ -103,23 +103,18 @@ class Session:
             self._audience.warn("the new token has less time left than you asked for")
         return entry
 
-    def worked(self, secrets: "Secrets", entry: Entry) -> None:
+    def worked(self, entry: Entry, is_own: Callable[[], bool]) -> None:
         """Records a success: the secrets that have just been stored yielded `entry` before that.
 
-        It is cached if these are the secrets that the profile has now; another source may come
-        before the one they were stored in. Raises nothing.
+        It is cached if `is_own`: another source may come before the one they were stored in.
+        Raises nothing.
         """
-        from tastyauth.session import refresh
-
         with suppress(TastyauthError, OSError):
             files.make_directory(locate.cache_directory(self.asked.environ))
             self._write_outline(self._look())
             view = self._look()
             attempts.write(view.attempt_path, Attempt(succeeded_at=time.time()))
-            profile = self.config().profile(self.asked.profile)
-            around, audience = self._surroundings, self._audience
-            task = refresh.Task.of(profile, around, audience, in_a_hurry=True)
-            if refresh.resolve_secrets(task) == secrets:
+            if is_own():  # not earlier: what changes after `_look` makes the entry useless
                 store.write_entry(view.entry_path, view.belongs_to, entry)
             store.prune(view)
 

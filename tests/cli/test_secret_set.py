@@ -364,6 +364,7 @@ def test_it_says_when_another_source_answers_first(world: World, earlier: str, f
     done = world.run("secret", "set", given=both(world), TT_SECRET="old")
     assert done.code == 0
     assert f"warning: live, custom: the client secret in {first} comes first" in done.err
+    assert "cached" not in world.run("status", TT_SECRET="old").out
 
 
 NOT_WRITABLE = (
