@@ -57,7 +57,7 @@ def run_secret(arguments: Arguments, console: Console) -> int:
     if tried:
         store_all(session.asked.path, task, targets, values, {}, console)
         session.worked(*tried)
-        if os.path.exists(refresh.untried_mark(task)):
+        if os.path.exists(refresh.untried_mark(profile, console.environ)):
             refresh.forget_earlier(task)
     else:
         _store_untried(session.asked.path, task, targets, values, console)
@@ -73,7 +73,7 @@ def _store_untried(
 ) -> None:
     """Stores the values; keeps the old ones beside them until the new ones have worked."""
     unasked = replace(task.around, interactive=False)
-    mark = refresh.untried_mark(task)
+    mark = refresh.untried_mark(task.profile, task.around.environ)
     kept: dict[str, Reference] = {}
     for field, target in {} if os.path.exists(mark) else targets.items():
         with suppress(SecretError):
@@ -94,9 +94,7 @@ def _store_untried(
     elif not os.path.exists(mark):
         return
     words = f"tastyauth secret set --undo -p {task.profile.name}"
-    console.say(
-        f"the earlier ones are kept until the new ones yield a token; to go back to them: {words}"
-    )
+    console.say(f"the earlier ones are kept until the new ones work; to go back to them: {words}")
     paths = [path for it in kept.values() for kind, path in it.inputs() if kind == "file"]
     exposed = [path for path in paths if locate.repository_of(path)]
     if exposed:
@@ -116,6 +114,7 @@ def _go_back(config: str, task: refresh.Task, wanted: tuple[str, ...], console: 
         raise SecretAbsent("no earlier secrets are kept", hint)
     store_all(config, task, targets, values, {}, console)
     refresh.forget_earlier(task)
+    console.say("these are the earlier ones again")
 
 
 def enter_until_accepted(

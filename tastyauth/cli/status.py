@@ -1,6 +1,7 @@
 """The commands that show what is there, or forget it: `status`, `as-curl` and `clear`."""
 
 import json
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -13,9 +14,16 @@ from tastyauth.cli.command import Arguments
 from tastyauth.cli.console import Console
 from tastyauth.cli.inputs import cached, find, flags_of, open_session, read_config
 from tastyauth.config import Config, Profile
-from tastyauth.errors import ConfigError, SecretAbsent, SecretError, UsageError, reason_of
+from tastyauth.errors import (
+    ConfigError,
+    ConfigNotAllowed,
+    SecretAbsent,
+    SecretError,
+    UsageError,
+    reason_of,
+)
 from tastyauth.secret import addressed, fit_to_paste, printable, with_tilde
-from tastyauth.session import duration
+from tastyauth.session import duration, refresh
 from tastyauth.shells import curl_script
 from tastyauth.sources import Reference, Surroundings
 
@@ -52,7 +60,8 @@ class ProfileStatus:
     since there was one: "config", "secret" or nothing. `failures` is how often in a row the last
     attempts failed, and `asks_again_at` when the next one makes sense. `shared` is the engine of
     `shared`, `shared_at` when a token last came from another machine, and `alone_since` since when
-    the engine is not used, with the reason.
+    the engine is not used, with the reason. `is_untested` says that `secret set` could not test the
+    secrets, and has kept the earlier ones.
     """
 
     name: str
@@ -74,6 +83,7 @@ class ProfileStatus:
     shared_at: float
     alone_since: float
     alone_because: str
+    is_untested: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +139,14 @@ def run_status(arguments: Arguments, console: Console) -> int:
     """Prints the config, its profiles and what this shell holds; for people, home is shown as ~."""
     session = open_session(arguments, console)
     now = time.time()
-    config = session.config()
+    try:
+        config = session.config()
+    except ConfigNotAllowed:  # what this shell holds is known all the same
+        console.say(f"this shell holds {_held(in_shell((), session.asked), now)}")
+        raise
     home = "" if arguments.format == "json" else locate.home_directory(console.environ)
     profiles = status(config, session.asked, console.surroundings, now, home=home)
-    shell = in_shell(config, session.asked)
+    shell = in_shell(config.profiles, session.asked)
     if arguments.profile:  # only the flag: a variable does not ask for one profile
         wanted = config.profile(arguments.profile).name
         profiles = tuple(profile for profile in profiles if profile.name == wanted)
@@ -190,6 +204,7 @@ def status(
                 shared_at=record.shared_at,
                 alone_since=record.alone_since,
                 alone_because=fit_to_paste(record.alone_because, home),
+                is_untested=os.path.exists(refresh.untried_mark(profile, surroundings.environ)),
             )
         )
     return tuple(found)
@@ -215,14 +230,14 @@ def _view(profile: Profile, asked: Asked) -> View:
     return cached(Asked((asked.path, asked.origin), asked.content, profile.name, asked.environ))
 
 
-def in_shell(config: Config, asked: Asked) -> ShellStatus | None:
+def in_shell(profiles: tuple[Profile, ...], asked: Asked) -> ShellStatus | None:
     """Whose token is in the variables of the shell that asks; None without one.
 
     It is the profile whose cached token it is, else the one that the variables name, else the only
     one that exports under these names.
     """
     environ, candidates = asked.environ, list[tuple[Profile | None, dict[str, str]]]()
-    for profile in (*config.profiles, None):
+    for profile in (*profiles, None):
         exports = export.DEFAULT_EXPORTS if profile is None else profile.exports
         held = {field: environ[it] for it, field in exports if environ.get(it)}
         token = held.get("access_token") or held.get("authorization", "").removeprefix("Bearer ")
@@ -238,8 +253,8 @@ def in_shell(config: Config, asked: Asked) -> ShellStatus | None:
     said = next((held["profile"] for _, held in candidates if "profile" in held), "")
     profile, held = candidates[names.index(said) if said in names else 0]
     name = said or (names[0] if len(names) == 1 else "")
-    environment = held.get("environment", "")
-    if profile is not None and profile.name == name:
+    environment = held.get("environment", "")  # a token of another config may name the same profile
+    if not environment and profile is not None and profile.name == name:
         environment = profile.exported_environment
     ends = held.get("expires_at", "")
     expires_at = int(ends) if ends.isascii() and ends.isdigit() and len(ends) < 16 else 0
@@ -293,6 +308,8 @@ def _facts(profile: ProfileStatus, now: float, flags: str) -> Iterator[tuple[str
         yield "stands for", profile.stands_for
     if profile.scopes:
         yield "scopes", f"{' '.join(profile.scopes)}, and no more; checked with each new token"
+    if profile.is_untested:
+        yield "untested", f"to go back to the earlier secrets: tastyauth secret set --undo {flags}"
     left = profile.expires_at - now
     in_vain = any(it.state in (MISSING, UNUSABLE) for it in profile.fields)
     if left > 0:

@@ -98,22 +98,22 @@ def refresh_stored(task: Task, secrets: Secrets, policy: Policy | None = None) -
             if secrets == stale:
                 raise
         except RefusedError as error:
-            if os.path.exists(untried_mark(task)):
+            if os.path.exists(untried_mark(task.profile, task.around.environ)):
                 back = "to go back to the secrets before these: tastyauth secret set --undo"
                 error.advise(f"{error.hint}\n{back}")
             raise
         else:
-            if os.path.exists(untried_mark(task)):
+            if os.path.exists(untried_mark(task.profile, task.around.environ)):
                 forget_earlier(task)
             return refreshed
 
 
-def untried_mark(task: Task) -> str:
+def untried_mark(profile: Profile, environ: locate.Environ) -> str:
     """The file that exists while the profile's secrets are untested and older ones are kept."""
-    stored = task.profile.client_secret, task.profile.refresh_token
+    stored = profile.client_secret, profile.refresh_token
     places = "\0".join(it.describe() for it in stored)
     name = locate.digest(places.encode(), b"")
-    return f"{locate.state_directory(task.around.environ)}/untried/{name}"
+    return f"{locate.state_directory(environ)}/untried/{name}"
 
 
 def forget_earlier(task: Task) -> None:
@@ -125,7 +125,7 @@ def forget_earlier(task: Task) -> None:
                 with suppress(SecretError, OSError):
                     member.earlier().remove(unasked)
     with suppress(OSError):
-        files.remove(untried_mark(task))
+        files.remove(untried_mark(task.profile, task.around.environ))
 
 
 def grant_of(task: Task, client_id: str, declared: Secret) -> Grant:

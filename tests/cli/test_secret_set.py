@@ -189,6 +189,10 @@ def test_untried_secrets_replace_the_old_ones_which_are_kept_until_a_token_comes
     new = {"live.client-secret": "new-secret", "live.refresh-token": "new-token"}
     kept = {f"{name}.old": value for name, value in before.items()}
     assert contents(world) == new | kept
+    untested = (
+        "untested       to go back to the earlier secrets: tastyauth secret set --undo -p live"
+    )
+    assert untested in world.run("status").out
     done = world.run("secret", "set", given="newer-secret\nnewer-token\n")
     assert "tastyauth secret set --undo -p live" in done.err
     assert contents(world).items() >= kept.items()  # what has worked, not what came in between
@@ -197,7 +201,9 @@ def test_untried_secrets_replace_the_old_ones_which_are_kept_until_a_token_comes
     assert (done.code, "tastyauth secret set -p live --undo" in done.err) == (77, True)
     assert contents(world).items() >= kept.items()
     world.simulator.fail = None
-    assert world.run("secret", "set", "--undo").code == 0
+    done = world.run("secret", "set", "--undo")
+    assert (done.code, done.err.endswith(": these are the earlier ones again\n")) == (0, True)
+    assert "untested" not in world.run("status").out
     assert contents(world) == before
     assert world.run("token", "--refresh").code == 0
     done = world.run("secret", "set", "--undo")

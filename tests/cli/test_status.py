@@ -361,6 +361,10 @@ SHELLS = {
         f"{HELD} TASTYTRADE_PROFILE=theirs TASTYTRADE_ENV=production",
         *("theirs", "production", "hand"),
     ),
+    "of another config's profile of that name": (
+        f"{HELD} TASTYTRADE_PROFILE=live TASTYTRADE_ENV=production",
+        *("live", "production", "hand"),
+    ),
     "of nobody known": (HELD, "", "", "hand"),
     "nothing": ("", "", "", ""),
 }
@@ -382,6 +386,16 @@ def test_it_says_what_this_shell_holds(name: str, world: World) -> None:
     shell = found["shell"] or {"profile": "", "environment": "", "set_by": ""}
     assert [shell["profile"], shell["environment"], shell["set_by"]] == expected
     assert (found["shell"] is None) == (not set_by)
+
+
+def test_what_this_shell_holds_is_known_before_a_project_is_approved(world: World) -> None:
+    world.configure()
+    world.configure(directory=world.project)
+    script = f"eval $(tastyauth env --config {world.config}); tastyauth status"
+    done = world.shell(script, "/bin/bash")
+    assert (done.code, done.out) == (78, "")
+    assert "this shell holds live, sandbox: 15 min left, not set by the hook\n" in done.err
+    assert "is not approved" in done.err
 
 
 def test_an_expired_token_in_a_shell_is_reported_as_expired(world: World) -> None:

@@ -259,14 +259,14 @@ def test_while_new_secrets_are_untried_a_refusal_says_how_to_go_back_and_success
     machine: Machine,
 ) -> None:
     task = machine.task()
-    mark = refresh.untried_mark(task)
+    mark = refresh.untried_mark(task.profile, task.around.environ)
     assert os.path.dirname(mark) == f"{os.path.dirname(machine.grants)}/untried"
     other = parse(
         content(machine.world.config).replace("live.client", "other.client").encode(),
         machine.world.config,
         home=machine.world.home,
     ).profile(None)
-    assert refresh.untried_mark(replace(task, profile=other)) != mark
+    assert refresh.untried_mark(other, task.around.environ) != mark
     back = "to go back to the secrets before these: tastyauth secret set --undo"
     machine.world.simulator.fail = "grant-revoked"
     with pytest.raises(RefusedError) as plain:
@@ -293,7 +293,7 @@ def test_earlier_secrets_that_cannot_be_removed_are_no_reason_to_withhold_a_toke
     world.script(
         "pass", f"[ $1 = show ] && exec echo {world.client_secret}; echo $* | tee {told} >&2"
     )
-    mark = refresh.untried_mark(machine.task())
+    mark = refresh.untried_mark(machine.profile, machine.around.environ)
     for slow in (False, True):
         files.make_directory(os.path.dirname(mark))
         world.write(mark, "")
