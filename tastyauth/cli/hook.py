@@ -149,24 +149,28 @@ def _stepping_aside(shell: str, arguments: Arguments, console: Console, held: ho
     profile: str = arguments.profile
     left = 0 if held.ends is None else ceil(held.ends - time.time())
     whose = "another token" if not held.profile else f"{held.profile}'s token"
-    what, aim = f"holds {whose}; the hook for {profile} leaves it alone", f"to go back to {profile}"
+    what = f"holds {whose}; the hook for {profile} leaves it alone"
+    aims = {f"to go back to {profile}": profile}
     if not held:
         what = f"no longer holds a token; the hook for {profile} leaves it that way"
     elif held.profile == profile and left > 0:
         what = f"holds a token of {profile} that the hook did not set; the hook takes over when it"
         what += f" expires, in {ceil(left / 60)} min"
-        aim = "for the hook to take over now"
+        aims = {"for the hook to take over now": profile}
     elif held.ends is not None and left <= 0:
         what = f"holds {whose}, which has expired; the hook for {profile} leaves it alone"
-    words = f"env -p {profile}"
+        if held.profile not in ("", profile):
+            aims = {f"for a new token of {held.profile}": held.profile} | aims
+    config = ""
     if arguments.config:
-        found = ""
         with suppress(ConfigNotFound):
-            found = locate.find_config(None, console.environ)[0]
-        if found != arguments.config:
-            words += f" --config {quote(arguments.config)}"
-    back = shells.usage(shells.for_shell(shell), f"tastyauth {words}")
-    console.say(f"this shell {what}\n{aim}: {back}")
+            config = locate.find_config(None, console.environ)[0]
+        config = f" --config {quote(arguments.config)}" * (config != arguments.config)
+    lines = [f"this shell {what}"]
+    for aim, name in aims.items():
+        words = f"tastyauth env -p {quote(name)}{config}"
+        lines.append(f"{aim}: {shells.usage(shells.for_shell(shell), words)}")
+    console.say("\n".join(lines))
     return hook.stepping_aside(shell, left)
 
 

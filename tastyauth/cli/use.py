@@ -77,6 +77,8 @@ def run_exec(arguments: Arguments, console: Console) -> int:
             end = time.strftime("%H:%M", time.localtime(int(fields["expires_at"])))
             what = f"token of {profile.name}, {profile.behind}, until {end}"
         console.say(f"this shell has the {what}; type exit to leave it")
+        if not arguments.config:  # which would have to be named each time
+            exports.append(("TASTYAUTH_PROFILE", profile.name))
     if arguments.keep_fresh:
         from tastyauth.cli import keep_fresh
 

@@ -387,6 +387,8 @@ def test_at_a_terminal_no_command_is_a_shell_for_one_account(
         it.expect("[live sandbox ")
         it.answer("ready> ", 'test -t 0 && echo "[$0] $-"')
         it.expect("[/bin/bash] ")
+        it.answer("ready> ", 'echo "[$TASTYAUTH_PROFILE]"')
+        it.expect("[live]")
         it.answer("ready> ", "exit 7")
         assert it.end() == 7
 

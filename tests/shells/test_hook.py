@@ -400,6 +400,8 @@ def test_what_is_left_alone_is_named(label: str, two: World) -> None:
     for case in ("first", "changed"):
         done = two.run("hook", "bash", "-p", "live", "--answer", case, **held)
         assert said in done.err if said else not done.err
+        renewal = "for a new token of paper: eval $(tastyauth env -p paper)"
+        assert (renewal in done.err) == ("paper's token, which has expired" in said)
         state = "waits" if "takes over" in said or "paper's token;" in said else "aside"
         assert f"_tastyauth_state={state if said else 'mine'};" in done.out
     assert two.simulator.exchanges == 1
