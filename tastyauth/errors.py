@@ -70,6 +70,9 @@ UNDER_WAY = "under way"
 BY_PROXY = "refused by the proxy"
 """The reason of a ConfigError that a proxy has given, which must not be asked in a loop either."""
 
+NO_PROFILE = "no such profile"
+"""The reason of a UsageError about a profile that is not in the config."""
+
 NOT_HERE = (
     "on Windows, the commands validate, no-secrets, schema and explain work; run the rest in WSL"
 )

@@ -15,12 +15,13 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from importlib import import_module
 
-from tastyauth import export, posix
+from tastyauth import export, locate, posix
 from tastyauth.cli import grammar
 from tastyauth.cli.command import Arguments
 from tastyauth.cli.commands import COMMANDS
 from tastyauth.cli.console import Console, reserve_standard_descriptors
 from tastyauth.errors import (
+    NO_PROFILE,
     OutputError,
     Stopped,
     TastyauthError,
@@ -92,8 +93,8 @@ def ended(words: Sequence[str], error: BaseException, console: Console | None = 
         code = error.exit_code
     else:
         known = error if isinstance(error, TastyauthError) else _bug(error, console)
-        if "tastyauth " in known.hint and not isinstance(known, UsageError):
-            known.advise(addressed(known.hint, _flags(grammar.read(words), console)))
+        if "tastyauth " in known.hint:
+            _fit_hint(known, grammar.read(words), console)
         console.error(known)
         code = known.exit_code
     if failure := _eval_failure(grammar.read(words), code, console):
@@ -102,16 +103,23 @@ def ended(words: Sequence[str], error: BaseException, console: Console | None = 
     return code
 
 
-def _flags(asked: grammar.Words, console: Console) -> str:
-    """The flags that name this run's profile and config, for the commands in a hint."""
-    from tastyauth.cli.inputs import flags_of, read_config  # late: most runs do not fail
+def _fit_hint(error: TastyauthError, asked: grammar.Words, console: Console) -> None:
+    """Names this run's profile and config in a hint's commands, or the config with the profile."""
+    from tastyauth.cli.inputs import find, flags_of, read_config  # late: most runs do not fail
 
     flag = asked.text("config")
     profile = asked.text("profile") or console.environ.get("TASTYAUTH_PROFILE")
-    if not profile:
-        with suppress(TastyauthError, OSError):
-            profile = read_config(flag, console)[0].default_name
-    return flags_of(profile, flag)
+    own = f"{locate.config_directory(console.environ)}/{locate.CONFIG_NAME}"
+    with suppress(TastyauthError, OSError):
+        if (
+            error.reason == NO_PROFILE
+            and (not flag and find(None, console)[0] != own)
+            and profile in {it.name for it in read_config(own, console)[0].profiles}
+        ):
+            error.advise(f"your own config has it: --config {posix.quote(own)}")
+        profile = profile or read_config(flag, console)[0].default_name
+    if not isinstance(error, UsageError):
+        error.advise(addressed(error.hint, flags_of(profile, flag)))
 
 
 def _eval_failure(asked: grammar.Words, code: int, console: Console) -> str:

@@ -164,7 +164,10 @@ def _stray(word: str, parser: Parser, command: Command | None, words: Words) -> 
         typed, place = list(map(mask, words.rest)), words.rest.index(word)
         line = " ".join([parser.prog, *typed[:place], "--", *typed[place:]])
         line += "".join(f" {mask(it)}" for it in words.argv)
-        return UsageError(message, f"write the command after --: {line}")
+        hint = f"write the command after --: {line}"
+        if words.rest == [word] and _could_be_a_profile(word):
+            hint += f"\nif it is a profile: {parser.prog} -p {word}"
+        return UsageError(message, hint)
     if command is not None and word in words.places and _could_be_a_profile(word):
         is_secret = command.name == "secret"
         strays = [it for it in words.places if it == word or (is_secret and it != "set")]

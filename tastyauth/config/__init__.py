@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 from tastyauth import __version__, export, locate, sources
 from tastyauth.cache import Asked, Outline, ProfileOutline
-from tastyauth.errors import API_HOSTS, ConfigError, UsageError
+from tastyauth.errors import API_HOSTS, NO_PROFILE, ConfigError, UsageError
 from tastyauth.posix import quote
 from tastyauth.secret import mask
 from tastyauth.sources import Reference
@@ -128,7 +128,7 @@ class Config:
             if mask(wanted) == wanted:
                 words = f"--config {quote(self.path)} -p {quote(wanted)}"
                 hint += f"\nto add it: tastyauth init {words}"
-            raise UsageError(message, hint)
+            raise UsageError(message, hint, reason=NO_PROFILE)
         return profiles[wanted]
 
     def only(self, name: str) -> "Config":

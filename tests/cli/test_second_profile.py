@@ -6,6 +6,7 @@ import stat
 from collections.abc import Iterator
 
 import pytest
+from allowing import allow
 from sitting import SECRET, STORE, TOKEN, answer_all, custom, everything, holding, sitting
 from world import CONFIG, World
 
@@ -335,6 +336,21 @@ def test_no_secret_is_written_through_a_link_out_of_the_directory(world: World) 
         done = world.run(*words, given=f"{world.client_secret}\n{world.refresh_token}\n")
         assert (done.code, "is behind a link that leads out of" in done.err) == (69, True)
     assert os.listdir(f"{world.home}/.ssh") == []
+
+
+def test_a_profile_that_a_project_hides_is_said_to_be_in_the_users_own_config(world: World) -> None:
+    """Nobody is to add their account to the config of a project."""
+    world.configure()
+    world.configure(CONFIG.replace("live:", "theirs:"), directory=world.project)
+    assert allow(world, "y")[0] == 0
+    for name, hint in {
+        "live": f"hint: your own config has it: --config {world.config}\n",
+        "paper": f"to add it: tastyauth init --config {world.project}/tastyauth.yaml -p paper\n",
+    }.items():
+        done = world.run("env", "-p", name)
+        assert (done.code, done.err.endswith(hint)) == (2, True), done.err
+    done = world.run("env", "-p", "live", "--config", f"{world.project}/tastyauth.yaml")
+    assert "to add it" in done.err
 
 
 def test_no_profile_is_added_through_a_link_that_the_environment_names(world: World) -> None:

@@ -530,6 +530,18 @@ def test_every_failure_and_warning_has_a_next_step(examine: Examine, world: Worl
             assert bool(check["hint"]) == (check["state"] in ("failed", "warned")), check
 
 
+def test_for_cron_the_client_id_is_better_in_the_config_than_in_a_variable(
+    examine: Examine, world: World
+) -> None:
+    client_id = world.simulator.application.client_id
+    config = content(world.config).replace(client_id, "{ env: TT_ID }", 1)
+    world.write(world.config, config.replace("{ file: live.client-secret }", "{ env: TT_SECRET }"))
+    variables = {"TT_ID": client_id, "TT_SECRET": world.client_secret}
+    checks = {it["name"]: it for it in examine("--cron", **variables).document["cron"]["checks"]}
+    assert checks["client_id"]["hint"].startswith("write it into the config: it is public")
+    assert checks["client_secret"]["hint"].startswith("in cron, keep it in a file of mode 0600")
+
+
 def test_secret_files_that_others_can_read_come_with_the_chmod(
     examine: Examine, world: World
 ) -> None:
