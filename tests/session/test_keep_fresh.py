@@ -324,7 +324,9 @@ def test_a_server_that_hangs_keeps_neither_a_signal_nor_the_end_waiting(
 ) -> None:
     hanging.send_signal(signal.SIGUSR1)
     done = finish(hanging)
-    assert (done.code, done.out.split("\n", 1)[1], done.err) == (4, "got it\n", "")
+    assert (done.code, done.out.split("\n", 1)[1]) == (4, "got it\n")
+    short = "warning: live, custom: the new token has less time left than you asked for"
+    assert done.err in ("", f"tastyauth: {short}\n")  # the machine may halt during the exchange
 
 
 def test_what_a_terminal_sends_does_not_reach_a_renewal_and_term_ends_it(
