@@ -17,8 +17,9 @@ from typing import Any, cast
 
 import pytest
 from needs import needs_linux
+from ports import closed_port
 from tables import for_each
-from world import CONFIG, Completed, World, closed_port, with_references
+from world import CONFIG, Completed, World, with_references
 
 import tastyauth
 from tastyauth.cache import Asked, Entry

@@ -5,6 +5,7 @@ import stat
 from collections.abc import Mapping
 
 import pytest
+from ports import closed_port
 from sitting import (
     CLIENT_ID,
     ENVIRONMENT,
@@ -21,7 +22,7 @@ from sitting import (
     shell_of,
     sitting,
 )
-from world import REPOSITORY, World, closed_port, content
+from world import REPOSITORY, World, content
 
 from tastyauth.errors import APPLICATIONS_PAGE
 from tastyauth.simulator import Simulator

@@ -22,7 +22,8 @@ import trustme
 from desk import DESK, config_with, furnish
 from exchange_fakes import OTHER_ID, jwt
 from needs import missing
-from world import COMMAND, CONFIG, PATH, World, closed_port, content, profile_named
+from ports import closed_port
+from world import COMMAND, CONFIG, PATH, World, content, profile_named
 
 from tastyauth import config
 from tastyauth.cli import doctor as command

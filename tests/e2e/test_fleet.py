@@ -19,7 +19,8 @@ from engines import RIGHTS, Between, Running, engine, redis_server, valkey_serve
 from herds import outputs
 from machines import all_at_once, forget, machines, said, sharing
 from needs import missing
-from world import COMMAND, CONFIG, World, closed_port
+from ports import free_port
+from world import COMMAND, CONFIG, World
 
 from tastyauth.simulator import Simulator
 
@@ -167,7 +168,7 @@ def test_the_steps_of_the_page_make_an_engine_that_machines_share_through(
     steps = recipe("sh", "# an authority for a year")
     made = world.shell(f"set -e; {steps}", ENGINE="localhost", ALTERNATIVE="IP:127.0.0.1")
     assert made.code == 0, made.err
-    port = str(closed_port())
+    port = str(free_port())
     conf = adapted(recipe("conf", "# valkey.conf"), {"6379": port})
     world.write(f"{world.project}/valkey.conf", conf)
     profile = adapted(

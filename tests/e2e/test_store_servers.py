@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from world import World, closed_port, until
+from ports import closed_port, free_port
+from world import World, until
 
 from .parts import installed
 from .processes import Place
@@ -57,7 +58,7 @@ def serving(home: str, health: str, *argv: str) -> Iterator[None]:
 @pytest.fixture
 def bao(tmp_path: os.PathLike[str]) -> Iterator[str]:
     """The origin of a server that knows nothing yet."""
-    port = closed_port()
+    port = free_port()
     origin = f"http://127.0.0.1:{port}"
     server = (installed("stores/bin/bao"), "server", "-dev", "-dev-no-store-token")
     words = (f"-dev-root-token-id={_ROOT}", f"-dev-listen-address=127.0.0.1:{port}")
@@ -116,7 +117,7 @@ def test_openbao_that_is_down(bao_user: World, bao: str) -> None:
 @pytest.fixture(scope="module")
 def moto(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The origin of moto's server."""
-    port = closed_port()
+    port = free_port()
     origin = f"http://127.0.0.1:{port}"
     home = os.fspath(tmp_path_factory.mktemp("moto"))
     server = installed("stores/bin/moto_server")

@@ -33,6 +33,7 @@ from exchange_fakes import (
     says,
     serving,
 )
+from ports import closed_port
 from pytest_httpx import HTTPXMock
 from tables import for_each
 from traced import locals_of
@@ -316,9 +317,7 @@ def test_a_connection_that_breaks_is_temporary(script: Script) -> None:
 
 def test_a_closed_port_is_temporary() -> None:
     """It says that nobody listens."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    error = failure(f"http://127.0.0.1:{port}/oauth/token")
+    error = failure(f"http://127.0.0.1:{closed_port()}/oauth/token")
     assert error.exit_code == 75
     assert "refuses" in error.message
 

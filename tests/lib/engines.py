@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import needs
+from ports import free_port
 from valkey import Valkey
 from valkey.exceptions import AuthenticationError, BusyLoadingError, ConnectionError
-from world import closed_port
 
 RIGHTS = "~tastyauth:* -@all +mget +get +set +del +pttl +time +eval"
 """The least that a user needs, as docs/fleet.md says it."""
@@ -61,7 +61,7 @@ def engine(
     user: str | None = None,
 ) -> Iterator[Running]:
     """An engine with such settings (`--name value`); `tls` is a file with certificate and key."""
-    port = closed_port()
+    port = free_port()
     listens: tuple[str, ...] = ("--port", str(port))
     scheme = "valkey"
     encrypted: dict[str, Any] = {}

@@ -24,7 +24,8 @@ import pexpect
 import pytest
 from aging import set_left
 from gated import Gated
-from world import CONFIG, LIMIT, PYTHON, Completed, World, closed_port, finish, profile_named, until
+from ports import closed_port
+from world import CONFIG, LIMIT, PYTHON, Completed, World, finish, profile_named, until
 
 import tastyauth
 from tastyauth import errors

@@ -8,8 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
+from ports import closed_port
 from traced import locals_of
-from world import CONFIG, World, closed_port, profile_named
+from world import CONFIG, World, profile_named
 
 import tastyauth
 from tastyauth import errors

@@ -10,9 +10,10 @@ from aging import only_record
 from engines import Running
 from exchange_fakes import http, jwt, says, serving
 from machines import sharing
+from ports import closed_port
 from refreshing import Machine
 from tables import for_each
-from world import CONFIG, World, closed_port
+from world import CONFIG, World
 
 from tastyauth.cache import Entry, Terms, decide, store
 from tastyauth.cache.last_attempt import Attempt, Policy

@@ -16,7 +16,8 @@ import pytest
 from engines import Between, Running, engine, noise
 from herds import Gate, codes, outputs
 from machines import all_at_once, forget, machines, said, sharing
-from world import COMMAND, CONFIG, World, closed_port, finish, until
+from ports import closed_port
+from world import COMMAND, CONFIG, World, finish, until
 
 from tastyauth.simulator import Simulator
 

@@ -23,6 +23,7 @@ import trustme
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from needs import missing
+from ports import free_port
 from tables import for_each
 from world import LIMIT, until
 
@@ -529,7 +530,7 @@ def test_closing_ends_idle_connections_too(
 
 
 def test_after_closing_nothing_listens() -> None:
-    with Simulator() as simulator:
+    with Simulator(port=free_port()) as simulator:
         address = address_of(simulator)
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(address)
