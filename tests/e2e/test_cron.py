@@ -123,8 +123,8 @@ class Village:
         os.makedirs(place.home)
         broker = self._brokers["refused" if trouble == "refused" else "fine"]
         url = FAR_AWAY if trouble == "offline" else broker.origin
-        credentials = Credentials.of(broker)
-        configure(place, credentials, "custom", url, timeout=1, profile="live")
+        patience = 1 if trouble == "offline" else 60
+        configure(place, Credentials.of(broker), "custom", url, timeout=patience, profile="live")
         if trouble != "missing":
             os.makedirs(f"{place.home}/.local/bin")
             os.symlink(tastyauth(), f"{place.home}/.local/bin/tastyauth")

@@ -19,8 +19,8 @@ from engines import RIGHTS, Between, Running, engine, redis_server, valkey_serve
 from herds import outputs
 from machines import all_at_once, forget, machines, said, sharing
 from needs import missing
-from ports import free_port
-from world import COMMAND, CONFIG, World
+from ports import free_port, listens
+from world import COMMAND, CONFIG, World, until
 
 from tastyauth.simulator import Simulator
 
@@ -168,8 +168,8 @@ def test_the_steps_of_the_page_make_an_engine_that_machines_share_through(
     steps = recipe("sh", "# an authority for a year")
     made = world.shell(f"set -e; {steps}", ENGINE="localhost", ALTERNATIVE="IP:127.0.0.1")
     assert made.code == 0, made.err
-    port = str(free_port())
-    conf = adapted(recipe("conf", "# valkey.conf"), {"6379": port})
+    port = free_port()
+    conf = adapted(recipe("conf", "# valkey.conf"), {"6379": str(port)})
     world.write(f"{world.project}/valkey.conf", conf)
     profile = adapted(
         recipe("yaml", "shared:\n  valkey:\n    url"),
@@ -177,7 +177,7 @@ def test_the_steps_of_the_page_make_an_engine_that_machines_share_through(
     )
     indented = "".join(f"    {line}\n" for line in profile.splitlines())
     with world.started(redis_server(), "valkey.conf"):
-        time.sleep(1)
+        until(lambda: listens(port))
         for it in (world, other):
             it.configure(CONFIG + indented.replace("{", "{{").replace("}", "}}"))
             with_password(it, "a-long-random-password")
@@ -272,8 +272,8 @@ def test_whatever_happens_no_call_fails(tmp_path: os.PathLike[str]) -> None:
         threads = [threading.Thread(target=ask, args=(world,)) for world in worlds]
         for thread in threads:
             thread.start()
-        until = time.monotonic() + SOAK
-        while time.monotonic() < until:
+        end = time.monotonic() + SOAK
+        while time.monotonic() < end:
             time.sleep(SOAK / 8)
             it.client.flushall()
             it.process.send_signal(signal.SIGSTOP)

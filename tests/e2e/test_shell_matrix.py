@@ -56,7 +56,8 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Place
         urls = {"good": well.origin, "refused": refusing.origin, "offline": "http://127.0.0.1:1"}
         for name, url in urls.items():
             place = Place(os.fspath(tmp_path_factory.mktemp(name)))
-            configure(place, Credentials.of(well), "custom", url, timeout=1)
+            patience = 1 if name == "offline" else 60
+            configure(place, Credentials.of(well), "custom", url, timeout=patience)
             os.mkdir(os.path.join(place.home, "bin"))
             os.symlink(tastyauth(), os.path.join(place.home, "bin", "tastyauth"))
             place.variables["PATH"] = f"{place.home}/bin:{PATH}"

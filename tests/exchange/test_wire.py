@@ -79,7 +79,7 @@ class Clock:
 
 def ask(url: str, **changes: Any) -> TokenResponse:
     """An exchange with the real clock, and no pause between tries."""
-    changes = {"environment": "custom", "timeout": 5.0, **changes}
+    changes = {"environment": "custom", "timeout": 60.0, **changes}
     return exchange(grant(token_endpoint=url, **changes), environ={}, jitter=lambda: 0.0)
 
 

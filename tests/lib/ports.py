@@ -19,6 +19,12 @@ def closed_port() -> int:
     return port
 
 
+def listens(port: int) -> bool:
+    """Whether somebody does."""
+    with socket.socket() as it:
+        return it.connect_ex(("127.0.0.1", port)) == 0
+
+
 def free_port() -> int:
     """A port for a program that is about to start.
 

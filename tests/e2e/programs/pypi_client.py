@@ -16,7 +16,7 @@ async def refresh_and_list() -> dict[str, object]:
     if base_url:
         session.API_URL = session.CERT_URL = base_url
     sandbox = os.environ["ENVIRONMENT"] == "sandbox"
-    async with Session(is_test=sandbox, timeout=2) as live:  # the rest from TT_SECRET, TT_REFRESH
+    async with Session(is_test=sandbox, timeout=60) as live:  # more from TT_SECRET, TT_REFRESH
         for _ in range(int(os.environ["LISTS"])):
             accounts = await Account.get(live)
         return {
