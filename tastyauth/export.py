@@ -36,6 +36,9 @@ LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./"
 _BARE = LETTERS + "+:@%,=-"
 _NEVER_FIRST = "=~-"  # zsh expands a leading =, and - may read as an option
 
+_IS_POSIX = 'test "$PPID"'
+"""Fails in fish, which has no `unset`, and would show the whole line for that."""
+
 _IS_WHOLE = f"test {LETTERS}-+:=@%,{LETTERS}-+:=@%,"
 """Fails where IFS splits a bare value: `test` then gets several words."""
 
@@ -78,7 +81,7 @@ def sh(pairs: Pairs, unset: tuple[str, ...]) -> str:
     Those to set are unset too: `typeset -u`, or `-i`, of a shell would change the token.
     """
     words = [value if is_bare(value) else f"\"$(printf '{octal(value)}')\"" for _, value in pairs]
-    statements = [_IS_WHOLE]
+    statements = [_IS_POSIX, _IS_WHOLE]
     if any(word[0] == '"' for word in words):
         statements.append(_PRINTF_WORKS)
     statements.append(" ".join(("unset", *unset, *(name for name, _ in pairs))))

@@ -201,6 +201,29 @@ def test_a_failure_fails_with_odd_separators_too(shell: Shell, evaluate: str) ->
         assert found != "0", separators
 
 
+@every_way
+def test_the_form_for_another_shell_fails_and_shows_no_token(
+    shell: Shell, evaluate: str, decoys: str
+) -> None:
+    """Nobody writes `--format csh` in fish, but `eval (tastyauth env)` is what comes to mind."""
+    for format_ in {"sh", "fish", "csh"} - {shell.format, "csh" if shell.format == "fish" else ""}:
+        for token in (TOKEN, f"{TOKEN}~=="):
+            emit(shells.RENDER[format_](emission(token, "production", unset=("OLD",))), decoys)
+            done = subprocess.run(
+                [*shell.argv, f"{evaluate}; echo {shell.status}"],
+                cwd=decoys,
+                env={"PATH": os.environ["PATH"], "HOME": decoys},
+                capture_output=True,
+                text=True,
+                timeout=300,
+                check=False,
+            )
+            assert done.stdout != "0\n", format_
+            assert not any(token[at : at + 6] in done.stderr for at in range(len(token) - 6)), (
+                format_
+            )
+
+
 @pytest.mark.parametrize(
     ("shell", "evaluate"), [way for way in WAYS if getattr(way.values[0], "format", "") == "sh"]
 )
