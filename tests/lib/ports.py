@@ -1,7 +1,7 @@
 """Ports of 127.0.0.1, where several processes of tests take and leave some all the time."""
 
 import contextlib
-import random
+import secrets
 import socket
 
 _HELD: list[socket.socket] = []
@@ -32,7 +32,7 @@ def free_port() -> int:
     takes it in between.
     """
     while True:
-        port = random.randrange(10_000, 32_000)
+        port = 10_000 + secrets.randbelow(22_000)  # Hypothesis seeds `random` in each worker
         with socket.socket() as it, contextlib.suppress(OSError):
             it.bind(("127.0.0.1", port))
             return port
