@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -30,15 +31,20 @@ pytestmark = pytest.mark.warm
 
 
 class Ponderous(Simulator):
-    """A broker that has replaced the refresh token and takes that many seconds to say so."""
+    """A broker that has replaced the refresh token, and does not say so until it may.
 
-    def __init__(self, takes: float = 0.0, lifetime: int = 900) -> None:
+    That is so from exchange number `silent_from` on; those before are answered at once.
+    """
+
+    def __init__(self, silent_from: int = sys.maxsize, lifetime: int = 900) -> None:
         super().__init__(rotate=True, lifetime=lifetime)
-        self.takes = takes
+        self.silent_from = silent_from
+        self.may_answer = threading.Event()
 
     def answer(self, request: Request) -> Answer:
         answer = super().answer(request)
-        time.sleep(self.takes)
+        if self.exchanges >= self.silent_from:
+            self.may_answer.wait(LIMIT)
         return answer
 
 
@@ -192,13 +198,14 @@ def test_neither_a_comment_nor_clear_loses_it(rotating: World, config: str) -> N
 def test_clear_during_an_exchange_that_rotates_costs_neither_token_nor_grant(
     config: str, tmp_path: os.PathLike[str]
 ) -> None:
-    with Ponderous(takes=1.0) as simulator:
+    with Ponderous(silent_from=1) as simulator:
         world = world_of(simulator, tmp_path)
         world.configure(config)
         with world.started(COMMAND, "token") as process:
             until(lambda: simulator.exchanges == 1)
             assert world.run("clear", "--all").code == 0
-            assert process.poll() is None, "the answer is still on its way"
+            assert process.poll() is None
+            simulator.may_answer.set()
             done = finish(process)
         assert (done.code, done.out != "") == (0, True), done.err
         assert world.run("token", "--refresh").code == 0
@@ -386,12 +393,13 @@ def test_being_asked_to_stop_while_the_answer_comes_does_not_lose_the_grant(
     number: signal.Signals, config: str, tmp_path: os.PathLike[str]
 ) -> None:
     """Where the server takes the last token once more; a strict one wants a new grant then."""
-    with Rotating(0.4) as simulator:
+    with Rotating(silent_from=1) as simulator:
         world = world_of(simulator, tmp_path)
         world.configure(config)
         with world.started(COMMAND, "token") as process:
-            world.token_requested(0)
+            until(lambda: simulator.exchanges == 1)
             process.send_signal(number)
+            simulator.may_answer.set()
             assert finish(process).code == 128 + number
         assert world.run("token").code == 0
         assert simulator.token_requests == simulator.exchanges == 2
@@ -527,13 +535,14 @@ def test_stopping_all_processes_of_a_service_does_not_lose_the_grant(
     """Also the one in which `exec --keep-fresh` renews its token."""
     if sys.platform != "linux":
         missing("only Linux tells the children of another process")
-    with Rotating(0.4, lifetime=6) as simulator:
+    with Rotating(silent_from=2, lifetime=6) as simulator:
         world = world_of(simulator, tmp_path)
         with world.started(COMMAND, "exec", "--keep-fresh", "--", "sleep", "60") as process:
-            world.token_requested(1)
+            until(lambda: simulator.exchanges == 2)
             children = content(f"/proc/{process.pid}/task/{process.pid}/children")
             for pid in map(int, children.split()):
                 os.kill(pid, signal.SIGTERM)
+            simulator.may_answer.set()
             assert finish(process).code == 143
         assert world.run("token").code == 0
 
@@ -554,11 +563,12 @@ def test_a_process_killed_before_the_answer_may_need_a_new_grant(
     tmp_path: os.PathLike[str],
 ) -> None:
     """Nobody can know what was in flight; the next run says what to do, and then all is well."""
-    with Ponderous(0.4) as simulator:
+    with Ponderous(silent_from=1) as simulator:
         world = world_of(simulator, tmp_path)
         with world.started(COMMAND, "token") as process:
-            world.token_requested(0)
+            until(lambda: simulator.exchanges == 1)
             process.kill()
+        simulator.may_answer.set()
         done = world.run("token")
         assert (done.code, "Create Grant" in done.err) == (77, True)
         new = world.refresh_token
