@@ -172,7 +172,7 @@ def _look(path: str, label: str, around: Surroundings | None, *, follow_links: b
     with _explained(label, path):
         mode = os.stat(path, follow_symlinks=follow_links).st_mode
         if stat.S_ISLNK(mode):  # as with O_NOFOLLOW
-            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+            raise OSError(os.strerror(errno.ELOOP))
         if not os.access(path, os.R_OK, effective_ids=os.access in os.supports_effective_ids):
             raise PermissionError
         _check(path, path, label, around)
@@ -217,7 +217,7 @@ def _check(found_at: int | str, path: str, label: str, around: Surroundings | No
     if file_system in _IN_MEMORY:
         return
     directory = around.environ.get(CREDENTIALS_DIRECTORY, "")
-    above = os.path.realpath(directory).rstrip("/") + "/"
+    above = os.path.join(os.path.realpath(directory), "")
     if directory.startswith("/") and os.path.realpath(path).startswith(above):
         return
     hint = f"run: chmod 600 {quote(path)}"
@@ -237,7 +237,7 @@ def _file_system(device: int) -> str:
         for line in mounts:
             mount, _, file_system = line.partition(b" - ")
             if mount.split()[2] == number:
-                return file_system.split()[0].decode("ascii", "replace")
+                return file_system.split()[0].decode("latin-1")
     return ""
 
 

@@ -1,5 +1,6 @@
 """Secret sources: real files, pipes, mounts, programs and terminals."""
 
+import io
 import json
 import os
 import signal
@@ -23,7 +24,16 @@ from tables import for_each
 
 from tastyauth import validation
 from tastyauth.errors import ConfigError, SecretAbsent, SecretError
-from tastyauth.sources import KINDS, Reference, Surroundings, kind_of, parse, resolve_program
+from tastyauth.sources import (
+    HANGS,
+    KINDS,
+    OPEN,
+    Reference,
+    Surroundings,
+    kind_of,
+    parse,
+    resolve_program,
+)
 from tastyauth.sources.command import Command, Program
 from tastyauth.sources.dotenv import Dotenv
 from tastyauth.sources.env import Env
@@ -163,7 +173,10 @@ def test_a_one_key_mapping_becomes_a_reference(value: object, reference: Referen
     assert parse(value, directory="/cfg", home="/home/me") == reference
 
 
-@for_each("value", ["hunter2hunter2", {}, {"vault": "hunter2hunter2"}, {"env": 3}])
+@for_each(
+    "value",
+    ["hunter2hunter2", {}, {"vault": "hunter2hunter2"}, {"env": 3}, {"first_of": []}],
+)
 def test_anything_but_a_reference_is_refused_without_showing_its_contents(value: object) -> None:
     with pytest.raises(ConfigError) as refused:
         parse(value, directory="/cfg", home="/home/me")
@@ -269,6 +282,53 @@ def test_how_long_a_source_may_take(
 def test_importing_sources_does_not_import_subprocess() -> None:
     script = "import sys, tastyauth.sources; sys.exit('subprocess' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", script]).returncode == 0
+
+
+@for_each(
+    ("reference", "inputs"),
+    [
+        (Env("A"), (("env", "A"),)),
+        (File("/a"), (("file", "/a"),)),
+        (SystemdCredential("a"), (("credential", "a"),)),
+        (Dotenv("/a", "B"), (("file", "/a"),)),
+        (Keyring("a", "b"), ()),
+        (FirstOf((Env("A"), Pass("b"), File("/c"))), (("env", "A"), ("file", "/c"))),
+    ],
+)
+def test_what_can_be_compared_on_every_start(
+    reference: Reference, inputs: tuple[tuple[str, str], ...]
+) -> None:
+    assert reference.inputs() == inputs
+
+
+@for_each(
+    ("reference", "typed"),
+    [
+        (Env("A"), "read -rs A && export A"),
+        (Dotenv("/a b", "C"), "change the line C=... yourself: ${EDITOR:-vi} '/a b'"),
+        (SystemdCredential("a"), "--name=a - /etc/credstore.encrypted/a -"),
+        (OnePassword("op://my vault/i t/s/f"), "change s/f in 1Password's app, or: op item edit"),
+        (OnePassword("op://my vault/i t/f"), "op item edit 'i t' --vault 'my vault' --template"),
+        (Command(("/usr/bin/pass", "show", "a b")), "pass edit 'a b'"),
+        (Command(("pass", "a b")), "store it with pass, the program"),
+        (Command(("/usr/bin/vault",)), "store it with vault, the program"),
+        (Keyring("a", "b"), "store it yourself"),
+    ],
+)
+def test_what_to_type_where_tastyauth_cannot_store_it(reference: Reference, typed: str) -> None:
+    assert typed in reference.how_to_store()
+
+
+@for_each(
+    ("reference", "earlier"),
+    [
+        (File("/a"), File("/a.old")),
+        (Keyring("a", "b"), Keyring("a", "b.old")),
+        (Pass("a"), Pass("a.old")),
+    ],
+)
+def test_what_is_replaced_is_kept_beside_it(reference: Reference, earlier: Reference) -> None:
+    assert reference.earlier() == earlier
 
 
 # --- the value ----------------------------------------------------------------------------------
@@ -381,6 +441,7 @@ def test_a_file_that_does_not_exist_is_absent(
     (tmp_path / "dangling").symlink_to("nowhere")
     error = absence(File(str(tmp_path / below)), around(home=str(tmp_path)))
     assert error.message == f"file ~/{below} does not exist"
+    assert "tastyauth secret set" in error.hint
 
 
 def test_a_file_that_may_not_be_read_is_an_error_and_not_absent(
@@ -428,9 +489,10 @@ def test_a_users_file_that_others_can_read_is_an_error_with_the_chmod_to_run(
     make(path)
     path.chmod(mode)
     before = path.stat().st_mode
-    hint = refusal(File(str(path)), around(patience=0.1)).hint
-    assert hint.startswith("run: chmod 600 ")
-    subprocess.run(["sh", "-c", hint.removeprefix("run: ")], check=True)
+    error = refusal(File(str(path)), around(patience=0.1))
+    assert error.reason == OPEN
+    assert error.hint.startswith("run: chmod 600 ")
+    subprocess.run(["sh", "-c", error.hint.removeprefix("run: ")], check=True)
     assert path.stat().st_mode & 0o7777 == 0o600 != before
     # Now it is judged by what is in it, no longer by its mode.
     assert "other users" not in refusal(File(str(path)), around(patience=0.1)).message
@@ -509,6 +571,39 @@ def test_an_open_file_beside_the_credentials_directory_is_not(
     refusal(File(str(secret_file)), around({"CREDENTIALS_DIRECTORY": directory}))
 
 
+@for_each(
+    ("mount", "what"),
+    [
+        ("{device} / / rw - ext4 tmpfs rw", "chmod 600 {path}"),
+        ("{device} / / rw - caf\u00e9 tmpfs rw", "chmod 600 {path}"),
+        ("0:0 / / rw - tmpfs tmpfs rw", "chmod 600 {path}"),
+        ("{device} / / rw - vfat /dev/sd rw", "path: {path}, permissions: any"),
+        ("{device} / / rw - tmpfs other rw", None),
+        (None, "chmod 600 {path}"),
+    ],
+)
+def test_a_mode_counts_by_the_file_system_where_that_is_known(
+    on_disk: Path, secret_file: Path, mount: str | None, what: str | None
+) -> None:
+    """With a stand-in for what the system says of its mounts; macOS says nothing."""
+    secret_file.chmod(0o644)
+    number = secret_file.stat().st_dev
+    device = f"{os.major(number)}:{os.minor(number)}"
+
+    def mounts(path: str, mode: str) -> io.BytesIO:
+        if mount is None:
+            raise FileNotFoundError(path)
+        lines = ("1 0 0:0 / /proc rw - proc proc rw", f"2 0 {mount.format(device=device)}")
+        return io.BytesIO("\n".join(lines).encode())
+
+    with pytest.MonkeyPatch.context() as here:
+        here.setattr("tastyauth.sources.file.open", mounts, raising=False)
+        if what is None:
+            assert value_of(File(str(secret_file))) == VALUE
+        else:
+            assert what.format(path=secret_file) in refusal(File(str(secret_file))).hint
+
+
 MOUNTS = {
     "read-only": 'mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" || exit 9',
     **{
@@ -581,6 +676,79 @@ def test_where_chmod_changes_nothing_the_hint_names_what_does(
     assert f"{{ file: {{ path: {secret_file}, permissions: any }} }}" in done.stdout, done.stderr
 
 
+# --- looking without reading --------------------------------------------------------------------
+
+
+def test_a_look_finds_what_reading_would(on_disk: Path, secret_file: Path) -> None:
+    """It opens nothing: a pipe keeps what is in it."""
+    (on_disk / "link").symlink_to(secret_file)
+    os.mkfifo(on_disk / "pipe", 0o600)
+    (on_disk / "open").write_text(VALUE)
+    (on_disk / "open").chmod(0o644)
+    here = around({"CREDENTIALS_DIRECTORY": f"{on_disk}", "TT": "x"})
+    outside = around(home=f"{on_disk}")
+
+    def path(name: str, any_permissions: bool = False) -> File:
+        return File(f"{on_disk}/{name}", any_permissions)
+
+    for seen in (
+        path("secret"),
+        path("link"),
+        path("pipe"),
+        path("open"),
+        SystemdCredential("open"),
+        Dotenv(f"{on_disk}/secret", "A"),
+        Env("TT"),
+    ):
+        assert seen.look(here) is True
+    assert path("open", any_permissions=True).look(outside) is True
+    for unseen in (Keyring("a", "b"), Pass("a"), shell("exit 1")):
+        assert unseen.look(outside) is False
+    for broken, surroundings in (
+        (path("open"), outside),
+        (path("none"), outside),
+        (path("secret/below"), outside),
+        (path("a\0b"), outside),
+        (path("x" * 300), outside),
+        (path(""), outside),
+        (File("/dev/zero"), outside),
+        (SystemdCredential("link"), here),
+        (SystemdCredential("none"), here),
+        (SystemdCredential("secret"), outside),
+        (Dotenv(f"{on_disk}/none", "A"), outside),
+        (Dotenv(f"{on_disk}/open", "A"), outside),
+        (Env("TT"), outside),
+    ):
+        with pytest.raises(SecretError) as read:
+            broken.resolve(surroundings)
+        with pytest.raises(SecretError) as looked:
+            broken.look(surroundings)
+        assert (type(looked.value), looked.value.message) == (type(read.value), read.value.message)
+        assert looked.value.hint
+        assert broken.is_absent(surroundings) is isinstance(read.value, SecretAbsent)
+
+
+def test_what_cannot_be_read_is_seen_without_reading_it() -> None:
+    """As whoever this process acts for."""
+    needs.exists("/etc/shadow")
+    with needs.as_nobody(), pytest.raises(SecretError, match="is not readable") as looked:
+        File("/etc/shadow").look(around())
+    assert looked.value.hint.endswith(" /etc/shadow")
+
+
+@for_each(
+    ("reference", "absent"),
+    [
+        (Command(("no-such-program",)), True),
+        (shell("exit 1"), False),
+        (Keyring("a", "b"), False),
+        (FirstOf((Env("TT"),)), False),
+    ],
+)
+def test_only_what_is_certainly_absent_is_called_so(reference: Reference, absent: bool) -> None:
+    assert reference.is_absent(around()) is absent
+
+
 # --- named pipes --------------------------------------------------------------------------------
 
 
@@ -611,7 +779,9 @@ def test_a_named_pipe_is_read_until_its_writer_closes_it(tmp_path: Path) -> None
 def test_a_named_pipe_without_a_writer_does_not_hang(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe", 0o600)
     began = time.monotonic()
-    assert "named pipe" in refusal(File(str(tmp_path / "pipe")), around(patience=0.2)).message
+    error = refusal(File(str(tmp_path / "pipe")), around(patience=0.2))
+    assert "named pipe" in error.message
+    assert error.reason == HANGS
     assert 0.2 <= time.monotonic() - began < 60
 
 
@@ -648,8 +818,11 @@ def test_a_named_pipe_may_hold_no_more_than_a_file(tmp_path: Path) -> None:
     path = tmp_path / "pipe"
     feeder = ["sh", "-c", 'cat /dev/zero >"$1" 2>/dev/null', "sh", str(path)]
     os.mkfifo(path, 0o600)
-    with subprocess.Popen(feeder):
-        assert "64 KiB" in refusal(File(str(path))).message
+    with subprocess.Popen(feeder) as it:
+        try:
+            assert "64 KiB" in refusal(File(str(path))).message
+        finally:
+            it.kill()  # without a reader it would wait forever
 
 
 # --- systemd credentials ------------------------------------------------------------------------

@@ -5,11 +5,15 @@ real pass and a real keyring are met in `tests/e2e`. Keyring back ends are class
 the child is told to use, as any back end is (PYTHON_KEYRING_BACKEND).
 """
 
+import errno
+import json
 import os
 import stat
+import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import needs
@@ -49,6 +53,8 @@ class Full(KeyringBackend):
         assert (service, username) == ENTRY
         with open(PATH, "w") as file:
             file.write(password)
+    def delete_password(self, service, username):
+        self.set_password(service, username, "")
 
 class Chain(Full):
     backends = [keyring.backends.null.Keyring()]
@@ -198,13 +204,13 @@ def test_a_name_of_an_env_file_is_read_as_it_is_written(
 @pytest.mark.parametrize("text", ["", "A=1\n", "TT=\n", "TT\n", "#TT=x\n"])
 def test_a_name_that_is_not_in_the_file_is_absent(tmp_path: Path, text: str) -> None:
     absence(Dotenv(env_file(tmp_path, text), "TT"), around(tmp_path))
-    absence(Dotenv("/no/.env", "TT"), around(tmp_path))
+    assert "create it" in absence(Dotenv("/no/.env", "TT"), around(tmp_path)).hint
 
 
 def test_every_variable_of_an_env_file_is_read(tmp_path: Path) -> None:
     path = env_file(tmp_path, "A=1\n# B=2\nexport C='x y'\nD=\nE\n")
     assert variables(path, around(tmp_path)) == {"A": "1", "C": "x y"}
-    with pytest.raises(SecretAbsent, match="does not exist"):
+    with pytest.raises(SecretAbsent, match=r"^dotenv /no/\.env does not exist"):
         variables("/no/.env", around(tmp_path))
 
 
@@ -234,8 +240,11 @@ def test_without_the_extra_an_env_file_is_absent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "dotenv.parser", None)
-    error = absence(Dotenv(env_file(tmp_path, f"TT={VALUE}\n"), "TT"), around(tmp_path))
-    assert "python-dotenv" in error.message + error.hint
+    reference = Dotenv(env_file(tmp_path, f"TT={VALUE}\n"), "TT")
+    error = absence(reference, around(tmp_path))
+    assert "pip install python-dotenv" in error.hint
+    with pytest.raises(SecretAbsent, match=r"^dotenv ~/\.env TT needs python-dotenv"):
+        reference.look(around(tmp_path))
 
 
 KEYRING = Keyring("tastyauth", "live/refresh_token")
@@ -373,18 +382,23 @@ def test_a_child_that_asks_the_keyring_asks_for_no_keyring_itself(tmp_path: Path
 
 
 def test_every_program_of_a_source_knows_that_it_is_one(tmp_path: Path) -> None:
-    program(tmp_path, "pass", f'echo "$1 $TASTYAUTH_SOURCE" >>{tmp_path}/seen; echo x')
+    says = f'echo "$* $TASTYAUTH_SOURCE" >>{tmp_path}/seen; cat >>{tmp_path}/given'
+    program(tmp_path, "pass", f"{says}; printf 'old\\nuser: me\\nurl: x\\n'")
     (tmp_path / ".password-store").mkdir()
     (tmp_path / ".password-store/a.gpg").touch()
     Pass("a").store(Secret(VALUE), around(tmp_path))
     Pass("a").remove(around(tmp_path))
-    assert (tmp_path / "seen").read_text() == "show 1\ninsert 1\nrm 1\n"
+    calls = ["show a 1", "insert --multiline --force a 1", "rm --force a 1"]
+    assert (tmp_path / "seen").read_text().splitlines() == calls
+    assert (tmp_path / "given").read_text() == f"{VALUE}\nuser: me\nurl: x\n"
 
 
 def test_a_keyring_is_written_through_the_child(tmp_path: Path) -> None:
     surroundings = keyring(tmp_path, "Full", "")
     KEYRING.store(Secret(VALUE), surroundings)
     assert KEYRING.resolve(surroundings).reveal() == VALUE
+    KEYRING.remove(surroundings)
+    absence(KEYRING, surroundings)
 
 
 @pytest.mark.parametrize(
@@ -495,6 +509,57 @@ def test_a_password_manager_that_hangs_ends_at_the_limit(
     assert "did not end within 1 s" in refusal(reference, around(tmp_path, patience=1)).message
 
 
+def test_a_script_gets_the_secret_by_the_word_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = json.dumps({"data": ["x", {"a/b~": VALUE}]})
+    for name, text in (
+        ("se cret", VALUE),
+        (".env", f"A=1\nTT='{VALUE}' # mine"),
+        ("data.json", there),
+        ("lines", f"{VALUE}\n{there}\nthird"),
+    ):
+        (tmp_path / name).write_text(f"{text}\n")
+    for name, asked in (("pass", "show a b"), ("op", "read --no-newline op://v/i t/f")):
+        program(tmp_path, name, f'[ "$*" = "{asked}" ] && echo "{VALUE}"')
+    more = {"HOME": f"{tmp_path}", "CREDENTIALS_DIRECTORY": f"{tmp_path}", "TT_SECRET": VALUE}
+    here = keyring(tmp_path, "Full")
+    here = replace(here, environ={**here.environ, **more})
+    file, pointer = File(f"{tmp_path}/se cret"), "/data/1/a~1b~0"
+
+    def gives(reference: Reference) -> None:
+        script = f"printf %s {reference.shell_word(here)}"
+        done = subprocess.run(
+            ["sh", "-c", script], cwd="/", env=here.environ, capture_output=True, text=True
+        )
+        assert (done.stdout, done.stderr) == (VALUE, "")
+
+    for reference in (
+        Env("TT_SECRET"),
+        file,
+        SystemdCredential("se cret"),
+        Dotenv(f"{tmp_path}/.env", "TT"),
+        Command(("cat", "se cret")),
+        Command(("cat", "lines"), line=1),
+        Command(("cat", "data.json"), json=pointer),
+        Command(("cat", "lines"), line=2, json=pointer),
+        Pass("a b"),
+        OnePassword("op://v/i t/f"),
+        KEYRING,
+        FirstOf((Env("NO"), File("/no/file"), Command(("no-such-program",)), KEYRING)),
+        FirstOf((file, Env("NO"))),
+    ):
+        gives(reference)
+    assert FirstOf((Env("A"), Env("B"))).shell_word(here) == '"$A"'
+    asked = "get tastyauth live/refresh_token"
+    program(tmp_path, "keyring", f'[ "$*" = "{asked}" ] && echo "{VALUE}"')
+    monkeypatch.setattr(sys, "frozen", True, raising=False)
+    gives(KEYRING)
+    os.unlink(tmp_path / "bin/keyring")
+    for reference in (KEYRING, Dotenv("/.env", "TT")):
+        assert reference.shell_word(here).startswith('"$(python3 -P -')
+
+
 def test_without_a_terminal_1password_does_not_ask_its_app(tmp_path: Path) -> None:
     program(tmp_path, "op", 'printf "%s" "$OP_LOAD_DESKTOP_APP_SETTINGS-xxxxx"')
     surroundings = around(tmp_path)
@@ -557,8 +622,26 @@ def test_a_file_of_another_user_is_not_replaced(tmp_path: Path) -> None:
 
 def test_a_place_where_no_file_can_be_is_an_error_with_its_reason(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    error = unwritten(File(f"{tmp_path}/file/secret"), around(tmp_path))
+    below = File(f"{tmp_path}/file/secret")
+    error = unwritten(below, around(tmp_path))
     assert error.message.endswith("cannot be written: not a directory")
+    assert below.file_to_store(around(tmp_path)) == below.path
+
+
+def test_on_a_full_disk_a_secret_is_written_into_the_file_that_is_there(tmp_path: Path) -> None:
+    file = File(f"{tmp_path}/secret")
+    with pytest.raises(OSError, match="No space left on device") as full:
+        file.overwrite(Secret(VALUE), around(tmp_path))
+    assert full.value.errno == errno.ENOSPC
+    file.store(Secret("the-old-one, which is longer than the new one"), around(tmp_path))
+    before = os.stat(file.path)
+    file.overwrite(Secret(VALUE), around(tmp_path))
+    assert os.path.samestat(before, os.stat(file.path))
+    assert Path(file.path).read_bytes() == f"{VALUE}\n".encode()
+    file.remove(around(tmp_path))
+    linked(tmp_path / "secret")
+    with pytest.raises(SecretError, match=r"file ~/secret is not a regular file"):
+        file.overwrite(Secret(VALUE), around(tmp_path))
 
 
 def test_a_secret_that_was_stored_outlasts_a_power_cut(
@@ -603,9 +686,15 @@ def test_pass_that_cannot_be_written_says_why(tmp_path: Path) -> None:
     program(tmp_path, "pass", "echo 'gpg: no key for' $(cat) >&2; exit 1")
     error = unwritten(Pass("a/b"), around(tmp_path))
     assert error.message.endswith("pass exited with 1: gpg: no key for [hidden]")
-    assert "pass init" in error.hint
+    assert "pass insert -m a/b; a new store: pass init" in error.hint
     program(tmp_path, "pass", "sleep 60")
-    assert "pass insert" in unwritten(Pass("a/b"), around(tmp_path, patience=0.5)).hint
+    assert "pass insert -m a/b" in unwritten(Pass("a/b"), around(tmp_path, patience=0.5)).hint
+    (tmp_path / ".password-store/a").mkdir(parents=True)
+    (tmp_path / ".password-store/a/b.gpg").touch()
+    program(tmp_path, "pass", "exit 1")
+    error = unwritten(Pass("a/b"), around(tmp_path))
+    assert "losing its other lines" in error.message
+    assert "pass show a/b >/dev/null; or change it there: pass edit a/b" in error.hint
 
 
 @pytest.mark.parametrize("reference", [Env("A"), OnePassword("op://v/i/f"), Dotenv("/a", "B")])
@@ -613,6 +702,13 @@ def test_a_source_that_cannot_be_written_says_so(
     tmp_path: Path, reference: Env | OnePassword | Dotenv
 ) -> None:
     assert "cannot be written" in unwritten(reference, around(tmp_path)).message
+    for refused in (
+        partial(reference.remove, around(tmp_path)),
+        partial(reference.overwrite, Secret(VALUE), around(tmp_path)),
+        reference.earlier,
+    ):
+        with pytest.raises(SecretError, match="cannot be written by tastyauth"):
+            refused()
     unwritten(Dotenv(f"{tmp_path}/.env", "B"), around(tmp_path))
 
 
@@ -627,6 +723,22 @@ def test_of_several_sources_the_one_that_holds_the_old_secret_is_replaced(tmp_pa
     assert not both.replace(Secret("nobodys"), Secret("x"), around(tmp_path))
     assert first.replace(Secret("another-one"), Secret("new"), around(tmp_path))
     assert first.resolve(around(tmp_path)).reveal() == "new"
+
+
+class OnAFullDisk(File):
+    """A stand-in for a file on one: what is there can be written, and nothing new."""
+
+    def store(self, value: Secret, around: Surroundings) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_on_a_full_disk_only_what_is_lost_otherwise_is_written_in_place(tmp_path: Path) -> None:
+    file = OnAFullDisk(env_file(tmp_path, "the-old-one"))
+    old, new, here = Secret("the-old-one"), Secret(VALUE), around(tmp_path)
+    assert not file.replace(old, new, here)
+    assert file.resolve(here) == old
+    assert file.replace(old, new, here, is_last_resort=True)
+    assert file.resolve(here) == new
 
 
 def test_a_source_that_holds_nothing_is_not_made_to_hold_the_new_secret(tmp_path: Path) -> None:
