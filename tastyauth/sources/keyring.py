@@ -122,7 +122,7 @@ class Keyring(Reference):
         said = {k: str(v) for k, v in answer.items()} if isinstance(answer, dict) else {}
         if not allowed or said.get("state") in allowed:
             return said
-        reason = mask(said.get("reason", ""), [Secret(secret)] if secret else [])
+        reason = mask(said.get("reason", ""), [Secret(secret)])
         more = ": ".join(filter(None, (said.get("backend"), reason)))
         state = said.get("state", "")
         kind = SecretAbsent if state.startswith("no ") else SecretError

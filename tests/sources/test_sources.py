@@ -25,6 +25,7 @@ from tables import for_each
 from tastyauth import validation
 from tastyauth.errors import ConfigError, SecretAbsent, SecretError
 from tastyauth.sources import (
+    ASKS,
     HANGS,
     KINDS,
     OPEN,
@@ -847,7 +848,9 @@ def test_a_credential_that_the_service_was_not_given_is_absent(tmp_path: Path) -
 def test_a_credential_that_cannot_be_a_secret_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "tt").write_text("two\nlines\n")
     surroundings = around({"CREDENTIALS_DIRECTORY": str(tmp_path)})
-    assert "has 2 lines" in refusal(SystemdCredential("tt"), surroundings).message
+    error = refusal(SystemdCredential("tt"), surroundings)
+    assert "has 2 lines" in error.message
+    assert "keep only the secret" in error.hint
 
 
 def test_a_credential_that_is_a_pipe_has_the_time_limit_of_any_pipe(tmp_path: Path) -> None:
@@ -901,7 +904,9 @@ def test_a_command_inside_a_command_is_refused(reference: Reference) -> None:
 
 @for_each("program", ["no-such-program", "/no/such", "~/no/such", "./sh", "bin/sh"])
 def test_a_command_whose_program_is_not_here_is_absent(program: str) -> None:
-    assert "not available here" in absence(Command((program, "x"))).message
+    error = absence(Command((program, "x")))
+    assert "not available here" in error.message
+    assert ("cron's PATH" in error.hint) is ("/" not in program)
 
 
 def test_a_program_that_cannot_be_executed_is_an_error(secret_file: Path) -> None:
@@ -1093,6 +1098,21 @@ def test_what_a_failing_command_says_is_quoted(tmp_path: Path, script: str, said
     assert message.partition(" failed with exit code 1")[2] == said
 
 
+@for_each(
+    ("script", "reason"),
+    [
+        ("echo Enter the PASSPHRASE >&2; exit 1", ASKS),
+        ("echo Master password: >&2", ASKS),
+        ("exit 1 # no passphrase", ""),
+        ("true # no passphrase", ""),
+    ],
+)
+def test_a_command_that_asks_is_told_by_what_it_says_and_not_by_its_name(
+    script: str, reason: str
+) -> None:
+    assert refusal(shell(script)).reason == reason
+
+
 @for_each("interactive", [True, False])
 def test_a_command_that_may_ask_stays_in_the_session_and_any_other_has_its_own(
     interactive: bool,
@@ -1107,6 +1127,7 @@ def test_a_command_that_does_not_end_is_an_error_with_its_last_words() -> None:
     error = refusal(shell("echo touch the key >&2; exec sleep 60", timeout=0.3))
     assert "did not end within 0.3 s: touch the key" in error.message
     assert "timeout" in error.hint
+    assert error.reason == HANGS
 
 
 def test_a_command_without_a_limit_of_its_own_has_that_of_the_run() -> None:
@@ -1202,6 +1223,16 @@ def test_a_command_that_nobody_collects_is_ended(tmp_path: Path) -> None:
     with reference.begin(around()):
         assert appears(tmp_path / "started", within=20)
     assert not appears(tmp_path / "survived", within=1.5)
+
+
+def test_a_command_whose_exit_code_another_part_has_taken_is_an_error(tmp_path: Path) -> None:
+    reference = shell(f"cd '{tmp_path}'; echo $$ >it; mv it number; echo value")
+    with reference.begin(around()) as collect:
+        assert appears(tmp_path / "number", within=20)
+        os.waitpid(int((tmp_path / "number").read_text()), 0)
+        with pytest.raises(SecretError, match="ended, but") as caught:
+            collect()
+    assert "by their IDs" in caught.value.hint
 
 
 @for_each("reference", [Env("TT"), FirstOf((Env("NO"), Env("TT"))), shell('echo "$TT"')])

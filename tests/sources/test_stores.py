@@ -22,7 +22,7 @@ from world import PYTHON
 
 from tastyauth.errors import SecretAbsent, SecretError
 from tastyauth.secret import Secret
-from tastyauth.sources import Reference, Surroundings, kind_of
+from tastyauth.sources import ASKS, HANGS, Reference, Surroundings, kind_of
 from tastyauth.sources.command import Command
 from tastyauth.sources.dotenv import Dotenv, variables
 from tastyauth.sources.env import Env
@@ -280,6 +280,7 @@ def test_a_keyring_without_an_answer_says_why(
     error = refusal(KEYRING, keyring(tmp_path, backend, content))
     assert isinstance(error, SecretAbsent) is absent
     assert word in error.message
+    assert error.reason == (ASKS if word == "is locked" else "")
     assert error.exit_code == 69
 
 
@@ -311,7 +312,9 @@ def test_an_entry_that_is_not_there_yet_comes_from_tastyauth_itself(tmp_path: Pa
 
 def test_a_keyring_that_waits_ends_at_its_limit(tmp_path: Path) -> None:
     """Asked, written, or looked at for whether it answers."""
-    assert "2 s" in defect(KEYRING, keyring(tmp_path, "Waiting", patience=2)).message
+    error = defect(KEYRING, keyring(tmp_path, "Waiting", patience=2))
+    assert "2 s" in error.message
+    assert error.reason == HANGS
     assert "2 s" in unwritten(KEYRING, keyring(tmp_path, "Waiting", patience=2)).message
     assert not kind_of("keyring").is_available(keyring(tmp_path, "Waiting", patience=0.5))
 
@@ -416,6 +419,7 @@ def test_a_keyring_that_keeps_nothing_is_not_written(
     [
         ("Full", VALUE, True),
         ("Full", "", True),
+        ("Where", "", True),
         ("NoBus", VALUE, False),
         ("Locked", VALUE, False),
         (NULL, VALUE, False),
