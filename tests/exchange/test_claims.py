@@ -3,6 +3,7 @@
 import base64
 import contextlib
 import json
+import re
 
 import pytest
 from exchange_fakes import CLIENT_ID, CLIENT_SECRET, OTHER_ID, REFRESH_TOKEN, grant, jwt
@@ -11,7 +12,13 @@ from hypothesis import strategies as st
 from tables import for_each
 
 from tastyauth.errors import APPLICATIONS_PAGE, CREATE_GRANT, RefusedError
-from tastyauth.exchange.claims import check_offline, check_scopes, doubt
+from tastyauth.exchange.claims import (
+    check_entered,
+    check_offline,
+    check_scopes,
+    check_shape,
+    doubt,
+)
 from tastyauth.secret import Secret
 
 RT = {"alg": "EdDSA", "typ": "rt+jwt"}
@@ -118,6 +125,9 @@ PASSES = {
     "five parts, as of a JWE": jwt({"typ": "rt+jwt", "enc": "A256GCM"}, {}) + ".a.b",
     "a signature of another kind": jwt({"alg": "ES512"}, {}) + "abcd",
     "other characters": "\u00fcber." * 3,
+    "a character that base64 has not": "e!" + jwt({"typ": "at+jwt"}, {})[1:],
+    "claims over two lines": jwt(RT, {}).replace(".e30.", ".ewp9."),
+    "a signature of Ed448": jwt(RT, {}).rpartition(".")[0] + "." + "Ab01" * 38,
     "a type said twice": base64.urlsafe_b64encode(b'{"typ":"at+jwt","typ":"at+jwt"}').decode()
     + ".e30.c2ln",
     "deep nesting": encoded(b"[" * 9000),
@@ -168,6 +178,11 @@ def test_more_or_less_than_the_declared_scopes_is_refused(
     assert f"the grant {message}" in caught.value.message
     assert hint in caught.value.hint
     assert f"Manage → Create Grant on {APPLICATIONS_PAGE}" in caught.value.hint
+    assert (
+        "\n2. store its refresh token: tastyauth secret set --only refresh_token"
+        in caught.value.hint
+    )
+    assert re.search(r"(refresh_token|scopes: \[[a-z, ]+\])$", caught.value.hint)
     check_offline(grant(refresh_token=token))  # nothing is declared
 
 
@@ -275,7 +290,7 @@ def test_a_word_that_stands_for_a_credential_is_not_sent_to_tastytrade(filler: s
     """A server of another kind may take it."""
     for name in ("client_secret", "refresh_token"):
         changes = {name: Secret(filler)}
-        with pytest.raises(RefusedError, match="is a placeholder"):
+        with pytest.raises(RefusedError, match=f"not a {name.replace('_', ' ')}\n"):
             check_offline(grant(environment="production", **changes))
         check_offline(grant(environment="custom", **changes))
 
@@ -292,12 +307,15 @@ def test_a_word_that_stands_for_a_credential_is_not_sent_to_tastytrade(filler: s
         REFRESH_TOKEN[4:],
         REFRESH_TOKEN[30:],
         REFRESH_TOKEN + REFRESH_TOKEN[-4:],
+        REFRESH_TOKEN[:-1] + "\u00fc",
     ],
 )
 def test_half_a_refresh_token_is_not_sent_to_tastytrade(token: str) -> None:
     """Its header says how long the signature is; nothing else is asked of a server of one's own."""
     for environment in ("production", "sandbox"):
-        assert "refresh_token: this is not a complete" in refused(token, environment).message
+        error = refused(token, environment)
+        assert "refresh_token: this is not a complete" in error.message
+        assert "copy it again" in error.hint
     check(token, "custom")
 
 
@@ -316,11 +334,13 @@ def test_made_up_digits_are_not_sent_to_tastytrade(digits: str) -> None:
         (CLIENT_SECRET.upper(), ""),
         (CLIENT_SECRET[1:], "but 39 characters"),
         (f"{CLIENT_SECRET[1:]}g", "but 40 characters"),
+        ("eyJunk.secret", "but 13 characters"),
     ],
 )
 def test_an_unusual_client_secret_is_doubted_and_sent(secret: str, said: str) -> None:
     """Nobody knows whether tastytrade issues others."""
     assert doubt(Secret(secret)).endswith(said)
+    assert doubt(Secret(secret)).startswith("not the 40 hexadecimal digits" if said else "")
     assert bool(doubt(Secret(secret))) == bool(said)
     check_offline(grant(client_secret=Secret(secret)))
 
@@ -361,8 +381,60 @@ def test_a_server_of_ones_own_issues_what_it_likes(name: str, value: str) -> Non
         ("client_secret", OTHER_ID),
         ("client_secret", jwt({"alg": "RS256"}, {"iss": "https://login.example"})),
         ("refresh_token", CLIENT_SECRET[::-1]),
+        ("refresh_token", CLIENT_SECRET[::-1].upper()),
     ],
 )
 def test_tastytrade_does_not(name: str, value: str) -> None:
     with pytest.raises(RefusedError):
         check_offline(grant(**{name: Secret(value)}))
+
+
+@for_each(
+    ("name", "value", "message", "hint"),
+    [
+        (
+            "client_id",
+            CLIENT_ID.replace("-", "").upper(),
+            "this client ID has lost its dashes",
+            "enter",
+        ),
+        (
+            "client_id",
+            CLIENT_SECRET,
+            "this is not a client ID, it looks like a tastytrade client secret",
+            "is a UUID",
+        ),
+        ("client_id", "me", "this is not a client ID", "is a UUID"),
+        ("client_id", "<id>", "this is a placeholder, not a client ID", "is a UUID"),
+        ("client_secret", OTHER_ID, "this is a client ID, not a client secret", CREATE_GRANT),
+        ("client_secret", "'abc'", "the client secret has quotes around it", "without"),
+        ("refresh_token", '{"a": 1}', "this is JSON", "only the value of refresh_token"),
+    ],
+)
+def test_a_credential_of_another_shape_is_named(
+    name: str, value: str, message: str, hint: str
+) -> None:
+    with pytest.raises(RefusedError) as caught:
+        check_shape(name, Secret(value))
+    assert caught.value.message == message
+    assert hint in caught.value.hint
+    check_shape("client_id", Secret(CLIENT_ID))
+
+
+@for_each(
+    ("name", "value", "tastytrade", "custom"),
+    [
+        ("client_secret", CLIENT_SECRET, None, None),
+        ("client_secret", "my-client-secret", "placeholder", None),
+        ("client_secret", OTHER_ID, "client ID", "client ID"),
+        ("refresh_token", REFRESH_TOKEN, None, None),
+        ("refresh_token", "ory_rt_Zm9vYmFy", "not a complete", None),
+        ("refresh_token", REFRESH_TOKEN[:-9], "not a complete", "not a complete"),
+    ],
+)
+def test_what_is_entered_at_a_prompt_is_checked_at_once(
+    name: str, value: str, tastytrade: str | None, custom: str | None
+) -> None:
+    for is_custom, message in ((False, tastytrade), (True, custom)):
+        with pytest.raises(RefusedError, match=message) if message else contextlib.nullcontext():
+            check_entered(name, Secret(value), is_custom=is_custom)

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import time
 import traceback
 from typing import Any
 
@@ -350,6 +351,17 @@ def test_a_retry_after_date_is_read_by_the_servers_clock() -> None:
     assert failure(503, b"", **dates).retry_after == 9.0
 
 
+def test_a_date_is_of_greenwich_wherever_this_machine_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "EST5")
+    time.tzset()
+    try:
+        later = failure(503, b"", Retry_After="Fri, 15 Jan 2027 08:00:30 GMT").retry_after
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+    assert later == 30.0
+
+
 @for_each(
     ("given", "lifetime"),
     [
@@ -566,6 +578,7 @@ SWAPPED = {"token_type": "Bearer", "expires_in": 900}
         f"prefix.{REFRESH_TOKEN}",
         f"{CLIENT_SECRET}00",
         CLIENT_SECRET[:-1],
+        CLIENT_SECRET[3:19],
         REFRESH_TOKEN.rpartition(".")[2],
         base64.b64encode(CLIENT_SECRET.encode()).decode(),
         base64.urlsafe_b64encode(f"id:{CLIENT_SECRET}".encode()).decode().rstrip("="),
@@ -595,6 +608,13 @@ def test_the_client_secret_is_never_taken_for_a_refresh_token() -> None:
     error = failure(200, answer)
     assert error.exit_code == 76
     assert not isinstance(error, RotatedError)
+
+
+def test_a_secret_of_sixteen_letters_is_no_part_of_a_token() -> None:
+    """A secret as long as that is not part of a token by chance."""
+    answer = Answer(200, {}, json.dumps({"access_token": "abc.hunter2-hunter-2.def"}).encode())
+    with pytest.raises(ProtocolError, match="is a refresh token or the client secret"):
+        read_response(answer, grant(client_secret=Secret("hunter2-hunter-2")), NOW)
 
 
 def test_a_short_secret_may_be_part_of_a_token() -> None:

@@ -4,6 +4,7 @@ import os
 import shutil
 import ssl
 
+import certifi
 import pytest
 import trustme
 from exchange_fakes import grant
@@ -11,7 +12,7 @@ from tables import for_each
 
 from tastyauth.errors import ConfigError
 from tastyauth.exchange import exchange
-from tastyauth.exchange.route import route
+from tastyauth.exchange.route import authorities_for, route
 
 HTTPS = "https://api.tastyworks.com/oauth/token"
 
@@ -253,6 +254,7 @@ def test_where_the_system_keeps_its_certificate_authorities(
     if bundle:
         shutil.copy(authority, os.path.join(top, bundle))
     assert route(HTTPS, {})[1] == (os.path.join(top, bundle) if bundle else "certifi")
+    assert bundle or authorities_for({}).file == certifi.where()
     shutil.copy(authority, os.path.join(directory, "0123abcd.0"))
     assert route(HTTPS, {})[1] == directory
 

@@ -1,12 +1,15 @@
 """One exchange on the wire: what is sent, how often, and how it ends on time."""
 
 import contextlib
+import errno
 import gzip
 import itertools
 import json
 import random
+import selectors
 import signal
 import socket
+import ssl
 import struct
 import subprocess
 import sys
@@ -18,6 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import certifi
 import httpx
 import pytest
 from exchange_fakes import (
@@ -33,14 +37,16 @@ from exchange_fakes import (
     says,
     serving,
 )
+from httpcore._backends.sync import SyncStream
 from ports import closed_port
 from pytest_httpx import HTTPXMock
 from tables import for_each
 from traced import locals_of
 
 from tastyauth.errors import RefusedError, TastyauthError, TemporaryError
-from tastyauth.exchange import exchange
+from tastyauth.exchange import REFUSED_CONNECTION, exchange
 from tastyauth.exchange.claims import RefreshGrant
+from tastyauth.exchange.deadline import connect
 from tastyauth.exchange.response import TokenResponse
 from tastyauth.secret import Secret
 
@@ -286,9 +292,54 @@ def test_what_does_not_pass_is_asked_once(
 ) -> None:
     """A broker blocks addresses that keep failing."""
     answers(httpx_mock, answer)
-    with pytest.raises(TastyauthError):
+    with pytest.raises(TastyauthError) as caught:
         Clock().exchange(grant(environment=environment))
+    assert caught.value.is_answer is True
     assert len(httpx_mock.get_requests()) == 1
+
+
+def caused(cause: Exception, **facts: object) -> Exception:
+    """An error of httpx with this cause; a stand-in for what the system reports."""
+    vars(cause).update(facts)
+    error = httpx.ConnectError("x")
+    error.__cause__ = cause
+    return error
+
+
+def certificate_fault(code: int) -> Exception:
+    return caused(ssl.SSLCertVerificationError(1, "x"), verify_code=code, verify_message="odd")
+
+
+@pytest.mark.parametrize(
+    ("error", "message", "hint", "reason"),
+    [
+        (httpx.ReadTimeout("x"), "{} did not answer in time", "try again", ""),
+        (httpx.ReadError("x"), "the connection to {} was lost", "try again", ""),
+        (httpx.ConnectError("x"), "{} cannot be reached", "try again", ""),
+        (caused(OSError(errno.ENETUNREACH, "no")), "{} cannot be reached", "try again", ""),
+        (caused(OSError(errno.EMFILE, "Too many")), "{} cannot be reached: too many", "ulimit", ""),
+        (caused(ConnectionRefusedError()), "{} refuses connections", "try", REFUSED_CONNECTION),
+        *(
+            (certificate_fault(code), f"the certificate of {{}} {what}", hint, "")
+            for codes, what, hint in (
+                ((9, 10), "has expired, or is not valid yet", "clock"),
+                ((62, 64), "is for another name", "check the host"),
+                ((2, 18, 19, 20, 21), "was issued by an unknown authority", "SSL_CERT_FILE"),
+                ((22,), "was refused by OpenSSL: odd", "needs a better certificate"),
+            )
+            for code in codes
+        ),
+    ],
+)
+def test_a_failure_on_the_way_is_named(
+    httpx_mock: HTTPXMock, error: Exception, message: str, hint: str, reason: str
+) -> None:
+    answers(httpx_mock, error)
+    with pytest.raises(TastyauthError) as caught:
+        exchange(grant(), environ={"SSL_CERT_FILE": certifi.where()}, tries=1)
+    assert caught.value.message == message.format("api.tastyworks.com")
+    assert hint in caught.value.hint
+    assert (caught.value.reason, caught.value.is_answer) == (reason, False)
 
 
 # Servers that do not behave
@@ -325,13 +376,39 @@ def test_a_closed_port_is_temporary() -> None:
 def test_a_name_without_an_address_is_temporary(monkeypatch: pytest.MonkeyPatch) -> None:
     """It says which name."""
 
-    def fail(*_: object, **__: object) -> None:
+    asked: list[object] = []
+
+    def fail(*place: object, **options: object) -> None:
+        asked.append((place, options))
         raise socket.gaierror(socket.EAI_NONAME, "unknown")
 
     monkeypatch.setattr(socket, "getaddrinfo", fail)
     error = failure("http://localhost:9/oauth/token")
     assert error.exit_code == 75
     assert "localhost cannot be resolved" in error.message
+    assert asked[0] == (("localhost", 9), {"type": socket.SOCK_STREAM})
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "127.1.2.3", "::1", "192.0.2.7"])
+def test_plain_http_goes_to_this_machine_only(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stand-in says where the connection leads."""
+    said = SyncStream.get_extra_info
+
+    def stand_in(stream: SyncStream, name: str) -> Any:
+        return (address, 80) if name == "server_addr" else said(stream, name)
+
+    monkeypatch.setattr(SyncStream, "get_extra_info", stand_in)
+    with serving(says(TOKEN)) as server:
+        if address != "192.0.2.7":
+            assert ask(server.url()).access_token.reveal() == "abc.def"
+            return
+        error = failure(server.url())
+    assert error.exit_code == 78
+    assert "localhost resolves to 192.0.2.7" in error.message
+    assert "127.0.0.1" in error.hint
+    assert b"POST" not in b"".join(server.requests)
 
 
 @for_each(
@@ -538,6 +615,34 @@ def test_addresses_that_are_all_dead_end_on_time(monkeypatch: pytest.MonkeyPatch
     with dead_address() as first, dead_address() as second:
         monkeypatch.setattr(socket, "getaddrinfo", known_as([first, second]))
         late("http://localhost:1/oauth/token")
+
+
+def test_the_first_failure_is_the_one_that_is_told() -> None:
+    nowhere = (socket.AF_UNIX, socket.SOCK_STREAM, 0, "", "/nowhere/at/all")
+    refused = known_as([("127.0.0.1", closed_port())])()
+    with pytest.raises(FileNotFoundError):
+        connect([nowhere, *refused], time.monotonic() + 60.0)
+    with pytest.raises(TimeoutError):
+        connect(refused, time.monotonic())
+
+
+def test_waiting_for_one_address_is_idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last one is waited for in one piece, and what is made does not wait by itself."""
+    turns: list[object] = []
+    select = selectors.DefaultSelector.select
+
+    def counted(*words: Any) -> Any:
+        turns.append(words)
+        return select(*words)
+
+    monkeypatch.setattr(selectors.DefaultSelector, "select", counted)
+    with dead_address() as dead, pytest.raises(TimeoutError):
+        connect(known_as([dead])(), time.monotonic() + 0.5)
+    assert len(turns) < 10
+    with serving(says(b""), reads=False) as server:
+        live = known_as([("127.0.0.1", server.port)])()
+        with connect(live, time.monotonic() + 60.0) as made:
+            assert made.gettimeout() == 0.0
 
 
 def test_a_pause_and_a_second_try_are_within_the_limit() -> None:
