@@ -125,7 +125,7 @@ PASSES = {
     "five parts, as of a JWE": jwt({"typ": "rt+jwt", "enc": "A256GCM"}, {}) + ".a.b",
     "a signature of another kind": jwt({"alg": "ES512"}, {}) + "abcd",
     "other characters": "\u00fcber." * 3,
-    "a character that base64 has not": "e!" + jwt({"typ": "at+jwt"}, {})[1:],
+    "characters that base64 has not": "e!!!!" + jwt({"typ": "at+jwt"}, {})[1:],
     "claims over two lines": jwt(RT, {}).replace(".e30.", ".ewp9."),
     "a signature of Ed448": jwt(RT, {}).rpartition(".")[0] + "." + "Ab01" * 38,
     "a type said twice": base64.urlsafe_b64encode(b'{"typ":"at+jwt","typ":"at+jwt"}').decode()
