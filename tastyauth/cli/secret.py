@@ -206,8 +206,8 @@ def try_out(
         raise type(error)(error.message, f"nothing was stored{then}{error.hint}") from None
     else:
         console.say("tested: the server issued a token")
-        if tried.unsaid:
-            console.warn(tried.unsaid)
+        for doubt in tried.doubts:
+            console.warn(doubt)
         again = refresh.Task.of(task.profile, task.around, task.audience, in_a_hurry=True)
         return tried.entry, lambda: refresh.resolve_secrets(again) == secrets
     return None

@@ -79,9 +79,10 @@ def _judged(field: str, value: Secret, answered: str, findings: Findings) -> Ver
     if is_same and claims.read_claims(value).kind != REFRESH_TOKEN_TYPE:
         message = f"{answered}: the client secret has the same value"
         return Verdict(FAILED, message, "the same value was stored in both places", RESOLVED)
+    client_id = findings.secrets.get("client_id", Secret("")).reveal()
     for is_custom in (True, False) if findings.is_custom else (False,):
         try:
-            claims.check_shape(field, value, is_custom=is_custom)
+            claims.check_shape(field, value, client_id, is_custom=is_custom)
             if not findings.is_custom:
                 claims.check_genuine(field, value)
         except RefusedError as error:
@@ -128,6 +129,9 @@ def check_issuer(findings: Findings) -> Verdict:
         return skipped(_SAYS_NOTHING)
     said = shown(issuer, findings.secrets.values())
     environment = claims.environment_of(findings.claims)
+    if environment == "production" != findings.profile.behind:
+        hint = "if the server of this profile trades with real money, set stands_for: production"
+        return warned(f"{said}: production, but the profile counts as a sandbox", hint)
     if environment is not None:
         return passed(f"{said}: {environment}")
     if findings.is_custom:

@@ -119,7 +119,7 @@ def check_offline(grant: RefreshGrant) -> None:
         raise RefusedError("the client secret and the refresh token are the same value", hint)
     for name, value in zip(("client_secret", "refresh_token"), grant.secrets, strict=True):
         try:
-            check_shape(name, value, is_custom=grant.environment == "custom")
+            check_shape(name, value, grant.client_id, is_custom=grant.environment == "custom")
             if grant.environment != "custom":
                 check_genuine(name, value)
         except RefusedError as error:
@@ -129,11 +129,11 @@ def check_offline(grant: RefreshGrant) -> None:
     check_scopes(scopes_of(claims.fields.get("scope")), grant.scopes, grant.secrets)
 
 
-def check_shape(name: str, value: Secret, *, is_custom: bool = False) -> None:
+def check_shape(name: str, value: Secret, client_id: str = "", *, is_custom: bool = False) -> None:
     """Raises RefusedError when `value` is certain to be something other than the credential `name`.
 
     With `is_custom` a credential may have any shape, but not that of a different tastytrade
-    credential.
+    credential, and it may not be the `client_id` itself.
     """
     text = value.reveal()[:LONGEST_TOKEN]
     spoken = "client ID" if name == "client_id" else name.replace("_", " ")
@@ -151,7 +151,7 @@ def check_shape(name: str, value: Secret, *, is_custom: bool = False) -> None:
             raise RefusedError("this client ID has lost its dashes", "enter it as it is shown")
         what = f"this is not a client ID{f', it looks like {looks}' if looks else ''}"
         raise RefusedError(what, _INSTEAD[name])
-    if looks == "a client ID" and not is_custom:
+    if looks == "a client ID" and (not is_custom or text.lower() == client_id.lower()):
         raise RefusedError(f"this is a client ID, not a {spoken}", _INSTEAD[name])
     fits = looks in (None, "a client ID", *_FITTING[name])
     if not fits and not (is_custom and looks in ("a JWT", "a tastytrade client secret")):

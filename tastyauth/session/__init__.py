@@ -292,8 +292,8 @@ class Session:
 
     def _granted(self, refreshed: "Refreshed", record: Attempt) -> Entry:
         """The token just granted, by the server or to another machine; counts and reports it."""
-        if refreshed.unsaid and not record.succeeded_at:  # once, not with each token
-            self._audience.warn(refreshed.unsaid)
+        for doubt in refreshed.doubts if not record.succeeded_at else ():
+            self._audience.warn(doubt)
         self.has_asked = True
         granted.append(refreshed.entry.stored_at)
         return refreshed.entry

@@ -20,6 +20,10 @@ UNSAID = (
     "scopes cannot be checked: neither the refresh token nor the server's answer says what the"
     " grant may do"
 )
+MISLABELLED = (
+    "production issued this refresh token, but the profile counts as a sandbox; if its server"
+    " trades with real money, set stands_for: production"
+)
 
 HURRY = 3.0
 """Seconds for an exchange, in one try, while the caller still has a good token."""
@@ -89,15 +93,14 @@ class Secrets(NamedTuple):
 class Refreshed(NamedTuple):
     """The outcome of a refresh.
 
-    `moved` says that the declared source now holds a newer token; `unsaid` is a warning where
-    neither the grant nor the answer says which of the declared scopes it has. `from_another` says
-    that another machine got this access token, and `trouble` why the engine that they share was not
-    used.
+    `moved` says that the declared source now holds a newer token; `doubts` are for the user to look
+    at once, and not with each token. `from_another` says that another machine got this access
+    token, and `trouble` why the engine that they share was not used.
     """
 
     entry: Entry
     moved: bool = False
-    unsaid: str = ""
+    doubts: tuple[str, ...] = ()
     from_another: bool = False
     trouble: str = ""
 
@@ -174,10 +177,14 @@ def exchange_once(task: Task, secrets: Secrets, keep: Callable[[Secret], bool]) 
         claims.check_scopes(scopes, grant.scopes, (*grant.secrets, answer.access_token))
     for warning in answer.warnings:
         audience.warn(warning)
-    granted = claims.read_claims(grant.refresh_token).fields.get("scope")
-    is_said = not grant.scopes or answer.scopes or claims.scopes_of(granted)
+    said = claims.read_claims(grant.refresh_token)
+    doubts: list[str] = []
+    if grant.scopes and not answer.scopes and not claims.scopes_of(said.fields.get("scope")):
+        doubts.append(UNSAID)
+    if claims.environment_of(said) == "production" != profile.behind:
+        doubts.append(MISLABELLED)
     token = answer.access_token, int(asked_at), answer.expires_in, time.time()
-    return Refreshed(_entry(profile, secrets.client_id, *token), moved, "" if is_said else UNSAID)
+    return Refreshed(_entry(profile, secrets.client_id, *token), moved, tuple(doubts))
 
 
 def _entry(

@@ -883,6 +883,20 @@ def test_the_claims_of_a_refresh_token_are_checked(
     assert token not in json.dumps(check)
 
 
+@pytest.mark.parametrize(
+    ("added", "state"), [("", "warned"), ("    stands_for: production\n", "passed")]
+)
+def test_real_money_that_counts_as_a_sandbox_is_a_warning(
+    added: str, state: str, examine: Examine, world: World
+) -> None:
+    world.configure(CONFIG + added)
+    token = jwt({"typ": "rt+jwt"}, {"iss": "https://api.tastyworks.com"})
+    world.write(f"{world.config_directory}/live.refresh-token", token)
+    check = examine("--offline").checks["issuer"]
+    assert check["state"] == state
+    assert ("set stands_for: production" in check.get("hint", "")) == (state == "warned")
+
+
 # -- the report -----------------------------------------------------------------------------------
 
 

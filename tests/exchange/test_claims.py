@@ -230,6 +230,8 @@ MIXED_UP: dict[str, tuple[dict[str, str], str]] = {
     "swapped": ({"client_secret": REFRESH_TOKEN, "refresh_token": CLIENT_SECRET}, "looks like"),
     "the token twice": ({"client_secret": REFRESH_TOKEN}, "the same value"),
     "the secret twice": ({"refresh_token": CLIENT_SECRET}, "the same value"),
+    "the client ID as secret": ({"client_secret": CLIENT_ID.upper()}, "is a client ID"),
+    "the client ID as token": ({"refresh_token": CLIENT_ID}, "is a client ID"),
     "an access token as secret": ({"client_secret": ACCESS_TOKEN}, "an access token"),
     "an access token": ({"refresh_token": ACCESS_TOKEN}, "is an access token"),
     "after something else": ({"refresh_token": f"%%%{ACCESS_TOKEN}"}, "an access token"),

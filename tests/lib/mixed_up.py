@@ -18,6 +18,7 @@ MIXED_UP = {
     "swapped": ("TOKEN", "SECRET", "client_secret"),
     "the token twice": ("TOKEN", "TOKEN", "client_secret"),
     "the secret twice": ("SECRET", "SECRET", "refresh_token"),
+    "the client ID": ("CLIENT_ID", "TOKEN", "client_secret"),
     "quotes": ("'SECRET'", "TOKEN", "client_secret"),
     "double quotes": ("SECRET", '"TOKEN"', "refresh_token"),
     "back quotes": ("`SECRET`", "TOKEN", "client_secret"),
@@ -51,6 +52,7 @@ def values(world: World, name: str) -> tuple[str, str]:
     """What is stored as client secret and as refresh token."""
     secret, token = (
         value.replace("TT_SECRET=", "\0")
+        .replace("CLIENT_ID", world.simulator.application.client_id.upper())
         .replace("SECRET", world.client_secret)
         .replace("TOKEN[:-9]", world.refresh_token[:-9])
         .replace("TOKEN", world.refresh_token)

@@ -78,21 +78,39 @@ def test_details_say_where_a_token_is_asked_for_and_how_it_is_reached(machine: M
 
 
 @for_each(
-    ("declared", "answer", "claim", "unsaid"),
+    ("declared", "answer", "claim", "is_said"),
     [
-        ("", {}, None, False),
-        ("[read]", {}, None, True),
-        ("[read]", {"scope": "read"}, None, False),
-        ("[read]", {}, "read", False),
+        ("", {}, None, True),
+        ("[read]", {}, None, False),
+        ("[read]", {"scope": "read"}, None, True),
+        ("[read]", {}, "read", True),
     ],
 )
 def test_where_scopes_are_declared_and_nobody_says_them_that_is_noted(
-    declared: str, answer: dict[str, object], claim: str | None, unsaid: bool, machine: Machine
+    declared: str, answer: dict[str, object], claim: str | None, is_said: bool, machine: Machine
 ) -> None:
     config = CONFIG + (f"    scopes: {declared}\n" if declared else "")
     claims = {"scope": claim} if claim else {"aud": "x"}
     found = answered(machine, answer, config, **claims)[0]
-    assert found.unsaid == (exchanging.UNSAID if unsaid else "")
+    assert found.doubts == (() if is_said else (exchanging.UNSAID,))
+
+
+@for_each(
+    ("issuer", "stands_for", "is_doubted"),
+    [
+        ("https://api.tastyworks.com", "", True),
+        ("https://api.tastytrade.com", "sandbox", True),
+        ("https://api.tastyworks.com", "production", False),
+        ("https://api.cert.tastyworks.com", "", False),
+        ("https://login.example", "", False),
+    ],
+)
+def test_real_money_that_counts_as_a_sandbox_is_doubted(
+    issuer: str, stands_for: str, is_doubted: bool, machine: Machine
+) -> None:
+    config = CONFIG + (f"    stands_for: {stands_for}\n" if stands_for else "")
+    found = answered(machine, {}, config, iss=issuer)[0]
+    assert found.doubts == ((exchanging.MISLABELLED,) if is_doubted else ())
 
 
 def test_a_new_refresh_token_is_kept_before_its_answer_is_refused(machine: Machine) -> None:
