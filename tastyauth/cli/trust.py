@@ -34,8 +34,8 @@ def run_allow(arguments: Arguments, console: Console) -> int:
     if not console.interactive:
         raise ConfigNotAllowed(
             "approving needs a terminal, where somebody can read the plan",
-            f"look at it with: tastyauth allow --print {quote(config.path)}"
-            f" - and set {trust.HASH_VARIABLE} to the hash it shows",
+            f"read the plan, and set ${trust.HASH_VARIABLE} to the hash at its end:"
+            f" tastyauth allow --print {quote(config.path)}",
         )
     before = trust.last_approved(config.path, surroundings.environ)
     facts = [f"{printable(config.path)} would do this:", *_shown(before, lines)]

@@ -138,17 +138,22 @@ class Config:
 
     def unfit(self, name: str, asked: Asked) -> ConfigError:
         """The error for a profile that is not of the environment that is required."""
-        found, who, wanted = self.profile(name), "--require-environment", asked.required
-        if wanted in ("", found.exported_environment):
-            who, wanted = f"${locate.REQUIRED}", asked.environ[locate.REQUIRED]
-        if wanted not in API_HOSTS:  # the variable may hold anything
-            return ConfigError(f"{who} is neither production nor sandbox", "correct or unset it")
-        required = (asked.required, asked.environ)
-        fitting = [f"-p {it.name}" for it in self.profiles if locate.meets(*required, it.behind)]
+        flag, variable = asked.required, asked.environ.get(locate.REQUIRED, "")
+        who, wanted = ("--require-environment", flag) if flag else (f"${locate.REQUIRED}", variable)
+        if variable and variable not in API_HOSTS:  # it may hold anything
+            what = f"${locate.REQUIRED} is neither production nor sandbox"
+            return ConfigError(what, "correct or unset it")
+        if flag and variable and flag != variable:
+            hint = "no profile can be both: leave out the flag, or change the variable"
+            return ConfigError(f"{who} wants {flag}, but ${locate.REQUIRED} {variable}", hint)
+        fitting = [it.name for it in self.profiles if it.exported_environment == wanted]
         hint = f"no profile of {self.path} is {wanted}; tastyauth status lists them"
         if fitting:
-            hint = f"choose another profile: {' or '.join(fitting)}"
-        what = f"{who} wants {wanted}, but this profile is {found.exported_environment}"
+            named = f" with -p: {', '.join(fitting)}" if len(fitting) > 1 else f": -p {fitting[0]}"
+            hint = f"choose another profile{named}"
+        what = (
+            f"{who} wants {wanted}, but this profile is {self.profile(name).exported_environment}"
+        )
         return ConfigError(what, hint)
 
     def shell_names(self) -> tuple[str, ...]:

@@ -102,18 +102,19 @@ def _not_approved(
     reason: str, given: str, named: str, look: str, environ: locate.Environ
 ) -> ConfigNotAllowed:
     """The error for a config without approval; `given` is the hash that approves another plan."""
-    look_first = f"look at the plan with: tastyauth allow --print {named} - and set"
+    by_hash = f"read the plan, and set ${HASH_VARIABLE} to the hash at its end:"
+    by_hash += f" tastyauth allow --print {named}"
     is_silenced = environ.get("CI") or environ.get("TASTYAUTH_NON_INTERACTIVE")
     if given:
         what = "for another plan" if _HASH.fullmatch(given) else "not a SHA-256 of 64 hex digits"
         reason += f", and ${HASH_VARIABLE} is {what}"
-        look = f"{look_first} the hash it shows"
+        look = by_hash
     elif environ.get(HASH_VARIABLE):
         reason += f"; at a terminal, ${HASH_VARIABLE} is ignored"
         if is_silenced:
             look = f"unset CI and TASTYAUTH_NON_INTERACTIVE, then {look}"
     elif is_silenced:
-        look = f"{look_first} ${HASH_VARIABLE} to the hash it shows"
+        look = by_hash
     return ConfigNotAllowed(f"the config is not approved: {reason}", look)
 
 

@@ -20,6 +20,7 @@ import httpx as http  # moving on to httpx2, its continuation, would change this
 
 from tastyauth.errors import (
     BY_PROXY,
+    LOOPBACK,
     ConfigError,
     ProtocolError,
     TastyauthError,
@@ -287,7 +288,7 @@ def _refused_by_proxy(error: http.ProxyError, proxy: Proxy) -> TastyauthError:
 
 
 def _broken(error: Exception, where: str, proxy: Proxy | None) -> TemporaryError:
-    what, reason = f"the connection to {where} was lost", ""
+    what, reason, hint = f"the connection to {where} was lost", "", _TRY_LATER
     if isinstance(error, http.TimeoutException):
         what = f"{where} did not answer in time"
     elif isinstance(error, _BrokenOff):
@@ -300,10 +301,12 @@ def _broken(error: Exception, where: str, proxy: Proxy | None) -> TemporaryError
                 what = f"the name of {target} cannot be resolved"
             elif isinstance(cause, ConnectionRefusedError):
                 what, reason = f"{target} refuses connections", REFUSED_CONNECTION
+                if where in LOOPBACK:
+                    hint = "is the server running, and is the port right?"
             elif isinstance(cause, OSError) and cause.errno in (errno.EMFILE, errno.ENFILE):
                 what = f"{target} cannot be reached: {reason_of(cause)}"
                 return TemporaryError(what, "end other programs, or raise the limit: ulimit -n")
-    return TemporaryError(what, _TRY_LATER, reason=reason)
+    return TemporaryError(what, hint, reason=reason)
 
 
 def _tls_failure(error: Exception) -> ssl.SSLError | None:

@@ -25,8 +25,11 @@ ONE_APPLICATION = (
     f"take the client ID, client secret and refresh token from the same application: {CREATE_GRANT}"
 )
 _INSTEAD = {
-    "client_secret": "use the one shown when the application was created; only if that is lost,"
-    f" regenerate it, which ends all grants; then make a new one: {CREATE_GRANT}",
+    "client_secret": steps(
+        "use the one shown when the application was created",
+        "only if that is lost, regenerate it, which ends all grants, and make a new grant:"
+        f" {CREATE_GRANT}",
+    ),
     "refresh_token": f"use the refresh token that was shown after {CREATE_GRANT}",
     "client_id": f"a client ID is a UUID, shown beside the OAuth application: {APPLICATIONS_PAGE}",
 }
@@ -204,7 +207,7 @@ def doubt(client_secret: Secret) -> str:
     text = client_secret.reveal()
     usual = "the 40 hexadecimal digits that tastytrade has issued so far"
     is_usual = re.fullmatch("[0-9a-f]{40}", text, re.IGNORECASE)
-    return "" if is_usual else f"not {usual}, but {len(text)} characters"
+    return "" if is_usual else f"not {usual}, but {len(text)} character{'s' * (len(text) != 1)}"
 
 
 def _looks_like(text: str) -> str | None:

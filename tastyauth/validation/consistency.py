@@ -209,12 +209,12 @@ _LITERALS = (  # what is taken as it is written, with what to do instead
     ),
 )
 _IN_ARGUMENTS = (
-    *_LITERALS,
     (
-        r"\|\|?|&&?|;|<|[0-9]?>{1,2}(?:[/~&.].*)?",
+        r"\|\|?|&&?|;|<|[0-9]?>{1,2}(?:[/~&.].*)?|\$\(.*|`.*",
         "nothing is run by a shell, so the program gets this as an argument",
         "remove it; where a shell is needed: [sh, -c, 'one | two']",
     ),
+    *_LITERALS,
 )
 
 

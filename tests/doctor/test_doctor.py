@@ -707,12 +707,13 @@ def test_where_the_broker_itself_refuses_a_firewall_may_be_why(
 
 def test_a_client_secret_that_was_perhaps_cut_is_warned_of(examine: Examine, world: World) -> None:
     world.configure(IN_SANDBOX)
-    world.write(f"{world.config_directory}/live.client-secret", world.client_secret[1:])
-    check = examine("--offline").checks["client_secret"]
-    assert (check["state"], check["message"].partition(": ")[2]) == (
-        "warned",
-        "not the 40 hexadecimal digits that tastytrade has issued so far, but 39 characters",
-    )
+    for left, counted in ((1, "1 character"), (39, "39 characters")):
+        world.write(f"{world.config_directory}/live.client-secret", world.client_secret[-left:])
+        check = examine("--offline").checks["client_secret"]
+        assert (check["state"], check["message"].partition(": ")[2]) == (
+            "warned",
+            f"not the 40 hexadecimal digits that tastytrade has issued so far, but {counted}",
+        )
     world.configure()
     world.write(f"{world.config_directory}/live.client-secret", world.client_secret[1:])
     assert examine("--offline").state("client_secret") == "passed"

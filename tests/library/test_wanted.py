@@ -19,7 +19,7 @@ from tastyauth.library.wanted import InPython
 pytestmark = pytest.mark.usefixtures("in_world")
 
 TWO = CONFIG + profile_named("paper")
-NOBODY = CONFIG.replace("{origin}", f"http://127.0.0.1:{closed_port()}")
+NOBODY = CONFIG.replace("{origin}", f"https://127.0.0.2:{closed_port()}")  # not the usual loopback
 
 
 # -- hints ----------------------------------------------------------------------------------------
@@ -76,7 +76,7 @@ def test_a_profile_of_the_wrong_environment_is_answered_with_an_argument(
 
 
 def test_a_command_to_type_in_a_shell_keeps_its_flags() -> None:
-    hint = "look at the plan with: tastyauth allow --print --config a.yaml - and set it"
+    hint = "read the plan, and set the hash at its end: tastyauth allow --print --config a.yaml"
     with pytest.raises(errors.ConfigNotAllowed) as raised, InPython():
         raise errors.ConfigNotAllowed("not approved", hint)
     assert raised.value.hint == hint

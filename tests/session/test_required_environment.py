@@ -84,7 +84,15 @@ def test_both_must_hold(two: World) -> None:
             *words("token", profile, "--require-environment", "production"), **{VARIABLE: "sandbox"}
         )
         assert done.code == 78
-        assert "hint: no profile of " in done.err
+        said = "--require-environment wants production, but $TASTYAUTH_REQUIRE_ENVIRONMENT sandbox"
+        assert said in done.err
+        assert "no profile can be both: leave out the flag, or change the variable" in done.err
+
+
+def test_several_profiles_to_choose_from_are_a_list(two: World) -> None:
+    two.configure(BOTH + PROFILE.replace("live:", "demo:"))
+    done = two.run("token", "-p", "live", **{VARIABLE: "sandbox"})
+    assert done.err.endswith("hint: choose another profile with -p: paper, demo\n")
 
 
 @pytest.mark.parametrize("value", ["prod", "Sandbox", " sandbox", "custom", "sandbox,production"])
