@@ -73,6 +73,9 @@ BY_PROXY = "refused by the proxy"
 NO_PROFILE = "no such profile"
 """The reason of a UsageError about a profile that is not in the config."""
 
+PERHAPS_A_PROFILE = "perhaps a profile"
+"""The reason of a UsageError whose hint ends with what to type if a word is a profile."""
+
 NOT_HERE = (
     "on Windows, the commands validate, no-secrets, schema and explain work; run the rest in WSL"
 )

@@ -152,11 +152,19 @@ def with_tilde(text: str, home: str) -> str:
 
 
 def addressed(hint: str, flags: str) -> str:
-    """`hint` with `flags`, such as `-p paper`, in each command of tastyauth about a profile."""
+    """`hint` with `flags` of `inputs.flags_of` in each command of tastyauth that lacks them."""
+
+    def complete(found: re.Match[str]) -> str:
+        parts = [it for it in re.split(" (?=--config )", flags, maxsplit=1) if it]
+        there = {"-p": " (?:-p|--profile)\\b", "--config": " --config\\b"}
+        lacking = [it for it in parts if not re.search(there[it.split()[0]], found[2])]
+        return " ".join([found[1], *lacking])
+
     return re.sub(
-        r"(tastyauth (?:env|token|exec|secret set|status(?! lists)|doctor|clear|as-curl))\b"
-        r"(?![^;,)\n]* (?:-p|--config)\b)",
-        lambda found: f"{found[1]} {flags}",
+        r"(tastyauth (?:env|token|exec|secret set|status(?! lists)|doctor|clear|as-curl|init|hook"
+        r"|(?:allow|deny|validate)(?=$|\n)))\b(?! --help)"
+        r"(?=([^;,)\n]*?)(?: -- |[;,)\n]|$))",  # what follows -- is another program's
+        complete,
         hint,
     )
 

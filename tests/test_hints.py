@@ -194,7 +194,9 @@ ADDRESSED = (
         "tastyauth secret set -p live; or tastyauth clear",
         "tastyauth secret set -p live; or tastyauth clear -p paper",
     ),
-    ("make one: tastyauth init", "make one: tastyauth init"),
+    ("make one: tastyauth init", "make one: tastyauth init -p paper"),
+    ("see: tastyauth env --help", "see: tastyauth env --help"),
+    ("tastyauth exec -- bot -p 9", "tastyauth exec -p paper -- bot -p 9"),
     ("tastyauth status lists them", "tastyauth status lists them"),
     ("see: tastyauth validate a.yaml", "see: tastyauth validate a.yaml"),
 )
@@ -203,6 +205,19 @@ ADDRESSED = (
 @pytest.mark.parametrize(("hint", "followed"), ADDRESSED)
 def test_the_profile_is_filled_in(hint: str, followed: str) -> None:
     assert addressed(hint, "-p paper") == followed
+
+
+@pytest.mark.parametrize(
+    ("hint", "followed"),
+    [
+        ("eval $(tastyauth env -p a)", "eval $(tastyauth env --config 'b c' -p a)"),
+        ("tastyauth init --config d", "tastyauth init -p paper --config d"),
+        ("tastyauth clear --profile a", "tastyauth clear --config 'b c' --profile a"),
+        ("tastyauth allow", "tastyauth allow -p paper --config 'b c'"),
+    ],
+)
+def test_only_the_flag_that_is_lacking_is_filled_in(hint: str, followed: str) -> None:
+    assert addressed(hint, "-p paper --config 'b c'") == followed
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from tastyauth.cli.commands import COMMANDS
 from tastyauth.cli.console import Console, reserve_standard_descriptors
 from tastyauth.errors import (
     NO_PROFILE,
+    PERHAPS_A_PROFILE,
     OutputError,
     Stopped,
     TastyauthError,
@@ -29,7 +30,7 @@ from tastyauth.errors import (
     UsageError,
     reason_of,
 )
-from tastyauth.secret import addressed
+from tastyauth.secret import addressed, mask
 
 _SCARCE = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN)
 """The errors of a system that has run out of files, memory or processes."""
@@ -104,7 +105,11 @@ def ended(words: Sequence[str], error: BaseException, console: Console | None = 
 
 
 def _fit_hint(error: TastyauthError, asked: grammar.Words, console: Console) -> None:
-    """Names this run's profile and config in a hint's commands, or the config with the profile."""
+    """Names this run's profile and config in a hint's commands, or the config with the profile.
+
+    They must not reach another account when they are typed literally. For a mistaken line the
+    profile is only one that was named: there the default is what a plain command means, too.
+    """
     from tastyauth.cli.inputs import find, flags_of, read_config  # late: most runs do not fail
 
     flag = asked.text("config")
@@ -117,9 +122,13 @@ def _fit_hint(error: TastyauthError, asked: grammar.Words, console: Console) -> 
             and profile in {it.name for it in read_config(own, console)[0].profiles}
         ):
             error.advise(f"your own config has it: --config {posix.quote(own)}")
-        profile = profile or read_config(flag, console)[0].default_name
-    if not isinstance(error, UsageError):
-        error.advise(addressed(error.hint, flags_of(profile, flag)))
+        if error.reason == PERHAPS_A_PROFILE:
+            otherwise, _, if_it_is = error.hint.partition(grammar.IF_A_PROFILE)
+            names = {it.name for it in read_config(flag, console)[0].profiles}
+            error.advise(f"did you mean: {if_it_is}" if asked.places[0] in names else otherwise)
+        if not isinstance(error, UsageError):
+            profile = profile or read_config(flag, console)[0].default_name
+    error.advise(addressed(error.hint, flags_of(profile and mask(profile), flag)))
 
 
 def _eval_failure(asked: grammar.Words, code: int, console: Console) -> str:

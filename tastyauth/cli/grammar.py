@@ -17,6 +17,9 @@ _FLAGS = {
 }
 """Every flag by name. It takes a value in every command or in none."""
 
+IF_A_PROFILE = "\nif it is a profile: "
+"""Begins the last line of a hint about a word that may be a profile."""
+
 
 class Shown(Exception):
     """The text that was asked for instead of a run: --help or --version."""
@@ -74,6 +77,9 @@ def read(words: Sequence[str]) -> Words:
             *switches, flag = (_FLAGS.get(f"-{letter}") for letter in word[1:])  # as in `-qp`
             if not all(it is not None and it.is_switch for it in switches):
                 flag = None
+            switches_too, _, profile = word[1:].partition("p")  # as in `-qplive`
+            if profile and all(it in "qvh" for it in switches_too):
+                found.given["profile"] = profile  # for hints: argparse reads the line itself
         if flag is None:
             found.unknown = found.unknown or (word if word[2:] and word[:2] == "--" else "")
             continue
@@ -142,7 +148,7 @@ def _value(argument: Argument, given: object) -> object:
     return given
 
 
-def nearest(word: str, known: Iterable[str], likeness: float = 0.6) -> str | None:
+def nearest(word: str, known: Iterable[str], likeness: float = 0.65) -> str | None:
     """The known word closest to `word`, if one is close enough; shared dashes count too."""
     from difflib import get_close_matches
 

@@ -12,7 +12,7 @@ from tastyauth.cache import Asked, Terms
 from tastyauth.cli import interview
 from tastyauth.cli.command import Arguments
 from tastyauth.cli.console import Console
-from tastyauth.cli.inputs import shipped
+from tastyauth.cli.inputs import flags_of, shipped
 from tastyauth.cli.secret import (
     SECRETS,
     enter_until_accepted,
@@ -34,7 +34,7 @@ from tastyauth.errors import (
 )
 from tastyauth.exchange.claims import check_shape
 from tastyauth.posix import files, quote
-from tastyauth.secret import Secret, with_tilde
+from tastyauth.secret import Secret, addressed, with_tilde
 from tastyauth.session import Session, refresh
 from tastyauth.validation import document
 
@@ -264,7 +264,7 @@ def _complete(
     if not missing:
         shown = with_tilde(config.path, locate.home_directory(console.environ))
         console.say(f"{shown}: profile {profile.name} is complete")
-        console.say(what_next)
+        console.say(addressed(what_next, flags_of(None, arguments.config)))
         return
     targets = {field: writable(field, profile, console) for field in missing}
     client_id = refresh.client_id_of(task)

@@ -11,8 +11,9 @@ from typing import Any, NoReturn
 from tastyauth import __version__, shells
 from tastyauth.cli.command import Argument, Arguments, Command
 from tastyauth.cli.commands import COMMANDS, COMMON, GROUPS, HELP, VERSION
-from tastyauth.cli.grammar import Shown, Words, nearest
-from tastyauth.errors import UsageError
+from tastyauth.cli.grammar import IF_A_PROFILE, Shown, Words, nearest
+from tastyauth.errors import PERHAPS_A_PROFILE, UsageError
+from tastyauth.posix import quote
 from tastyauth.secret import mask
 
 _OTHER_NAMES = {
@@ -70,6 +71,10 @@ def parse(words: Words) -> Arguments:
             f"{words.misplaced} comes before its command",
             f"write it after the command: tastyauth {command.name} {words.misplaced}",
         )
+    if command is not None and command.name in ("hook", "secret"):
+        known, first = command.places[0].options, [*words.places, ""][0]
+        if _could_be_a_profile(first) and first not in known and not words.unknown:
+            raise _no_choice(first, known, command)
     try:
         arguments, strays = parser.parse_known_args(words.rest, Arguments(command=words.command))
     except UsageError as error:
@@ -144,7 +149,9 @@ def _meant(words: Words) -> str:
             line = f"tastyauth {meant}{'' if meant.startswith('-') else named}"
             return f"did you mean: {shells.usage(shell, line) if meant[:3] == 'env' else line}"
     near = nearest(asked, COMMANDS)
-    return f"did you mean: tastyauth {near}" if near else "see: tastyauth --help"
+    if near and (COMMANDS[near].places or near == "exec"):
+        named = ""  # the words may be something else
+    return f"did you mean: tastyauth {near}{named}" if near else "see: tastyauth --help"
 
 
 def _could_be_a_profile(word: str) -> bool:
@@ -152,30 +159,48 @@ def _could_be_a_profile(word: str) -> bool:
     return re.fullmatch(r"[A-Za-z0-9][\w.-]{0,63}", word) is not None and mask(word) == word
 
 
+def _no_choice(word: str, known: Sequence[str], command: Command) -> UsageError:
+    """The error for a word that is none of those that the command takes first."""
+    line = f"tastyauth {command.name} {known[0]}"
+    message = f"tastyauth {command.name} does not take {word!r}"
+    if command.name == "secret" and word in ("client_secret", "refresh_token"):
+        return UsageError(message, f"did you mean: {line} --only {word}")
+    hint = f"write: {line}" + (f" (or {', '.join(known[1:])})" if known[1:] else "")
+    return UsageError(message, f"{hint}{IF_A_PROFILE}{line} -p {word}", reason=PERHAPS_A_PROFILE)
+
+
+def _typed(its: Sequence[str], words: Words) -> str:
+    """Words of the line as they can be typed again; a long path looks like a secret, but stays."""
+    config = words.text("config")
+    own = (config, f"--config={config}")
+    return " ".join(quote(it) if it in own else mask(it) for it in its)
+
+
 def _stray(word: str, parser: Parser, command: Command | None, words: Words) -> UsageError:
     message = f"{parser.prog} does not take {mask(word)!r}"  # it may be a secret
     is_exec = command is not None and command.name == "exec"
     if is_exec and words.argv and words.places == [word] and _could_be_a_profile(word):
-        others = [mask(it) for it in words.rest if it != word]
+        others = _typed([it for it in words.rest if it != word], words)
         started = shlex.join(map(mask, words.argv))
-        line = " ".join([parser.prog, *others, "-p", word, "--", started])
+        line = " ".join(filter(None, [parser.prog, others, "-p", word, "--", started]))
         return UsageError(message, f"did you mean: {line}")
     if is_exec and not word.startswith("-"):
-        typed, place = list(map(mask, words.rest)), words.rest.index(word)
-        line = " ".join([parser.prog, *typed[:place], "--", *typed[place:]])
-        line += "".join(f" {mask(it)}" for it in words.argv)
+        place = words.rest.index(word)
+        before, after = _typed(words.rest[:place], words), _typed(words.rest[place:], words)
+        line = " ".join(filter(None, [parser.prog, before, "--", after, *map(mask, words.argv)]))
         hint = f"write the command after --: {line}"
-        if words.rest == [word] and _could_be_a_profile(word):
-            hint += f"\nif it is a profile: {parser.prog} -p {word}"
-        return UsageError(message, hint)
+        if words.places != [word] or words.text("profile") or not _could_be_a_profile(word):
+            return UsageError(message, hint)
+        hint += f"{IF_A_PROFILE}{parser.prog} -p {word}"
+        return UsageError(message, hint, reason=PERHAPS_A_PROFILE)
     if command is not None and word in words.places and _could_be_a_profile(word):
         is_secret = command.name == "secret"
         strays = [it for it in words.places if it == word or (is_secret and it != "set")]
-        typed = ["tastyauth", command.name, *(mask(it) for it in words.rest if it not in strays)]
+        typed = [parser.prog, _typed([it for it in words.rest if it not in strays], words)]
         for it in strays:
             is_field = is_secret and it in ("client_secret", "refresh_token")
             typed += ["--only" if is_field else "-p", mask(it)]
-        return UsageError(message, f"did you mean: {' '.join(typed)}")
+        return UsageError(message, f"did you mean: {' '.join(filter(None, typed))}")
     known = [*COMMON, *(command.arguments if command is not None else ())]
     flags = [flag for argument in known if not argument.hidden for flag in argument.flags]
     near = nearest(word.partition("=")[0], flags, 0.7)

@@ -11,7 +11,7 @@ from tastyauth import locate
 from tastyauth.cache import Entry, config_of, store
 from tastyauth.cli.command import Arguments
 from tastyauth.cli.console import Console
-from tastyauth.cli.inputs import open_session
+from tastyauth.cli.inputs import flags_of, open_session
 from tastyauth.config import Profile
 from tastyauth.config.new_profile import to_ignore
 from tastyauth.errors import (
@@ -60,7 +60,7 @@ def run_secret(arguments: Arguments, console: Console) -> int:
         if os.path.exists(refresh.untried_mark(profile, console.environ)):
             refresh.forget_earlier(task)
     else:
-        _store_untried(session.asked.path, task, targets, values, console)
+        _store_untried(session.asked.path, task, targets, values, arguments, console)
     return 0
 
 
@@ -69,6 +69,7 @@ def _store_untried(
     task: refresh.Task,
     targets: dict[str, Reference],
     values: dict[str, Secret],
+    arguments: Arguments,
     console: Console,
 ) -> None:
     """Stores the values; keeps the old ones beside them until the new ones have worked."""
@@ -93,7 +94,7 @@ def _store_untried(
             )
     elif not os.path.exists(mark):
         return
-    words = f"tastyauth secret set --undo -p {task.profile.name}"
+    words = f"tastyauth secret set --undo {flags_of(task.profile.name, arguments.config)}"
     console.say(f"the earlier ones are kept until the new ones work; to go back to them: {words}")
     paths = [path for it in kept.values() for kind, path in it.inputs() if kind == "file"]
     exposed = [path for path in paths if locate.repository_of(path)]

@@ -54,9 +54,7 @@ def run_exec(arguments: Arguments, console: Console) -> int:
     is_shell = not arguments.argv  # as `aws-vault exec` does without a command
     if is_shell:
         if not (console.interactive and console.stdout_is_terminal):
-            flags = flags_of(arguments.profile, arguments.config)
-            hint = f"write: tastyauth exec {flags} -- CMD".replace("  ", " ")
-            raise UsageError("exec needs a command to run", hint)
+            raise UsageError("exec needs a command to run", "write: tastyauth exec -- CMD")
         arguments.argv = [console.environ.get("SHELL") or "/bin/sh"]
     from tastyauth.session import without_token  # `env` and `token` need none of it
 

@@ -206,7 +206,7 @@ def parse(content: bytes, path: str, *, home: str, known_valid: bool = False) ->
         first = errors[0]
         more = f", and {len(errors) - 1} more" if len(errors) > 1 else ""
         what = f"{path}:{first.span.line}:{first.span.column}: {first.message} [{first.code}]{more}"
-        raise ConfigError(what, f"see the whole report: tastyauth validate {path}")
+        raise ConfigError(what, f"see the whole report: tastyauth validate {quote(path)}")
     return recall(json.dumps(text.data), path, home=home)
 
 

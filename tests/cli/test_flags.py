@@ -230,6 +230,55 @@ def test_the_config_that_was_named_is_named_in_what_to_type(two: World) -> None:
         assert it.end() == 0
 
 
+MISTAKES = [
+    ("switch -p other", "eval $(tastyauth env -p other FILE)"),
+    ("switch -qpother", "eval $(tastyauth env -p other FILE)"),
+    ("use --profile other", "eval $(tastyauth env -p other FILE)"),
+    ("-p other refresh", "eval $(tastyauth env -p other FILE --refresh)"),
+    ("login -p other", "tastyauth init -p other FILE"),
+    ("list", "tastyauth status FILE"),
+    ("switch other", "eval $(tastyauth env FILE -p other)"),
+    ("login other", "tastyauth init FILE -p other"),
+    ("logout", "eval $(tastyauth env FILE --unset)"),
+    ("tokn other", "tastyauth token FILE -p other"),
+    ("allw", "tastyauth allow FILE"),
+    ("--unset -p other env", "tastyauth env -p other FILE --unset"),
+    ("env other", "tastyauth env FILE -p other"),
+    ("exec other", "did you mean: tastyauth exec FILE -p other\n"),
+    ("exec true", "write the command after --: tastyauth exec FILE -- true\n"),
+    ("hook other", "did you mean: tastyauth hook FILE bash -p other\n"),
+    ("hook tcsh", "write: tastyauth hook FILE bash (or zsh, fish)\n"),
+    ("secret other", "did you mean: tastyauth secret set FILE -p other\n"),
+    ("secret refresh_token", "tastyauth secret set FILE --only refresh_token\n"),
+    ("remove -p other", "hint: see: tastyauth --help\n"),
+]
+
+
+@pytest.mark.parametrize(("words", "advice"), MISTAKES)
+def test_the_hint_of_a_mistake_keeps_the_profile_and_the_config(
+    words: str, advice: str, two: World
+) -> None:
+    """Typed literally, it must not reach another account."""
+    path = two.configure(TWO_PROFILES, directory=f"{two.root}/my bots")
+    two.configure()  # which has no such profile
+    for given, flag in (((), ""), (("--config", path), f" --config '{path}'")):
+        if not flag and words.split()[0] in ("exec", "hook", "secret"):
+            continue  # there the config decides
+        done = two.run(*given, *words.split(), SHELL="/bin/bash")
+        expected = advice.replace(" FILE", flag)
+        assert (done.code, expected in done.err) == (2, True), done.err
+    done = two.run("--config", path, "switch", "-p", "other", SHELL="/usr/bin/fish")
+    assert f"tastyauth env -p other --config '{path}' --format fish | source" in done.err
+
+
+@pytest.mark.parametrize("words", ["exec other", "hook other", "secret other"])
+def test_where_no_config_can_be_read_a_word_may_be_a_profile(words: str, two: World) -> None:
+    done = two.run("--config", "/nowhere.yaml", *words.split())
+    assert done.code == 2
+    assert "\ntastyauth:   if it is a profile: tastyauth " in done.err
+    assert "--config /nowhere.yaml" in done.err.splitlines()[-1]
+
+
 @pytest.mark.parametrize(
     "words",
     [

@@ -210,6 +210,20 @@ def test_untried_secrets_replace_the_old_ones_which_are_kept_until_a_token_comes
     assert (done.code, "no earlier secrets" in done.err) == (69, True)
 
 
+def test_what_to_type_next_names_the_config_that_was_named(world: World) -> None:
+    flags = f"--config {world.config}"
+    world.simulator.fail = "not-a-customer"
+    done = world.run("secret", "set", *flags.split(), given="new-secret\nnew-token\n")
+    assert done.err.endswith(f"tastyauth secret set --undo -p live {flags}\n")
+    world.simulator.fail = None
+    assert world.run("secret", "set", "--undo", *flags.split()).code == 0
+    done = world.run("secret", "set", "--undo", *flags.split())
+    assert f"store new ones: tastyauth secret set {flags} -p live\n" in done.err
+    done = world.run("init", *flags.split())
+    assert f"tastyauth secret set {flags} -p live; for another" in done.err
+    assert done.err.endswith(f"tastyauth init {flags} -p NAME\n")
+
+
 @pytest.mark.parametrize("store", ["file", "keyring", "pass"])
 def test_replaced_secrets_are_removed_once_a_token_has_come(world: World, store: str) -> None:
     if store != "file":
