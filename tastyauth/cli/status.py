@@ -160,7 +160,8 @@ def run_status(arguments: Arguments, console: Console) -> int:
     lines = [f"config {printable(path)}", f"this shell holds {_held(shell, now)}"]
     for profile in profiles:
         default = " (default)" if profile.is_default else ""
-        lines += ["", f"{profile.name}{default}: {profile.environment}, {profile.api_url}"]
+        server = config.profile(profile.name).server
+        lines += ["", f"{profile.name}{default}: {server}, {profile.api_url}"]
         flags = fit_to_paste(flags_of(profile.name, arguments.config), home)
         for name, text in _facts(profile, now, flags):
             text = addressed(text, flags) if arguments.config else text
@@ -304,8 +305,6 @@ def _facts(profile: ProfileStatus, now: float, flags: str) -> Iterator[tuple[str
     """What is reported about a profile, a line for each name."""
     for it in profile.fields:
         yield it.field, f"{_SAID.get(it.state, it.state)}: {it.reason or it.source}"
-    if profile.stands_for:
-        yield "stands for", profile.stands_for
     if profile.scopes:
         yield "scopes", f"{' '.join(profile.scopes)}, and no more; checked with each new token"
     if profile.is_untested:

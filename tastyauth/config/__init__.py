@@ -89,6 +89,11 @@ class Profile(NamedTuple):
         return self.stands_for or self.environment
 
     @property
+    def server(self) -> str:
+        """The environment in full: with what a custom one stands for."""
+        return self.environment + (f", stands for {self.stands_for}" if self.stands_for else "")
+
+    @property
     def about(self) -> str:
         """How messages name the environment."""
         return f"{self.name}, {self.behind}"

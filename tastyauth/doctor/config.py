@@ -41,7 +41,7 @@ def check_config(findings: Findings) -> Verdict:
         what = f"{path}:{first.span.line}: {first.message} [{first.code}]{more}"
         return warned(what, f"see the whole report: tastyauth validate {path}")
     profile = findings.profile
-    return passed(f"{path}, profile {profile.name}: {profile.environment}, {profile.api_url}")
+    return passed(f"{path}, profile {profile.name}: {profile.server}, {profile.api_url}")
 
 
 def check_trust(findings: Findings) -> Verdict:

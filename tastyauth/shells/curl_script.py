@@ -74,7 +74,7 @@ def script(profile: Profile, surroundings: Surroundings) -> str:
     return filled(
         _SCRIPT,
         PROFILE=profile.name,
-        ENVIRONMENT=profile.environment,
+        ENVIRONMENT=profile.server,
         ID=word(profile.client_id),
         SECRET=word(profile.client_secret),
         TOKEN=word(profile.refresh_token),

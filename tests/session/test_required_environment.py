@@ -152,8 +152,14 @@ def test_what_a_custom_server_stands_for_is_exported_and_approved(two: World) ->
     plan = two.run("allow", "--print").out
     assert "profile live: custom, stands for production\n" in plan
     assert "profile paper: custom\n" in plan
-    assert "  stands for     production\n" in two.run("status", "-p", "live").out
-    assert "stands for" not in two.run("status", "-p", "paper").out
+    for command, before, after in (
+        ("status", ": ", f", {two.simulator.origin}\n"),
+        ("doctor", ", profile live: ", f", {two.simulator.origin}\n"),
+        ("as-curl", "profile live (", ")"),
+    ):
+        said = f"{before}custom, stands for production{after}"
+        assert said in two.run(command, "-p", "live").out, command
+        assert "stands for" not in two.run(command, "-p", "paper").out, command
     for profile, exported in (("live", "production"), ("paper", "sandbox")):
         done = two.run("exec", "-p", profile, "--", "printenv", "TASTYTRADE_ENV")
         assert done.out == f"{exported}\n"
