@@ -124,6 +124,7 @@ def _make(place: _Place, name: str | None, arguments: Arguments, console: Consol
             if not console.interactive:
                 raise
             say_again(error, console)
+            console.about = ""  # what is asked may become another profile
         else:
             break
     if room is not None and room.default:
@@ -156,6 +157,10 @@ def _without_config(hint: str, arguments: Arguments, console: Console) -> str:
     again = "run tastyauth init again"
     if not console.interactive:
         hint = re.sub(r"tastyauth secret set(?: --only \w+)?", again, hint)
+    place = r"keep the refresh token below and this becomes a profile for \1"
+    if not console.interactive:
+        place = rf"{again} with --environment \1"
+    hint = re.sub(r"set environment: (\w+)", place, hint)
     is_asked = console.interactive and arguments.scopes is None
     return re.sub(
         r"declare what it has, scopes: \[(.*)\]",

@@ -1,5 +1,6 @@
 """What a new profile says: from flags, from a bot's old .env, and from questions."""
 
+import importlib.util
 from collections.abc import Mapping
 from functools import partial
 from typing import NamedTuple
@@ -31,7 +32,7 @@ STORES = {
 """Where secrets can be kept, and what to know about each place."""
 
 _TO_HAVE = {
-    "keyring": "a desktop session, and `pipx inject tastyauth keyring`",
+    "keyring": "a desktop session",
     "pass": "a password store, `pass init GPG-ID`",
 }
 """What a store that is not available needs."""
@@ -188,15 +189,21 @@ def _client_id(console: Console, default: str) -> str:
             return text
 
 
+def _to_have(store: str) -> str:
+    """What that store, which is not available, needs."""
+    lacks = store == "keyring" and importlib.util.find_spec("keyring") is None
+    return _TO_HAVE[store] + ", and `pipx inject tastyauth keyring`" * lacks
+
+
 def store(flag: str | None, console: Console) -> str:
     """Where the secrets are to be kept; raises SecretError for a store that is not here."""
     if flag is not None:
         if not is_available(flag, console):
-            raise SecretError(f"{flag} is not available here", f"it needs {_TO_HAVE[flag]}")
+            raise SecretError(f"{flag} is not available here", f"it needs {_to_have(flag)}")
         return flag
     if not console.interactive:
         return console.choose("store", STORES, "--store")
     here = {store: about for store, about in STORES.items() if is_available(store, console)}
     for store in (store for store in STORES if store not in here):
-        console.say(f"{store}: not available (needs {_TO_HAVE[store]})")
+        console.say(f"{store}: not available (needs {_to_have(store)})")
     return console.choose("store", here, "--store", default="file")

@@ -63,11 +63,13 @@ class Dotenv(Reference):
         words = [interpreter() or "python3", "-P", "-c", _PRINT, self.path, self.name]
         return f'"$({shlex.join(words)})"'
 
-    def _bindings(self, around: Surroundings) -> list[tuple[str | None, str | None]]:
+    def _bindings(
+        self, around: Surroundings, if_absent: str = ""
+    ) -> list[tuple[str | None, str | None]]:
         label = self.describe(around.home)
         parse_stream = _parser(label)
         try:
-            text = File(self.path).read(around, label).decode("utf-8")
+            text = File(self.path).read(around, label, if_absent).decode("utf-8")
         except UnicodeDecodeError:
             what, hint = f"{label} is not UTF-8 text", "store it again as plain text"
             raise SecretError(what, hint) from None
@@ -76,7 +78,7 @@ class Dotenv(Reference):
 
 def variables(path: str, around: Surroundings) -> dict[str, str]:
     """Everything a .env file sets, as it is written; raises SecretAbsent and SecretError."""
-    bindings = Dotenv(path, "")._bindings(around)
+    bindings = Dotenv(path, "")._bindings(around, "is the path right?")
     return {name: value for name, value in bindings if name and value}
 
 

@@ -158,6 +158,26 @@ def test_another_token_or_another_place_is_taken_when_it_is_not_right(newcomer: 
         assert it.end() == 0
 
 
+def test_an_environment_that_the_token_contradicts_is_corrected_by_enter(
+    newcomer: World,
+) -> None:
+    """There is no config yet in which to set it, and the question is not about the old choice."""
+    with sitting(newcomer, "init") as it:
+        it.answer(TOKEN, newcomer.refresh_token)
+        it.answer(RIGHT, "n")
+        it.answer(TOKEN, "")
+        it.answer(ENVIRONMENT, "production")
+        it.answer(CLIENT_ID, newcomer.simulator.application.client_id)
+        it.answer(SECRET, newcomer.client_secret)
+        it.answer(TRADES, "")
+        it.answer(STORE, "")
+        it.expect("keep the refresh token below and this becomes a profile for sandbox, or make")
+        it.answer(TOKEN, "")
+        it.expect("environment  sandbox: tastytrade's test system")
+        it.answer(f"\ntastyauth: {RIGHT}", "")
+        it.expect(SECRET)
+
+
 def test_environment_and_client_id_that_were_typed_can_be_corrected(newcomer: World) -> None:
     """The server does not know this token, and nor does anybody behind the proxy."""
     with sitting(newcomer, "init") as it:
