@@ -118,6 +118,11 @@ def test_a_file_that_others_can_read_comes_with_how_to_close_it(newcomer: World)
     assert not os.path.exists(newcomer.config)
 
 
+def test_a_file_that_is_missing_is_the_flags_not_the_configs(newcomer: World) -> None:
+    done = newcomer.run("init", *custom(newcomer), "--store", "file", "--from", "nowhere.env")
+    assert done.err.endswith("/nowhere.env does not exist\ntastyauth: hint: is the path right?\n")
+
+
 @pytest.mark.parametrize(
     ("text", "code", "said"),
     [

@@ -337,6 +337,7 @@ def test_made_up_digits_are_not_sent_to_tastytrade(digits: str) -> None:
         (CLIENT_SECRET[1:], "but 39 characters"),
         (f"{CLIENT_SECRET[1:]}g", "but 40 characters"),
         ("eyJunk.secret", "but 13 characters"),
+        ("7", "but 1 character"),
     ],
 )
 def test_an_unusual_client_secret_is_doubted_and_sent(secret: str, said: str) -> None:
