@@ -12,6 +12,7 @@ import pexpect
 import pytest
 from needs import needs_linux
 from tables import for_each
+from terminals import end
 from world import World
 
 from tastyauth.cli.console import Console
@@ -45,7 +46,7 @@ def at_terminal(
     try:
         yield child
     finally:
-        child.close(force=True)
+        end(child)
 
 
 def everything(child: "pexpect.spawn[str]") -> str:

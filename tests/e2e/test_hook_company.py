@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import pexpect
 import pytest
+from terminals import end
 from world import until
 
 from tastyauth.simulator import Simulator
@@ -84,7 +85,7 @@ class Terminal:
         self.type(self._eval.format(command))
 
     def close(self) -> None:
-        self._child.close(force=True)
+        end(self._child)
 
 
 @contextmanager

@@ -47,7 +47,8 @@ def test_nothing_is_sent_from_a_keyring(names: tuple[str, ...]) -> None:
         asked = " ".join(name.replace(" ", "-") for name in names)
         words = ("dbus-run-session", "--", "/bin/sh", "-c", f"{_UNLOCK}\n{_ASK}")
         done = world.run_program(*words, PYTHON=sys.executable, STORE=_STORE, NAMES=asked)
-        codes = dict(line.split() for line in done.out.splitlines())
+        lines = map(str.split, done.out.splitlines())  # a second daemon may print its socket
+        codes = {it[0]: it[-1] for it in lines if it and it[0] in asked.split()}
         # curly quotes are in no secret, and refused by the source itself
         assert codes == {it: "69" if "curly" in it else "77" for it in asked.split()}, done.err
         assert done.err.count("hint: ") == len(names)

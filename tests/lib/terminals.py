@@ -1,10 +1,12 @@
 """Programs at a terminal, in a world."""
 
+import os
+import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pexpect
-from world import LIMIT, World
+from world import LIMIT, World, until
 
 
 def spawn(world: World, *argv: str, **variables: str) -> "pexpect.spawn[str]":
@@ -27,4 +29,12 @@ def spawned(world: World, *argv: str, **variables: str) -> Iterator["pexpect.spa
     try:
         yield child
     finally:
-        child.close(force=True)
+        end(child)
+
+
+def end(child: "pexpect.spawn[str]") -> None:
+    """Kills it, and waits until it has ended; `close` alone gives up within a second."""
+    with suppress(ProcessLookupError):
+        os.kill(child.pid, signal.SIGKILL)
+    until(lambda: not child.isalive())
+    child.close()

@@ -782,7 +782,7 @@ def test_what_bash_is_given_has_no_fault(world: World) -> None:
     ("words", "code", "said"),
     [
         (("hook",), 2, "shell"),
-        (("hook", "tcsh"), 2, "'bash', 'zsh', 'fish'"),
+        (("hook", "tcsh"), 2, "write: tastyauth hook bash (or zsh, fish)"),
         (("hook", "bash", "-p", "nobody"), 2, "nobody"),
         (("hook", "bash", "--config", "nowhere.yaml"), 66, "nowhere.yaml"),
         (("hook", "bash", "-p", "secretive"), 2, "secretive, custom: this exports nothing"),
