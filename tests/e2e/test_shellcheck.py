@@ -34,6 +34,8 @@ def scripts() -> list[str]:
     found = []
     for top in ("scripts", ".ci", "tests"):
         for directory, _, names in os.walk(os.path.join(REPOSITORY, top)):
+            if directory.endswith("__pycache__"):
+                continue  # where files of other workers come and go
             for name in names:
                 path = os.path.join(directory, name)
                 with open(path, "rb") as file:
