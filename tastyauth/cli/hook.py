@@ -159,7 +159,10 @@ def _stepping_aside(shell: str, arguments: Arguments, console: Console, held: ho
         aims = {"for the hook to take over now": profile}
     elif held.ends is not None and left <= 0:
         what = f"holds {whose}, which has expired; the hook for {profile} leaves it alone"
-        if held.profile not in ("", profile):
+        if held.profile == profile:
+            what = f"holds a token of another {profile} (its server, environment or client ID"
+            what += " differs), which has expired; the hook leaves it alone"
+        elif held.profile:
             aims = {f"for a new token of {held.profile}": held.profile} | aims
     config = ""
     if arguments.config:

@@ -10,7 +10,7 @@ from tastyauth.cache import Asked
 from tastyauth.config import new_profile, plan, trust
 from tastyauth.doctor.findings import Findings, Verdict, passed, warned
 from tastyauth.errors import reason_of
-from tastyauth.posix import files, process
+from tastyauth.posix import files, process, quote
 from tastyauth.sources import Surroundings
 from tastyauth.validation import document
 
@@ -39,7 +39,7 @@ def check_config(findings: Findings) -> Verdict:
         first = problems[0]
         more = f", and {len(problems) - 1} more" if len(problems) > 1 else ""
         what = f"{path}:{first.span.line}: {first.message} [{first.code}]{more}"
-        return warned(what, f"see the whole report: tastyauth validate {path}")
+        return warned(what, f"see the whole report: tastyauth validate {quote(path)}")
     profile = findings.profile
     return passed(f"{path}, profile {profile.name}: {profile.server}, {profile.api_url}")
 

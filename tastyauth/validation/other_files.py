@@ -18,7 +18,10 @@ from tastyauth.validation.problem import Problem, Span
 ALLOWANCE = "tastyauth: allow"
 """A line that says this (in a comment) is not searched."""
 
-_ALLOW = f"if it is a harmless example, add a comment to this line: {ALLOWANCE}"
+_ALLOW = (
+    "if it is a harmless example, add a comment to this line, or to the one that opens its block"
+    f" (in JSON there are none: leave the file out): {ALLOWANCE}"
+)
 
 _AROUND = 400
 """Characters before and after a find, on its line, that are looked at."""

@@ -257,7 +257,7 @@ def test_what_was_found_is_there_for_programs_as_well(here: World) -> None:
 def test_an_alarm_says_how_to_allow_the_line(here: World) -> None:
     path = here.write(f"{here.project}/.env", f"TT_SECRET={SECRET}\n")
     done = here.run("no-secrets", ".env")
-    assert "comment to this line: tastyauth: allow\n" in done.out
+    assert "leave the file out): tastyauth: allow\n" in done.out
     here.write(path, f"TT_SECRET={SECRET}  # tastyauth: allow\n")
     assert here.run("no-secrets", ".env").code == 0
 

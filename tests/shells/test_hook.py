@@ -407,6 +407,15 @@ def test_what_is_left_alone_is_named(label: str, two: World) -> None:
     assert two.simulator.exchanges == 1
 
 
+def test_an_expired_token_of_the_same_name_at_another_server_is_left_alone(two: World) -> None:
+    name = "BOT_PROFILE: profile\n"
+    two.configure(TWO_PROFILES.replace(name, f"{name}      BOT_SERVER: api_url\n"))
+    held = {**PAST, "BOT_PROFILE": "live", "BOT_SERVER": "https://another.example"}
+    done = two.run("hook", "bash", "-p", "live", "--answer", "first", **held)
+    said = "holds a token of another live (its server, environment or client ID differs), which has"
+    assert said in done.err
+
+
 @pytest.mark.parametrize(
     ("when", "label"),
     [

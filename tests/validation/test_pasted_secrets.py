@@ -215,6 +215,9 @@ def test_a_cell_is_a_secret_when_its_column_is_called_so(text: str) -> None:
 def test_a_line_may_be_allowed() -> None:
     line = f"TT_SECRET={CLIENT_SECRET}"
     assert other_files.problems(f"{line}  # tastyauth: allow\n{line}")[0].span.line == 2
+    block = f"client_secret: |\n  {CLIENT_SECRET}\n"
+    assert other_files.problems(block)
+    assert not other_files.problems(block.replace("|", "|  # tastyauth: allow"))
 
 
 def test_in_a_config_nothing_is_allowed() -> None:
